@@ -1,0 +1,1 @@
+"""From sound to what the network hears: waveform, features, windows."""

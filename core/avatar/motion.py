@@ -1,0 +1,48 @@
+"""Head pose and eyes at any second, from the avatar's training track or its still pose."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import pose_vector
+from ..errors import ArgumentError
+from ..moment import Moment
+from ..timeline import ping_pong, row_of_seconds
+from .record import Avatar
+
+POSE_SOURCES = ("track", "still")
+
+
+def viewmat_at(avatar: Avatar, seconds: float, pose: str = "track") -> NDArray[np.float64]:
+    """(4, 4) training camera at `seconds`; the track plays forwards and backwards for ever. Between
+    two rows the matrices are mixed and the rotation is made orthonormal again."""
+    if pose not in POSE_SOURCES:
+        raise ArgumentError(f"pose source {pose!r} is unknown; choose one of {', '.join(POSE_SOURCES)}")
+    if pose == "still" or avatar.track is None:
+        return avatar.camera.viewmat
+    viewmats = avatar.track.viewmats
+    row, weight = row_of_seconds(seconds)
+    here = viewmats[ping_pong(row, len(viewmats))].astype(np.float64)
+    if not weight:
+        return here
+    mixed = (1 - weight) * here + weight * viewmats[ping_pong(row + 1, len(viewmats))]
+    u, _, vt = np.linalg.svd(mixed[:3, :3])
+    mixed[:3, :3] = u @ vt
+    return mixed
+
+
+def eye_at(avatar: Avatar, seconds: float) -> float:
+    """Eye closure in [0, 1] from the training track; open (0) where the avatar has none."""
+    if avatar.track is None:
+        return 0.0
+    eyes = avatar.track.eyes
+    row, weight = row_of_seconds(seconds)
+    here = float(eyes[ping_pong(row, len(eyes))])
+    if not weight:
+        return here
+    return (1 - weight) * here + weight * float(eyes[ping_pong(row + 1, len(eyes))])
+
+
+def moment_at(avatar: Avatar, seconds: float, pose: str = "track", strength: float = 1.0) -> Moment:
+    return Moment(seconds, eye_at(avatar, seconds), pose_vector(viewmat_at(avatar, seconds, pose)), strength)

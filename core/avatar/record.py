@@ -1,0 +1,56 @@
+"""The avatar as frozen records: what an .egs file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.spec import FeatureSpec
+from ..camera import Camera
+from ..gaussians import Gaussians
+from ..network.weights import NetworkWeights
+
+
+@dataclass(frozen=True, eq=False)
+class Plates:
+    """Still images of the training camera, uint8, sRGB-encoded: background (H, W, 3) and, where the
+    dataset has one, torso (H, W, 4) with straight alpha."""
+
+    background: NDArray[np.uint8]
+    torso: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """How the head and the eyes moved in training, 25 rows a second: viewmats (F, 4, 4) float32,
+    eyes (F,) float32 closure in [0, 1]."""
+
+    viewmats: NDArray[np.float32]
+    eyes: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.viewmats)
+
+
+@dataclass(frozen=True, eq=False)
+class Avatar:
+    """A trained head. `network` and `features` are None for a still (a bare .ply).
+
+    camera: the training camera; its viewmat is the still pose. content_hash: SHA-256 of the file
+    in hexadecimal, empty before it is written. licence and provenance: free text and JSON data.
+    """
+
+    name: str
+    gaussians: Gaussians
+    camera: Camera
+    network: NetworkWeights | None = None
+    features: FeatureSpec | None = None
+    plates: Plates | None = None
+    track: Track | None = None
+    licence: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    content_hash: str = ""

@@ -1,0 +1,1 @@
+"""Engines: who computes. In this process (built-in), in a worker process, or nobody (fake)."""

@@ -1,0 +1,59 @@
+"""The seam of the architecture: what the add-on and the command line know of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..audio.track import AudioTrack
+from ..avatar.record import Avatar
+from ..gaussians import Splats
+from ..job import BakeJob
+from ..moment import Moment
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """name: "builtin", "worker" or "fake". backend: what computes, for example "numpy",
+    "numba + torch" or "gsplat". device: "CPU" or the GPU's name. reason: why it is not the one
+    that was asked for, empty otherwise."""
+
+    name: str
+    backend: str
+    device: str
+    reason: str = ""
+
+    def line(self) -> str:
+        text = f"{self.name}: {self.backend} on {self.device}"
+        return f"{text} ({self.reason})" if self.reason else text
+
+
+@dataclass(frozen=True)
+class Progress:
+    """done of total frames are written. number and path name the frame just finished, None where
+    nothing new happened (so that a caller can look at its clock, or stop)."""
+
+    done: int
+    total: int
+    number: int | None = None
+    path: Path | None = None
+    note: str = ""
+
+
+class Engine(Protocol):
+    def status(self) -> EngineStatus: ...
+
+    def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
+        """The head at one moment: a pure function of its inputs."""
+        ...
+
+    def bake(self, job: BakeJob) -> Iterator[Progress]:
+        """Write every frame of the job, yielding at least every 0.1 s (worker) or once a frame
+        (built-in). Closing the iterator stops within a frame; finished files stay."""
+        ...
+
+    def close(self) -> None:
+        """Give back processes, files and memory. May be called twice."""
+        ...

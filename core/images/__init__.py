@@ -1,0 +1,1 @@
+"""Pictures: the record, its colour, and the files it becomes."""

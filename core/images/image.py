@@ -1,0 +1,30 @@
+"""The picture that every path shares, and the one place that says what its numbers mean."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+"""float32 (H, W, 4), first row on top. Red, green, blue are sRGB-ENCODED (the network was trained
+on 8-bit video and splats blend in that space), premultiplied by alpha, nominally in [0, 1] but not
+clipped. Alpha is coverage: 1 - transmittance of the splats, or 1 where a plate lies behind."""
+
+
+def to_uint8(image: Image) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8 with STRAIGHT alpha, as PNG wants it. Scaled by 255, clipped, truncated:
+    official renders truncate (reference note §3.9), so an opaque picture is theirs to the bit."""
+    alpha = np.clip(image[..., 3:], 0, 1)
+    colour = np.divide(image[..., :3], alpha, out=np.zeros_like(image[..., :3]), where=alpha > 0)
+    straight = np.concatenate([colour, alpha], axis=-1)
+    return (np.clip(straight, 0, 1) * np.float32(255)).astype(np.uint8)
+
+
+def to_linear(image: Image) -> Image:
+    """(H, W, 4) float32, scene-linear (Rec. 709 primaries), premultiplied, as EXR wants it: the
+    straight colour is decoded by the sRGB curve and multiplied by alpha again."""
+    alpha = np.clip(image[..., 3:], 0, 1)
+    colour = np.divide(image[..., :3], alpha, out=np.zeros_like(image[..., :3]), where=alpha > 0)
+    colour = np.maximum(colour, 0)
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return np.concatenate([linear * alpha, alpha], axis=-1).astype(np.float32)

@@ -1,0 +1,20 @@
+"""One moment: everything that enters the network beside the sound itself. Nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """seconds: time in the sound, may lie before or after it. eye: closure in [0, 1].
+    pose: (12,) float32 head pose as `camera.pose_vector` makes it. strength: how much of the
+    learnt deformation is applied (1 as trained, 0 the canonical head)."""
+
+    seconds: float
+    eye: float
+    pose: NDArray[np.float32]
+    strength: float = 1.0

@@ -1,0 +1,1 @@
+"""The deformation network: a readable numpy implementation and its torch twin."""

@@ -1,0 +1,24 @@
+"""The network's weights as plain arrays, under their official names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+EGSTALKER = "egstalker"
+GAUSSIANTALKER = "gaussiantalker"
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkWeights:
+    """kind: "egstalker" or "gaussiantalker". arrays: float32, names as in the official state dict
+    without the leading "deformation_net." (reference notes *_state_dict.txt). frozen: attributes
+    that the network leaves canonical, a subset of {"means", "scales", "quats", "opacities", "sh"}
+    (official flags no_dx, no_ds, no_dr, no_do, no_dshs)."""
+
+    kind: str
+    arrays: Mapping[str, NDArray[np.float32]]
+    frozen: frozenset[str] = field(default_factory=frozenset)
