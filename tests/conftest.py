@@ -1,0 +1,18 @@
+"""Shared fixtures. Real input beside the project is used where it exists and skipped visibly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real input (reference tensors, a clip, a checkpoint) beside the project."""
+    if not (SHARED / "reference").is_dir():
+        pytest.skip(f"needs real input in {SHARED}, which is not there")
+    return SHARED
