@@ -1,0 +1,117 @@
+"""Which tensors of the official state dict the networks need, and the counts their names tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .weights import EGSTALKER, GAUSSIANTALKER
+
+PREFIX = "deformation_net."  # of every name in the official file, never in ours
+KINDS = (EGSTALKER, GAUSSIANTALKER)
+DEFAULT_AGENTS = 200
+DEFAULT_HEADS = {EGSTALKER: 16, GAUSSIANTALKER: 2}
+
+# The five heads: official name -> (attribute of NetworkWeights.frozen, values per Gaussian).
+HEADS: dict[str, tuple[str, int]] = {
+    "pos_deform": ("means", 3),
+    "scales_deform": ("scales", 3),
+    "rotations_deform": ("quats", 4),
+    "opacity_deform": ("opacities", 1),
+    "shs_deform": ("sh", 48),
+}
+# The heads of the first training stage, which inference never runs (§3.3).
+STATIC_HEADS: dict[str, int] = {"scales": 3, "rotations": 4, "opacity": 1, "shs": 48}
+
+TOKEN_MLPS = ("audio_mlp", "eye_mlp", "cam_mlp")
+_TOKEN_PARAMETERS = {
+    EGSTALKER: ("base_weight", "taylor_coeffs", "bias"),
+    GAUSSIANTALKER: ("weight",),
+}
+_ATTENTION_LINEARS = {
+    EGSTALKER: ("agent_linear",),
+    GAUSSIANTALKER: ("w_q", "w_k", "w_v", "w_concat"),
+}
+_AUDIO_LINEARS = (
+    *(f"audio_net.encoder_conv.{i}" for i in (0, 2, 4, 6)),
+    *(f"audio_net.encoder_fc1.{i}" for i in (0, 2)),
+    *(f"audio_att_net.attentionConvNet.{i}" for i in (0, 2, 4, 6, 8)),
+    "audio_att_net.attentionNet.0",
+)
+
+
+def layer_prefix(layer: int) -> str:
+    return f"transformer.layers.{layer}."
+
+
+def grid_name(level: int, plane: int) -> str:
+    return f"tri_plane.grid.grids.{level}.{plane}"
+
+
+def _linear(name: str) -> tuple[str, str]:
+    return f"{name}.weight", f"{name}.bias"
+
+
+def used_names(kind: str, layers: int = 1, levels: int = 2) -> tuple[str, ...]:
+    """Names, without the leading "deformation_net.", of all that inference reads; anything else in
+    an official file may be dropped. `layers` transformer layers, `levels` of the tri-plane."""
+    names = ["null_vector", "tri_plane.grid.aabb"]
+    names += [grid_name(level, plane) for level in range(levels) for plane in range(3)]
+    for linear in _AUDIO_LINEARS:
+        names += _linear(linear)
+    for mlp in TOKEN_MLPS:
+        names += [f"{mlp}.net.{i}.{p}" for i in (0, 1) for p in _TOKEN_PARAMETERS[kind]]
+    for layer in range(layers):
+        prefix = layer_prefix(layer)
+        for linear in _ATTENTION_LINEARS[kind]:
+            names += _linear(f"{prefix}enc_dec_attention.{linear}")
+        names += [f"{prefix}{norm}.{p}" for norm in ("norm1", "norm2") for p in ("gamma", "beta")]
+        names += [*_linear(f"{prefix}ffn.linear1"), *_linear(f"{prefix}ffn.linear2")]
+    for head in HEADS:
+        names += [*_linear(f"{head}.1"), *_linear(f"{head}.3")]
+    return tuple(names)
+
+
+def static_names() -> tuple[str, ...]:
+    """Names of the coarse heads: the first training stage and `verify` read them, nothing else."""
+    names = [*_linear("tri_plane.feature_out.0"), *_linear("tri_plane.feature_out.2")]
+    for head in STATIC_HEADS:
+        names += [*_linear(f"tri_plane.{head}.1"), *_linear(f"tri_plane.{head}.3")]
+    return tuple(names)
+
+
+def has_static_heads(arrays: Mapping[str, Any]) -> bool:
+    return all(name in arrays for name in static_names())
+
+
+def kind_of(arrays: Mapping[str, Any]) -> str | None:
+    """The kind that the names tell, None where they tell none. Either side of the import may ask:
+    names without the leading "deformation_net."."""
+    if "audio_mlp.net.0.taylor_coeffs" in arrays:
+        return EGSTALKER
+    if "audio_mlp.net.0.weight" in arrays:
+        return GAUSSIANTALKER
+    return None
+
+
+def layer_count(arrays: Mapping[str, Any]) -> int:
+    """Transformer layers, numbered from 0 without a gap."""
+    count = 0
+    while f"{layer_prefix(count)}norm1.gamma" in arrays:
+        count += 1
+    return count
+
+
+def level_count(arrays: Mapping[str, Any]) -> int:
+    """Resolutions of the tri-plane, numbered from 0 without a gap."""
+    count = 0
+    while grid_name(count, 0) in arrays:
+        count += 1
+    return count
+
+
+def agent_count(arrays: Mapping[str, Any]) -> int:
+    """ESAA's agents: the columns of the unused attention_proj_layer (64, agents) where it is
+    present, 200 otherwise. Read it before dropping what `used_names` does not list."""
+    weight = arrays.get(f"{layer_prefix(0)}enc_dec_attention.attention_proj_layer.weight")
+    return int(weight.shape[1]) if weight is not None and weight.ndim == 2 else DEFAULT_AGENTS
