@@ -12,11 +12,15 @@ from ..gaussians import Splats
 from ..images.image import Image
 
 TILE = 16  # pixels
-NEAR = 0.2  # decimetres; a Gaussian at or before this depth is not drawn
+
+# The official kernel's float32 constants, exactly. It matters: two layers of MAX_ALPHA leave
+# (1 - 0.99)^2, which is under MIN_TRANSMITTANCE in float32 values and over it in float64 ones.
+NEAR = float(np.float32(0.2))  # decimetres; a Gaussian at or before this depth is not drawn
 DILATION = 0.3  # square pixels, added to both 2-D variances
-MAX_ALPHA = 0.99
-MIN_ALPHA = 1 / 255
-MIN_TRANSMITTANCE = 1e-4  # the Gaussian that would bring it below is not drawn, nor any after it
+MAX_ALPHA = float(np.float32(0.99))
+MIN_ALPHA = float(np.float32(1 / 255))
+# The Gaussian that would bring the transmittance below this is not drawn, nor any after it.
+MIN_TRANSMITTANCE = float(np.float32(1e-4))
 JACOBIAN_CLAMP = 1.3  # times tan(fov / 2)
 
 
