@@ -18,7 +18,9 @@ def viewmat_at(avatar: Avatar, seconds: float, pose: str = "track") -> NDArray[n
     """(4, 4) training camera at `seconds`; the track plays forwards and backwards for ever. Between
     two rows the matrices are mixed and the rotation is made orthonormal again."""
     if pose not in POSE_SOURCES:
-        raise ArgumentError(f"pose source {pose!r} is unknown; choose one of {', '.join(POSE_SOURCES)}")
+        raise ArgumentError(
+            f"pose source {pose!r} is unknown; choose one of {', '.join(POSE_SOURCES)}"
+        )
     if pose == "still" or avatar.track is None:
         return avatar.camera.viewmat
     viewmats = avatar.track.viewmats
@@ -45,4 +47,6 @@ def eye_at(avatar: Avatar, seconds: float) -> float:
 
 
 def moment_at(avatar: Avatar, seconds: float, pose: str = "track", strength: float = 1.0) -> Moment:
-    return Moment(seconds, eye_at(avatar, seconds), pose_vector(viewmat_at(avatar, seconds, pose)), strength)
+    return Moment(
+        seconds, eye_at(avatar, seconds), pose_vector(viewmat_at(avatar, seconds, pose)), strength
+    )

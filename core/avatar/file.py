@@ -1,0 +1,222 @@
+"""The avatar file, .egs: one file in the safetensors layout, written atomically, read in one go.
+
+Version 1. Metadata: "format" = "egs", "version", "avatar" (the JSON document of `header.py`).
+Tensors, float32 unless said otherwise (float16 where saved with `half`, marked *):
+
+    gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
+    gaussians.opacity_logits (N,)   gaussians.sh_dc (N, 3)   gaussians.sh_rest (N, 15, 3) *
+    network.NAME             every tensor of `network.names.used_names`; the tri-planes *
+    plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
+    track.viewmats (F, 4, 4)   track.eyes (F,)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import AvatarFileError
+from ..gaussians import SH_COEFFICIENTS, Gaussians
+from ..network.names import layer_count, level_count, used_names
+from ..network.weights import NetworkWeights
+from .header import NetworkConfig, document_of, header_of, is_rigid
+from .record import Avatar, Plates, Track
+from .safetensors import Array, parse_json, read_tensors, write_tensors
+
+FORMAT = "egs"
+VERSION = 1
+SUFFIX = ".egs"
+MAX_GAUSSIANS = 10_000_000
+HALF_MAX = 65504.0  # the largest float16
+GRID = "network.tri_plane.grid.grids."
+
+Lift = Callable[[dict[str, Any], dict[str, Array]], None]
+
+# How the document and the tensors of version k become those of version k + 1, in place.
+LIFTS: dict[int, Lift] = {}
+
+
+def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
+    """Write `avatar` atomically; returns the content hash (SHA-256 of the file, hexadecimal).
+
+    Lossless by default. `half` stores the tri-planes and the spherical harmonics above degree 0 as
+    float16; everything that is added to or squared (means, scales, quaternions, opacities, colour,
+    the small networks) stays float32. OutputError where the file cannot be written."""
+    tensors = _gaussian_tensors(avatar.gaussians)
+    if avatar.network is not None:
+        tensors |= _network_tensors(avatar.network)
+    if avatar.plates is not None:
+        tensors["plates.background"] = avatar.plates.background
+        if avatar.plates.torso is not None:
+            tensors["plates.torso"] = avatar.plates.torso
+    if avatar.track is not None:
+        tensors["track.viewmats"] = avatar.track.viewmats
+        tensors["track.eyes"] = avatar.track.eyes
+    if half:
+        tensors = {name: _halved(name, array) for name, array in tensors.items()}
+    document = json.dumps(document_of(avatar), ensure_ascii=False, allow_nan=False)
+    metadata = {"format": FORMAT, "version": str(VERSION), "avatar": document}
+    return write_tensors(Path(path), tensors, metadata)
+
+
+def load_avatar(path: str | Path) -> Avatar:
+    """Read and check a whole avatar; `content_hash` is the SHA-256 of the bytes that were read.
+    Tensors stored as float16 come back as float32. AvatarFileError names what is wrong."""
+    path = Path(path)
+    tensors, metadata, content_hash = read_tensors(path)
+    try:
+        document = _lifted(metadata, tensors)
+        header = header_of(document)
+        return Avatar(
+            name=header.name,
+            gaussians=_gaussians(tensors),
+            camera=header.camera,
+            network=None if header.network is None else _network(header.network, tensors),
+            features=header.features,
+            plates=_plates(tensors, (header.camera.height, header.camera.width)),
+            track=_track(tensors),
+            licence=header.licence,
+            provenance=header.provenance,
+            content_hash=content_hash,
+        )
+    except AvatarFileError as error:
+        raise AvatarFileError(f"{path}: {error}") from None
+
+
+def _gaussian_tensors(gaussians: Gaussians) -> dict[str, Array]:
+    return {
+        "gaussians.means": gaussians.means,
+        "gaussians.log_scales": gaussians.log_scales,
+        "gaussians.quats": gaussians.quats,
+        "gaussians.opacity_logits": gaussians.opacity_logits,
+        "gaussians.sh_dc": gaussians.sh[:, 0],
+        "gaussians.sh_rest": gaussians.sh[:, 1:],
+    }
+
+
+def _names(arrays: Mapping[str, Any], kind: str) -> tuple[str, ...]:
+    return used_names(kind, max(layer_count(arrays), 1), max(level_count(arrays), 1))
+
+
+def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
+    names = _names(network.arrays, network.kind)
+    return {f"network.{name}": network.arrays[name] for name in names}
+
+
+def _halved(name: str, array: Array) -> Array:
+    tolerant = name == "gaussians.sh_rest" or name.startswith(GRID)
+    if not tolerant or np.abs(array).max(initial=0) > HALF_MAX:
+        return array
+    return array.astype(np.float16)
+
+
+def _lifted(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str, Any]:
+    """The document in today's version."""
+    if metadata.get("format") != FORMAT:
+        raise AvatarFileError(
+            "this is a safetensors file but no avatar; convert a checkpoint first"
+        )
+    text = metadata.get("version", "")
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 6):
+        raise AvatarFileError(f"format version {text[:20]!r} is no number; the file is damaged")
+    version = int(text)
+    if version > VERSION:
+        raise AvatarFileError(
+            f"format version {version} is newer than {VERSION}, the newest known here; "
+            "update this program"
+        )
+    try:
+        document = parse_json(metadata.get("avatar", ""))
+    except ValueError:
+        raise AvatarFileError("the avatar's header is no valid JSON; the file is damaged") from None
+    while version < VERSION:
+        if version not in LIFTS:
+            raise AvatarFileError(
+                f"format version {version} is not known; convert the avatar again"
+            )
+        LIFTS[version](document, tensors)
+        version += 1
+    return document  # type: ignore[no-any-return]
+
+
+def _floats(tensors: Mapping[str, Array], name: str, *shape: int | None) -> Array:
+    """The float32 tensor `name`, of `shape` (None: any length), finite."""
+    array = tensors.get(name)
+    if array is None:
+        raise AvatarFileError(f"tensor {name!r} is missing; the file is damaged")
+    fits = len(array.shape) == len(shape) and all(
+        wanted in (None, size) for wanted, size in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype.kind != "f":
+        wanted = " x ".join("any" if size is None else str(size) for size in shape)
+        raise AvatarFileError(
+            f"tensor {name!r} is {array.dtype.name} {list(array.shape)}, not float {wanted}"
+        )
+    return _finite(array, name)
+
+
+def _finite(array: Array, name: str) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):  # a float64 out of float32's range
+        array = np.require(array, np.float32, "A")
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        raise AvatarFileError(f"tensor {name!r} has {bad} values that are not finite numbers")
+    return array
+
+
+def _gaussians(tensors: Mapping[str, Array]) -> Gaussians:
+    means = _floats(tensors, "gaussians.means", None, 3)
+    n = len(means)
+    if not 1 <= n <= MAX_GAUSSIANS:
+        raise AvatarFileError(f"{n} Gaussians are outside 1..{MAX_GAUSSIANS}")
+    dc = _floats(tensors, "gaussians.sh_dc", n, 3)
+    rest = _floats(tensors, "gaussians.sh_rest", n, SH_COEFFICIENTS - 1, 3)
+    return Gaussians(
+        means=means,
+        log_scales=_floats(tensors, "gaussians.log_scales", n, 3),
+        quats=_floats(tensors, "gaussians.quats", n, 4),
+        opacity_logits=_floats(tensors, "gaussians.opacity_logits", n),
+        sh=np.concatenate([dc[:, None], rest], axis=1),
+    )
+
+
+def _network(config: NetworkConfig, tensors: Mapping[str, Array]) -> NetworkWeights:
+    prefix = "network."
+    found = {name[len(prefix) :]: a for name, a in tensors.items() if name.startswith(prefix)}
+    arrays = {}
+    for name in _names(found, config.kind):
+        if name not in found or found[name].dtype.kind != "f":
+            raise AvatarFileError(
+                f"tensor 'network.{name}' is missing or no float; the file is damaged"
+            )
+        arrays[name] = _finite(found[name], f"network.{name}")
+    return NetworkWeights(config.kind, arrays, config.frozen, config.agents, config.heads)
+
+
+def _plates(tensors: Mapping[str, Array], size: tuple[int, int]) -> Plates | None:
+    background, torso = tensors.get("plates.background"), tensors.get("plates.torso")
+    for plate, channels in ((background, 3), (torso, 4)):
+        if plate is not None and (plate.dtype != np.uint8 or plate.shape != (*size, channels)):
+            raise AvatarFileError(
+                f"a plate is {plate.dtype.name} {list(plate.shape)}, not uint8 "
+                f"{[*size, channels]} as the training camera is"
+            )
+    return None if background is None else Plates(background, torso)
+
+
+def _track(tensors: Mapping[str, Array]) -> Track | None:
+    if "track.viewmats" not in tensors:
+        return None
+    viewmats = _floats(tensors, "track.viewmats", None, 4, 4)
+    eyes = _floats(tensors, "track.eyes", len(viewmats))
+    if not len(eyes):
+        raise AvatarFileError("the track has no rows; the file is damaged")
+    if not is_rigid(viewmats):
+        raise AvatarFileError("the track's cameras are no rotations and translations")
+    if eyes.min() < 0 or eyes.max() > 1:
+        raise AvatarFileError("the track's eye closures are outside 0..1; the file is damaged")
+    return Track(viewmats, eyes)

@@ -1,0 +1,218 @@
+"""The header of an .egs file: everything of an avatar that is no tensor, as one JSON document.
+
+    {"name", "licence", "provenance",
+     "network":  {"kind", "frozen", "agents", "heads"} or null for a still,
+     "features": FeatureSpec field by field, or null,
+     "camera":   {"convention", "viewmat", "fx", "fy", "cx", "cy", "width", "height"}}
+
+The document names no class and carries a version (in `file.py`), so any program can read it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..audio.spec import FeatureSpec
+from ..camera import Camera
+from ..errors import AvatarFileError, CameraError
+from ..network.names import HEADS, KINDS
+from .record import Avatar
+
+CONVENTION = (
+    "OpenCV camera axes: x right, y down, z forward; viewmat takes the head's frame (x right, y up, "
+    "z to the viewer; decimetres) to the camera; focal lengths and principal point in pixels, the "
+    "centre of the first pixel at 0.5"
+)
+FROZEN = frozenset(attribute for attribute, _ in HEADS.values())
+NORMALISATIONS = ("none", "clip", "fixed")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What `NetworkWeights` holds beside its arrays."""
+
+    kind: str
+    frozen: frozenset[str]
+    agents: int
+    heads: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """The document as records."""
+
+    name: str
+    licence: str
+    provenance: Mapping[str, Any]
+    network: NetworkConfig | None
+    features: FeatureSpec | None
+    camera: Camera
+
+
+def document_of(avatar: Avatar) -> dict[str, Any]:
+    """The JSON document of an avatar."""
+    network, features, camera = avatar.network, avatar.features, avatar.camera
+    return {
+        "name": avatar.name,
+        "licence": avatar.licence,
+        "provenance": dict(avatar.provenance),
+        "network": None
+        if network is None
+        else {
+            "kind": network.kind,
+            "frozen": sorted(network.frozen),
+            "agents": network.agents,
+            "heads": network.heads,
+        },
+        "features": None if features is None else asdict(features),
+        "camera": {
+            "convention": CONVENTION,
+            "viewmat": camera.viewmat.tolist(),
+            "fx": camera.fx,
+            "fy": camera.fy,
+            "cx": camera.cx,
+            "cy": camera.cy,
+            "width": camera.width,
+            "height": camera.height,
+        },
+    }
+
+
+def header_of(document: Any) -> Header:
+    """The records of a document; AvatarFileError names the entry that is wrong."""
+    top = _Entries(document, "header")
+    network, features = top.optional("network"), top.optional("features")
+    provenance = top.take("provenance", dict)
+    return Header(
+        name=top.take("name", str),
+        licence=top.take("licence", str),
+        provenance=provenance,
+        network=None if network is None else _network(network),
+        features=None if features is None else _features(features),
+        camera=_camera(_Entries(top.take("camera", dict), "camera")),
+    )
+
+
+class _Entries:
+    """A JSON object whose values are asked for by name and type."""
+
+    def __init__(self, value: Any, where: str) -> None:
+        self.where = where
+        if not isinstance(value, dict):
+            raise AvatarFileError(f"{where} is no JSON object; the file is damaged")
+        self.value = value
+
+    def bad(self, key: str, wanted: str) -> AvatarFileError:
+        return AvatarFileError(
+            f"{self.where} entry {key!r} is missing or no {wanted}; the file is damaged"
+        )
+
+    def take(self, key: str, kind: type) -> Any:
+        value = self.value.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.bad(
+                key, {str: "text", int: "whole number", dict: "object"}.get(kind, "list")
+            )
+        return value
+
+    def optional(self, key: str) -> _Entries | None:
+        value = self.value.get(key)
+        return None if value is None else _Entries(value, key)
+
+    def number(self, key: str) -> float:
+        value = self.value.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except OverflowError:
+                number = math.inf
+            if math.isfinite(number):
+                return number
+        raise self.bad(key, "finite number")
+
+    def whole(self, key: str, low: int, high: int) -> int:
+        value: int = self.take(key, int)
+        if not low <= value <= high:
+            raise AvatarFileError(f"{self.where} entry {key!r} is outside {low}..{high}")
+        return value
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value: str = self.take(key, str)
+        if value not in choices:
+            raise AvatarFileError(
+                f"{self.where} entry {key!r} is {value[:40]!r}; known are {', '.join(choices)}"
+            )
+        return value
+
+    def numbers(self, key: str, count: int | None = None) -> tuple[float, ...]:
+        values = self.take(key, list)
+        try:
+            array = np.asarray(values, np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise self.bad(key, "list of numbers") from None
+        if not np.isfinite(array).all() or (count is not None and array.size != count):
+            raise self.bad(key, f"list of {'finite' if count is None else count} numbers")
+        return tuple(float(v) for v in array.ravel())
+
+
+def _network(entries: _Entries) -> NetworkConfig:
+    kind = entries.choice("kind", KINDS)
+    frozen = entries.take("frozen", list)
+    if not all(isinstance(name, str) for name in frozen) or not FROZEN.issuperset(frozen):
+        raise AvatarFileError(f"network entry 'frozen' may only name {', '.join(sorted(FROZEN))}")
+    heads = None if entries.value.get("heads") is None else entries.whole("heads", 1, 64)
+    return NetworkConfig(kind, frozenset(frozen), entries.whole("agents", 1, 100_000), heads)
+
+
+def _features(entries: _Entries) -> FeatureSpec:
+    spec = FeatureSpec(
+        kind=entries.take("kind", str),
+        dim=entries.whole("dim", 1, 4096),
+        version=entries.whole("version", 0, 10_000),
+        rate=entries.number("rate"),
+        window=entries.whole("window", 1, 4096),
+        stride=entries.whole("stride", 1, 4096),
+        pad=entries.whole("pad", 0, 4096),
+        parameters=entries.take("parameters", dict),
+        normalisation=entries.choice("normalisation", NORMALISATIONS),
+        mean=entries.numbers("mean"),
+        std=entries.numbers("std"),
+    )
+    if spec.rate <= 0:
+        raise AvatarFileError(f"feature rate {spec.rate:g} must be positive")
+    wanted = spec.dim if spec.normalisation == "fixed" else 0
+    if len(spec.mean) != wanted or len(spec.std) != wanted or min(spec.std, default=1.0) <= 0:
+        raise AvatarFileError(
+            f"feature normalisation {spec.normalisation!r} needs {wanted} means and {wanted} "
+            f"positive deviations, the file has {len(spec.mean)} and {len(spec.std)}"
+        )
+    return spec
+
+
+def _camera(entries: _Entries) -> Camera:
+    viewmat = np.array(entries.numbers("viewmat", 16)).reshape(4, 4)
+    if not is_rigid(viewmat[None]):
+        raise AvatarFileError(
+            "the training camera is not a rotation and a translation; the file is damaged"
+        )
+    values = [entries.number(key) for key in ("fx", "fy", "cx", "cy")]
+    try:
+        return Camera(viewmat, *values, entries.take("width", int), entries.take("height", int))
+    except CameraError as error:
+        raise AvatarFileError(f"training camera: {error}") from None
+
+
+def is_rigid(viewmats: Any) -> bool:
+    """Whether every (F, 4, 4) matrix is a rotation and a translation, within float32 tables."""
+    matrices = np.asarray(viewmats, np.float64)
+    if not np.isfinite(matrices).all() or np.abs(matrices).max(initial=0) > 1e6:
+        return False
+    rotation = matrices[:, :3, :3]
+    right = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max(initial=0) < 1e-3
+    last = np.abs(matrices[:, 3] - (0, 0, 0, 1)).max(initial=0) < 1e-6
+    return bool(right and last and (np.linalg.det(rotation) > 0).all())
