@@ -1,0 +1,76 @@
+"""`make lint`: ruff's rules, ruff's layout, and types of both halves and of these scripts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import environments
+from environments import MAIN, ROOT
+from process import SetupError, say
+
+GROUPS = ("worker", "test", "lint")
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    command: tuple[str, ...]
+    folder: Path = ROOT
+
+
+def checks() -> list[Check]:
+    """What `make lint` runs, in order; `make test` runs the same."""
+    python = str(MAIN.executable)
+    ruff = str(MAIN.folder / "bin" / "ruff")
+    config = ("--config-file", str(ROOT / "pyproject.toml"))
+    cache = ("--cache-dir", str(ROOT / ".mypy_cache"))
+    mypy = (python, "-m", "mypy", *config, *cache)
+    packages = ("-p", "egstalker.core", "-p", "egstalker.egstalker_blender")
+    scripts = sorted(path.name for path in (ROOT / ".ci").glob("*.py"))
+    return [
+        Check("ruff check", (ruff, "check", "--quiet", ".")),
+        Check("ruff format", (ruff, "format", "--check", "--quiet", ".")),
+        Check("mypy package", (*mypy, *packages), _package_parent()),
+        Check("mypy .ci", (*mypy, *scripts), ROOT / ".ci"),
+    ]
+
+
+def _package_parent() -> Path:
+    """A folder in which the project is a package named `egstalker`, whatever its checkout is
+    called: mypy follows the relative imports between the halves by that name."""
+    parent = MAIN.folder / "typecheck"
+    parent.mkdir(exist_ok=True)
+    link = parent / "egstalker"
+    if not link.is_symlink() or link.resolve() != ROOT:
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT, target_is_directory=True)
+    return parent
+
+
+def run(check: Check) -> bool:
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    status = subprocess.run(check.command, cwd=check.folder, env=environ, check=False).returncode
+    return status == 0
+
+
+def main() -> int:
+    try:
+        environments.prepare(MAIN, GROUPS)
+    except SetupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    failed = []
+    for check in checks():
+        say(f"{check.name} ...")
+        if not run(check):
+            failed.append(check.name)
+    say(f"failed: {', '.join(failed)}" if failed else "clean")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

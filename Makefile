@@ -1,0 +1,10 @@
+# Each target is one script or tool. `.ci/python` finds a Python 3.11 or later.
+.PHONY: setup demo test bench lint zip clean
+
+setup: ; @.ci/python .ci/environments.py setup
+demo:  ; @.ci/python .ci/demo.py $(DEMO)
+test:  ; @.ci/python .ci/test.py
+bench: ; @.ci/python .ci/bench.py $(BENCH)
+lint:  ; @.ci/python .ci/lint.py
+zip:   ; @.ci/python .ci/build_zip.py
+clean: ; rm -rf .venv .venv-blender-* dist demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis
