@@ -32,10 +32,6 @@ def sources(*folders: str) -> dict[str, str]:
     return files
 
 
-def is_package_file(path: str) -> bool:
-    return path.startswith(("core/", "egstalker_blender/")) or path == "__init__.py"
-
-
 def module_name(path: str) -> str:
     """core/audio/__init__.py -> core.audio"""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -103,14 +99,11 @@ def has_no_heavy_import(path: str, tree: ast.Module) -> Iterator[str]:
 
 def imports_relatively(path: str, tree: ast.Module) -> Iterator[str]:
     """The package has three names (extension, worker, tests), so it never calls itself by one."""
-    if is_package_file(path):
-        for node in every_statement(tree):
-            if isinstance(node, ast.Import) or (
-                isinstance(node, ast.ImportFrom) and not node.level
-            ):
-                for name in imported(path, [node]):
-                    if top(name) in OURSELVES:
-                        yield f"line {node.lineno}: imports {name} absolutely"
+    for node in every_statement(tree):
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level):
+            for name in imported(path, [node]):
+                if top(name) in OURSELVES:
+                    yield f"line {node.lineno}: imports {name} absolutely"
 
 
 def leaves_the_path_alone(path: str, tree: ast.Module) -> Iterator[str]:
