@@ -53,7 +53,7 @@ def multi_head(
 def attention(
     weights: NetworkWeights, layer: int, x: Float32, tokens: Float32
 ) -> tuple[Float32, Float32]:
-    """The attention of one layer: x (N, 64), tokens (4, 64) -> output (N, 64), "attention" (N, 4)."""
+    """One layer: x (N, 64), tokens (4, 64) -> output (N, 64), "attention" (N, 4)."""
     prefix, heads = layer_prefix(layer), heads_of(weights)
     if weights.kind == EGSTALKER:
         return esaa(weights.arrays, prefix, x, tokens, weights.agents, heads)

@@ -19,7 +19,7 @@ def linear(arrays: Arrays, name: str, x: Float32) -> Float32:
 
 
 def conv1d(arrays: Arrays, name: str, x: Float32, stride: int) -> Float32:
-    """x (B, C, L), weight (O, C, 3), one zero of padding at both ends -> (B, O, ceil(L / stride))."""
+    """x (B, C, L), weight (O, C, 3), padded by one zero at both ends -> (B, O, ceil(L / stride))."""
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1)))
     taps = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=2)[:, :, ::stride]
     out = np.tensordot(taps, arrays[f"{name}.weight"], axes=((1, 3), (1, 2)))  # (B, L', O)

@@ -37,6 +37,5 @@ def apply_offsets(gaussians: Gaussians, offset: dict[str, Float32]) -> Gaussians
         quats=gaussians.quats + offset.get("quats", zero),
         opacity_logits=gaussians.opacity_logits
         + (offset["opacities"][:, 0] if "opacities" in offset else zero),
-        sh=gaussians.sh
-        + (offset["sh"].reshape(n, SH_COEFFICIENTS, 3) if "sh" in offset else zero),
+        sh=gaussians.sh + (offset["sh"].reshape(n, SH_COEFFICIENTS, 3) if "sh" in offset else zero),
     )

@@ -12,8 +12,6 @@ def static_attributes(arrays: Arrays, means: Float32) -> dict[str, Float32]:
     x = relu(linear(arrays, "tri_plane.feature_out.0", features(arrays, means)))
     x = relu(linear(arrays, "tri_plane.feature_out.2", x))
     return {
-        head: linear(
-            arrays, f"tri_plane.{head}.3", relu(linear(arrays, f"tri_plane.{head}.1", x))
-        )
+        head: linear(arrays, f"tri_plane.{head}.3", relu(linear(arrays, f"tri_plane.{head}.1", x)))
         for head in STATIC_HEADS
     }

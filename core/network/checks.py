@@ -1,0 +1,135 @@
+"""Are all tensors there, of the right shape, finite? One line says which is not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import CheckpointError
+from ..gaussians import Gaussians
+from .audio_net import CODE, WINDOWS
+from .basics import Arrays
+from .names import (
+    DEFAULT_HEADS,
+    HEADS,
+    KINDS,
+    STATIC_HEADS,
+    TOKEN_MLPS,
+    grid_name,
+    has_static_heads,
+    layer_count,
+    layer_prefix,
+    level_count,
+)
+from .weights import EGSTALKER, NetworkWeights
+
+Shape = tuple[int | None, ...]  # None: any size of at least 1
+
+_TOKEN_INPUTS = {"audio_mlp": CODE, "eye_mlp": 32, "cam_mlp": 12}
+_ENCODER = ((0, 32, None), (2, 32, 32), (4, 64, 32), (6, 64, 64))
+_MIXER = ((0, 16, 32), (2, 8, 16), (4, 4, 8), (6, 2, 4), (8, 1, 2))
+
+
+def check_weights(weights: NetworkWeights, gaussians: Gaussians | None = None) -> None:
+    """Raises CheckpointError unless the network can run on these arrays: every tensor that
+    inference reads, float32, finite, of the shape the others ask for. Sizes that official
+    configurations vary (sound features, plane resolutions, hidden widths, layers) come from the
+    arrays themselves."""
+    if weights.kind not in KINDS:
+        raise CheckpointError(f"network kind {weights.kind!r} is not one of {', '.join(KINDS)}")
+    for name, shape in expected_shapes(weights.kind, weights.arrays).items():
+        _check(weights.arrays, name, shape)
+    aabb = weights.arrays["tri_plane.grid.aabb"]
+    if not (aabb[0] != aabb[1]).all():
+        raise CheckpointError("tri_plane.grid.aabb has no extent along an axis; export it again")
+    dim = weights.arrays["null_vector"].size
+    heads = weights.heads or DEFAULT_HEADS[weights.kind]
+    if heads < 1 or dim % heads:
+        raise CheckpointError(f"n_head is {heads}, which does not divide the {dim} channels")
+    if weights.agents < 1:
+        raise CheckpointError(f"agent_num is {weights.agents}; at least 1 is needed")
+    unknown = weights.frozen - {attribute for attribute, _ in HEADS.values()}
+    if unknown:
+        raise CheckpointError(f"frozen attribute {min(unknown)!r} is not one the network moves")
+    if gaussians is not None and len(gaussians) == 0:
+        raise CheckpointError("there are no Gaussians for the network to move")
+
+
+def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
+    """Name -> shape of every tensor of inference, and of the coarse heads where all are present.
+    Raises CheckpointError where the arrays tell no sizes (no tri-plane, no layer, no head)."""
+    levels, layers = level_count(arrays), layer_count(arrays)
+    if not levels:
+        raise CheckpointError(f"{grid_name(0, 0)} is missing: these weights have no tri-plane")
+    if not layers:
+        raise CheckpointError(f"{layer_prefix(0)}norm1.gamma is missing: there is no transformer")
+    channels = _size(arrays, grid_name(0, 0), 1, 4)
+    dim = levels * channels
+    shapes: dict[str, Shape] = {"null_vector": (1, 1, dim), "tri_plane.grid.aabb": (2, 3)}
+    for level in range(levels):
+        for plane in range(3):
+            shapes[grid_name(level, plane)] = (1, channels, None, None)
+
+    def linear(name: str, out: int, inputs: int | None, *taps: int) -> None:
+        shapes[f"{name}.weight"] = (out, inputs, *taps)
+        shapes[f"{name}.bias"] = (out,)
+
+    for i, out, inputs in _ENCODER:
+        linear(f"audio_net.encoder_conv.{i}", out, inputs, 3)
+    linear("audio_net.encoder_fc1.0", 64, 64)
+    linear("audio_net.encoder_fc1.2", CODE, 64)
+    for i, out, inputs in _MIXER:
+        linear(f"audio_att_net.attentionConvNet.{i}", out, inputs, 3)
+    linear("audio_att_net.attentionNet.0", WINDOWS, WINDOWS)
+
+    weight = "base_weight" if kind == EGSTALKER else "weight"
+    for mlp in TOKEN_MLPS:
+        hidden = _size(arrays, f"{mlp}.net.0.{weight}", 0, 2)
+        for i, (out, inputs) in enumerate(((hidden, _TOKEN_INPUTS[mlp]), (dim, hidden))):
+            shapes[f"{mlp}.net.{i}.{weight}"] = (out, inputs)
+            if kind == EGSTALKER:
+                shapes[f"{mlp}.net.{i}.taylor_coeffs"] = (out, inputs, 3)
+                shapes[f"{mlp}.net.{i}.bias"] = (out,)
+    attention = ("agent_linear",) if kind == EGSTALKER else ("w_q", "w_k", "w_v", "w_concat")
+    for layer in range(layers):
+        prefix = layer_prefix(layer)
+        hidden = _size(arrays, f"{prefix}ffn.linear1.weight", 0, 2)
+        for name in attention:
+            linear(f"{prefix}enc_dec_attention.{name}", dim, dim)
+        for norm in ("norm1", "norm2"):
+            shapes[f"{prefix}{norm}.gamma"] = shapes[f"{prefix}{norm}.beta"] = (dim,)
+        linear(f"{prefix}ffn.linear1", hidden, dim)
+        linear(f"{prefix}ffn.linear2", dim, hidden)
+    for head, (_, width) in HEADS.items():
+        hidden = _size(arrays, f"{head}.1.weight", 0, 2)
+        linear(f"{head}.1", hidden, dim)
+        linear(f"{head}.3", width, hidden)
+    if has_static_heads(arrays):
+        wide = _size(arrays, "tri_plane.feature_out.0.weight", 0, 2)
+        linear("tri_plane.feature_out.0", wide, dim)
+        linear("tri_plane.feature_out.2", wide, wide)
+        for head, width in STATIC_HEADS.items():
+            linear(f"tri_plane.{head}.1", wide, wide)
+            linear(f"tri_plane.{head}.3", width, wide)
+    return shapes
+
+
+def _size(arrays: Arrays, name: str, axis: int, dimensions: int) -> int:
+    _check(arrays, name, (None,) * dimensions)
+    return int(arrays[name].shape[axis])
+
+
+def _check(arrays: Arrays, name: str, shape: Shape) -> None:
+    if name not in arrays:
+        raise CheckpointError(f"{name} is missing from the network's weights; export them again")
+    array = arrays[name]
+    fits = len(array.shape) == len(shape) and all(
+        size == wanted or (wanted is None and size > 0)
+        for size, wanted in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted_text = " x ".join("any" if size is None else str(size) for size in shape)
+        raise CheckpointError(f"{name} has shape {tuple(array.shape)}, expected {wanted_text}")
+    if array.dtype != np.float32:
+        raise CheckpointError(f"{name} is {array.dtype}, expected float32")
+    if not np.isfinite(array).all():
+        raise CheckpointError(f"{name} holds values that are not finite; train or export it again")

@@ -1,0 +1,152 @@
+"""The network at work inside Blender: numpy, everything that does not depend on the frame ready."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..gaussians import Gaussians, Splats, activate
+from . import audio_net, triplane
+from .basics import LAYER_NORM_EPS, Float32
+from .checks import check_weights
+from .folded import FeedForward, Head, Tokens, centre, fold_feed_forward, fold_heads
+from .gemm import Gemm, numpy_has_blas
+from .mixing import Mix, mixing, row_slices
+from .names import layer_count
+from .weights import NetworkWeights
+
+
+def prepare(
+    weights: NetworkWeights, gaussians: Gaussians, *, blas: bool | None = None
+) -> NumpyDeformer:
+    """Compute once what does not depend on the frame. `blas`: False to use einsum and threads
+    instead of numpy's BLAS, None to see what numpy has. Raises CheckpointError."""
+    check_weights(weights, gaussians)
+    return NumpyDeformer(weights, gaussians, Gemm(numpy_has_blas() if blas is None else blas))
+
+
+class NumpyDeformer:
+    """Implements `Deformer`. Same input, same bits; holds no state of a frame, so that threads may
+    share it. Made by `prepare`."""
+
+    def __init__(self, weights: NetworkWeights, gaussians: Gaussians, gemm: Gemm) -> None:
+        arrays = weights.arrays
+        self._arrays, self._gaussians, self._gemm = arrays, gaussians, gemm
+        self._features = triplane.features(arrays, gaussians.means)
+        self._centred = centre(self._features)
+        self._tokens = Tokens(arrays)
+        self._layers = [
+            (mixing(weights, i, gemm, None if i else self._features), fold_feed_forward(arrays, i))
+            for i in range(layer_count(arrays))
+        ]
+        self._heads = fold_heads(weights)
+
+    def encode_audio(self, windows: Float32) -> Float32:
+        """windows (8, D, W) -> code (32,). Raises FeatureMismatchError."""
+        return audio_net.encode(self._arrays, windows)
+
+    def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:
+        return activate(self.deform_raw(code, eye, pose, strength))
+
+    def deform_raw(self, code: Float32, eye: float, pose: Float32, strength: float) -> Gaussians:
+        """As `deform`, before activation."""
+        tokens = self._tokens(code, eye, np.asarray(pose, np.float32))
+        x, centred = self._features, self._centred
+        slices = row_slices(len(x))
+        *lower, (attention, feed_forward) = self._layers
+        for lower_attention, lower_feed_forward in lower:
+            step = self._step(lower_attention.frame(tokens, x), lower_feed_forward, centred)
+            x = self._collect(step, slices)
+            centred = centre(x)
+        step = self._step(attention.frame(tokens, x), feed_forward, centred)
+        moved = _Moved(self._gaussians, self._heads)
+
+        def move(rows: slice) -> None:
+            hidden = step(rows)
+            np.maximum(hidden, 0, out=hidden)
+            for head in self._heads:
+                moved.add(head.attribute, rows, self._head(head, hidden), strength)
+
+        self._gemm.for_each(move, slices)
+        return moved.gaussians()
+
+    def _step(self, frame: tuple[Mix, Float32], layer: FeedForward, centred: Float32) -> Mix:
+        """One layer of one frame: rows -> its output (n, 64)."""
+        mix, values = frame
+        return lambda rows: self._layer(mix(rows), values, layer, centred[rows])
+
+    def _collect(self, step: Mix, slices: list[slice]) -> Float32:
+        out = np.empty_like(self._features)
+
+        def fill(rows: slice) -> None:
+            out[rows] = step(rows)
+
+        self._gemm.for_each(fill, slices)
+        return out
+
+    def _layer(
+        self, mix: Float32, values: Float32, layer: FeedForward, centred: Float32
+    ) -> Float32:
+        """mix (n, M), values (M, 64), centred input (n, 64) -> the layer's output (n, 64)."""
+        multiply = self._gemm.multiply
+        width = centred.shape[1]
+        both = np.empty((len(centred), len(layer.outer)), np.float32)  # [normed | hidden]
+        normed, hidden = both[:, :width], both[:, width:]
+        y = multiply(mix, values)
+        y += centred
+        np.multiply(y, _scale(y), out=normed)
+        multiply(normed, layer.inner, out=hidden)
+        hidden += layer.inner_bias
+        np.maximum(hidden, 0, out=hidden)
+        multiply(both, layer.outer, out=y)
+        y += layer.outer_bias
+        y *= _scale(y)
+        y *= layer.gamma
+        y += layer.beta
+        return y
+
+    def _head(self, head: Head, hidden: Float32) -> Float32:
+        y = self._gemm.multiply(hidden, head.inner)
+        y += head.inner_bias
+        np.maximum(y, 0, out=y)
+        out = self._gemm.multiply(y, head.outer)
+        out += head.outer_bias
+        return out
+
+
+def _scale(centred: Float32) -> Float32:
+    """(n, 64) centred -> (n, 1): one over the deviation."""
+    variance = np.einsum("ij,ij->i", centred, centred) / np.float32(centred.shape[1])
+    return (np.float32(1) / np.sqrt(variance + LAYER_NORM_EPS))[:, None]
+
+
+class _Moved:
+    """The frame's raw values, filled a slice of rows at a time; what no head moves stays shared
+    with the canonical Gaussians."""
+
+    def __init__(self, gaussians: Gaussians, heads: list[Head]) -> None:
+        n = len(gaussians)
+        self._canonical = {
+            "means": gaussians.means,
+            "scales": gaussians.log_scales,
+            "quats": gaussians.quats,
+            "opacities": gaussians.opacity_logits.reshape(n, 1),
+            "sh": gaussians.sh.reshape(n, -1),
+        }
+        self._values = dict(self._canonical)
+        for head in heads:
+            self._values[head.attribute] = np.empty_like(self._canonical[head.attribute])
+
+    def add(self, attribute: str, rows: slice, offset: Float32, strength: float) -> None:
+        offset *= np.float32(strength)
+        np.add(self._canonical[attribute][rows], offset, out=self._values[attribute][rows])
+
+    def gaussians(self) -> Gaussians:
+        values = self._values
+        n = len(values["means"])
+        return Gaussians(
+            values["means"],
+            values["scales"],
+            values["quats"],
+            values["opacities"].reshape(n),
+            values["sh"].reshape(n, -1, 3),
+        )
