@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from .errors import EgsError, OutputError
 
+PART = ".part"  # a file that is being written: .NAME.PROCESS.part
+
 
 def reason(error: OSError) -> str:
     """What the system says, without number and path."""
@@ -53,7 +55,7 @@ def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
     file or the new one. OutputError where that fails, and nothing is left behind."""
     if not path.parent.is_dir():
         raise OutputError(f"folder {path.parent} does not exist; create it first")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         with part.open("wb") as file:
             for chunk in chunks:
@@ -64,4 +66,10 @@ def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
     except OSError as cause:
         raise OutputError(f"{path} cannot be written: {reason(cause)}") from None
     finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path, process: int) -> None:
+    """Delete the temporary files that a process left in `folder` when it was killed."""
+    for part in folder.glob(f".*.{process}{PART}"):
         part.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
     gaussians.opacity_logits (N,)   gaussians.sh_dc (N, 3)   gaussians.sh_rest (N, 15, 3) *
     network.NAME             every tensor of `network.names.used_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
-    track.viewmats (F, 4, 4)   track.eyes (F,)
+    track.viewmats (F, 4, 4)   track.eyes (F,) float64
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AvatarFileError
+from ..audio.spec import FeatureSpec
+from ..errors import AvatarFileError, CheckpointError
 from ..gaussians import SH_COEFFICIENTS, Gaussians
+from ..network.checks import check_weights
 from ..network.names import layer_count, level_count, used_names
 from ..network.weights import NetworkWeights
 from .header import NetworkConfig, document_of, header_of, is_rigid
@@ -48,6 +50,7 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
     the small networks) stays float32. OutputError where the file cannot be written."""
     tensors = _gaussian_tensors(avatar.gaussians)
     if avatar.network is not None:
+        check_weights(avatar.network)
         tensors |= _network_tensors(avatar.network)
     if avatar.plates is not None:
         tensors["plates.background"] = avatar.plates.background
@@ -55,7 +58,7 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
             tensors["plates.torso"] = avatar.plates.torso
     if avatar.track is not None:
         tensors["track.viewmats"] = avatar.track.viewmats
-        tensors["track.eyes"] = avatar.track.eyes
+        tensors["track.eyes"] = avatar.track.eyes.astype(np.float64)
     if half:
         tensors = {name: _halved(name, array) for name, array in tensors.items()}
     document = json.dumps(document_of(avatar), ensure_ascii=False, allow_nan=False)
@@ -71,11 +74,13 @@ def load_avatar(path: str | Path) -> Avatar:
     try:
         document = _lifted(metadata, tensors)
         header = header_of(document)
+        network = None if header.network is None else _network(header.network, tensors)
+        _check_features(header.features, network)
         return Avatar(
             name=header.name,
             gaussians=_gaussians(tensors),
             camera=header.camera,
-            network=None if header.network is None else _network(header.network, tensors),
+            network=network,
             features=header.features,
             plates=_plates(tensors, (header.camera.height, header.camera.width)),
             track=_track(tensors),
@@ -99,7 +104,7 @@ def _gaussian_tensors(gaussians: Gaussians) -> dict[str, Array]:
 
 
 def _names(arrays: Mapping[str, Any], kind: str) -> tuple[str, ...]:
-    return used_names(kind, max(layer_count(arrays), 1), max(level_count(arrays), 1))
+    return used_names(kind, layer_count(arrays), level_count(arrays))
 
 
 def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
@@ -144,7 +149,7 @@ def _lifted(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str,
 
 
 def _floats(tensors: Mapping[str, Array], name: str, *shape: int | None) -> Array:
-    """The float32 tensor `name`, of `shape` (None: any length), finite."""
+    """The floating-point tensor `name`, of `shape` (None: any length), finite."""
     array = tensors.get(name)
     if array is None:
         raise AvatarFileError(f"tensor {name!r} is missing; the file is damaged")
@@ -156,16 +161,16 @@ def _floats(tensors: Mapping[str, Array], name: str, *shape: int | None) -> Arra
         raise AvatarFileError(
             f"tensor {name!r} is {array.dtype.name} {list(array.shape)}, not float {wanted}"
         )
-    return _finite(array, name)
-
-
-def _finite(array: Array, name: str) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):  # a float64 out of float32's range
-        array = np.require(array, np.float32, "A")
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         raise AvatarFileError(f"tensor {name!r} has {bad} values that are not finite numbers")
     return array
+
+
+def _float32(array: Array) -> Array:
+    """Aligned float32, whatever the file held; a float64 out of range becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.require(array, np.float32, "A")
 
 
 def _gaussians(tensors: Mapping[str, Array]) -> Gaussians:
@@ -176,25 +181,39 @@ def _gaussians(tensors: Mapping[str, Array]) -> Gaussians:
     dc = _floats(tensors, "gaussians.sh_dc", n, 3)
     rest = _floats(tensors, "gaussians.sh_rest", n, SH_COEFFICIENTS - 1, 3)
     return Gaussians(
-        means=means,
-        log_scales=_floats(tensors, "gaussians.log_scales", n, 3),
-        quats=_floats(tensors, "gaussians.quats", n, 4),
-        opacity_logits=_floats(tensors, "gaussians.opacity_logits", n),
-        sh=np.concatenate([dc[:, None], rest], axis=1),
+        means=_float32(means),
+        log_scales=_float32(_floats(tensors, "gaussians.log_scales", n, 3)),
+        quats=_float32(_floats(tensors, "gaussians.quats", n, 4)),
+        opacity_logits=_float32(_floats(tensors, "gaussians.opacity_logits", n)),
+        sh=np.concatenate([_float32(dc)[:, None], _float32(rest)], axis=1),
     )
 
 
 def _network(config: NetworkConfig, tensors: Mapping[str, Array]) -> NetworkWeights:
     prefix = "network."
     found = {name[len(prefix) :]: a for name, a in tensors.items() if name.startswith(prefix)}
-    arrays = {}
-    for name in _names(found, config.kind):
-        if name not in found or found[name].dtype.kind != "f":
-            raise AvatarFileError(
-                f"tensor 'network.{name}' is missing or no float; the file is damaged"
-            )
-        arrays[name] = _finite(found[name], f"network.{name}")
-    return NetworkWeights(config.kind, arrays, config.frozen, config.agents, config.heads)
+    arrays = {name: _float32(found[name]) for name in _names(found, config.kind) if name in found}
+    weights = NetworkWeights(config.kind, arrays, config.frozen, config.agents, config.heads)
+    try:
+        check_weights(weights)
+    except CheckpointError as error:
+        raise AvatarFileError(str(error)) from None
+    return weights
+
+
+def _check_features(features: FeatureSpec | None, network: NetworkWeights | None) -> None:
+    if (features is None) != (network is None):
+        raise AvatarFileError("a network and its sound features go together; the file is damaged")
+    if features is not None and network is not None and features.dim != sound_values(network):
+        raise AvatarFileError(
+            f"the header names {features.dim} sound values a step, the network takes "
+            f"{sound_values(network)}; the file is damaged"
+        )
+
+
+def sound_values(network: NetworkWeights) -> int:
+    """Sound values a step that the first convolution takes (29 in official networks)."""
+    return int(network.arrays["audio_net.encoder_conv.0.weight"].shape[1])
 
 
 def _plates(tensors: Mapping[str, Array], size: tuple[int, int]) -> Plates | None:
@@ -219,4 +238,4 @@ def _track(tensors: Mapping[str, Array]) -> Track | None:
         raise AvatarFileError("the track's cameras are no rotations and translations")
     if eyes.min() < 0 or eyes.max() > 1:
         raise AvatarFileError("the track's eye closures are outside 0..1; the file is damaged")
-    return Track(viewmats, eyes)
+    return Track(_float32(viewmats), eyes.astype(np.float64))

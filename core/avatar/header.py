@@ -24,8 +24,8 @@ from ..network.names import HEADS, KINDS
 from .record import Avatar
 
 CONVENTION = (
-    "OpenCV camera axes: x right, y down, z forward; viewmat takes the head's frame (x right, y up, "
-    "z to the viewer; decimetres) to the camera; focal lengths and principal point in pixels, the "
+    "OpenCV camera axes: x right, y down, z forward; viewmat takes the head's frame (x right, "
+    "y up, z to the viewer; decimetres) to the camera; focal lengths and principal point in pixels, the "
     "centre of the first pixel at 0.5"
 )
 FROZEN = frozenset(attribute for attribute, _ in HEADS.values())

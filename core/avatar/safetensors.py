@@ -1,4 +1,4 @@
-"""The safetensors layout with numpy alone: 8-byte little-endian header length, JSON header, tensors.
+"""The safetensors layout with numpy alone: 8-byte length, JSON header, raw tensors.
 
 Any tool that knows the layout can open what is written here, and no code can hide in it. Every
 number of a header is checked against the file's size before memory is asked for.

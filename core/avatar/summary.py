@@ -1,0 +1,123 @@
+"""What an avatar file holds, as plain data and as lines of text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .cameras import framing_camera
+from .file import load_avatar
+from .ply import read_ply
+from .record import Avatar
+
+
+def summarise(path: Path) -> dict[str, Any]:
+    """JSON data about an .egs or a .ply. Sizes in bytes, as they are in memory (a file saved with
+    `half` is smaller on disk). Errors as the readers raise them."""
+    if path.suffix.lower() == ".ply":
+        gaussians = read_ply(path)
+        avatar = Avatar(path.stem, gaussians, framing_camera(gaussians.means))
+        camera = None
+    else:
+        avatar = load_avatar(path)
+        camera = _camera(avatar)
+    network, features = avatar.network, avatar.features
+    return {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "sha256": avatar.content_hash or None,
+        "name": avatar.name,
+        "kind": "still" if network is None else network.kind,
+        "gaussians": len(avatar.gaussians),
+        "part_bytes": _part_bytes(avatar),
+        "network": None
+        if network is None
+        else {
+            "tensors": len(network.arrays),
+            "values": sum(array.size for array in network.arrays.values()),
+            "frozen": sorted(network.frozen),
+            "agents": network.agents,
+            "heads": network.heads,
+        },
+        "features": None
+        if features is None
+        else {
+            "kind": features.kind,
+            "version": features.version,
+            "dim": features.dim,
+            "rate": features.rate,
+            "window": features.window,
+            "stride": features.stride,
+            "pad": features.pad,
+            "parameters": dict(features.parameters),
+            "normalisation": features.normalisation,
+        },
+        "camera": camera,
+        "plates": [] if avatar.plates is None else _plates(avatar),
+        "track_rows": 0 if avatar.track is None else len(avatar.track),
+        "licence": avatar.licence,
+        "provenance": dict(avatar.provenance),
+    }
+
+
+def _camera(avatar: Avatar) -> dict[str, Any]:
+    camera = avatar.camera
+    return {
+        "width": camera.width,
+        "height": camera.height,
+        "focal": [camera.fx, camera.fy],
+        "principal_point": [camera.cx, camera.cy],
+        "centre": [round(float(v), 4) for v in camera.centre],
+    }
+
+
+def _plates(avatar: Avatar) -> list[str]:
+    torso = avatar.plates is not None and avatar.plates.torso is not None
+    return ["background", "torso"] if torso else ["background"]
+
+
+def _part_bytes(avatar: Avatar) -> dict[str, int]:
+    parts = {"gaussians": sum(array.nbytes for array in vars(avatar.gaussians).values())}
+    if avatar.network is not None:
+        parts["network"] = sum(array.nbytes for array in avatar.network.arrays.values())
+    if avatar.plates is not None:
+        parts["plates"] = sum(a.nbytes for a in vars(avatar.plates).values() if a is not None)
+    if avatar.track is not None:
+        parts["track"] = sum(array.nbytes for array in vars(avatar.track).values())
+    return parts
+
+
+def lines(data: dict[str, Any]) -> list[str]:
+    """`summarise`'s data for a reader."""
+    parts = ", ".join(f"{name} {size / 1e6:.2f}" for name, size in data["part_bytes"].items())
+    out = [
+        f"{data['file']}: {data['kind']} {data['name']!r}, {data['gaussians']} Gaussians",
+        f"  size        {data['bytes'] / 1e6:.2f} MB on disk; in memory (MB): {parts}",
+    ]
+    if network := data["network"]:
+        frozen = ", ".join(network["frozen"]) or "none"
+        out.append(
+            f"  network     {network['values']} values in {network['tensors']} tensors, "
+            f"{network['agents']} agents, frozen: {frozen}"
+        )
+    if spec := data["features"]:
+        parameters = ", ".join(f"{key} {value}" for key, value in spec["parameters"].items())
+        out.append(
+            f"  features    {spec['kind']} version {spec['version']}, {spec['dim']} values at "
+            f"{spec['rate']:g} Hz, windows of {spec['window']} every {spec['stride']}, "
+            f"normalised: {spec['normalisation']}" + (f" ({parameters})" if parameters else "")
+        )
+    if camera := data["camera"]:
+        out.append(
+            f"  camera      {camera['width']}x{camera['height']} pixels, focal length "
+            f"{camera['focal'][0]:g}, at {camera['centre']} decimetres"
+        )
+    out.append(f"  plates      {', '.join(data['plates']) or 'none'}")
+    rows = data["track_rows"]
+    out.append(f"  track       {f'{rows} rows, {rows / 25:g} s' if rows else 'none'}")
+    out.append(f"  licence     {data['licence'] or 'not stated'}")
+    provenance = ", ".join(f"{key} {value}" for key, value in data["provenance"].items())
+    out.append(f"  provenance  {provenance or 'not stated'}")
+    if data["sha256"]:
+        out.append(f"  sha256      {data['sha256']}")
+    return out
