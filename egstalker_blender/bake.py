@@ -1,0 +1,169 @@
+"""Baking an avatar to files: in one go, or step by step under a modal operator."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..core.engine.seam import Engine, Progress
+from ..core.errors import EgsError, OutputError
+from ..core.job import BakeJob
+from . import engines, preferences
+from .gather import absolute, bake_job, read_settings
+from .properties import active_avatar
+from .strips import sound_strips
+
+Steps = Generator[Progress, None, None]
+
+TICK = 0.01  # seconds between two steps of the modal operator
+ENGINE_ITEMS = (("preferences", "Preferences", "As the preferences say"), *preferences.ENGINE_ITEMS)
+
+
+def bake_frames(engine: Engine, job: BakeJob) -> Steps:
+    """The engine's steps; in the end OutputError unless each frame was written and is there.
+    Closing the generator stops the engine within a frame."""
+    written = set()
+    with closing(cast(Steps, engine.bake(job))) as steps:
+        for progress in steps:
+            written.add(progress.number)
+            yield progress
+    missing = [
+        task.number
+        for task in job.frames
+        if task.number not in written or not _is_written(job.path_of(task))
+    ]
+    if missing:
+        raise OutputError(
+            f"{len(missing)} of {len(job.frames)} frames were not written, the first is "
+            f"{missing[0]}; look at the log and bake them again"
+        )
+
+
+def _is_written(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def blocker(context: Any) -> str:
+    """Why a bake cannot start now, empty where it can. Cheap: a panel asks at every redraw."""
+    obj = active_avatar(context)
+    if obj is None:
+        return "Select an avatar, or import one"
+    props = obj.egstalker
+    try:
+        if not absolute(props.avatar_path, obj).is_file():
+            return f"The avatar file is not at {props.avatar_path}"
+        absolute(props.output_path, obj)
+    except EgsError:
+        return "Save the .blend, or choose a full path for the output"
+    strips = {strip.name for strip in sound_strips(context.scene)}
+    if props.sound_source == "STRIP" and props.sound_strip and props.sound_strip not in strips:
+        return f"There is no sound strip {props.sound_strip!r}"
+    if props.camera_source == "scene" and context.scene.camera is None:
+        return "The scene has no camera"
+    return ""
+
+
+class EGSTALKER_OT_bake(bpy.types.Operator):
+    bl_idname = "egstalker.bake"
+    bl_label = "Bake Frames"
+    bl_description = "Write the talking head as pictures. Esc stops; finished files stay"
+    bl_options = {"REGISTER"}
+
+    engine: EnumProperty(name="Engine", description="What computes the frames", items=ENGINE_ITEMS)
+    worker_python: StringProperty(
+        name="Worker Python",
+        description="Interpreter of the worker; empty for the preferences",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    _steps: Steps | None = None
+    _timer: Any = None
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        reason = blocker(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Any) -> set[str]:
+        try:
+            job = self._gather(context)
+            for _ in bake_frames(self._engine(), job):
+                pass
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{len(job.frames)} frames in {job.directory}")
+        return {"FINISHED"}
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        try:
+            job = self._gather(context)
+            self._steps = bake_frames(self._engine(), job)
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(TICK, window=context.window)
+        manager.progress_begin(0, len(job.frames))
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        if event.type == "ESC":
+            self.report({"WARNING"}, "Bake stopped; finished files are kept")
+            return self._end(context, "CANCELLED")
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            progress = next(self._steps, None) if self._steps else None
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return self._end(context, "CANCELLED")
+        if progress is None:
+            self.report({"INFO"}, "Bake finished")
+            return self._end(context, "FINISHED")
+        context.window_manager.progress_update(progress.done)
+        context.workspace.status_text_set(
+            f"EGSTalker: frame {progress.done} of {progress.total}   Esc stops"
+        )
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: Any) -> None:
+        """Blender ends the operator: it quits, or another file is opened."""
+        self._end(context, "CANCELLED")
+
+    def _gather(self, context: Any) -> BakeJob:
+        obj = active_avatar(context)
+        return bake_job(context, obj, read_settings(context.scene, obj))
+
+    def _engine(self) -> Engine:
+        kind = "" if self.engine == "preferences" else self.engine
+        return engines.engine_for(kind, preferences.python_path(self.worker_python))
+
+    def _end(self, context: Any, result: str) -> set[str]:
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            context.window_manager.progress_end()
+            self._timer = None
+        if context.workspace is not None:
+            context.workspace.status_text_set(None)
+        return {result}
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_OT_bake)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_OT_bake)

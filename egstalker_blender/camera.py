@@ -1,0 +1,155 @@
+"""Every change of axes and units between Blender and the core is here and nowhere else.
+
+Head's frame (core): x right, y up, z to the viewer, decimetres. Object: X right, Z up, facing -Y,
+metres. Camera in core: x right, y down, z forward; in Blender: x right, y up, z backward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.camera import Camera
+from ..core.errors import CameraError
+
+Float64 = NDArray[np.float64]
+
+METRES = 0.1  # in a decimetre
+HEAD_TO_OBJECT: Float64 = np.array(
+    [[METRES, 0, 0, 0], [0, 0, -METRES, 0], [0, METRES, 0, 0], [0, 0, 0, 1]]
+)
+OPENCV_TO_BLENDER: Float64 = np.diag([1.0, -1.0, -1.0, 1.0])  # its own inverse
+UNIFORM = 1e-4  # relative; matrices in Blender are float32
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A Blender camera's optics: lens and sensor in millimetres, shifts in units of the fitted
+    side, frame in pixels, pixel_aspect (x, y)."""
+
+    lens: float
+    sensor_fit: str
+    sensor_width: float
+    sensor_height: float
+    shift_x: float
+    shift_y: float
+    width: int
+    height: int
+    pixel_aspect: tuple[float, float] = (1.0, 1.0)
+
+
+def vertices_of(means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 3) head's frame -> (N, 3) object's local axes."""
+    return (means @ HEAD_TO_OBJECT[:3, :3].T).astype(np.float32)
+
+
+def rotation_and_scale(matrix: Float64, name: str) -> tuple[Float64, float]:
+    """(3, 3) rotation and the uniform scale of a (4, 4) matrix; CameraError for anything else."""
+    linear = matrix[:3, :3]
+    scales = np.linalg.norm(linear, axis=0)
+    scale = float(scales.mean())
+    if not np.isfinite(matrix).all() or scale <= 0:
+        raise CameraError(f"object {name!r} has no size; set its scale to 1")
+    rotation = linear / scale
+    if np.abs(rotation.T @ rotation - np.eye(3)).max() > UNIFORM:
+        shown = " x ".join(f"{s:g}" for s in scales)
+        raise CameraError(
+            f"object {name!r} is scaled unevenly or sheared ({shown}); apply its scale (Ctrl A)"
+        )
+    if np.linalg.det(rotation) < 0:
+        raise CameraError(f"object {name!r} is mirrored; make its scale positive")
+    return rotation, scale
+
+
+def viewmat_between(object_world: Float64, camera_world: Float64, name: str) -> Float64:
+    """(4, 4) head's frame -> camera, rigid: the object's scale is divided out, which moves the
+    camera instead of growing the head. A camera's own scale is ignored, as Blender does."""
+    _, scale = rotation_and_scale(object_world, name)
+    camera = camera_world.copy()
+    camera[:3, :3] /= np.linalg.norm(camera[:3, :3], axis=0)
+    viewmat = OPENCV_TO_BLENDER @ np.linalg.inv(camera) @ object_world @ HEAD_TO_OBJECT
+    viewmat[:3] /= scale * METRES
+    u, _, vt = np.linalg.svd(viewmat[:3, :3])
+    viewmat[:3, :3] = u @ vt
+    return viewmat
+
+
+def camera_from_lens(viewmat: Float64, lens: Lens) -> Camera:
+    """Blender's rules: sensor fit by the longer side in square pixels, shift in fitted sides."""
+    ratio = lens.pixel_aspect[1] / lens.pixel_aspect[0]  # height of a pixel over its width
+    fit = lens.sensor_fit
+    if fit == "AUTO":
+        fit = "HORIZONTAL" if lens.width >= lens.height * ratio else "VERTICAL"
+    side = lens.width if fit == "HORIZONTAL" else lens.height * ratio  # in widths of a pixel
+    sensor = lens.sensor_height if lens.sensor_fit == "VERTICAL" else lens.sensor_width
+    fx = lens.lens / sensor * side
+    return Camera(
+        viewmat,
+        fx,
+        fx / ratio,
+        lens.width / 2 - lens.shift_x * side,
+        lens.height / 2 + lens.shift_y * side / ratio,
+        lens.width,
+        lens.height,
+    )
+
+
+def lens_of_camera(camera: Camera) -> tuple[Lens, Float64]:
+    """A Blender camera like the training camera: its lens and its (4, 4) matrix local to the
+    avatar object. The height is fitted, as Camera.resized does."""
+    ratio = camera.fx / camera.fy
+    sensor = 24.0  # mm; only the ratio to the lens matters
+    side = camera.height * ratio
+    lens = Lens(
+        lens=camera.fx * sensor / side,
+        sensor_fit="VERTICAL",
+        sensor_width=36.0,
+        sensor_height=sensor,
+        shift_x=(camera.width / 2 - camera.cx) / side,
+        shift_y=(camera.cy - camera.height / 2) * ratio / side,
+        width=camera.width,
+        height=camera.height,
+        pixel_aspect=(1.0, ratio) if ratio >= 1 else (1 / ratio, 1.0),
+    )
+    local = HEAD_TO_OBJECT @ np.linalg.inv(camera.viewmat) @ OPENCV_TO_BLENDER
+    local[:3, :3] /= METRES
+    return lens, local
+
+
+def render_size(scene: Any) -> tuple[int, int]:
+    """Pixels of the scene's render, after the resolution percentage."""
+    render = scene.render
+    percent = render.resolution_percentage
+    return render.resolution_x * percent // 100, render.resolution_y * percent // 100
+
+
+def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) -> Camera:
+    """The scene's camera, as evaluated, in the head's frame of the avatar `obj`."""
+    if scene.camera is None or scene.camera.type != "CAMERA":
+        raise CameraError(f"scene {scene.name!r} has no camera; add one or use the training camera")
+    camera = scene.camera.evaluated_get(depsgraph)
+    if camera.data.type != "PERSP":
+        raise CameraError(
+            f"camera {scene.camera.name!r} is {camera.data.type.lower()}; make it perspective"
+        )
+    viewmat = viewmat_between(
+        np.array(obj.evaluated_get(depsgraph).matrix_world, np.float64),
+        np.array(camera.matrix_world, np.float64),
+        obj.name,
+    )
+    data, render = camera.data, scene.render
+    lens = Lens(
+        lens=data.lens,
+        sensor_fit=data.sensor_fit,
+        sensor_width=data.sensor_width,
+        sensor_height=data.sensor_height,
+        shift_x=data.shift_x,
+        shift_y=data.shift_y,
+        width=size[0],
+        height=size[1],
+        pixel_aspect=(render.pixel_aspect_x, render.pixel_aspect_y),
+    )
+    return camera_from_lens(viewmat, lens)

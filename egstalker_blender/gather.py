@@ -1,0 +1,165 @@
+"""From Blender to one frozen BakeJob: the scene is read here once and never looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
+from ..core.audio.track import AudioTrack
+from ..core.avatar.motion import moment_at
+from ..core.avatar.record import Avatar
+from ..core.bake import load_checked
+from ..core.camera import Camera
+from ..core.errors import ArgumentError
+from ..core.job import BakeJob, FrameTask
+from ..core.plan import FIRST_FRAME, MAX_FRAMES, frames_of_sound, track_for, training_camera
+from ..core.timeline import seconds_of_frame
+from .camera import render_size, scene_camera
+from .decode import waveform_of_file
+from .sound import waveform_of_strip
+from .strips import StripWindow, frame_rate, window_of_strip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an avatar object and its scene ask for. voice: a strip, a sound or feature file, or
+    None (a still). frames: scene frames in order, None for the whole sound. size: (width, height)
+    in pixels, None for the camera's own. camera, pose, file_format: as core names them."""
+
+    avatar_path: Path
+    avatar_hash: str
+    voice: StripWindow | Path | None
+    fps: float
+    frames: tuple[int, ...] | None
+    camera: str
+    size: tuple[int, int] | None
+    pose: str
+    plate: bool
+    file_format: str
+    directory: Path
+    stem: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What may change from frame to frame. camera: None for the training camera."""
+
+    offset: float
+    strength: float
+    camera: Camera | None
+
+
+def read_settings(scene: Any, obj: Any) -> Settings:
+    """The object's property group as plain values. ArgumentError, AudioError where it cannot be."""
+    props = obj.egstalker
+    if not props.avatar_path:
+        raise ArgumentError(f"object {obj.name!r} is no avatar; import one")
+    return Settings(
+        avatar_path=absolute(props.avatar_path, obj),
+        avatar_hash=props.content_hash,
+        voice=_voice(scene, obj),
+        fps=frame_rate(scene),
+        frames=_frames(scene, props),
+        camera=props.camera_source,
+        size=(props.width, props.height) if props.size_source == "OWN" else None,
+        pose=props.pose_source,
+        plate=props.use_plate,
+        file_format=props.file_format,
+        directory=absolute(props.output_path, obj),
+        stem=props.file_stem,
+    )
+
+
+def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
+    """Everything that an engine needs. Walks the frames of the scene where the object is animated
+    or the scene's camera is asked for, and goes back to the frame it was at. InputError."""
+    avatar = load_checked(settings.avatar_path, settings.avatar_hash)
+    track, start = _track(avatar, settings.voice)
+    frames = settings.frames
+    if frames is None:
+        frames = tuple(frames_of_sound(len(track), settings.fps, round(start)))
+    if len(frames) > MAX_FRAMES:
+        raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
+    states = _states(context, obj, settings, frames)
+    tasks = []
+    for number, state in zip(frames, states, strict=True):
+        seconds = seconds_of_frame(number, start, settings.fps) - state.offset
+        moment = moment_at(avatar, seconds, settings.pose, state.strength)
+        camera = state.camera or training_camera(avatar, seconds, settings.pose, settings.size)
+        tasks.append(FrameTask(number, moment, camera))
+    return BakeJob(
+        avatar_path=settings.avatar_path,
+        avatar_hash=settings.avatar_hash,
+        track=track,
+        frames=tuple(tasks),
+        directory=settings.directory,
+        stem=settings.stem,
+        file_format=settings.file_format,
+        plate=settings.plate and settings.camera == "training",
+    )
+
+
+def absolute(path: str, owner: Any = None) -> Path:
+    """A path as Blender writes it, `//` being the folder of the .blend of `owner`."""
+    library = owner.library if owner is not None else None
+    if path.startswith("//") and library is None and not bpy.data.filepath:
+        raise ArgumentError(f"{path!r} is beside the .blend; save it first, or give a full path")
+    return Path(bpy.path.abspath(path, library=library)).expanduser()
+
+
+def _voice(scene: Any, obj: Any) -> StripWindow | Path | None:
+    props = obj.egstalker
+    if props.sound_source == "STRIP" and props.sound_strip:
+        return window_of_strip(scene, props.sound_strip)
+    if props.sound_source == "FILE" and props.sound_file:
+        return absolute(props.sound_file, obj)
+    return None
+
+
+def _frames(scene: Any, props: Any) -> tuple[int, ...] | None:
+    if props.range_source == "SOUND":
+        return None
+    if props.range_source == "OWN":
+        return tuple(range(props.frame_start, props.frame_end + 1))
+    return tuple(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+
+
+def _track(avatar: Avatar, voice: StripWindow | Path | None) -> tuple[AudioTrack, float]:
+    """The sound as the avatar hears it, and the scene frame at which its time is 0. A linked file
+    starts at FIRST_FRAME, whatever the scene's range is."""
+    spec = avatar.features
+    if spec is None:  # a still hears nothing
+        return track_for(avatar, None), FIRST_FRAME
+    if voice is None:
+        raise ArgumentError("no sound is linked to the avatar; link a strip or a file")
+    if isinstance(voice, StripWindow):
+        return track_from_waveform(waveform_of_strip(voice), spec), voice.left
+    if voice.suffix.lower() == FEATURE_SUFFIX:
+        return load_track(voice, spec), FIRST_FRAME
+    return track_from_waveform(waveform_of_file(voice), spec), FIRST_FRAME
+
+
+def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -> list[State]:
+    props = obj.egstalker
+    in_scene = settings.camera == "scene"
+    if not in_scene and obj.animation_data is None:
+        return [State(props.audio_offset, props.strength, None)] * len(frames)
+    scene = context.scene
+    size = settings.size or render_size(scene)
+    before, subframe = scene.frame_current, scene.frame_subframe
+    states = []
+    try:
+        for number in frames:
+            scene.frame_set(number)
+            depsgraph = context.evaluated_depsgraph_get()
+            now = obj.evaluated_get(depsgraph).egstalker
+            camera = scene_camera(scene, depsgraph, obj, size) if in_scene else None
+            states.append(State(now.audio_offset, now.strength, camera))
+    finally:
+        scene.frame_set(before, subframe=subframe)
+    return states

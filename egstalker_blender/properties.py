@@ -1,0 +1,174 @@
+"""What an avatar object carries: saved in the .blend, animatable, overridable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+MAX_SIDE = 16384  # pixels, as core.camera.MAX_SIDE
+OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
+
+SOUND_ITEMS = (
+    ("STRIP", "Strip", "A sound strip of this scene's sequencer: as it is trimmed and placed"),
+    ("FILE", "File", "A sound file; it starts at frame 1"),
+)
+POSE_ITEMS = (
+    ("track", "Track", "The head moves as it did in training"),
+    ("still", "Still", "The head keeps the pose of the training camera"),
+)
+CAMERA_ITEMS = (
+    ("training", "Training", "The camera that the avatar was filmed with"),
+    ("scene", "Scene", "The scene's camera and the object's place in the scene"),
+)
+SIZE_ITEMS = (
+    ("CAMERA", "Camera", "The training camera's own size, or the scene's render size"),
+    ("OWN", "Own", "A size of your own"),
+)
+RANGE_ITEMS = (
+    ("SCENE", "Scene", "The scene's frame range"),
+    ("SOUND", "Sound", "As long as the sound lasts"),
+    ("OWN", "Own", "A range of your own"),
+)
+FORMAT_ITEMS = (
+    ("png", "PNG", "8 bit, sRGB, straight alpha"),
+    ("exr", "OpenEXR", "Half float, scene-linear, premultiplied alpha"),
+)
+
+
+class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
+    avatar_path: StringProperty(
+        name="Avatar",
+        description="The avatar file (.egs)",
+        subtype="FILE_PATH",
+        override=OVERRIDABLE,
+    )
+    content_hash: StringProperty(
+        name="Content Hash",
+        description="SHA-256 of the avatar file when it was imported",
+        override=OVERRIDABLE,
+    )
+    sound_source: EnumProperty(
+        name="Sound",
+        description="Where the voice comes from",
+        items=SOUND_ITEMS,
+        override=OVERRIDABLE,
+    )
+    sound_strip: StringProperty(
+        name="Strip",
+        description="Name of the sound strip that drives the head",
+        override=OVERRIDABLE,
+    )
+    sound_file: StringProperty(
+        name="File",
+        description="Sound file, or features (.npy), that drives the head",
+        subtype="FILE_PATH",
+        override=OVERRIDABLE,
+    )
+    audio_offset: FloatProperty(
+        name="Audio Offset",
+        description="Seconds by which the mouth comes after the sound",
+        soft_min=-1.0,
+        soft_max=1.0,
+        step=1,
+        precision=3,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+        override=OVERRIDABLE,
+    )
+    pose_source: EnumProperty(
+        name="Pose",
+        description="The head pose that the network hears of",
+        items=POSE_ITEMS,
+        override=OVERRIDABLE,
+    )
+    strength: FloatProperty(
+        name="Expression Strength",
+        description="How much of the learnt movement is applied",
+        default=1.0,
+        min=0.0,
+        soft_max=1.5,
+        max=10.0,
+        subtype="FACTOR",
+        override=OVERRIDABLE,
+    )
+    camera_source: EnumProperty(
+        name="Camera", description="Where from", items=CAMERA_ITEMS, override=OVERRIDABLE
+    )
+    size_source: EnumProperty(
+        name="Size", description="Size of the picture", items=SIZE_ITEMS, override=OVERRIDABLE
+    )
+    width: IntProperty(
+        name="Width",
+        description="Width of the picture",
+        default=512,
+        min=1,
+        max=MAX_SIDE,
+        subtype="PIXEL",
+        override=OVERRIDABLE,
+    )
+    height: IntProperty(
+        name="Height",
+        description="Height of the picture",
+        default=512,
+        min=1,
+        max=MAX_SIDE,
+        subtype="PIXEL",
+        override=OVERRIDABLE,
+    )
+    range_source: EnumProperty(
+        name="Frames", description="Which frames to bake", items=RANGE_ITEMS, override=OVERRIDABLE
+    )
+    frame_start: IntProperty(
+        name="Start", description="First frame to bake", default=1, override=OVERRIDABLE
+    )
+    frame_end: IntProperty(
+        name="End", description="Last frame to bake", default=100, override=OVERRIDABLE
+    )
+    use_plate: BoolProperty(
+        name="Background",
+        description="Lay the head over the avatar's background and torso (training camera only)",
+        default=True,
+        override=OVERRIDABLE,
+    )
+    file_format: EnumProperty(
+        name="Format", description="File format", items=FORMAT_ITEMS, override=OVERRIDABLE
+    )
+    output_path: StringProperty(
+        name="Output",
+        description="Folder that the frames are written to",
+        default="//egstalker/",
+        subtype="DIR_PATH",
+        override=OVERRIDABLE,
+    )
+    file_stem: StringProperty(
+        name="Name",
+        description="Start of every file name; the frame number follows",
+        default="frame_",
+        override=OVERRIDABLE,
+    )
+
+
+def is_avatar(obj: Any) -> bool:
+    return obj is not None and bool(obj.egstalker.avatar_path)
+
+
+def active_avatar(context: Any) -> Any:
+    """The active object if it is an avatar, else the only avatar of the scene, else None."""
+    if is_avatar(context.object):
+        return context.object
+    avatars = [obj for obj in context.scene.objects if is_avatar(obj)]
+    return avatars[0] if len(avatars) == 1 else None
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_PG_avatar)
+    bpy.types.Object.egstalker = bpy.props.PointerProperty(
+        type=EGSTALKER_PG_avatar, name="EGSTalker", override=OVERRIDABLE
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Object.egstalker
+    bpy.utils.unregister_class(EGSTALKER_PG_avatar)
