@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -49,7 +49,7 @@ class Engine(Protocol):
         """The head at one moment: a pure function of its inputs."""
         ...
 
-    def bake(self, job: BakeJob) -> Iterator[Progress]:
+    def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
         """Write every frame of the job, yielding at least every 0.1 s (worker) or once a frame
         (built-in). Closing the iterator stops within a frame; finished files stay."""
         ...

@@ -1,0 +1,75 @@
+"""The one loop from a moment to a file: engines, worker, command line and Blender share it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+from .avatar.file import load_avatar
+from .avatar.record import Avatar
+from .backends import Backend
+from .engine.seam import Progress
+from .errors import InputError, OutputError
+from .files import reason
+from .images.files import write_image
+from .images.image import Image
+from .job import BakeJob, FrameTask
+from .network.deformer import Deformer, splats_at
+from .render.plates import background_of
+
+
+def load_checked(path: Path, content_hash: str) -> Avatar:
+    """The avatar of that file. Raises InputError where it is no longer the file it was."""
+    avatar = load_avatar(path)
+    if avatar.content_hash != content_hash:
+        raise InputError(
+            f"{path} changed since it was linked (content {avatar.content_hash[:12]}, "
+            f"expected {content_hash[:12]}); import the avatar again"
+        )
+    return avatar
+
+
+def bake(job: BakeJob, backend: Backend, avatar: Avatar | None = None) -> Generator[Progress, None, None]:
+    """Write every frame of the job in its order, yielding once before the first and after each.
+
+    A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone
+    or in a sequence. Closing the iterator stops; the files written are whole, and no other file is
+    left. avatar: the one that job.avatar_path holds, where it is in memory already.
+    Raises InputError, OutputError, EngineError.
+    """
+    if avatar is None or avatar.content_hash != job.avatar_hash:
+        avatar = load_checked(job.avatar_path, job.avatar_hash)
+    make_folder(job.directory)
+    deformer = backend.prepare(avatar)
+    total = len(job.frames)
+    yield Progress(0, total)
+    for done, task in enumerate(job.frames, start=1):
+        image = picture(job, task, avatar, deformer, backend)
+        path = job.path_of(task)
+        write_image(path, image, job.file_format)
+        yield Progress(done, total, task.number, path)
+
+
+def picture(
+    job: BakeJob, task: FrameTask, avatar: Avatar, deformer: Deformer, backend: Backend
+) -> Image:
+    """One frame: the head at its moment, before the avatar's plates where the job wants them."""
+    splats = splats_at(deformer, job.track, task.moment)
+    background = None
+    if job.plate and avatar.plates is not None:
+        background = background_of(avatar.plates, task.camera)
+    return backend.rasterise(splats, task.camera, background, job.sh_degree)
+
+
+def make_folder(folder: Path) -> None:
+    """Create the output folder where it is missing. Raises OutputError before anything is computed
+    where nothing can be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"folder {folder} cannot be made: {reason(error)}; choose another folder"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"folder {folder} may not be written to; choose another folder")

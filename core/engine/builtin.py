@@ -1,0 +1,34 @@
+"""The built-in engine: in this process, with what its Python can import."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from ..audio.track import AudioTrack
+from ..avatar.record import Avatar
+from ..backends import choose_backend, remembering
+from ..bake import bake
+from ..gaussians import Splats
+from ..job import BakeJob
+from ..moment import Moment
+from ..network.deformer import splats_at
+from .seam import EngineStatus, Progress
+
+
+class BuiltinEngine:
+    def __init__(self, backend: str = "auto", reason: str = "") -> None:
+        """backend: a name of backends.BACKENDS, or "auto". reason: why another was not taken."""
+        self._backend = remembering(choose_backend(backend))
+        self._reason = reason
+
+    def status(self) -> EngineStatus:
+        return EngineStatus("builtin", self._backend.label, self._backend.device, self._reason)
+
+    def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
+        return splats_at(self._backend.prepare(avatar), track, moment)
+
+    def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
+        yield from bake(job, self._backend)
+
+    def close(self) -> None:
+        """Nothing is held outside this process."""

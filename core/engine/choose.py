@@ -1,0 +1,46 @@
+"""Which engine: the one asked for, or the best that works here, with the reason where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..backends import cache_folder
+from ..errors import ArgumentError, EngineError, WorkerError
+from .builtin import BuiltinEngine
+from .seam import Engine
+from .worker import WorkerEngine
+
+KINDS = ("auto", "builtin", "worker")
+NO_PYTHON = "no worker Python is set"
+
+
+def open_engine(
+    kind: str = "auto",
+    python: Path | None = None,
+    log: Path | None = None,
+    backend: str = "auto",
+) -> Engine:
+    """kind: one of KINDS; "auto" takes the worker where `python` answers, else the built-in engine
+    with the reason in its status. python: the worker's interpreter. log: the worker's stderr, by
+    default worker.log in the user's cache. backend: a name of backends.BACKENDS, or "auto".
+    Raises ArgumentError, WorkerError ("worker" that cannot start), MissingPackageError."""
+    if kind not in KINDS:
+        raise ArgumentError(f"engine {kind!r} is unknown; choose one of {', '.join(KINDS)}")
+    if kind == "builtin":
+        return BuiltinEngine(backend)
+    if python is None:
+        if kind == "worker":
+            raise WorkerError(f"{NO_PYTHON}; choose one in the preferences, or the built-in engine")
+        return BuiltinEngine(backend, NO_PYTHON)
+    worker = WorkerEngine(python, log or cache_folder() / "worker.log", backend=backend)
+    try:
+        worker.start()
+    except EngineError as error:
+        worker.close()
+        if kind == "worker":
+            raise
+        return BuiltinEngine(backend, str(error))
+    except BaseException:
+        worker.close()
+        raise
+    return worker

@@ -1,0 +1,53 @@
+"""An engine for tests of the user interface: draws nothing, obeys at once, fails when told to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from ..audio.track import AudioTrack
+from ..avatar.record import Avatar
+from ..errors import EgsError
+from ..gaussians import Splats, activate
+from ..job import BakeJob
+from ..moment import Moment
+from .seam import EngineStatus, Progress
+
+
+@dataclass
+class FakeEngine:
+    """delay: seconds per deform and per frame. fail_at: the frame (counted from 1) or deform that
+    raises `error`; 0 never. moments: what deform was asked for. closed: close was called."""
+
+    delay: float = 0.0
+    fail_at: int = 0
+    error: EgsError = field(default_factory=lambda: EgsError("the fake engine was told to fail"))
+    moments: list[Moment] = field(default_factory=list)
+    closed: bool = False
+
+    def status(self) -> EngineStatus:
+        return EngineStatus("fake", "none", "none")
+
+    def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
+        self.moments.append(moment)
+        self._work(len(self.moments))
+        return activate(avatar.gaussians)
+
+    def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
+        """Writes one byte per file, so that a test can count them."""
+        total = len(job.frames)
+        yield Progress(0, total)
+        job.directory.mkdir(parents=True, exist_ok=True)
+        for done, task in enumerate(job.frames, start=1):
+            self._work(done)
+            job.path_of(task).write_bytes(b".")
+            yield Progress(done, total, task.number, job.path_of(task))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _work(self, count: int) -> None:
+        time.sleep(self.delay)
+        if count == self.fail_at:
+            raise self.error

@@ -1,0 +1,182 @@
+"""The worker as a process: start it, talk to it, notice when it dies or falls silent, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ..backends import cache_folder
+from ..errors import EgsError, WorkerError
+from ..files import reason
+from ..worker.protocol import Message, encode, error_from, read_message, value
+
+TICK = 0.05  # seconds between two looks at a reply that is not there yet
+LOG_BYTES = 1_000_000  # a longer log is put aside as .1 when a worker starts
+ROOT = Path(__file__).resolve().parents[2]  # the folder that holds `core`
+
+
+class WorkerProcess:
+    """One life of a worker. Replies are queued by request id by a thread of its own."""
+
+    def __init__(self, python: Path, folder: Path, log: Path, silence: float) -> None:
+        """folder: private, for tensors. log: where the worker's stderr goes. silence: seconds
+        without a word after which it counts as dead. Raises WorkerError."""
+        self.log = log
+        self._silence = silence
+        self._numbers = itertools.count(1)
+        self._replies: dict[int, queue.SimpleQueue[Message]] = {}
+        self._guard = threading.Lock()
+        self._fault = ""
+        self._heard = time.monotonic()
+        try:
+            with _open_log(log) as errors:
+                self._popen = subprocess.Popen(
+                    [str(python), "-m", "core.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    cwd=folder,
+                    env=_environment(),
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+        except OSError as error:
+            raise WorkerError(f"worker {python} cannot start: {reason(error)}") from error
+        self._pipe = cast(BinaryIO, self._popen.stdin)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def request(self, kind: str, **fields: object) -> int:
+        """Send a request; the number that its replies carry."""
+        with self._guard:
+            number = next(self._numbers)
+            self._replies[number] = queue.SimpleQueue()
+        self._send({"type": kind, "id": number, **fields})
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Ask it to stop that request; the last of its replies says that it did."""
+        self._send({"type": "cancel", "id": 0, "target": number})
+
+    def _send(self, message: Message) -> None:
+        data = encode(message)
+        with self._guard:
+            try:
+                self._pipe.write(data)
+                self._pipe.flush()
+            except (OSError, ValueError):
+                self._fault = self._fault or "it closed its pipe"
+
+    def replies(self, number: int) -> Generator[Message | None, None, Message]:
+        """The replies to a request as they come, None whenever there was none for a moment. The
+        last one is yielded and returned. Raises what the worker raised; WorkerError where it died
+        or is silent."""
+        inbox = self._replies[number]
+        try:
+            while True:
+                try:
+                    message = inbox.get(timeout=TICK)
+                except queue.Empty:
+                    if inbox.empty() or not self._fault:  # its last words count
+                        self.check()
+                    yield None
+                    continue
+                if message["type"] == "error":
+                    raise error_from(message)
+                yield message
+                if message["type"] != "progress":
+                    return message
+        finally:
+            del self._replies[number]
+
+    def check(self) -> None:
+        """Raises WorkerError where the worker is dead; kills it first where it fell silent."""
+        quiet = time.monotonic() - self._heard
+        if not self._fault and quiet > self._silence:
+            self._fault = f"it was silent for {quiet:.0f} s"
+            self.kill()
+        if self._fault:
+            raise WorkerError(f"the worker stopped: {self._fault}; its log is {self.log}")
+
+    @property
+    def alive(self) -> bool:
+        return not self._fault
+
+    def close(self, patience: float = 2.0) -> None:
+        """Ask it to leave, then make it leave."""
+        if self._popen.poll() is None:
+            self._send({"type": "shutdown", "id": 0})
+        self._close_pipe()
+        for urge in (self._popen.terminate, self._popen.kill):
+            try:
+                self._popen.wait(patience)
+                break
+            except subprocess.TimeoutExpired:
+                urge()
+        self._popen.wait()
+        self._fault = self._fault or "it was closed"
+
+    def kill(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
+        with self._guard, contextlib.suppress(OSError):
+            self._pipe.close()
+
+    def _listen(self) -> None:
+        fault = ""
+        with cast(BinaryIO, self._popen.stdout) as stream:
+            try:
+                while (message := read_message(stream)) is not None:
+                    self._heard = time.monotonic()
+                    self._route(message)
+            except (EgsError, OSError, ValueError) as error:
+                fault = " ".join(str(error).split())
+                self._popen.kill()
+        code = self._popen.wait()
+        self._fault = self._fault or fault or f"it ended with code {code}"
+
+    def _route(self, message: Message) -> None:
+        if message["type"] == "heartbeat":
+            return
+        number = value(message, "id", int)
+        inbox = self._replies.get(number)
+        if inbox is not None:
+            inbox.put(message)
+        elif message["type"] == "error" and number == 0:
+            raise error_from(message)
+
+
+def _environment() -> dict[str, str]:
+    """The user's environment, with this program's own folder as the only place added to imports:
+    not the current folder, and nothing that Blender's Python set for itself."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    return {
+        "NUMBA_CACHE_DIR": str(cache_folder() / "numba"),
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
+    }
+
+
+@contextlib.contextmanager
+def _open_log(path: Path) -> Iterator[int]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        os.replace(path, path.with_name(path.name + ".1"))
+    with path.open("ab") as file:
+        yield file.fileno()

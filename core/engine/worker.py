@@ -1,0 +1,286 @@
+"""The worker engine: another Python computes; when it dies it is started again, then replaced."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import threading
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from ..audio.track import AudioTrack
+from ..avatar.record import Avatar
+from ..errors import CancelledError, EgsError, EngineError, MissingPackageError, WorkerError
+from ..files import remove_parts
+from ..gaussians import Splats
+from ..job import BakeJob
+from ..moment import Moment
+from ..worker.exchange import copy_out, moment_fields, write_job
+from ..worker.protocol import VERSION, Message, value
+from .builtin import BuiltinEngine
+from .process import TICK, WorkerProcess
+from .seam import Engine, EngineStatus, Progress
+from .shelf import Shelf
+
+T = TypeVar("T")
+
+CANCEL_LIMIT = 5.0  # seconds for the frame in hand; a worker that takes longer is killed
+
+
+class WorkerEngine:
+    """Calls may come from several threads. After `tries` failures in a row without a result in
+    between, the built-in engine takes over, and `status` says why."""
+
+    def __init__(
+        self,
+        python: Path,
+        log: Path,
+        *,
+        backend: str = "auto",
+        start_limit: float = 60.0,
+        silence: float = 30.0,
+        tries: int = 3,
+        back_off: float = 0.5,
+    ) -> None:
+        """log: the worker's stderr. start_limit, silence: seconds to the first word and between
+        two. back_off: seconds before the first restart, doubled for each one after it."""
+        self._python, self._log, self._backend = python, log, backend
+        self._start_limit, self._silence = start_limit, silence
+        self._tries, self._back_off = tries, back_off
+        self._shelf = Shelf()
+        self._guard = threading.Lock()
+        self._life: Future[WorkerProcess] | None = None
+        self._failures = 0
+        self._fallback: Engine | None = None
+        self._status = EngineStatus("worker", backend, "not started")
+        self._closed = False
+        atexit.register(self.close)
+
+    def start(self) -> None:
+        """Start now, and once: raises WorkerError where that fails, MissingPackageError where the
+        backend asked for is not there."""
+        _finish(_process_of(self._current()))
+
+    def status(self) -> EngineStatus:
+        return self._fallback.status() if self._fallback else self._status
+
+    @property
+    def pid(self) -> int | None:
+        """The process that serves now, None where there is none."""
+        process = _settled(self._life)
+        return process.pid if process else None
+
+    def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
+        """Raises CancelledError where a newer moment of this avatar was asked for meanwhile."""
+        while self._fallback is None:
+            life = self._current()
+            try:
+                process = _finish(_process_of(life))
+                splats = self._deform_with(process, avatar, track, moment)
+                self._failures = 0
+                return splats
+            except WorkerError as error:
+                self._lost(life, error)
+        return self._fallback.deform(avatar, track, moment)
+
+    def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
+        """A worker that dies is started again and goes on with the frames that are not written."""
+        done, total = 0, len(job.frames)
+        while self._fallback is None:
+            start, life = done, self._current()
+            rest = replace(job, frames=job.frames[start:])
+            try:
+                with contextlib.closing(self._bake_with(life, rest)) as counts:
+                    for count in counts:
+                        if not count:
+                            yield Progress(done, total)
+                            continue
+                        self._failures = 0
+                        done = start + count
+                        task = job.frames[done - 1]
+                        yield Progress(done, total, task.number, job.path_of(task))
+                return
+            except WorkerError as error:
+                self._lost(life, error, job.directory)
+                yield Progress(done, total, note=str(error))
+        rest = replace(job, frames=job.frames[done:])
+        yield Progress(done, total, note=self._fallback.status().reason)
+        with contextlib.closing(self._fallback.bake(rest)) as frames:
+            for progress in frames:
+                yield replace(progress, done=done + progress.done, total=total)
+
+    def close(self) -> None:
+        atexit.unregister(self.close)
+        with self._guard:
+            self._closed, life = True, self._life
+            self._life = None
+        process = _settled(life)
+        if process:
+            process.close()
+        self._shelf.close()
+
+    # One life of the worker -----------------------------------------------------------------
+
+    def _current(self) -> Future[WorkerProcess]:
+        """The life that serves or starts now; a thread starts one, so that callers can tick."""
+        with self._guard:
+            if self._closed:
+                raise WorkerError("the engine is closed; open another")
+            if self._life is None:
+                self._life = Future()
+                threading.Thread(target=self._start, args=(self._life,), daemon=True).start()
+            return self._life
+
+    def _start(self, life: Future[WorkerProcess]) -> None:
+        if self._failures:
+            time.sleep(self._back_off * 2 ** (self._failures - 1))
+        process = None
+        try:
+            process = WorkerProcess(self._python, self._shelf.folder, self._log, self._silence)
+            hello = self._greet(process)
+            self._status = EngineStatus(
+                "worker", value(hello, "backend", str), value(hello, "device", str)
+            )
+            if self._closed:
+                raise WorkerError("the engine was closed while its worker started")
+        except Exception as error:  # handed to whoever waits for this life
+            if process:
+                process.kill()
+            life.set_exception(error)
+        else:
+            life.set_result(process)
+
+    def _greet(self, process: WorkerProcess) -> Message:
+        number = process.request(
+            "hello", version=VERSION, backend=self._backend, folder=str(self._shelf.folder)
+        )
+        limit = time.monotonic() + self._start_limit
+        try:
+            for message in process.replies(number):
+                if message is not None:
+                    if message.get("version") != VERSION:
+                        raise WorkerError(
+                            f"worker {self._python} speaks protocol {message.get('version')}, this "
+                            f"is {VERSION}; update the older one"
+                        )
+                    return message
+                if time.monotonic() > limit:
+                    break
+        except WorkerError:
+            raise
+        except EngineError as error:
+            raise WorkerError(f"worker {self._python} cannot serve: {error}") from error
+        raise WorkerError(
+            f"worker {self._python} gave no answer in {self._start_limit:g} s; "
+            f"its log is {self._log}"
+        )
+
+    def _lost(
+        self, life: Future[WorkerProcess], error: WorkerError, folder: Path | None = None
+    ) -> None:
+        """Count the failure of a life once, clear up after it, and give up after too many."""
+        process = _settled(life)
+        if process:
+            process.kill()
+            if folder:
+                remove_parts(folder, process.pid)
+        with self._guard:
+            if self._life is not life:
+                return
+            self._life = None
+            self._failures += 1
+            if self._failures >= self._tries and self._fallback is None:
+                reason = f"the worker failed {self._failures} times, last: {error}"
+                self._fallback = _builtin(self._backend, reason)
+
+    # What it is asked for -------------------------------------------------------------------
+
+    def _deform_with(
+        self, process: WorkerProcess, avatar: Avatar, track: AudioTrack, moment: Moment
+    ) -> Splats:
+        path, digest = self._shelf.avatar(avatar)
+        name = self._shelf.track(track)
+        block = self._shelf.borrow(len(avatar.gaussians))
+        try:
+            _finish(process.replies(process.request("open", path=str(path), hash=digest)))
+            number = process.request(
+                "deform", avatar=digest, track=name, out=block.name, moment=moment_fields(moment)
+            )
+            answer = _finish(process.replies(number))
+            if answer["type"] == "superseded":
+                raise CancelledError("a newer moment was asked for")
+            splats = copy_out(block.data, block.count)
+        except EgsError:
+            self._shelf.give_back(block)  # answered, or no longer alive
+            raise
+        self._shelf.give_back(block)
+        return splats
+
+    def _bake_with(
+        self, life: Future[WorkerProcess], job: BakeJob
+    ) -> Generator[int | None, None, None]:
+        """Yields the count of written frames after each, None or 0 where there is nothing new."""
+        process = yield from _process_of(life)
+        name = self._shelf.new_name("frames")
+        fields = write_job(self._shelf.folder, name, job, self._shelf.track(job.track))
+        number = process.request("bake", job=fields)
+        replies = process.replies(number)
+        answered = False
+        try:
+            for message in replies:
+                if message is None:
+                    yield None
+                elif message["type"] == "progress":
+                    yield value(message, "done", int)
+            answered = True
+        except EgsError:
+            answered = True
+            raise
+        finally:
+            if not answered:
+                _stop(process, number, replies)
+            self._shelf.drop(name)
+
+
+def _builtin(backend: str, reason: str) -> Engine:
+    """On the backend that was asked for, where this Python has it too."""
+    try:
+        return BuiltinEngine(backend, reason)
+    except MissingPackageError:
+        return BuiltinEngine("auto", reason)
+
+
+def _process_of(life: Future[WorkerProcess]) -> Generator[None, None, WorkerProcess]:
+    """Waits for it in small steps. Raises what its start raised."""
+    while not life.done():
+        yield None
+        time.sleep(TICK)
+    return life.result()
+
+
+def _settled(life: Future[WorkerProcess] | None) -> WorkerProcess | None:
+    """The process of a life that started, None for any other."""
+    return life.result() if life and life.done() and not life.exception() else None
+
+
+def _finish(steps: Generator[object, None, T]) -> T:
+    """What a generator returns, after all its steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def _stop(process: WorkerProcess, number: int, replies: Iterator[Message | None]) -> None:
+    """Cancel a request and wait for its end, so that no file appears afterwards."""
+    process.cancel(number)
+    limit = time.monotonic() + CANCEL_LIMIT
+    with contextlib.suppress(EgsError):
+        for _ in replies:
+            if time.monotonic() > limit:
+                process.kill()

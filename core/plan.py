@@ -1,0 +1,106 @@
+"""From options to a bake job, without Blender: ranges, sizes, which frame shows which moment."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from .audio.features import load_track
+from .audio.track import AudioTrack
+from .avatar.motion import moment_at, viewmat_at
+from .avatar.record import Avatar
+from .camera import MAX_SIDE, Camera
+from .errors import ArgumentError
+from .job import FrameTask
+from .timeline import ROW_RATE, SNAP, seconds_of_frame
+
+MAX_FRAMES = 100_000  # more than an hour at 25 frames a second
+FIRST_FRAME = 1  # where the sound begins, as in a new Blender scene
+
+
+def parse_frames(text: str) -> tuple[int, ...]:
+    """ "1-100", "5" or "1-10,20": the frames in that order, each once. Raises ArgumentError."""
+    frames: dict[int, None] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part, re.ASCII)
+        if not match:
+            raise ArgumentError(
+                f"frames {text!r} are no range; give for example 1-100, 5 or 1-10,20"
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ArgumentError(f"frames {part.strip()!r} run backwards; give {last}-{first}")
+        if last - first >= MAX_FRAMES or len(frames) + last - first >= MAX_FRAMES:
+            raise ArgumentError(f"frames {text!r} are more than {MAX_FRAMES}; bake them in parts")
+        frames.update(dict.fromkeys(range(first, last + 1)))
+    return tuple(frames)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "512x512" -> (width, height). Raises ArgumentError."""
+    match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text, re.ASCII)
+    if not match:
+        raise ArgumentError(f"size {text!r} is no WIDTHxHEIGHT; give for example 512x512")
+    width, height = int(match[1]), int(match[2])
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise ArgumentError(f"size {width}x{height} is outside 1..{MAX_SIDE} pixels a side")
+    return width, height
+
+
+def track_for(avatar: Avatar, sound: Path | None) -> AudioTrack:
+    """The sound as this avatar hears it; silence of no length for a still, which hears nothing.
+    Raises ArgumentError, AudioError, FeatureMismatchError."""
+    if avatar.features is None:
+        return AudioTrack(np.zeros((0, 1, 1), np.float32))
+    if sound is None:
+        raise ArgumentError(f"avatar {avatar.name!r} needs a sound; give one with --audio")
+    return load_track(sound, avatar.features)
+
+
+def frames_of_sound(
+    rows: int, fps: float, first_frame: int = FIRST_FRAME, offset: float = 0.0
+) -> range:
+    """The frames from the first until the sound has ended, at least one. offset: seconds from the
+    first frame to the beginning of the sound. Raises ArgumentError."""
+    seconds_of_frame(0, 0, fps)
+    count = max(1, math.ceil((offset + rows / ROW_RATE) * fps - SNAP))
+    if count > MAX_FRAMES:
+        raise ArgumentError(f"the sound lasts {count} frames, more than {MAX_FRAMES}; give a range")
+    return range(first_frame, first_frame + count)
+
+
+def training_camera(
+    avatar: Avatar, seconds: float, pose: str, size: tuple[int, int] | None
+) -> Camera:
+    """The avatar's own camera at that time, at its own size or resized."""
+    own = avatar.camera
+    viewmat = viewmat_at(avatar, seconds, pose)
+    camera = Camera(viewmat, own.fx, own.fy, own.cx, own.cy, own.width, own.height)
+    return camera.resized(*size) if size else camera
+
+
+def training_tasks(
+    avatar: Avatar,
+    frames: Iterable[int],
+    *,
+    fps: float = ROW_RATE,
+    first_frame: int = FIRST_FRAME,
+    offset: float = 0.0,
+    pose: str = "track",
+    strength: float = 1.0,
+    size: tuple[int, int] | None = None,
+) -> tuple[FrameTask, ...]:
+    """Each frame seen by the training camera. first_frame, offset: the sound begins `offset`
+    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. Raises ArgumentError."""
+    if not (math.isfinite(offset) and math.isfinite(strength)):
+        raise ArgumentError("offset and strength must be finite numbers")
+    tasks = []
+    for frame in frames:
+        seconds = seconds_of_frame(frame, first_frame, fps) - offset
+        moment = moment_at(avatar, seconds, pose, strength)
+        tasks.append(FrameTask(frame, moment, training_camera(avatar, seconds, pose, size)))
+    return tuple(tasks)

@@ -1,0 +1,1 @@
+"""The worker: a process of another Python that deforms, rasterises and bakes."""

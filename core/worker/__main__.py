@@ -1,0 +1,40 @@
+"""`python -m core.worker`: serves the client at the other end of stdin and stdout until it goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from .server import Server
+
+GRACE = 10.0  # seconds for the frame in hand after the client has gone
+
+
+def main() -> None:
+    # The pipes get numbers of their own; a stray print or a library's output goes to the log.
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    # Ctrl-C in a terminal reaches the whole group; the client decides and sends a cancel.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = Server(source, sink)
+    threading.Thread(target=_leave, args=(server.ended,), daemon=True).start()
+    server.run()
+    os._exit(0)  # whatever a GPU library's own threads still do
+
+
+def _leave(ended: threading.Event) -> None:
+    """A frame that takes for ever must not outlive the client."""
+    ended.wait()
+    time.sleep(GRACE)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Tensors in files of the client's private folder: sound windows, frame tables, splats.
+
+The client makes every file, the worker reads or fills it; both check type and shape before use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.track import AudioTrack
+from ..camera import Camera
+from ..errors import ProtocolError
+from ..gaussians import SH_COEFFICIENTS, Splats
+from ..job import BakeJob, FrameTask
+from ..moment import Moment
+from .protocol import Message, value
+
+# number, seconds, eye, strength | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height
+TASK_COLUMNS = 4 + 12 + 16 + 6
+FLOATS_PER_SPLAT = 3 + 4 + 3 + 1 + 3 * SH_COEFFICIENTS
+
+Float32 = NDArray[np.float32]
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file of that plain name in the folder. Raises ProtocolError for any other name."""
+    if not name or name != Path(name).name or name in (".", "..") or "\\" in name:
+        raise ProtocolError(f"{name!r} is not a plain file name")
+    return folder / name
+
+
+def write_track(path: Path, track: AudioTrack) -> None:
+    np.save(path, np.ascontiguousarray(track.windows, np.float32), allow_pickle=False)
+
+
+def read_track(path: Path) -> AudioTrack:
+    return AudioTrack(_load(path, np.float32, 3))
+
+
+def moment_fields(moment: Moment) -> Message:
+    return {
+        "seconds": float(moment.seconds),
+        "eye": float(moment.eye),
+        "pose": [float(v) for v in moment.pose],
+        "strength": float(moment.strength),
+    }
+
+
+def moment_from(fields: Mapping[str, Any]) -> Moment:
+    pose = value(fields, "pose", list)
+    if len(pose) != 12 or not all(type(v) in (int, float) for v in pose):
+        raise ProtocolError("a moment's pose is not 12 numbers")
+    return Moment(
+        seconds=value(fields, "seconds", float),
+        eye=value(fields, "eye", float),
+        pose=np.array(pose, np.float64).astype(np.float32),
+        strength=value(fields, "strength", float),
+    )
+
+
+def write_job(folder: Path, name: str, job: BakeJob, track: str) -> Message:
+    """The job as plain JSON data; its frames go to the file `name`, (F, 38) float64."""
+    rows = np.empty((len(job.frames), TASK_COLUMNS), np.float64)
+    for row, task in zip(rows, job.frames, strict=True):
+        moment, camera = task.moment, task.camera
+        row[:4] = task.number, moment.seconds, moment.eye, moment.strength
+        row[4:16] = moment.pose
+        row[16:32] = camera.viewmat.ravel()
+        row[32:] = camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height
+    np.save(inside(folder, name), rows, allow_pickle=False)
+    return {
+        "avatar_path": str(job.avatar_path.absolute()),
+        "avatar_hash": job.avatar_hash,
+        "directory": str(job.directory.absolute()),
+        "stem": job.stem,
+        "file_format": job.file_format,
+        "plate": job.plate,
+        "sh_degree": job.sh_degree,
+        "track": track,
+        "frames": name,
+    }
+
+
+def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
+    rows = _load(inside(folder, value(fields, "frames", str)), np.float64, 2)
+    if rows.shape[1] != TASK_COLUMNS:
+        raise ProtocolError(f"a frame table has {rows.shape[1]} columns, not {TASK_COLUMNS}")
+    if not np.isfinite(rows).all():
+        raise ProtocolError("a frame table holds a number that is not finite")
+    return BakeJob(
+        avatar_path=Path(value(fields, "avatar_path", str)),
+        avatar_hash=value(fields, "avatar_hash", str),
+        track=read_track(inside(folder, value(fields, "track", str))),
+        frames=tuple(_task(row) for row in rows),
+        directory=Path(value(fields, "directory", str)),
+        stem=value(fields, "stem", str),
+        file_format=value(fields, "file_format", str),
+        plate=value(fields, "plate", bool),
+        sh_degree=value(fields, "sh_degree", int),
+    )
+
+
+def _task(row: NDArray[np.float64]) -> FrameTask:
+    number, seconds, eye, strength = (float(v) for v in row[:4])
+    fx, fy, cx, cy, width, height = (float(v) for v in row[32:])
+    return FrameTask(
+        number=int(number),
+        moment=Moment(seconds, eye, row[4:16].astype(np.float32), strength),
+        camera=Camera(row[16:32].reshape(4, 4), fx, fy, cx, cy, int(width), int(height)),
+    )
+
+
+def map_splats(path: Path, count: int, create: bool) -> Float32:
+    """(59 * count,) float32, mapped for writing: five blocks, each a field of Splats."""
+    if create:
+        return np.lib.format.open_memmap(
+            path, mode="w+", dtype=np.float32, shape=(FLOATS_PER_SPLAT * count,)
+        )
+    try:
+        found = np.lib.format.open_memmap(path, mode="r+")
+    except (OSError, ValueError) as error:
+        raise ProtocolError(f"{path.name} is not an array file: {error}") from error
+    if found.dtype != np.float32 or found.shape != (FLOATS_PER_SPLAT * count,):
+        raise ProtocolError(f"{path.name} holds {found.dtype} {found.shape}, not {count} splats")
+    return found
+
+
+def fill(block: Float32, splats: Splats) -> None:
+    parts = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
+    np.concatenate([np.asarray(part, np.float32).ravel() for part in parts], out=block)
+
+
+def copy_out(block: Float32, count: int) -> Splats:
+    ends = np.cumsum([3 * count, 4 * count, 3 * count, count])
+    means, quats, scales, opacities, sh = np.split(np.array(block), ends)
+    return Splats(
+        means=means.reshape(count, 3),
+        quats=quats.reshape(count, 4),
+        scales=scales.reshape(count, 3),
+        opacities=opacities,
+        sh=sh.reshape(count, SH_COEFFICIENTS, 3),
+    )
+
+
+def _load(path: Path, dtype: type, axes: int) -> NDArray[Any]:
+    """Read whole, not mapped: the client may delete the file while the worker still uses it."""
+    try:
+        found = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError) as error:
+        raise ProtocolError(f"{path.name} is not an array file: {error}") from error
+    if found.dtype != dtype or found.ndim != axes:
+        raise ProtocolError(f"{path.name} holds {found.dtype} with {found.ndim} axes")
+    return np.array(found)

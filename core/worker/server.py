@@ -1,0 +1,221 @@
+"""The worker's loop: one thread reads requests, one beats, and this one computes, one at a time.
+
+The newest deform wins: older ones that wait are answered "superseded". While a bake runs, a deform
+is answered between two frames, so that the viewport stays alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..audio.track import AudioTrack
+from ..avatar.record import Avatar
+from ..backends import Backend, choose_backend, package_versions, remembering
+from ..bake import bake, load_checked
+from ..errors import CancelledError, EgsError, ProtocolError
+from ..network.deformer import splats_at
+from .exchange import fill, inside, map_splats, moment_from, read_job, read_track
+from .protocol import HEARTBEAT, VERSION, Message, encode, error_message, read_message, value
+
+KEPT = 4  # avatars and tracks in memory
+
+
+class Server:
+    """source and sink: binary streams to the client. beat: seconds between heartbeats. `ended` is
+    set when the client has gone or wants no more; what is computed then stops between frames."""
+
+    def __init__(
+        self,
+        source: BinaryIO,
+        sink: BinaryIO,
+        choose: Callable[[str], Backend] = choose_backend,
+        beat: float = HEARTBEAT,
+    ) -> None:
+        self._source, self._sink, self._choose, self._beat = source, sink, choose, beat
+        self._sending = threading.Lock()
+        self._waiting: deque[Message] = deque()
+        self._arrived = threading.Condition()
+        self._cancelled: set[int] = set()
+        self.ended = threading.Event()
+        self._backend: Backend | None = None
+        self._folder = Path()
+        self._avatars: OrderedDict[str, Avatar] = OrderedDict()
+        self._tracks: OrderedDict[str, AudioTrack] = OrderedDict()
+
+    def run(self) -> None:
+        """Serve until shutdown, or until the client's end of the pipe closes."""
+        for target in (self._read_requests, self._send_heartbeats):
+            threading.Thread(target=target, daemon=True).start()
+        while (request := self._next()) is not None:
+            self._answer(request)
+        self.ended.set()
+
+    # Reading, beating and sending -----------------------------------------------------------
+
+    def _read_requests(self) -> None:
+        try:
+            while (message := read_message(self._source)) is not None:
+                with self._arrived:
+                    if message["type"] == "cancel":
+                        self._cancelled.add(value(message, "target", int))
+                    elif message["type"] == "shutdown":
+                        break
+                    else:
+                        value(message, "id", int)
+                        self._waiting.append(message)
+                    self._arrived.notify()
+        except (ProtocolError, OSError, ValueError) as error:
+            self._send(error_message(0, error))
+        with self._arrived:
+            self.ended.set()
+            self._arrived.notify()
+
+    def _send_heartbeats(self) -> None:
+        while not self.ended.wait(self._beat):
+            self._send({"type": "heartbeat"})
+
+    def _send(self, message: Message) -> None:
+        data = encode(message)
+        with self._sending:
+            try:
+                self._sink.write(data)
+                self._sink.flush()
+            except (OSError, ValueError):
+                self.ended.set()
+
+    # Order of work --------------------------------------------------------------------------
+
+    def _next(self) -> Message | None:
+        with self._arrived:
+            while not self._waiting and not self.ended.is_set():
+                self._arrived.wait()
+            if self.ended.is_set():
+                return None
+            request = self._waiting.popleft()
+        return self._newest_deform(request) if request["type"] == "deform" else request
+
+    def _newest_deform(self, request: Message) -> Message:
+        """The last of the waiting deforms of that avatar; the others are answered."""
+        key = ("deform", request.get("avatar"))
+        with self._arrived:
+            deforms = [request, *(m for m in self._waiting if (m["type"], m.get("avatar")) == key)]
+            self._waiting = deque(m for m in self._waiting if m not in deforms)
+        for older in deforms[:-1]:
+            self._send({"type": "superseded", "id": older["id"]})
+        return deforms[-1]
+
+    def _stop_wanted(self, request: int) -> bool:
+        return self.ended.is_set() or request in self._cancelled
+
+    def _answer(self, request: Message) -> None:
+        number = request["id"]
+        try:
+            if self._stop_wanted(number):
+                raise CancelledError("stopped before it began")
+            handlers = {
+                "hello": self._hello,
+                "open": self._open,
+                "deform": self._deform,
+                "bake": self._bake,
+            }
+            if request["type"] not in handlers:
+                raise ProtocolError(f"request {request['type']!r} is not in the protocol")
+            self._send(handlers[request["type"]](request))
+        except EgsError as error:
+            self._send(error_message(number, error))
+        except Exception as error:  # a defect: the client hears of it, the log keeps the traceback
+            traceback.print_exc()
+            self._send(error_message(number, error))
+        finally:
+            with self._arrived:
+                self._cancelled.discard(number)
+
+    # The requests ---------------------------------------------------------------------------
+
+    def _hello(self, request: Message) -> Message:
+        theirs = value(request, "version", int)
+        if theirs != VERSION:
+            raise ProtocolError(
+                f"the worker speaks protocol {VERSION}, the client {theirs}; update the older one"
+            )
+        self._folder = Path(value(request, "folder", str))
+        self._backend = remembering(self._choose(value(request, "backend", str)))
+        return {
+            "type": "hello",
+            "id": request["id"],
+            "version": VERSION,
+            "packages": package_versions(),
+            "backend": self._backend.label,
+            "device": self._backend.device,
+        }
+
+    def _ready(self) -> Backend:
+        if self._backend is None:
+            raise ProtocolError("the first request must be hello")
+        return self._backend
+
+    def _open(self, request: Message) -> Message:
+        self._ready()
+        digest = value(request, "hash", str)
+        if digest not in self._avatars:
+            avatar = load_checked(Path(value(request, "path", str)), digest)
+            _keep(self._avatars, digest, avatar)
+        return {
+            "type": "result",
+            "id": request["id"],
+            "splats": len(self._avatars[digest].gaussians),
+        }
+
+    def _deform(self, request: Message) -> Message:
+        backend = self._ready()
+        avatar = self._avatars.get(value(request, "avatar", str))
+        if avatar is None:
+            raise ProtocolError("deform names an avatar that is not open")
+        name = value(request, "track", str)
+        if name not in self._tracks:
+            _keep(self._tracks, name, read_track(inside(self._folder, name)))
+        moment = moment_from(value(request, "moment", dict))
+        out = inside(self._folder, value(request, "out", str))
+        block = map_splats(out, len(avatar.gaussians), create=False)
+        fill(block, splats_at(backend.prepare(avatar), self._tracks[name], moment))
+        return {"type": "result", "id": request["id"]}
+
+    def _bake(self, request: Message) -> Message:
+        backend, number = self._ready(), request["id"]
+        job = read_job(self._folder, value(request, "job", dict))
+        avatar = self._avatars.get(job.avatar_hash)
+        done = 0
+        with contextlib.closing(bake(job, backend, avatar)) as frames:
+            for progress in frames:
+                done = progress.done
+                self._send(
+                    {"type": "progress", "id": number, "done": done, "number": progress.number}
+                )
+                if done < len(job.frames):
+                    if self._stop_wanted(number):
+                        raise CancelledError(f"stopped after {done} of {len(job.frames)} frames")
+                    self._answer_deforms()
+        return {"type": "result", "id": number, "done": done}
+
+    def _answer_deforms(self) -> None:
+        """What the viewport asked for while a bake runs: opening an avatar, then its deforms."""
+        while True:
+            with self._arrived:
+                if not self._waiting or self._waiting[0]["type"] not in ("open", "deform"):
+                    return
+                request = self._waiting.popleft()
+            if request["type"] == "deform":
+                request = self._newest_deform(request)
+            self._answer(request)
+
+
+def _keep(kept: OrderedDict[str, Any], key: str, item: Any) -> None:
+    kept[key] = item
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
