@@ -12,10 +12,13 @@ MAX_STEPS = 16  # four strides of two leave one step, no more
 CODE = 32
 
 
-def check_windows(arrays: Arrays, windows: Float32) -> None:
-    """Raises FeatureMismatchError unless windows is (8, D, W) with the D these weights were trained
-    on and W in 1..16."""
-    dim = arrays["audio_net.encoder_conv.0.weight"].shape[1]
+def feature_dim(arrays: Arrays) -> int:
+    """D: features a step of the sound that these weights were trained on."""
+    return int(arrays["audio_net.encoder_conv.0.weight"].shape[1])
+
+
+def check_windows(dim: int, windows: Float32) -> None:
+    """Raises FeatureMismatchError unless windows is (8, dim, W) with W in 1..16."""
     if windows.ndim != 3 or windows.shape[0] != WINDOWS or not 1 <= windows.shape[2] <= MAX_STEPS:
         raise FeatureMismatchError(
             f"sound windows of shape {windows.shape} cannot enter the network, which takes "
@@ -49,5 +52,5 @@ def mix_windows(arrays: Arrays, codes: Float32) -> Float32:
 def encode(arrays: Arrays, windows: Float32) -> Float32:
     """windows (8, D, W) -> audio code (32,). Always one frame at a time, so that a frame alone
     equals the same frame of a sequence bit for bit. Raises FeatureMismatchError."""
-    check_windows(arrays, windows)
+    check_windows(feature_dim(arrays), windows)
     return mix_windows(arrays, window_codes(arrays, np.asarray(windows, np.float32)))

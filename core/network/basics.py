@@ -19,7 +19,7 @@ def linear(arrays: Arrays, name: str, x: Float32) -> Float32:
 
 
 def conv1d(arrays: Arrays, name: str, x: Float32, stride: int) -> Float32:
-    """x (B, C, L), weight (O, C, 3), padded by one zero at both ends -> (B, O, ceil(L / stride))."""
+    """x (B, C, L), weight (O, C, 3), a zero of padding at both ends -> (B, O, ceil(L / stride))."""
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1)))
     taps = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=2)[:, :, ::stride]
     out = np.tensordot(taps, arrays[f"{name}.weight"], axes=((1, 3), (1, 2)))  # (B, L', O)
@@ -37,7 +37,8 @@ def leaky_relu(x: Float32) -> Float32:
 
 def silu(x: Float32) -> Float32:
     # exp of a clipped value: beyond 80 the result does not change and float32 would overflow.
-    return x / (np.float32(1) + np.exp(np.minimum(-x, np.float32(80))))
+    e: Float32 = np.exp(np.minimum(-x, np.float32(80)))
+    return x / (np.float32(1) + e)
 
 
 def softmax(x: Float32) -> Float32:

@@ -19,7 +19,7 @@ from .weights import NetworkWeights
 Float64 = NDArray[np.float64]
 
 
-def centre(x: Float32) -> Float32:
+def centre(x: Float32 | Float64) -> Float32:
     """x minus its mean along the last axis."""
     wide = x.astype(np.float64)
     return (wide - wide.mean(axis=-1, keepdims=True)).astype(np.float32)
@@ -96,8 +96,9 @@ class Mlp:
             if f"{layer}.taylor_coeffs" in arrays:
                 taylor = arrays[f"{layer}.taylor_coeffs"].astype(np.float64)
                 bias = taylor[:, :, 0].sum(axis=1) + arrays[f"{layer}.bias"]
-                parts = [arrays[f"{layer}.base_weight"], taylor[:, :, 1], taylor[:, :, 2]]
-                self.layers.append((_narrow(np.concatenate(parts, axis=1)), _narrow(bias)))
+                base = arrays[f"{layer}.base_weight"].astype(np.float64)
+                matrix = np.concatenate([base, taylor[:, :, 1], taylor[:, :, 2]], axis=1)
+                self.layers.append((_narrow(matrix), _narrow(bias)))
             else:
                 self.layers.append((arrays[f"{layer}.weight"], None))
 

@@ -37,9 +37,9 @@ def features(arrays: Arrays, means: Float32) -> Float32:
     points = normalise(arrays["tri_plane.grid.aabb"], means)
     levels = []
     for level in range(level_count(arrays)):
-        product = np.float32(1)
-        for plane, (a, b) in enumerate(PLANES):
-            grid = arrays[grid_name(level, plane)][0]
-            product = product * sample_plane(grid, points[:, a], points[:, b])
-        levels.append(product)
+        first, second, third = (
+            sample_plane(arrays[grid_name(level, plane)][0], points[:, a], points[:, b])
+            for plane, (a, b) in enumerate(PLANES)
+        )
+        levels.append(first * second * third)
     return np.concatenate(levels, axis=1)
