@@ -1,0 +1,132 @@
+"""Log-mel bands, equal to librosa's (htk=False, norm="slaney", centred, power), by numpy alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FeatureMismatchError
+
+KIND = "log-mel"
+VERSION = 1
+WHOLE = ("sample_rate", "n_fft", "win_length", "hop_length", "n_mels")
+CHUNK = 4096  # steps worked on at a time
+
+# Slaney's mel scale: linear to 1 kHz, then 27 mels for each factor of 6.4.
+HZ_PER_MEL = 200 / 3
+BREAK_HZ, BREAK_MEL = 1000.0, 15.0
+LOG_STEP = math.log(6.4) / 27
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """sample_rate (Hz). n_fft: samples of a transform, at whose centre lies a periodic Hann window
+    of win_length samples. hop_length: samples from one step to the next. n_mels triangular bands
+    of equal area between fmin and fmax (Hz). A value is log(log_epsilon + power)."""
+
+    sample_rate: int = 16000
+    n_fft: int = 512
+    win_length: int = 400
+    hop_length: int = 320
+    n_mels: int = 29
+    fmin: float = 60.0
+    fmax: float = 7600.0
+    log_epsilon: float = 1e-5
+
+    @property
+    def rate(self) -> float:
+        """Steps a second."""
+        return self.sample_rate / self.hop_length
+
+
+def parameters_from(values: Mapping[str, Any]) -> LogMel:
+    """The parameters in an avatar's header. FeatureMismatchError where one is missing, unknown or
+    impossible: a default in its place would be heard as something else."""
+    names = [field.name for field in fields(LogMel)]
+    for name in (*names, *values):
+        if (name in names) != (name in values):
+            what = "lack" if name in names else "have the unknown"
+            raise FeatureMismatchError(
+                f"the avatar's log-mel parameters {what} {name!r}; convert or train it again"
+            )
+        value = values[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+            raise FeatureMismatchError(
+                f"the avatar's log-mel parameter {name} is not a sensible number; convert or train "
+                "it again"
+            )
+    # A JSON writer may have turned 512 into 512.0.
+    whole = {name: int(values[name]) for name in WHOLE}
+    mel = LogMel(**{**{name: values[name] for name in names}, **whole})
+    if not (
+        all(values[name] == whole[name] for name in WHOLE)
+        and 1000 <= mel.sample_rate <= 384000
+        and 1 <= mel.win_length <= mel.n_fft <= 65536
+        and 1 <= mel.hop_length <= mel.sample_rate
+        and 1 <= mel.n_mels <= 1024
+        and 0 <= mel.fmin < mel.fmax <= mel.sample_rate / 2
+        and mel.log_epsilon > 0
+    ):
+        raise FeatureMismatchError(
+            f"the avatar's log-mel parameters are impossible ({mel}); convert or train it again"
+        )
+    return mel
+
+
+def step_count(samples: int, hop_length: int) -> int:
+    """Steps of a sound of `samples` samples; step k is centred on sample k * hop_length."""
+    return 1 + samples // hop_length
+
+
+def log_mel(samples: NDArray[np.float32], mel: LogMel) -> NDArray[np.float32]:
+    """(steps, n_mels) float32 of (T,) samples at mel.sample_rate; zeros lie before and after the
+    sound. Works in float64, CHUNK steps at a time."""
+    steps = step_count(len(samples), mel.hop_length)
+    window = _window(mel)
+    bands = mel_filters(mel).T
+    out = np.empty((steps, mel.n_mels), np.float32)
+    for first in range(0, steps, CHUNK):
+        last = min(first + CHUNK, steps)
+        start = first * mel.hop_length - mel.n_fft // 2
+        stop = (last - 1) * mel.hop_length - mel.n_fft // 2 + mel.n_fft
+        piece = np.zeros(stop - start)
+        lo, hi = max(start, 0), min(stop, len(samples))
+        if lo < hi:
+            piece[lo - start : hi - start] = samples[lo:hi]
+        frames = np.lib.stride_tricks.sliding_window_view(piece, mel.n_fft)[:: mel.hop_length]
+        spectrum = np.fft.rfft(frames * window)
+        power = spectrum.real**2 + spectrum.imag**2
+        out[first:last] = np.log(mel.log_epsilon + power @ bands)
+    return out
+
+
+def _window(mel: LogMel) -> NDArray[np.float64]:
+    phase = np.arange(mel.win_length) * (2 * np.pi / mel.win_length)
+    window = np.zeros(mel.n_fft)
+    left = (mel.n_fft - mel.win_length) // 2
+    window[left : left + mel.win_length] = 0.5 - 0.5 * np.cos(phase)
+    return window
+
+
+def mel_filters(mel: LogMel) -> NDArray[np.float64]:
+    """(n_mels, 1 + n_fft // 2) triangles over the transform's frequencies, each of unit area."""
+    frequencies = np.arange(1 + mel.n_fft // 2) * (mel.sample_rate / mel.n_fft)
+    corners = _hz(np.linspace(_mel(mel.fmin), _mel(mel.fmax), mel.n_mels + 2))
+    low, centre, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    rising = (frequencies - low) / (centre - low)
+    falling = (high - frequencies) / (high - centre)
+    return np.maximum(0, np.minimum(rising, falling)) * (2 / (high - low))
+
+
+def _mel(hz: float) -> float:
+    return hz / HZ_PER_MEL if hz < BREAK_HZ else BREAK_MEL + math.log(hz / BREAK_HZ) / LOG_STEP
+
+
+def _hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = BREAK_HZ * np.exp(LOG_STEP * (np.maximum(mel, BREAK_MEL) - BREAK_MEL))
+    return np.where(mel < BREAK_MEL, HZ_PER_MEL * mel, above)

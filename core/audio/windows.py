@@ -1,0 +1,61 @@
+"""From steps to the windows that the network hears: normalised, zeros around, one row a frame."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FeatureMismatchError
+from ..timeline import ROW_RATE
+from .spec import FeatureSpec
+from .track import AudioTrack
+
+FLAT = 1e-5  # a value that deviates less than this over a clip is constant, and becomes 0
+
+
+def check_spec(spec: FeatureSpec) -> None:
+    """FeatureMismatchError where an avatar asks for windows that cannot be."""
+    sizes = (spec.dim, spec.window, spec.stride)
+    if min(sizes) < 1 or max(*sizes, spec.pad) > 1 << 16 or spec.pad < 0:
+        wrong = f"windows of {spec.window} x {spec.dim}, stride {spec.stride}, pad {spec.pad}"
+    elif not math.isclose(spec.rate, ROW_RATE * spec.stride):
+        wrong = f"{spec.rate:g} steps a second at stride {spec.stride}, not {ROW_RATE:g} rows"
+    elif spec.normalisation not in ("none", "clip", "fixed"):
+        wrong = f"the unknown normalisation {spec.normalisation!r}"
+    elif spec.normalisation == "fixed" and not (len(spec.mean) == len(spec.std) == spec.dim):
+        wrong = (
+            f"a mean of {len(spec.mean)} and a deviation of {len(spec.std)} for {spec.dim} values"
+        )
+    elif not all(math.isfinite(value) for value in (*spec.mean, *spec.std)) or (
+        spec.normalisation == "fixed" and min(spec.std) <= 0
+    ):
+        wrong = "a mean or a deviation that is no positive number"
+    else:
+        return
+    raise FeatureMismatchError(f"the avatar asks for {wrong}; convert or train it again")
+
+
+def normalise(steps: NDArray[np.float32], spec: FeatureSpec) -> NDArray[np.float32]:
+    """(T, D) float32 raw steps as the avatar was trained on them."""
+    if spec.normalisation == "none" or not len(steps):
+        return steps
+    if spec.normalisation == "clip":
+        mean = steps.mean(0, dtype=np.float64)
+        std = steps.std(0, dtype=np.float64)
+        std = np.where(std < FLAT, np.inf, std)
+    else:
+        mean, std = np.array(spec.mean), np.array(spec.std)
+    return ((steps - mean) / std).astype(np.float32)
+
+
+def windowed(steps: NDArray[np.float32], spec: FeatureSpec, rows: int) -> AudioTrack:
+    """`rows` windows of (T, D) normalised steps: row i holds steps stride * i - pad and the
+    window - 1 after it, zeros where there are none (reference note §9, DeepSpeech features)."""
+    length = (max(rows, 1) - 1) * spec.stride + spec.window
+    padded = np.zeros((length, spec.dim), np.float32)
+    used = steps[: max(length - spec.pad, 0)]
+    padded[spec.pad : spec.pad + len(used)] = used
+    views = np.lib.stride_tricks.sliding_window_view(padded, spec.window, axis=0)
+    return AudioTrack(np.ascontiguousarray(views[:: spec.stride][:rows].transpose(0, 2, 1)))

@@ -1,0 +1,29 @@
+"""Pictures to files: the one place where a format decides what happens to colour and alpha."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ArgumentError, OutputError
+from .exr import write_exr
+from .image import Image, to_linear, to_uint8
+from .png import write_png
+
+
+def write_image(path: Path, image: Image, file_format: str) -> None:
+    """Write a picture whole or not at all: "png" as 8-bit sRGB with straight alpha, "exr" as
+    scene-linear premultiplied half floats. The same picture gives the same bytes wherever zlib is
+    the same. OutputError where the file cannot be written or the picture is empty or not finite;
+    ArgumentError for another format."""
+    if file_format not in ("png", "exr"):
+        raise ArgumentError(f"format {file_format!r} is unknown; choose png or exr")
+    if image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:
+        raise OutputError(f"{path.name}: a picture of shape {image.shape} cannot be a file")
+    if not np.isfinite(image).all():
+        raise OutputError(f"{path.name}: the picture holds values that are not finite numbers")
+    if file_format == "png":
+        write_png(path, to_uint8(image))
+    else:
+        write_exr(path, to_linear(image))

@@ -1,0 +1,61 @@
+"""PNG files by numpy and zlib alone."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files import write_atomic
+
+# Measured on a talking head (512 x 512: 0.2 ms to filter, 7 ms to pack, 200 kB): the difference to
+# the row above packs best of the filters that numpy does quickly (plain 270 kB, left 220 kB), and
+# levels above 2 cost more time than they save space (level 6: 33 ms, 160 kB).
+UP = 2
+LEVEL = 2
+
+COLOUR_TYPES = {3: 2, 4: 6}  # RGB, RGB and straight alpha
+
+
+def write_png(
+    path: Path,
+    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    text: Mapping[str, str] | None = None,
+) -> None:
+    """Write (H, W, 3 or 4) sRGB-encoded uint8 or uint16, alpha straight, first row on top. `text`:
+    Latin-1 notes (tEXt). Whole or not at all; OutputError where that fails."""
+    write_atomic(path, [encode_png(pixels, text)])
+
+
+def encode_png(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], text: Mapping[str, str] | None = None
+) -> bytes:
+    """The file's bytes, the same for the same pixels: no date, no name of a program."""
+    height, width, channels = pixels.shape
+    depth = 8 * pixels.dtype.itemsize
+    stored = pixels if depth == 8 else pixels.astype(">u2")
+    rows = np.ascontiguousarray(stored).view(np.uint8).reshape(height, -1)
+    filtered = np.empty((height, 1 + rows.shape[1]), np.uint8)
+    filtered[:, 0] = UP
+    filtered[:1, 1:] = rows[:1]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
+    notes = (f"{key}\0{value}".encode("latin-1") for key, value in (text or {}).items())
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            _chunk(b"IHDR", header),
+            _chunk(b"sRGB", b"\0"),  # perceptual
+            *(_chunk(b"tEXt", note) for note in notes),
+            _chunk(b"IDAT", zlib.compress(filtered, LEVEL)),
+            _chunk(b"IEND", b""),
+        ]
+    )
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
