@@ -145,7 +145,7 @@ def _lifted(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str,
             )
         LIFTS[version](document, tensors)
         version += 1
-    return document  # type: ignore[no-any-return]
+    return document
 
 
 def _floats(tensors: Mapping[str, Array], name: str, *shape: int | None) -> Array:

@@ -25,8 +25,8 @@ from .record import Avatar
 
 CONVENTION = (
     "OpenCV camera axes: x right, y down, z forward; viewmat takes the head's frame (x right, "
-    "y up, z to the viewer; decimetres) to the camera; focal lengths and principal point in pixels, the "
-    "centre of the first pixel at 0.5"
+    "y up, z to the viewer; decimetres) to the camera; focal lengths and principal point in "
+    "pixels, the centre of the first pixel at 0.5"
 )
 FROZEN = frozenset(attribute for attribute, _ in HEADS.values())
 NORMALISATIONS = ("none", "clip", "fixed")
@@ -200,9 +200,10 @@ def _camera(entries: _Entries) -> Camera:
         raise AvatarFileError(
             "the training camera is not a rotation and a translation; the file is damaged"
         )
-    values = [entries.number(key) for key in ("fx", "fy", "cx", "cy")]
+    fx, fy, cx, cy = (entries.number(key) for key in ("fx", "fy", "cx", "cy"))
+    width, height = entries.take("width", int), entries.take("height", int)
     try:
-        return Camera(viewmat, *values, entries.take("width", int), entries.take("height", int))
+        return Camera(viewmat, fx, fy, cx, cy, width, height)
     except CameraError as error:
         raise AvatarFileError(f"training camera: {error}") from None
 

@@ -1,4 +1,4 @@
-"""What trainers leave behind becomes an avatar: an official output folder or .ply, and a dataset."""
+"""An official output folder or a .ply, and a dataset folder, become an avatar."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[st
     # Large items first keeps every tensor aligned to its own item size.
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {METADATA: dict(metadata)}
-    chunks = []
+    chunks: list[memoryview] = []
     offset = 0
     for name in names:
         array = np.ascontiguousarray(tensors[name])
@@ -61,7 +61,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[st
         offset = end
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 8)
-    parts = [struct.pack("<Q", len(text)), text, *chunks]
+    parts: list[bytes | memoryview] = [struct.pack("<Q", len(text)), text, *chunks]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

@@ -62,9 +62,10 @@ def array_of(content: Mapping[str, Any], name: str) -> NDArray[np.float32] | Non
     floating-point numbers, or claims more values than any real one has."""
     import torch
 
-    tensor = content.get(name)
-    plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
-    if not plain or not tensor.is_floating_point() or tensor.device.type != "cpu":
+    tensor: Any = content.get(name)
+    if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+        return None
+    if not tensor.is_floating_point() or tensor.device.type != "cpu":
         return None
     # A view with stride 0 claims any size without holding it.
     if tensor.numel() > min(MAX_VALUES, tensor.untyped_storage().nbytes() // tensor.element_size()):

@@ -1,0 +1,294 @@
+"""Dataset folders: camera, plates, poses, eyes and features; what is wrong is named by its file."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.avatar.cameras import framing_camera, head_camera
+from core.avatar.dataset import load_dataset
+from core.avatar.features import choose_features
+from core.camera import viewmat_from_track
+from core.errors import (
+    ArgumentError,
+    DatasetError,
+    FeatureMismatchError,
+    MissingPackageError,
+)
+from tests.core.avatar_inputs import FRAMES, SIDE, make_dataset, make_mel_stats
+
+
+def test_everything_is_read(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "d")
+    dataset = load_dataset(folder)
+    camera, track = dataset.camera, dataset.track
+    assert dataset.notes == ()
+    assert (camera.width, camera.height, camera.fx, camera.cx) == (SIDE, SIDE, 60.5, SIDE / 2)
+    assert track is not None
+    saved = torch.load(folder / "track_params.pt", weights_only=True)
+    expected = viewmat_from_track(saved["euler"][3], saved["trans"][3])
+    np.testing.assert_array_equal(track.viewmats[3], expected.astype(np.float32))
+    np.testing.assert_allclose(track.eyes, np.minimum(0.35 * np.arange(FRAMES), 1), rtol=1e-15)
+    assert track.eyes.dtype == np.float64
+    np.testing.assert_array_equal(camera.viewmat, track.viewmats[2])  # the first torso's frame
+    with Image.open(folder / "bc.jpg") as picture:
+        np.testing.assert_array_equal(dataset.plates.background, np.array(picture))
+    with Image.open(folder / "torso_imgs/2.png") as picture:
+        np.testing.assert_array_equal(dataset.plates.torso, np.array(picture))
+
+
+def test_the_torso_that_was_asked_for(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "d", torsos=(2, 5))
+    dataset = load_dataset(folder, torso_frame=5)
+    assert dataset.track is not None
+    with Image.open(folder / "torso_imgs/5.png") as picture:
+        np.testing.assert_array_equal(dataset.plates.torso, np.array(picture))
+    np.testing.assert_array_equal(dataset.camera.viewmat, dataset.track.viewmats[5])
+    with pytest.raises(DatasetError, match=r"no 4\.png; there are: 2 from 2 to 5"):
+        load_dataset(folder, torso_frame=4)
+
+
+def test_optional_parts_may_be_absent_and_are_reported(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "d", torsos=())
+    (folder / "au.csv").unlink()
+    dataset = load_dataset(folder)
+    assert dataset.plates.torso is None and dataset.track is not None
+    assert not dataset.track.eyes.any()
+    (folder / "track_params.pt").unlink()
+    bare = load_dataset(folder)
+    assert bare.track is None
+    np.testing.assert_array_equal(bare.camera.viewmat, head_camera().viewmat)
+    said = " ".join(dataset.notes + bare.notes)
+    assert all(part in said for part in ("torso_imgs", "au.csv", "track_params.pt"))
+
+
+def test_both_spellings_of_the_eye_column(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "d")
+    spaced = load_dataset(folder).track
+    text = (folder / "au.csv").read_text()
+    assert " AU45_r" in text
+    (folder / "au.csv").write_text(text.replace(" ", ""))
+    plain = load_dataset(folder).track
+    assert spaced is not None and plain is not None
+    np.testing.assert_array_equal(spaced.eyes, plain.eyes)
+
+
+def text(name: str, content: str | bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        data = content.encode() if isinstance(content, str) else content
+        (folder / name).write_bytes(data)
+
+    return change
+
+
+def picture(name: str, size: tuple[int, int], mode: str) -> Callable[[Path], None]:
+    return lambda folder: Image.new(mode, size).save(folder / name)
+
+
+def track(euler: object, trans: object) -> Callable[[Path], None]:
+    return lambda folder: torch.save({"euler": euler, "trans": trans}, folder / "track_params.pt")
+
+
+def removed(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def as_folder(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).unlink()
+        (folder / name).mkdir()
+
+    return change
+
+
+TRANSFORMS, TRACK = "transforms_train.json", "track_params.pt"
+ZEROS = torch.zeros(3, 3)
+WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no transforms": (removed(TRANSFORMS), f"{TRANSFORMS} does not exist"),
+    "transforms cut": (text(TRANSFORMS, "{"), f"{TRANSFORMS} is no valid JSON"),
+    "transforms deep": (text(TRANSFORMS, "[" * 99999), f"{TRANSFORMS} is no valid JSON"),
+    "transforms list": (text(TRANSFORMS, "[]"), "focal_len is missing"),
+    "no focal": (text(TRANSFORMS, '{"cx": 1, "cy": 1}'), "focal_len is missing"),
+    "focal text": (text(TRANSFORMS, '{"focal_len": "1"}'), "focal_len is missing"),
+    "focal NaN": (text(TRANSFORMS, '{"focal_len": NaN}'), "focal_len is missing"),
+    "cx negative": (text(TRANSFORMS, '{"focal_len": 1, "cx": -3, "cy": 1}'), "cx is missing"),
+    "other size": (
+        text(TRANSFORMS, json.dumps({"focal_len": 60, "cx": 20, "cy": 20})),
+        "24x24 pixels, transforms_train.json says 40x40",
+    ),
+    "no bc.jpg": (removed("bc.jpg"), r"bc\.jpg does not exist"),
+    "bc.jpg text": (text("bc.jpg", "hello"), r"bc\.jpg is no readable"),
+    "bc.jpg cut": (
+        lambda folder: os.truncate(folder / "bc.jpg", (folder / "bc.jpg").stat().st_size - 200),
+        r"bc\.jpg is no readable",
+    ),
+    "bc.jpg a GIF": (
+        lambda folder: Image.new("L", (SIDE, SIDE)).save(folder / "bc.jpg", "GIF"),
+        r"bc\.jpg is no readable",
+    ),
+    "bc.jpg a folder": (as_folder("bc.jpg"), r"bc\.jpg is a folder"),
+    "torso size": (picture("torso_imgs/2.png", (8, 8), "RGBA"), r"2\.png is 8x8"),
+    "torso opaque": (picture("torso_imgs/2.png", (SIDE, SIDE), "RGB"), r"2\.png has no alpha"),
+    "torso text": (text("torso_imgs/2.png", "x"), r"2\.png is no readable"),
+    "track text": (text(TRACK, "x"), f"{TRACK} is no PyTorch file"),
+    "track other": (track(None, None), "no numbers 'euler' and 'trans'"),
+    "track shapes": (track(ZEROS, ZEROS[:2]), r"euler is \[3, 3\] and trans \[2, 3\]"),
+    "track flat": (track(ZEROS[0], ZEROS[0]), "must be frames x 3"),
+    "track empty": (track(ZEROS[:0], ZEROS[:0]), "must be frames x 3"),
+    "track NaN": (track(ZEROS, ZEROS + torch.nan), "holds NaN"),
+    "track far": (track(ZEROS, ZEROS + 1e30), "out of range"),
+    "au empty": (text("au.csv", ""), "no column AU45_r"),
+    "au column": (text("au.csv", "a,b\n1,2\n"), "no column AU45_r"),
+    "au words": (text("au.csv", "AU45_r\n" + "x\n" * 9), "no table of numbers"),
+    "au NaN": (text("au.csv", "AU45_r\n" + "nan\n" * 9), "no table of numbers"),
+    "au narrow": (text("au.csv", "a,AU45_r\n" + "1\n" * 9), "no table of numbers"),
+    "au bytes": (text("au.csv", b"AU45_r\n\xff\n"), "no table of numbers"),
+    "au quotes": (text("au.csv", 'AU45_r\n"1\n'), "no table of numbers"),
+    "au short": (text("au.csv", "AU45_r\n1\n1\n"), r"2 rows, track_params\.pt has 6 frames"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_named(tmp_path: Path, name: str) -> None:
+    change, message = WRONG[name]
+    folder = make_dataset(tmp_path / "d")
+    change(folder)
+    with pytest.raises(DatasetError, match=message) as caught:
+        load_dataset(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is no folder"):
+        load_dataset(tmp_path / "none")
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "d")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Image.new("1", (12_000, 12_000)).save(folder / "bc.jpg", "PNG")
+    with pytest.raises(DatasetError, match="12000x12000 pixels"):
+        load_dataset(folder)
+
+
+def test_without_pillow_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_dataset(tmp_path / "d")
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(MissingPackageError, match="pip install pillow"):
+        load_dataset(folder)
+
+
+def test_framing_camera_sees_the_points_from_the_front() -> None:
+    rng = np.random.default_rng(0)
+    for centre, scale in (((0, 0, 0), 1.0), ((5, -3, 40), 0.01), ((0, 2, 0), 300.0)):
+        means = np.asarray(centre) + scale * rng.uniform(-1, 1, (2000, 3))
+        camera = framing_camera(means)
+        seen = means @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+        pixels = seen[:, :2] / seen[:, 2:] * camera.fx + (camera.cx, camera.cy)
+        assert seen[:, 2].min() > 0 and camera.centre[2] > means[:, 2].max()
+        assert pixels.min() > 0 and pixels.max() < 512
+        assert np.ptp(pixels, axis=0).max() > 512 * 0.7
+    top = camera.viewmat[:3, :3] @ (0, 1, 0)
+    assert top[1] == -1  # up in the world is up in the picture
+
+
+def test_auto_takes_log_mel_where_the_dataset_has_its_statistics(tmp_path: Path) -> None:
+    assert choose_features("auto", 29, tmp_path).kind == "deepspeech"
+    make_mel_stats(tmp_path / "mel.npz")
+    spec = choose_features("auto", 29, tmp_path)
+    assert (spec.kind, spec.dim, spec.normalisation) == ("log-mel", 29, "fixed")
+    assert spec.mean == tuple(range(29)) and spec.std == (1.0,) * 29
+    assert spec.parameters == {
+        "sample_rate": 16000,
+        "n_fft": 512,
+        "win_length": 400,
+        "hop_length": 320,
+        "n_mels": 29,
+        "fmin": 50,  # from the file
+        "fmax": 7600,
+        "log_epsilon": 1e-5,
+    }
+    assert choose_features("hubert", 29, tmp_path).normalisation == "none"
+
+
+def test_log_mel_without_statistics_is_normalised_by_the_clip(tmp_path: Path) -> None:
+    spec = choose_features("log-mel", 40, tmp_path)
+    assert (spec.normalisation, spec.parameters["n_mels"], spec.mean) == ("clip", 40, ())
+
+
+def test_features_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    stats = make_mel_stats(tmp_path / "s.npz")
+    with pytest.raises(FeatureMismatchError, match="29 mel bands, the network takes 44"):
+        choose_features("auto", 44, None, stats)
+    with pytest.raises(ArgumentError, match="belong to log-mel, not to hubert"):
+        choose_features("hubert", 29, None, stats)
+    with pytest.raises(ArgumentError, match="unknown; choose auto"):
+        choose_features("mfcc", 29)
+
+
+def npz(**arrays: object) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=True, **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def hostile_npz() -> bytes:
+    """A header that promises 8 TB."""
+    head = io.BytesIO()
+    description = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+    np.lib.format.write_array_header_1_0(head, description)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("mean.npy", head.getvalue())
+    return stream.getvalue()
+
+
+ONES = np.ones(29)
+STATS: dict[str, tuple[bytes, str]] = {
+    "text": (b"hello", "no valid .npz"),
+    "cut": (npz(mean=ONES, std=ONES)[:-40], "no valid .npz"),
+    "objects": (npz(mean=np.array([{}] * 29), std=ONES), "no valid .npz"),
+    "huge promise": (hostile_npz(), "no valid .npz"),
+    "large": (npz(mean=np.zeros(2**20), std=ONES), "no valid .npz"),
+    "no std": (npz(mean=ONES), "no array 'std'"),
+    "zero": (npz(mean=ONES, std=0 * ONES), "std above 0"),
+    "NaN": (npz(mean=ONES * np.nan, std=ONES), "must be finite"),
+    "two rates": (npz(mean=ONES, std=ONES, sr=[1, 2]), "must be finite"),
+}
+
+
+@pytest.mark.parametrize("name", STATS)
+def test_broken_statistics_are_named(tmp_path: Path, name: str) -> None:
+    content, message = STATS[name]
+    path = tmp_path / "s.npz"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=message):
+        choose_features("log-mel", 29, None, path)
+
+
+def test_the_real_clip(shared: Path) -> None:
+    dataset = load_dataset(shared / "talker_clip")
+    assert dataset.notes == () and dataset.track is not None
+    assert (len(dataset.track), dataset.camera.fx) == (1085, 1200.0)
+    for number in (714, 750):
+        with np.load(shared / f"official_checkpoint/frame_{number}.npz") as frame:
+            np.testing.assert_allclose(dataset.track.viewmats[number], frame["w2c"], atol=2e-6)
+            assert dataset.track.eyes[number] == frame["eye"]
+    spec = choose_features("auto", 29, shared / "talker_clip")
+    with np.load(shared / "talker_clip/mel.npz") as stats:
+        np.testing.assert_array_equal(np.float32(spec.mean), stats["mean"])
+        np.testing.assert_array_equal(np.float32(spec.std), stats["std"])
+    assert spec.parameters["log_epsilon"] == 1e-5
