@@ -9,11 +9,17 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..core.engine.choose import open_engine
 from ..core.engine.seam import Engine
 from . import preferences
 
 Key = tuple[str, Path | None]
+
+
+def open_engine(kind: str, python: Path | None) -> Engine:
+    # Not at the top: enabling the extension must be quick, and engines import a good deal.
+    from ..core.engine.choose import open_engine as choose
+
+    return choose(kind, python)
 
 
 class Holder:

@@ -13,7 +13,6 @@ from ..core.audio.features import FEATURE_SUFFIX, load_track, track_from_wavefor
 from ..core.audio.track import AudioTrack
 from ..core.avatar.motion import moment_at
 from ..core.avatar.record import Avatar
-from ..core.bake import load_checked
 from ..core.camera import Camera
 from ..core.errors import ArgumentError
 from ..core.job import BakeJob, FrameTask
@@ -78,6 +77,8 @@ def read_settings(scene: Any, obj: Any) -> Settings:
 def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     """Everything that an engine needs. Walks the frames of the scene where the object is animated
     or the scene's camera is asked for, and goes back to the frame it was at. InputError."""
+    from ..core.bake import load_checked  # it brings the engines' modules, slow to import
+
     avatar = load_checked(settings.avatar_path, settings.avatar_hash)
     track, start = _track(avatar, settings.voice)
     frames = settings.frames

@@ -9,6 +9,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 MAX_SIDE = 16384  # pixels, as core.camera.MAX_SIDE
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
 
 SOUND_ITEMS = (
     ("STRIP", "Strip", "A sound strip of this scene's sequencer: as it is trimmed and placed"),
@@ -42,6 +43,7 @@ class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
         name="Avatar",
         description="The avatar file (.egs)",
         subtype="FILE_PATH",
+        options=RELATIVE,
         override=OVERRIDABLE,
     )
     content_hash: StringProperty(
@@ -64,6 +66,7 @@ class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
         name="File",
         description="Sound file, or features (.npy), that drives the head",
         subtype="FILE_PATH",
+        options=RELATIVE,
         override=OVERRIDABLE,
     )
     audio_offset: FloatProperty(
@@ -140,6 +143,7 @@ class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
         description="Folder that the frames are written to",
         default="//egstalker/",
         subtype="DIR_PATH",
+        options=RELATIVE,
         override=OVERRIDABLE,
     )
     file_stem: StringProperty(

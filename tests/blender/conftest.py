@@ -1,0 +1,60 @@
+"""Blender as a module, in a profile that is thrown away, with the extension loaded by its path."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HAS_BLENDER = importlib.util.find_spec("bpy") is not None
+# Only a run of these tests in a Python with bpy may collect them.
+collect_ignore_glob = [] if HAS_BLENDER else ["test_*.py"]
+
+if HAS_BLENDER:
+    PROFILE = tempfile.mkdtemp(prefix="egstalker_profile_")
+    os.environ["BLENDER_USER_RESOURCES"] = PROFILE
+    import bpy
+
+    spec = importlib.util.spec_from_file_location(
+        "egstalker_batch", ROOT / "egstalker_blender" / "batch.py"
+    )
+    batch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(batch)
+    batch.load_extension()  # from here on `import egstalker...` works
+    from tests.blender.support import make_avatar
+
+    def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+        session.config.egstalker_status = int(exitstatus)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(config: pytest.Config) -> None:
+        """Blender can hang at exit: leave at once, with pytest's own code."""
+        status = getattr(config, "egstalker_status", None)
+        if status is None:
+            return
+        sys.modules["egstalker.egstalker_blender.engines"].close()
+        shutil.rmtree(PROFILE, ignore_errors=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+    @pytest.fixture
+    def scene() -> Iterator[Any]:
+        """An empty scene: 25 frames a second, one world unit a metre, no camera."""
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        scene = bpy.context.scene
+        scene.render.fps, scene.render.fps_base = 25, 1.0
+        yield scene
+        sys.modules["egstalker.egstalker_blender.engines"].close()
+
+    @pytest.fixture(scope="session")
+    def avatar_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return make_avatar(tmp_path_factory.mktemp("avatar") / "tiny head.egs")
