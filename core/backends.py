@@ -2,22 +2,20 @@
 
     reference   numpy deformation, float64 oracle      slow, for comparison
     numpy       numpy deformation, numpy tiles         needs nothing
-    numba       torch or numpy deformation, compiled tiles on all cores
+    numba       numpy deformation, compiled tiles on all cores
     gsplat      torch and gsplat on a CUDA GPU
 
-Nothing heavy is imported before it is needed.
+On a CPU torch deforms no faster than numpy (`bench` shows both), so that it is left alone there:
+all three deform to the same bits. Nothing heavy is imported before it is needed.
 """
 
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import metadata, util
-from pathlib import Path
+from importlib import metadata
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +26,7 @@ from .errors import ArgumentError, MissingPackageError
 from .gaussians import Splats, activate
 from .images.image import Image
 from .network.deformer import Deformer
+from .render import gsplat_cuda
 from .render.rasteriser import Rasteriser
 
 BACKENDS = ("numpy", "numba", "gsplat", "reference")
@@ -39,7 +38,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Backend:
-    """name: one of BACKENDS. label: for people, for example "numba + torch". device: "CPU" or the
+    """name: one of BACKENDS. label: for people, for example "numba + numpy". device: "CPU" or the
     GPU's name. prepare: an avatar to its deformer. rasterise: see render/rasteriser.py."""
 
     name: str
@@ -91,6 +90,23 @@ def choose_backend(name: str = "auto") -> Backend:
     return best_backend() if name == "auto" else backend_named(name)
 
 
+def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], Deformer]]]:
+    """Every deformation that this Python can run, with its name."""
+    found: list[tuple[str, Callable[[Avatar], Deformer]]] = [("numpy", _prepare_numpy)]
+    if not torch_too:
+        return found
+    try:
+        _need("torch")
+    except MissingPackageError:
+        return found
+    import torch
+
+    found.append(("torch CPU", _prepare_torch("cpu")))
+    if torch.cuda.is_available():
+        found.append((f"torch {torch.cuda.get_device_name()}", _prepare_torch("cuda")))
+    return found
+
+
 def remembering(backend: Backend) -> Backend:
     """The same backend, whose `prepare` keeps the last avatars: by content hash, or by identity
     where an avatar was not written yet."""
@@ -117,17 +133,6 @@ def package_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def cache_folder() -> Path:
-    """Where compiled code is kept between runs: the user's own cache, never beside the source."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "egstalker"
 
 
 def _prepare_numpy(avatar: Avatar) -> Deformer:
@@ -163,24 +168,17 @@ def _lazy(module: str) -> Rasteriser:
 
 
 def _numba() -> Backend:
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
     _need("numba")
-    if util.find_spec("torch") is None:
-        return Backend("numba", "numba + numpy", "CPU", _prepare_numpy, _lazy("tiles_numba"))
-    return Backend("numba", "numba + torch", "CPU", _prepare_torch("cpu"), _lazy("tiles_numba"))
+    return Backend("numba", "numba + numpy", "CPU", _prepare_numpy, _lazy("tiles_numba"))
 
 
 def _gsplat() -> Backend:
-    if util.find_spec("gsplat") is None:  # spares the import of torch where it would be in vain
-        raise MissingPackageError("gsplat is not installed; pip install gsplat, or choose numba")
-    _need("torch")
+    if (reason := gsplat_cuda.available()) is not None:
+        raise MissingPackageError(reason)
     import torch
 
-    if not torch.cuda.is_available():
-        raise MissingPackageError("gsplat needs a CUDA GPU that torch can use; choose numba")
-    _need("gsplat")
     name = torch.cuda.get_device_name()
-    return Backend("gsplat", "gsplat", name, _prepare_torch("cuda"), _lazy("gsplat_cuda"))
+    return Backend("gsplat", "gsplat", name, _prepare_torch("cuda"), gsplat_cuda.rasterise)
 
 
 def _need(package: str) -> None:

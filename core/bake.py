@@ -30,7 +30,9 @@ def load_checked(path: Path, content_hash: str) -> Avatar:
     return avatar
 
 
-def bake(job: BakeJob, backend: Backend, avatar: Avatar | None = None) -> Generator[Progress, None, None]:
+def bake(
+    job: BakeJob, backend: Backend, avatar: Avatar | None = None
+) -> Generator[Progress, None, None]:
     """Write every frame of the job in its order, yielding once before the first and after each.
 
     A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone

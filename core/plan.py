@@ -66,6 +66,7 @@ def frames_of_sound(
 ) -> range:
     """The frames from the first until the sound has ended, at least one. offset: seconds from the
     first frame to the beginning of the sound. Raises ArgumentError."""
+    _check_finite(offset=offset, fps=fps)
     seconds_of_frame(0, 0, fps)
     count = max(1, math.ceil((offset + rows / ROW_RATE) * fps - SNAP))
     if count > MAX_FRAMES:
@@ -96,11 +97,18 @@ def training_tasks(
 ) -> tuple[FrameTask, ...]:
     """Each frame seen by the training camera. first_frame, offset: the sound begins `offset`
     seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. Raises ArgumentError."""
-    if not (math.isfinite(offset) and math.isfinite(strength)):
-        raise ArgumentError("offset and strength must be finite numbers")
+    _check_finite(offset=offset, strength=strength)
     tasks = []
     for frame in frames:
         seconds = seconds_of_frame(frame, first_frame, fps) - offset
         moment = moment_at(avatar, seconds, pose, strength)
         tasks.append(FrameTask(frame, moment, training_camera(avatar, seconds, pose, size)))
     return tuple(tasks)
+
+
+def _check_finite(**values: float) -> None:
+    for name, given in values.items():
+        if not abs(given) < 1e6:
+            raise ArgumentError(
+                f"{name} {given:g} is no sensible number; give one within a million"
+            )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..backends import cache_folder
 from ..errors import ArgumentError, EngineError, WorkerError
+from ..folders import cache_folder
 from .builtin import BuiltinEngine
 from .seam import Engine
 from .worker import WorkerEngine

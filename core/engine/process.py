@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..backends import cache_folder
 from ..errors import EgsError, WorkerError
 from ..files import reason
 from ..worker.protocol import Message, encode, error_from, read_message, value
@@ -164,7 +163,6 @@ def _environment() -> dict[str, str]:
     not the current folder, and nothing that Blender's Python set for itself."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     return {
-        "NUMBA_CACHE_DIR": str(cache_folder() / "numba"),
         **kept,
         "PYTHONPATH": str(ROOT),
         "PYTHONSAFEPATH": "1",

@@ -1,0 +1,124 @@
+"""What a frame costs, stage by stage, on every backend that this Python has."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from .audio.features import track_from_waveform
+from .audio.logmel import KIND
+from .audio.track import AudioTrack
+from .audio.waveform import RATE, Waveform, from_samples
+from .avatar.record import Avatar
+from .backends import Backend, preparations
+from .bake import bake, picture
+from .images.files import write_image
+from .job import FILE_FORMATS, BakeJob
+from .network.deformer import splats_at
+
+Item = TypeVar("Item")
+
+MADE_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage on one backend: milliseconds a frame, over `runs` frames after the first, which
+    compiles and fills caches (`first_ms`)."""
+
+    stage: str
+    backend: str
+    median_ms: float
+    min_ms: float
+    first_ms: float
+    runs: int
+
+
+def measured(
+    stage: str, backend: str, work: Callable[[Item], object], items: Iterable[Item]
+) -> Row:
+    """Times `work(item)` for each item."""
+    times = []
+    for item in items:
+        start = time.perf_counter()
+        work(item)
+        times.append((time.perf_counter() - start) * 1e3)
+    later = times[1:] or times
+    return Row(stage, backend, statistics.median(later), min(later), times[0], len(later))
+
+
+def made_sound() -> Waveform:
+    """A buzz in syllables, the same at each call."""
+    seconds = np.arange(int(MADE_SECONDS * RATE)) / RATE
+    buzz = np.zeros_like(seconds)
+    for harmonic in range(1, 20):
+        buzz += np.sin(2 * np.pi * 120 * harmonic * seconds) / harmonic
+    noise = np.random.default_rng(0).normal(size=len(seconds))
+    voice = 0.1 * (buzz + 0.1 * noise) * np.sin(4 * np.pi * seconds) ** 2
+    return from_samples(voice.astype(np.float32), RATE)
+
+
+def made_track(avatar: Avatar) -> AudioTrack:
+    """The made sound as the avatar hears it, or noise where it hears features of another kind."""
+    spec = avatar.features
+    if spec is None:
+        return AudioTrack(np.zeros((0, 1, 1), np.float32))
+    if spec.kind == KIND:
+        return track_from_waveform(made_sound(), spec)
+    shape = (int(MADE_SECONDS * 25), spec.window, spec.dim)
+    return AudioTrack(np.random.default_rng(0).normal(size=shape).astype(np.float32))
+
+
+def features(avatar: Avatar, waveform: Waveform, runs: int = 5) -> Iterator[Row]:
+    """The whole sound divided by its frames, where features are computed here at all."""
+    spec = avatar.features
+    if spec is None or spec.kind != KIND:
+        return
+    frames = max(1, len(track_from_waveform(waveform, spec)))
+    whole = measured("features", "numpy", partial(track_from_waveform, waveform), [spec] * runs)
+    yield replace(
+        whole,
+        median_ms=whole.median_ms / frames,
+        min_ms=whole.min_ms / frames,
+        first_ms=whole.first_ms / frames,
+    )
+
+
+def deformation(avatar: Avatar, job: BakeJob, torch_too: bool) -> Iterator[Row]:
+    moments = [task.moment for task in job.frames]
+    for name, prepare in preparations(torch_too):
+        deformer = prepare(avatar)
+        yield measured("prepare", name, prepare, [avatar] * 2)
+        yield measured("deform", name, partial(splats_at, deformer, job.track), moments)
+
+
+def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
+    """The float64 oracle draws two frames, every other backend all; then whole frames to PNG."""
+    slow = backend.name == "reference"
+    tasks = job.frames[:2] if slow else job.frames
+    deformer = backend.prepare(avatar)
+    heads = [(splats_at(deformer, job.track, task.moment), task.camera) for task in tasks]
+    yield measured("rasterise", backend.name, lambda head: backend.rasterise(*head), heads)
+    if slow:
+        return
+    with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
+        frames = bake(replace(job, directory=Path(folder)), backend, avatar)
+        next(frames)
+        yield measured("whole frame", backend.name, next, [frames] * len(tasks))
+
+
+def writing(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
+    image = picture(job, job.frames[0], avatar, backend.prepare(avatar), backend)
+    with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
+        for file_format in FILE_FORMATS:
+            path = Path(folder) / f"frame.{file_format}"
+            formats = [file_format] * len(job.frames)
+            yield measured("write", file_format, partial(write_image, path, image), formats)
