@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .weights import EGSTALKER, GAUSSIANTALKER
@@ -85,8 +86,8 @@ def has_static_heads(arrays: Mapping[str, Any]) -> bool:
 
 
 def kind_of(arrays: Mapping[str, Any]) -> str | None:
-    """The kind that the names tell, None where they tell none. Either side of the import may ask:
-    names without the leading "deformation_net."."""
+    """The kind that the names tell (without the leading "deformation_net."), None where they tell
+    none."""
     if "audio_mlp.net.0.taylor_coeffs" in arrays:
         return EGSTALKER
     if "audio_mlp.net.0.weight" in arrays:
@@ -95,19 +96,19 @@ def kind_of(arrays: Mapping[str, Any]) -> str | None:
 
 
 def layer_count(arrays: Mapping[str, Any]) -> int:
-    """Transformer layers, numbered from 0 without a gap."""
-    count = 0
-    while f"{layer_prefix(count)}norm1.gamma" in arrays:
-        count += 1
-    return count
+    """Transformer layers that any name speaks of."""
+    return _count(arrays, r"transformer\.layers\.(\d+)\.")
 
 
 def level_count(arrays: Mapping[str, Any]) -> int:
-    """Resolutions of the tri-plane, numbered from 0 without a gap."""
-    count = 0
-    while grid_name(count, 0) in arrays:
-        count += 1
-    return count
+    """Resolutions of the tri-plane that any name speaks of."""
+    return _count(arrays, r"tri_plane\.grid\.grids\.(\d+)\.")
+
+
+def _count(names: Iterable[str], pattern: str) -> int:
+    # Different numbers, not the largest: a gap, or a huge number, shows as a missing tensor.
+    found = (re.match(pattern, name) for name in names)
+    return len({match[1] for match in found if match})
 
 
 def agent_count(arrays: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ from its header and bounded before memory is asked for, and nothing is ever unpi
 from __future__ import annotations
 
 import struct
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -55,6 +56,27 @@ STATIC_OUTPUTS: dict[str, tuple[int, ...]] = {
     "static_shs": (SH_COEFFICIENTS, 3),
 }
 
+# What zipfile raises for a damaged or encrypted member.
+_UNPACK_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+# What numpy's header reader lets through of its parser's errors.
+_HEADER_ERRORS = (
+    ValueError,
+    KeyError,
+    SyntaxError,
+    tokenize.TokenError,
+    RecursionError,
+    MemoryError,
+    UserWarning,
+)
+
 
 @dataclass(frozen=True, eq=False)
 class ReferenceFile:
@@ -72,14 +94,15 @@ class ReferenceFile:
 def read_reference(path: Path) -> ReferenceFile:
     """Raises InputError (CheckpointError for the weights) with the name that is wrong."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(_Arrays(archive, path))
+        archive = zipfile.ZipFile(path)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
         raise InputError(f"{path} is not a complete .npz file; copy or export it again") from None
+    with archive:
+        return _read(_Arrays(archive, path))
 
 
 def _read(arrays: _Arrays) -> ReferenceFile:
@@ -180,7 +203,7 @@ class _Arrays:
                 data = file.read(size)
                 if len(data) < size or file.read(1):
                     raise InputError(f"{self.path}: {name} is not as long as its header says")
-        except (zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        except _UNPACK_ERRORS:
             raise InputError(f"{self.path}: {name} cannot be unpacked; copy it again") from None
         return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
@@ -196,7 +219,7 @@ class _Arrays:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 shape, fortran, dtype = readers[version](file)
-        except (ValueError, KeyError, RecursionError, MemoryError, UserWarning):
+        except _HEADER_ERRORS:
             raise InputError(f"{self.path}: {name} has no valid .npy header") from None
         if dtype.kind != "f" or dtype.itemsize > 8:
             kind = "a pickled object" if dtype.hasobject else str(dtype)
