@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,16 +15,16 @@ C2 = (1.0925484305920792, 0.31539156525252005, 0.5462742152960396)
 C3 = (0.5900435899266435, 2.890611442640554, 0.4570457994644658, 0.3731763325901154)
 
 
-def basis(directions: Float64, degree: int) -> Float64:
-    """(N, 3) unit vectors from the camera to the Gaussians -> (N, (degree + 1)^2) values of the
-    basis, with the signs every 3DGS file is trained with (reference note §3.11)."""
-    x, y, z = directions.T
-    columns = [np.full_like(x, C0)]
+def terms(x: Any, y: Any, z: Any, degree: int) -> list[Any]:
+    """The (degree + 1)^2 values of the basis at unit vectors from the camera to the Gaussians, with
+    the signs every 3DGS file is trained with (reference note §3.11). x, y, z: arrays or tensors of
+    one shape, which the terms have, too."""
+    values = [C0 + 0 * x]
     if degree >= 1:
-        columns += [-C1 * y, C1 * z, -C1 * x]
+        values += [-C1 * y, C1 * z, -C1 * x]
     if degree >= 2:
         xx, yy, zz = x * x, y * y, z * z
-        columns += [
+        values += [
             C2[0] * x * y,
             -C2[0] * y * z,
             C2[1] * (2 * zz - xx - yy),
@@ -30,7 +32,7 @@ def basis(directions: Float64, degree: int) -> Float64:
             C2[2] * (xx - yy),
         ]
     if degree >= 3:
-        columns += [
+        values += [
             -C3[0] * y * (3 * xx - yy),
             C3[1] * x * y * z,
             -C3[2] * y * (4 * zz - xx - yy),
@@ -39,7 +41,7 @@ def basis(directions: Float64, degree: int) -> Float64:
             C3[1] / 2 * z * (xx - yy),
             -C3[0] * x * (xx - 3 * yy),
         ]
-    return np.stack(columns, axis=1)
+    return values
 
 
 def colours(means: Float64, sh: NDArray[np.floating], centre: Float64, degree: int) -> Float64:
@@ -47,7 +49,7 @@ def colours(means: Float64, sh: NDArray[np.floating], centre: Float64, degree: i
     sRGB-encoded, at least 0, not limited above (§3.9). No mean may lie in the centre."""
     directions = means - centre
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    values = basis(directions, degree)
-    count = values.shape[1]
-    rgb = np.matmul(values[:, None, :], sh[:, :count].astype(np.float64))[:, 0]
-    return np.maximum(rgb + 0.5, 0.0)
+    rgb = np.full((len(means), 3), 0.5)
+    for k, values in enumerate(terms(*directions.T, degree)):
+        rgb += values[:, None] * sh[:, k]
+    return np.maximum(rgb, 0.0, out=rgb)

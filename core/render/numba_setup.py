@@ -1,0 +1,62 @@
+"""numba, and where it may keep what it compiled.
+
+By default numba writes beside the source; nothing may be written into the extension's folder. Here
+it is NUMBA_CACHE_DIR or the user's cache folder, one folder per state of the compiled sources:
+numba itself does not notice when an inlined helper of another file has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import MissingPackageError
+
+try:
+    import numba
+    from numba import config
+except ImportError as error:
+    raise MissingPackageError(
+        f"the fast CPU rasteriser needs the package numba ({error}): pip install numba"
+    ) from error
+
+
+def user_cache() -> Path:
+    """The folder that the operating system keeps for what can be made again."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _prepare_cache() -> bool:
+    """Point numba to a folder that can be written; False where there is none."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*numba*.py")):
+        digest.update(source.read_bytes())
+    try:
+        chosen = os.environ.get("NUMBA_CACHE_DIR")
+        base = Path(chosen) if chosen else user_cache() / "egstalker" / "numba"
+        folder = base / digest.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return False
+    config.CACHE_DIR = str(folder)
+    return True
+
+
+CACHED = _prepare_cache()
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile at the first call, or load from the cache; other Python threads run meanwhile."""
+    result: Callable[..., Any] = numba.njit(nogil=True, cache=CACHED, error_model="numpy")(function)
+    return result

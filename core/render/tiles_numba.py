@@ -1,0 +1,64 @@
+"""The fast CPU rasteriser: numba with explicit vectors, threads over rows of tiles."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..gaussians import Splats
+from ..images.image import Image
+from .numba_bin import distribute, sort_by_depth
+from .numba_blend import blend_row
+from .numba_project import COLUMNS, DROPPED, project_range
+from .picture import check, finish
+from .projection import clamp_limits, grid
+
+
+def rasterise(
+    splats: Splats,
+    camera: Camera,
+    background: NDArray[np.float32] | None = None,
+    sh_degree: int = 3,
+    threads: int | None = None,
+) -> Image:
+    """A `Rasteriser` (reference note §3.11). threads: None for the number of cores. The picture
+    does not depend on it."""
+    check(camera, background, sh_degree)
+    columns, rows = grid(camera)
+    count = len(splats)
+    centres = np.empty((count, 2), np.float64)
+    table = np.empty((count, COLUMNS), np.float32)
+    depths = np.full(count, DROPPED, np.uint32)
+    rects = np.empty((count, 4), np.int32)
+    colour = np.empty((camera.height, camera.width, 3), np.float32)
+    left = np.empty((camera.height, camera.width), np.float32)
+
+    inputs = [
+        np.ascontiguousarray(values, np.float32)
+        for values in (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
+    ]
+    view = np.ascontiguousarray(camera.viewmat, np.float64)
+    lens = (float(camera.fx), float(camera.fy), float(camera.cx), float(camera.cy))
+
+    def project(start: int, end: int) -> None:
+        project_range(
+            start, end, *inputs, sh_degree, view, camera.centre, lens, clamp_limits(camera),
+            (columns, rows), centres, table, depths, rects,
+        )  # fmt: skip
+
+    def draw(row: int) -> None:
+        of_row = in_rows[row_starts[row] : row_starts[row + 1]]
+        starts, listed = distribute(of_row, rects, 0, columns)
+        blend_row(row, starts, listed, centres, table, colour, left)
+
+    workers = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        parts = np.linspace(0, count, workers + 1).astype(int).tolist()
+        list(pool.map(project, parts[:-1], parts[1:]))
+        row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
+        list(pool.map(draw, range(rows)))
+    return finish(colour, left, background)
