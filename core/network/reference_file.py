@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files import open_regular
 from ..gaussians import SH_COEFFICIENTS, Gaussians
 from .basics import Float32
 from .checks import check_weights
@@ -36,7 +37,7 @@ from .names import (
 )
 from .weights import NetworkWeights
 
-MAX_BYTES = 1 << 28  # of one file's arrays together; the official ones hold 14 MB
+MAX_BYTES = 1 << 28  # of a file, and of its arrays together; the official ones hold 14 MB
 
 # Outputs of the frames (B, N, ...), then of the coarse heads (1, N, ...): values per Gaussian.
 # The raw ones of the frame must be there.
@@ -93,15 +94,12 @@ class ReferenceFile:
 
 def read_reference(path: Path) -> ReferenceFile:
     """Raises InputError (CheckpointError for the weights) with the name that is wrong."""
-    try:
-        archive = zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
-        raise InputError(f"{path} is not a complete .npz file; copy or export it again") from None
-    with archive:
+    file, _ = open_regular(path, InputError, MAX_BYTES)
+    with file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except (*_UNPACK_ERRORS, struct.error):
+            raise InputError(f"{path} is not a complete .npz; copy or export it again") from None
         return _read(_Arrays(archive, path))
 
 

@@ -88,7 +88,7 @@ def test_torch_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_not_a_file(tmp_path: Path) -> None:
     refused(tmp_path / "none.npz", "does not exist")
-    refused(tmp_path, "cannot be read")
+    refused(tmp_path, "is a folder")
     (tmp_path / "text.npz").write_text("hello")
     refused(tmp_path / "text.npz", "not a complete .npz")
     (tmp_path / "empty.npz").write_bytes(b"")
