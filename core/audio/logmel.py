@@ -15,7 +15,7 @@ from ..errors import FeatureMismatchError
 KIND = "log-mel"
 VERSION = 1
 WHOLE = ("sample_rate", "n_fft", "win_length", "hop_length", "n_mels")
-CHUNK = 4096  # steps worked on at a time
+CHUNK = 1 << 21  # samples in the transforms worked on at a time, about
 
 # Slaney's mel scale: linear to 1 kHz, then 27 mels for each factor of 6.4.
 HZ_PER_MEL = 200 / 3
@@ -25,9 +25,10 @@ LOG_STEP = math.log(6.4) / 27
 
 @dataclass(frozen=True)
 class LogMel:
-    """sample_rate (Hz). n_fft: samples of a transform, at whose centre lies a periodic Hann window
-    of win_length samples. hop_length: samples from one step to the next. n_mels triangular bands
-    of equal area between fmin and fmax (Hz). A value is log(log_epsilon + power)."""
+    """sample_rate (Hz). n_fft: samples of a transform, an even number, at whose centre lies a
+    periodic Hann window of win_length samples. hop_length: samples from one step to the next.
+    n_mels triangular bands of equal area between fmin and fmax (Hz). A value is
+    log(log_epsilon + power)."""
 
     sample_rate: int = 16000
     n_fft: int = 512
@@ -66,10 +67,11 @@ def parameters_from(values: Mapping[str, Any]) -> LogMel:
     if not (
         all(values[name] == whole[name] for name in WHOLE)
         and 1000 <= mel.sample_rate <= 384000
-        and 1 <= mel.win_length <= mel.n_fft <= 65536
+        and 1 <= mel.win_length <= mel.n_fft <= 16384
+        and mel.n_fft % 2 == 0  # the centre of an odd transform lies between two samples
         and 1 <= mel.hop_length <= mel.sample_rate
         and 1 <= mel.n_mels <= 1024
-        and 0 <= mel.fmin < mel.fmax <= mel.sample_rate / 2
+        and 0 <= mel.fmin <= mel.fmax - 1 <= mel.sample_rate / 2 - 1
         and mel.log_epsilon > 0
     ):
         raise FeatureMismatchError(
@@ -85,13 +87,14 @@ def step_count(samples: int, hop_length: int) -> int:
 
 def log_mel(samples: NDArray[np.float32], mel: LogMel) -> NDArray[np.float32]:
     """(steps, n_mels) float32 of (T,) samples at mel.sample_rate; zeros lie before and after the
-    sound. Works in float64, CHUNK steps at a time."""
+    sound. Works in float64, piece by piece."""
     steps = step_count(len(samples), mel.hop_length)
     window = _window(mel)
     bands = mel_filters(mel).T
     out = np.empty((steps, mel.n_mels), np.float32)
-    for first in range(0, steps, CHUNK):
-        last = min(first + CHUNK, steps)
+    chunk = max(1, CHUNK // mel.n_fft)
+    for first in range(0, steps, chunk):
+        last = min(first + chunk, steps)
         start = first * mel.hop_length - mel.n_fft // 2
         stop = (last - 1) * mel.hop_length - mel.n_fft // 2 + mel.n_fft
         piece = np.zeros(stop - start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -92,7 +93,7 @@ def _load(path: Path) -> NDArray[np.float32]:
         shape, dtype = _header(file, path.name)
         if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
             raise AudioError(f"{path.name} holds {dtype}; save the features as float32")
-        if len(shape) not in (2, 3) or 0 in shape:
+        if len(shape) not in (2, 3) or min(shape) < 1:
             raise AudioError(
                 f"{path.name} has shape {shape}; give (windows, steps, values) or (steps, values)"
             )
@@ -120,6 +121,7 @@ def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
             shape, _, dtype = np.lib.format.read_array_header_2_0(file)
         else:
             raise ValueError(f"version {version}")
-    except (ValueError, EOFError, SyntaxError, RecursionError, MemoryError) as cause:
-        raise AudioError(f"{name} is not a .npy file; save the features with numpy.save") from cause
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError, RecursionError):
+        # TokenError: numpy reads a header that Python 2 may have written token by token.
+        raise AudioError(f"{name} is not a .npy file; save the features with numpy.save") from None
     return shape, dtype

@@ -7,18 +7,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FeatureMismatchError
+from ..errors import AudioError, FeatureMismatchError
 from ..timeline import ROW_RATE
 from .spec import FeatureSpec
 from .track import AudioTrack
 
+MAX_STEPS = 64  # of a window, from one to the next, before the first
+MAX_BYTES = 1 << 32  # of a track; six hours of windows of 16 x 29 are a quarter of it
 FLAT = 1e-5  # a value that deviates less than this over a clip is constant, and becomes 0
 
 
 def check_spec(spec: FeatureSpec) -> None:
     """FeatureMismatchError where an avatar asks for windows that cannot be."""
     sizes = (spec.dim, spec.window, spec.stride)
-    if min(sizes) < 1 or max(*sizes, spec.pad) > 1 << 16 or spec.pad < 0:
+    if min(sizes) < 1 or spec.pad < 0 or max(spec.window, spec.stride, spec.pad) > MAX_STEPS:
         wrong = f"windows of {spec.window} x {spec.dim}, stride {spec.stride}, pad {spec.pad}"
     elif not math.isclose(spec.rate, ROW_RATE * spec.stride):
         wrong = f"{spec.rate:g} steps a second at stride {spec.stride}, not {ROW_RATE:g} rows"
@@ -52,7 +54,14 @@ def normalise(steps: NDArray[np.float32], spec: FeatureSpec) -> NDArray[np.float
 
 def windowed(steps: NDArray[np.float32], spec: FeatureSpec, rows: int) -> AudioTrack:
     """`rows` windows of (T, D) normalised steps: row i holds steps stride * i - pad and the
-    window - 1 after it, zeros where there are none (reference note §9, DeepSpeech features)."""
+    window - 1 after it, zeros where there are none (reference note §5).
+    AudioError where they would not fit into memory."""
+    needed = 4 * rows * spec.window * spec.dim
+    if needed > MAX_BYTES:
+        raise AudioError(
+            f"the sound makes {rows} windows of {spec.window} x {spec.dim}, {needed / 1e9:.0f} GB; "
+            "cut it into parts"
+        )
     length = (max(rows, 1) - 1) * spec.stride + spec.window
     padded = np.zeros((length, spec.dim), np.float32)
     used = steps[: max(length - spec.pad, 0)]
