@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
@@ -28,7 +28,7 @@ def bake_frames(engine: Engine, job: BakeJob) -> Steps:
     """The engine's steps; in the end OutputError unless each frame was written and is there.
     Closing the generator stops the engine within a frame."""
     written = set()
-    with closing(cast(Steps, engine.bake(job))) as steps:
+    with closing(engine.bake(job)) as steps:
         for progress in steps:
             written.add(progress.number)
             yield progress

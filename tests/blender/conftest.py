@@ -29,7 +29,7 @@ if HAS_BLENDER:
     batch = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(batch)
     batch.load_extension()  # from here on `import egstalker...` works
-    from tests.blender.support import make_avatar
+    from tests.blender.support import make_avatar, voice, write_wav
 
     def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.config.egstalker_status = int(exitstatus)
@@ -58,3 +58,26 @@ if HAS_BLENDER:
     @pytest.fixture(scope="session")
     def avatar_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return make_avatar(tmp_path_factory.mktemp("avatar") / "tiny head.egs")
+
+    @pytest.fixture
+    def head(scene: Any, avatar_path: Path, tmp_path: Path) -> Any:
+        """A linked avatar that writes three frames into tmp_path/out."""
+        bpy.ops.egstalker.import_avatar(filepath=str(avatar_path))
+        obj = bpy.context.object
+        bpy.ops.egstalker.link_sound_file(
+            filepath=str(write_wav(tmp_path / "voice.wav", voice(1.0)))
+        )
+        obj.egstalker.output_path = str(tmp_path / "out")
+        scene.frame_start, scene.frame_end = 2, 4
+        return obj
+
+    @pytest.fixture
+    def fake(monkeypatch: pytest.MonkeyPatch) -> Any:
+        """Takes the place of whatever engine is asked for."""
+        from egstalker.core.engine.fake import FakeEngine
+        from egstalker.egstalker_blender import engines
+
+        engine = FakeEngine()
+        engines.close()
+        monkeypatch.setattr(engines, "open_engine", lambda kind, python: engine)
+        return engine

@@ -89,3 +89,14 @@ def clean_environment(profile: Path, **values: str) -> dict[str, str]:
 
 def python_here(*args: object) -> Sequence[str]:
     return [sys.executable, *(str(arg) for arg in args)]
+
+
+def job_of(obj: Any) -> Any:
+    """The BakeJob that the operator would hand to an engine."""
+    from egstalker.egstalker_blender.gather import bake_job, read_settings
+
+    return bake_job(bpy.context, obj, read_settings(bpy.context.scene, obj))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

@@ -22,14 +22,14 @@ import importlib.util, sys, time
 import bpy
 root = sys.argv[1]
 before = set(sys.modules)
-start = time.perf_counter()
+start = time.process_time()  # of this process alone: others may be busy
 spec = importlib.util.spec_from_file_location(
     "egstalker", root + "/__init__.py", submodule_search_locations=[root])
 package = importlib.util.module_from_spec(spec)
 sys.modules["egstalker"] = package
 spec.loader.exec_module(package)
 package.register()
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 new = {name.split(".")[0] for name in set(sys.modules) - before}
 print("RESULT", seconds, ",".join(sorted(new)), flush=True)
 import os; os._exit(0)
@@ -79,7 +79,7 @@ def test_enabling_is_quick_and_imports_nothing_heavy(tmp_path: Path) -> None:
     best, new = 1e9, ""
     environment = clean_environment(tmp_path, PYTHONPYCACHEPREFIX=str(tmp_path / "compiled"))
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as in Blender, which compiles once
-    for _ in range(4):  # the machine may be busy: the best of four
+    for _ in range(3):  # the first compiles
         done = subprocess.run(
             python_here("-c", ENABLE, ROOT),
             env=environment,
