@@ -80,7 +80,8 @@ def follow(process: subprocess.Popen[bytes], frames: Path, log: Path) -> int:
         if status is not None:
             return status
         now = len(list(frames.glob("*.png")))
-        if now != count and time.monotonic() - spoken > FRAMES_EVERY_SECONDS:
+        baking = bool(marked) and marked[-1].startswith(f"{demo_in_blender.MARK}bake")
+        if baking and now != count and time.monotonic() - spoken > FRAMES_EVERY_SECONDS:
             say(f"    {now} frames written")
             count, spoken = now, time.monotonic()
         time.sleep(POLL_SECONDS)

@@ -71,6 +71,8 @@ def bake(args: argparse.Namespace, folder: Path, frames: Path) -> Path:
         raise DemoError(f"the bake wrote no frame into {frames}")
     seconds = time.monotonic() - start
     say(f"  {count} frames in {seconds:.1f} s ({seconds / count * 1000:.0f} ms each)")
+    engines = sys.modules[f"{EXTENSION}.egstalker_blender.engines"]
+    say(f"  engine: {engines.status_line()}")
     return speech
 
 
