@@ -20,7 +20,7 @@ from .tokens import positions
 from .weights import EGSTALKER, NetworkWeights
 
 Mix = Callable[[slice], Float32]
-# Gaussians at a time: the widest temporary is 3 MiB, so it stays in the cache. Fewer cost more where
+# Gaussians at a time: the widest temporary is 3 MiB and stays in the cache. Fewer cost more where
 # the processor is shared, because the BLAS waits for its threads at each product.
 ROWS = 4096
 
