@@ -1,6 +1,17 @@
 """`python -m core COMMAND ...`: see cli.py."""
 
-from .cli import main
+import os
+
+
+def start() -> int:
+    # Before numpy is imported. The network's products are small: OpenBLAS's threads gain nothing on
+    # an idle machine and wait for each other on a busy one (a deform of 130 ms took 700), and the
+    # bits depend on their number.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from .cli import main
+
+    return main()
+
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start())

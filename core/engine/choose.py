@@ -32,14 +32,17 @@ def open_engine(
         if kind == "worker":
             raise WorkerError(f"{NO_PYTHON}; choose one in the preferences, or the built-in engine")
         return BuiltinEngine(backend, NO_PYTHON)
-    worker = WorkerEngine(python, log or cache_folder() / "worker.log", backend=backend)
     try:
-        worker.start()
+        return _started(WorkerEngine(python, log or cache_folder() / "worker.log", backend=backend))
     except EngineError as error:
-        worker.close()
         if kind == "worker":
             raise
         return BuiltinEngine(backend, str(error))
+
+
+def _started(worker: WorkerEngine) -> WorkerEngine:
+    try:
+        worker.start()
     except BaseException:
         worker.close()
         raise

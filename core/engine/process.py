@@ -47,7 +47,9 @@ class WorkerProcess:
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
         except OSError as error:
-            raise WorkerError(f"worker {python} cannot start: {reason(error)}") from error
+            raise WorkerError(
+                f"worker {python} cannot start: {error.filename or folder}: {reason(error)}"
+            ) from error
         self._pipe = cast(BinaryIO, self._popen.stdin)
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -163,6 +165,7 @@ def _environment() -> dict[str, str]:
     not the current folder, and nothing that Blender's Python set for itself."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     return {
+        "OPENBLAS_NUM_THREADS": "1",  # as the command line does, see core/__main__.py
         **kept,
         "PYTHONPATH": str(ROOT),
         "PYTHONSAFEPATH": "1",

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from ..audio.track import AudioTrack
 from ..avatar.file import save_avatar
 from ..avatar.record import Avatar
+from ..errors import EngineError
+from ..files import reason
 from ..worker.exchange import map_splats, write_track
 
 KEPT = 4  # tracks, avatars and free blocks
@@ -35,7 +37,10 @@ class Shelf:
     """Files by the identity of the records that they hold; records never change."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="egstalker-"))
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="egstalker-"))
+        except OSError as error:
+            raise EngineError(f"no temporary folder can be made: {reason(error)}") from error
         self._numbers = itertools.count(1)
         self._guard = threading.RLock()
         self._tracks: OrderedDict[int, tuple[AudioTrack, str]] = OrderedDict()

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..audio.track import AudioTrack
 from ..camera import Camera
-from ..errors import ProtocolError
+from ..errors import EngineError, ProtocolError
+from ..files import reason
 from ..gaussians import SH_COEFFICIENTS, Splats
 from ..job import BakeJob, FrameTask
 from ..moment import Moment
@@ -35,7 +36,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def write_track(path: Path, track: AudioTrack) -> None:
-    np.save(path, np.ascontiguousarray(track.windows, np.float32), allow_pickle=False)
+    _save(path, np.ascontiguousarray(track.windows, np.float32))
 
 
 def read_track(path: Path) -> AudioTrack:
@@ -72,7 +73,7 @@ def write_job(folder: Path, name: str, job: BakeJob, track: str) -> Message:
         row[4:16] = moment.pose
         row[16:32] = camera.viewmat.ravel()
         row[32:] = camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height
-    np.save(inside(folder, name), rows, allow_pickle=False)
+    _save(inside(folder, name), rows)
     return {
         "avatar_path": str(job.avatar_path.absolute()),
         "avatar_hash": job.avatar_hash,
@@ -117,15 +118,17 @@ def _task(row: NDArray[np.float64]) -> FrameTask:
 
 def map_splats(path: Path, count: int, create: bool) -> Float32:
     """(59 * count,) float32, mapped for writing: five blocks, each a field of Splats."""
+    shape = (FLOATS_PER_SPLAT * count,)
     if create:
-        return np.lib.format.open_memmap(
-            path, mode="w+", dtype=np.float32, shape=(FLOATS_PER_SPLAT * count,)
-        )
+        try:
+            return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        except OSError as error:
+            raise _full(path, error) from error
     try:
         found = np.lib.format.open_memmap(path, mode="r+")
     except (OSError, ValueError) as error:
         raise ProtocolError(f"{path.name} is not an array file: {error}") from error
-    if found.dtype != np.float32 or found.shape != (FLOATS_PER_SPLAT * count,):
+    if found.dtype != np.float32 or found.shape != shape:
         raise ProtocolError(f"{path.name} holds {found.dtype} {found.shape}, not {count} splats")
     return found
 
@@ -144,6 +147,19 @@ def copy_out(block: Float32, count: int) -> Splats:
         scales=scales.reshape(count, 3),
         opacities=opacities,
         sh=sh.reshape(count, SH_COEFFICIENTS, 3),
+    )
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    try:
+        np.save(path, array, allow_pickle=False)
+    except OSError as error:
+        raise _full(path, error) from error
+
+
+def _full(path: Path, error: OSError) -> EngineError:
+    return EngineError(
+        f"temporary folder {path.parent} cannot be written: {reason(error)}; make room there"
     )
 
 

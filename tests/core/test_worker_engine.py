@@ -16,7 +16,7 @@ from core.engine.builtin import BuiltinEngine
 from core.engine.choose import open_engine
 from core.engine.process import WorkerProcess
 from core.engine.worker import WorkerEngine
-from core.errors import ArgumentError, InputError, OutputError, WorkerError
+from core.errors import ArgumentError, EngineError, InputError, OutputError, WorkerError
 from core.moment import Moment
 from tests.core.talking import files, job_for, small_avatar, sound
 
@@ -199,6 +199,15 @@ def test_errors_cross_with_class_and_text(egs, worker, tmp_path):
             texts.append(str(caught.value))
         assert texts[0] == texts[1] and "\n" not in texts[0]
     assert engine.status().name == "worker"
+
+
+def test_a_full_temporary_folder_is_an_error_in_one_line(egs, worker, tmp_path):
+    engine = worker()
+    engine.start()
+    engine._shelf.folder.rename(tmp_path / "gone")
+    with pytest.raises(EngineError, match="make room"):
+        list(engine.bake(job_for(*egs, tmp_path / "out")))
+    (tmp_path / "gone").rename(engine._shelf.folder)
 
 
 def test_a_worker_ends_when_its_client_is_gone(tmp_path):
