@@ -7,4 +7,4 @@ test:  ; @.ci/python .ci/test.py
 bench: ; @.ci/python .ci/bench.py $(BENCH)
 lint:  ; @.ci/python .ci/lint.py
 zip:   ; @.ci/python .ci/build_zip.py
-clean: ; rm -rf .venv .venv-blender-* dist demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ; rm -rf .venv .venv-blender-* dist demo_out .ruff_cache .pytest_cache .hypothesis
