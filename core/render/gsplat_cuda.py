@@ -82,7 +82,8 @@ def arguments(splats: Splats, camera: Camera, sh_degree: int, device: str) -> di
 
     means, sh = tensor(splats.means), tensor(splats.sh)
     directions = torch.nn.functional.normalize(means - tensor(camera.centre), dim=-1)
-    basis = torch.stack(terms(*directions.unbind(-1), sh_degree), dim=-1)
+    x, y, z = directions.unbind(-1)
+    basis = torch.stack(terms(x, y, z, sh_degree), dim=-1)
     colours = torch.einsum("nk,nkc->nc", basis, sh[:, : basis.shape[1]])
     return {
         "means": means,

@@ -59,4 +59,5 @@ def _sampled(picture: Float32, places: Float64, step: float) -> Float32:
         weights_sum += weights
         source = picture[np.clip(index, 0, len(picture) - 1)]
         total += weights.astype(np.float32)[:, None, None] * source
-    return total / weights_sum.astype(np.float32)[:, None, None]
+    total /= weights_sum.astype(np.float32)[:, None, None]
+    return total

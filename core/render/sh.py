@@ -50,6 +50,7 @@ def colours(means: Float64, sh: NDArray[np.floating], centre: Float64, degree: i
     directions = means - centre
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     rgb = np.full((len(means), 3), 0.5)
-    for k, values in enumerate(terms(*directions.T, degree)):
+    x, y, z = directions.T
+    for k, values in enumerate(terms(x, y, z, degree)):
         rgb += values[:, None] * sh[:, k]
     return np.maximum(rgb, 0.0, out=rgb)
