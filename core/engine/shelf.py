@@ -19,7 +19,7 @@ from ..avatar.file import save_avatar
 from ..avatar.record import Avatar
 from ..errors import EngineError
 from ..files import reason
-from ..worker.exchange import map_splats, write_track
+from ..worker.exchange import FOLDER_PREFIX, map_splats, write_track
 
 KEPT = 4  # tracks, avatars and free blocks
 
@@ -38,7 +38,7 @@ class Shelf:
 
     def __init__(self) -> None:
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix="egstalker-"))
+            self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         except OSError as error:
             raise EngineError(f"no temporary folder can be made: {reason(error)}") from error
         self._numbers = itertools.count(1)

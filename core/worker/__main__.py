@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
+from .exchange import FOLDER_PREFIX
 from .server import Server
 
 GRACE = 10.0  # seconds for the frame in hand after the client has gone
@@ -26,7 +29,16 @@ def main() -> None:
     server = Server(source, sink)
     threading.Thread(target=_leave, args=(server.ended,), daemon=True).start()
     server.run()
+    _tidy(server.folder)
     os._exit(0)  # whatever a GPU library's own threads still do
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the client's private folder, which a client that was killed leaves behind: the folder
+    that this process was started in, and no other."""
+    if folder.name.startswith(FOLDER_PREFIX) and folder.is_dir() and folder.samefile(Path.cwd()):
+        os.chdir(folder.parent)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _leave(ended: threading.Event) -> None:

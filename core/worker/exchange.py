@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.track import AudioTrack
+from ..audio.track import MARGIN, AudioTrack
 from ..camera import Camera
 from ..errors import EngineError, ProtocolError
 from ..files import reason
@@ -20,6 +20,8 @@ from ..gaussians import SH_COEFFICIENTS, Splats
 from ..job import BakeJob, FrameTask
 from ..moment import Moment
 from .protocol import Message, value
+
+FOLDER_PREFIX = "egstalker-"
 
 # number, seconds, eye, strength | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height
 TASK_COLUMNS = 4 + 12 + 16 + 6
@@ -36,11 +38,18 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def write_track(path: Path, track: AudioTrack) -> None:
-    _save(path, np.ascontiguousarray(track.windows, np.float32))
+    """(F + 2 MARGIN + 1, W, D) float32: the rows within their margin, then the window farther out."""
+    outside = np.zeros(track.windows.shape[1:]) if track.outside is None else track.outside
+    around = [outside[None]] * (MARGIN - track.margin)
+    parts = [*around, track.windows, *around, outside[None]]
+    _save(path, np.concatenate(parts).astype(np.float32))
 
 
 def read_track(path: Path) -> AudioTrack:
-    return AudioTrack(_load(path, np.float32, 3))
+    windows = _load(path, np.float32, 3)
+    if len(windows) <= 2 * MARGIN:
+        raise ProtocolError(f"{path.name} holds {len(windows)} windows, too few for a track")
+    return AudioTrack(windows[:-1], windows[-1], MARGIN)
 
 
 def moment_fields(moment: Moment) -> Message:

@@ -28,7 +28,8 @@ KEPT = 4  # avatars and tracks in memory
 
 class Server:
     """source and sink: binary streams to the client. beat: seconds between heartbeats. `ended` is
-    set when the client has gone or wants no more; what is computed then stops between frames."""
+    set when the client has gone or wants no more; what is computed then stops between frames.
+    `folder` is the client's, known after hello."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Server:
         self._cancelled: set[int] = set()
         self.ended = threading.Event()
         self._backend: Backend | None = None
-        self._folder = Path()
+        self.folder = Path()
         self._avatars: OrderedDict[str, Avatar] = OrderedDict()
         self._tracks: OrderedDict[str, AudioTrack] = OrderedDict()
 
@@ -144,7 +145,7 @@ class Server:
             raise ProtocolError(
                 f"the worker speaks protocol {VERSION}, the client {theirs}; update the older one"
             )
-        self._folder = Path(value(request, "folder", str))
+        self.folder = Path(value(request, "folder", str))
         self._backend = remembering(self._choose(value(request, "backend", str)))
         return {
             "type": "hello",
@@ -179,16 +180,16 @@ class Server:
             raise ProtocolError("deform names an avatar that is not open")
         name = value(request, "track", str)
         if name not in self._tracks:
-            _keep(self._tracks, name, read_track(inside(self._folder, name)))
+            _keep(self._tracks, name, read_track(inside(self.folder, name)))
         moment = moment_from(value(request, "moment", dict))
-        out = inside(self._folder, value(request, "out", str))
+        out = inside(self.folder, value(request, "out", str))
         block = map_splats(out, len(avatar.gaussians), create=False)
         fill(block, splats_at(backend.prepare(avatar), self._tracks[name], moment))
         return {"type": "result", "id": request["id"]}
 
     def _bake(self, request: Message) -> Message:
         backend, number = self._ready(), request["id"]
-        job = read_job(self._folder, value(request, "job", dict))
+        job = read_job(self.folder, value(request, "job", dict))
         avatar = self._avatars.get(job.avatar_hash)
         done = 0
         with contextlib.closing(bake(job, backend, avatar)) as frames:

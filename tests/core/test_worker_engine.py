@@ -279,18 +279,22 @@ def test_nothing_is_left_of_a_client_that_was_killed(tmp_path):
     code = (
         "import sys, time, pathlib; from core.engine.worker import WorkerEngine as W\n"
         "e = W(pathlib.Path(sys.executable), pathlib.Path(sys.argv[1]), backend='numpy')\n"
-        "e.start(); print(e.pid, flush=True); time.sleep(60)"
+        "e.start(); print(e.pid, e._shelf.folder, flush=True); time.sleep(60)"
     )
     root = Path(__file__).parents[2]
     client = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "log")], stdout=subprocess.PIPE, cwd=root
     )
     with client, client.stdout as out:
-        pid = int(out.readline())
+        pid, folder = out.readline().decode().split()
         client.kill()
     limit = time.monotonic() + 10
-    while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < limit:
-        if Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] == "Z":
-            break
+    while (Path(folder).exists() or _runs(pid)) and time.monotonic() < limit:
         time.sleep(0.05)
-    assert time.monotonic() < limit
+    assert not Path(folder).exists() and not _runs(pid)
+
+
+def _runs(pid):
+    """False for a process that has ended, collected or not, and where there is no /proc."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
