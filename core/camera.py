@@ -38,11 +38,12 @@ class Camera:
             raise CameraError(
                 f"image size {self.width}x{self.height} is outside 1..{MAX_SIDE} pixels a side"
             )
-        if not (self.fx > 0 and self.fy > 0 and np.isfinite([self.fx, self.fy, self.cx, self.cy]).all()):
+        numbers = (self.fx, self.fy, self.cx, self.cy)
+        if not (self.fx > 0 and self.fy > 0 and np.isfinite(numbers).all()):
             raise CameraError(f"focal length {self.fx:g} x {self.fy:g} must be positive and finite")
 
     @property
-    def K(self) -> Float64:
+    def K(self) -> Float64:  # noqa: N802  the name it has everywhere
         """(3, 3) intrinsic matrix."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
 

@@ -1,4 +1,4 @@
-"""Where scene frames, seconds and the rows of a track meet. Seconds are the only clock elsewhere."""
+"""Where scene frames, seconds and rows of a track meet. Seconds are the only clock elsewhere."""
 
 from __future__ import annotations
 

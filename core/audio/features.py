@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import FeatureMismatchError
 from ..timeline import ROW_RATE
 from .files import load_waveform
-from .logmel import KIND, VERSION, log_mel, parameters_from
+from .logmel import KIND, VERSION, log_mel, parameters_from, silent_step
 from .npy import track_from_npy
 from .spec import FeatureSpec
 from .track import AudioTrack
@@ -58,5 +58,9 @@ def track_from_waveform(waveform: Waveform, spec: FeatureSpec) -> AudioTrack:
     trained on log-mel features as computed here."""
     check_hears_sound(spec)
     rows = -(-len(waveform) * int(ROW_RATE) // waveform.rate)
-    steps = log_mel(waveform.samples, parameters_from(spec.parameters))
-    return windowed(normalise(steps, spec), spec, rows)
+    mel = parameters_from(spec.parameters)
+    steps = log_mel(waveform.samples, mel)
+    outside = None
+    if spec.outside == "silence":
+        outside = normalise(silent_step(mel)[None], spec, clip=steps)[0]
+    return windowed(normalise(steps, spec), spec, rows, outside)

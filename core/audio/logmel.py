@@ -108,6 +108,11 @@ def log_mel(samples: NDArray[np.float32], mel: LogMel) -> NDArray[np.float32]:
     return out
 
 
+def silent_step(mel: LogMel) -> NDArray[np.float32]:
+    """(n_mels,) the step where there is no sound."""
+    return np.full(mel.n_mels, math.log(mel.log_epsilon), np.float32)
+
+
 def _window(mel: LogMel) -> NDArray[np.float64]:
     phase = np.arange(mel.win_length) * (2 * np.pi / mel.win_length)
     window = np.zeros(mel.n_fft)

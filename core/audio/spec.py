@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+NORMALISATIONS = ("none", "clip", "fixed")
+OUTSIDE = ("zeros", "silence")
+
 
 @dataclass(frozen=True)
 class FeatureSpec:
@@ -14,7 +17,8 @@ class FeatureSpec:
     window: steps per window, stride: steps from one window to the next, pad: zero steps added at
     both ends; rate / stride is the rows' rate, 25 a second. parameters: of the extractor.
     normalisation: "none", "clip" (mean and deviation of the clip itself) or "fixed" (mean, std
-    below, per value)."""
+    below, per value). outside: what the network hears before and after the sound: "zeros", as the
+    official loader does, or "silence", the features of no sound (log-mel only)."""
 
     kind: str
     dim: int
@@ -27,3 +31,4 @@ class FeatureSpec:
     normalisation: str = "none"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    outside: str = "zeros"

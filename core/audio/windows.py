@@ -1,4 +1,4 @@
-"""From steps to the windows that the network hears: normalised, zeros around, one row a frame."""
+"""From steps to the windows that the network hears: normalised, one row a frame."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, FeatureMismatchError
 from ..timeline import ROW_RATE
-from .spec import FeatureSpec
-from .track import AudioTrack
+from .spec import NORMALISATIONS, OUTSIDE, FeatureSpec
+from .track import MARGIN, AudioTrack
 
 MAX_STEPS = 64  # of a window, from one to the next, before the first
 MAX_BYTES = 1 << 32  # of a track; six hours of windows of 16 x 29 are a quarter of it
@@ -24,8 +24,10 @@ def check_spec(spec: FeatureSpec) -> None:
         wrong = f"windows of {spec.window} x {spec.dim}, stride {spec.stride}, pad {spec.pad}"
     elif not math.isclose(spec.rate, ROW_RATE * spec.stride):
         wrong = f"{spec.rate:g} steps a second at stride {spec.stride}, not {ROW_RATE:g} rows"
-    elif spec.normalisation not in ("none", "clip", "fixed"):
+    elif spec.normalisation not in NORMALISATIONS:
         wrong = f"the unknown normalisation {spec.normalisation!r}"
+    elif spec.outside not in OUTSIDE:
+        wrong = f"the unknown {spec.outside!r} around the sound"
     elif spec.normalisation == "fixed" and not (len(spec.mean) == len(spec.std) == spec.dim):
         wrong = (
             f"a mean of {len(spec.mean)} and a deviation of {len(spec.std)} for {spec.dim} values"
@@ -39,23 +41,36 @@ def check_spec(spec: FeatureSpec) -> None:
     raise FeatureMismatchError(f"the avatar asks for {wrong}; convert or train it again")
 
 
-def normalise(steps: NDArray[np.float32], spec: FeatureSpec) -> NDArray[np.float32]:
-    """(T, D) float32 raw steps as the avatar was trained on them."""
+def normalise(
+    steps: NDArray[np.float32], spec: FeatureSpec, clip: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """(T, D) float32 raw steps as the avatar was trained on them. clip: the steps whose mean and
+    deviation "clip" means, where they are not these."""
+    clip = steps if clip is None else clip
     if spec.normalisation == "none" or not len(steps):
         return steps
     if spec.normalisation == "clip":
-        mean = steps.mean(0, dtype=np.float64)
-        std = steps.std(0, dtype=np.float64)
+        mean = clip.mean(0, dtype=np.float64)
+        std = clip.std(0, dtype=np.float64)
         std = np.where(std < FLAT, np.inf, std)
     else:
         mean, std = np.array(spec.mean), np.array(spec.std)
     return ((steps - mean) / std).astype(np.float32)
 
 
-def windowed(steps: NDArray[np.float32], spec: FeatureSpec, rows: int) -> AudioTrack:
+def windowed(
+    steps: NDArray[np.float32],
+    spec: FeatureSpec,
+    rows: int,
+    outside: NDArray[np.float32] | None = None,
+) -> AudioTrack:
     """`rows` windows of (T, D) normalised steps: row i holds steps stride * i - pad and the
-    window - 1 after it, zeros where there are none (reference note §5).
+    window - 1 after it (reference note §5). outside (D,): the step where there are none; None
+    means zeros and no margin, as in the official loader.
     AudioError where they would not fit into memory."""
+    margin = 0 if outside is None else MARGIN
+    rows += 2 * margin
+    pad = spec.pad + spec.stride * margin
     needed = 4 * rows * spec.window * spec.dim
     if needed > MAX_BYTES:
         raise AudioError(
@@ -64,7 +79,12 @@ def windowed(steps: NDArray[np.float32], spec: FeatureSpec, rows: int) -> AudioT
         )
     length = (max(rows, 1) - 1) * spec.stride + spec.window
     padded = np.zeros((length, spec.dim), np.float32)
-    used = steps[: max(length - spec.pad, 0)]
-    padded[spec.pad : spec.pad + len(used)] = used
+    if outside is not None:
+        padded[:] = outside
+    used = steps[: max(length - pad, 0)]
+    padded[pad : pad + len(used)] = used
     views = np.lib.stride_tricks.sliding_window_view(padded, spec.window, axis=0)
-    return AudioTrack(np.ascontiguousarray(views[:: spec.stride][:rows].transpose(0, 2, 1)))
+    windows = np.ascontiguousarray(views[:: spec.stride][:rows].transpose(0, 2, 1))
+    if outside is None:
+        return AudioTrack(windows)
+    return AudioTrack(windows, np.tile(outside, (spec.window, 1)), margin)

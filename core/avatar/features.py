@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def choose_features(
 ) -> FeatureSpec:
     """The features of a network that takes `dim` values a step. kind: "auto" means log-mel where
     statistics are given or the dataset holds mel.npz, DeepSpeech otherwise. Log-mel without
-    statistics is normalised by each clip itself."""
+    statistics is normalised by each clip itself. Around a sound log-mel
+    hears silence, not the official zeros: those are a mean spectrum, and open the mouth."""
     if stats is None and dataset is not None and (dataset / STATS_FILE).exists():
         stats = dataset / STATS_FILE if kind in ("auto", "log-mel") else None
     if kind == "auto":
@@ -60,14 +62,24 @@ def choose_features(
         for key, (name, default) in (PARAMETERS | {"n_mels": ("n_mels", dim)}).items()
     }
     if stats is None:
-        return FeatureSpec(kind, dim, parameters=parameters, normalisation="clip")
+        return FeatureSpec(
+            kind, dim, parameters=parameters, normalisation="clip", outside="silence"
+        )
     mean, std = (tuple(float(v) for v in found[key].ravel()) for key in ("mean", "std"))
     if len(mean) != dim or len(std) != dim or parameters["n_mels"] != dim:
         raise FeatureMismatchError(
             f"{stats} describes {len(mean)} mel bands, the network takes {dim} values a step; "
             "give the statistics of its own training sound"
         )
-    return FeatureSpec(kind, dim, parameters=parameters, normalisation="fixed", mean=mean, std=std)
+    return FeatureSpec(
+        kind,
+        dim,
+        parameters=parameters,
+        normalisation="fixed",
+        mean=mean,
+        std=std,
+        outside="silence",
+    )
 
 
 def _plain(value: NDArray[Any]) -> int | float:
@@ -87,7 +99,15 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
                 if f"{key}.npy" in names:
                     with archive.open(f"{key}.npy") as member:
                         found[key] = _array(member.read(MAX_ARRAY + 1))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError):
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        EOFError,
+        RuntimeError,
+        tokenize.TokenError,  # what numpy's reader lets through for a damaged header
+    ):
         raise DatasetError(f"{path} is no valid .npz file of numbers; write it again") from None
     for key in ("mean", "std"):
         if key not in found:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.spec import FeatureSpec
+from ..audio.spec import NORMALISATIONS, OUTSIDE, FeatureSpec
 from ..camera import Camera
 from ..errors import AvatarFileError, CameraError
 from ..network.names import HEADS, KINDS
@@ -29,7 +29,6 @@ CONVENTION = (
     "pixels, the centre of the first pixel at 0.5"
 )
 FROZEN = frozenset(attribute for attribute, _ in HEADS.values())
-NORMALISATIONS = ("none", "clip", "fixed")
 
 
 @dataclass(frozen=True)
@@ -182,6 +181,7 @@ def _features(entries: _Entries) -> FeatureSpec:
         normalisation=entries.choice("normalisation", NORMALISATIONS),
         mean=entries.numbers("mean"),
         std=entries.numbers("std"),
+        outside=entries.choice("outside", OUTSIDE),
     )
     if spec.rate <= 0:
         raise AvatarFileError(f"feature rate {spec.rate:g} must be positive")

@@ -38,7 +38,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def write_track(path: Path, track: AudioTrack) -> None:
-    """(F + 2 MARGIN + 1, W, D) float32: the rows within their margin, then the window farther out."""
+    """(F + 2 MARGIN + 1, W, D) float32: the rows in their margin, then the window farther out."""
     outside = np.zeros(track.windows.shape[1:]) if track.outside is None else track.outside
     around = [outside[None]] * (MARGIN - track.margin)
     parts = [*around, track.windows, *around, outside[None]]

@@ -140,3 +140,19 @@ def test_memory_is_checked_before_it_is_taken() -> None:
     spec = FeatureSpec("hubert", 1024)
     with pytest.raises(AudioError, match="540000 windows of 16 x 1024, 35 GB"):
         windowed(np.zeros((3, 1024), np.float32), spec, 540_000)
+
+
+def test_around_the_sound_there_is_silence_where_the_avatar_asks_for_it() -> None:
+    """The same as sound with silence recorded before and after it, row by row."""
+    spec = replace(
+        RAW, normalisation="fixed", mean=(-5.0,) * 29, std=(2.0,) * 29, outside="silence"
+    )
+    sound = noise(16000)
+    quiet = np.zeros(16000, np.float32)
+    longer = track_from_waveform(Waveform(np.concatenate([quiet, sound.samples, quiet])), spec)
+    track = track_from_waveform(sound, spec)
+    for row in range(-10, len(track) + 10):
+        np.testing.assert_array_equal(track.around(row), longer.around(row + 25))
+    official = track_from_waveform(sound, replace(spec, outside="zeros"))
+    assert not official.around(-10).any()
+    np.testing.assert_array_equal(official.around(10), track.around(10))

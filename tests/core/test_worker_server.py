@@ -196,7 +196,9 @@ def test_a_job_arrives_as_it_was_sent(egs, tmp_path):
     job = job_for(*egs, tmp_path / "out", count=5, stem="s_", file_format="exr", plate=False)
     write_track(tmp_path / "t.npy", job.track)
     back = read_job(tmp_path, write_job(tmp_path, "f.npy", job, "t.npy"))
-    assert np.array_equal(back.track.windows, job.track.windows)
+    assert len(back.track) == len(job.track)
+    for row in range(-12, len(job.track) + 12):
+        assert np.array_equal(back.track.around(row), job.track.around(row))
     for field in ("avatar_path", "avatar_hash", "directory", "stem", "file_format", "plate"):
         assert getattr(back, field) == getattr(job, field)
     for theirs, ours in zip(back.frames, job.frames, strict=True):
