@@ -61,9 +61,9 @@ def _tiles_of_row(ellipses: Ellipses, row: int) -> Iterator[tuple[int, Float32]]
     columns = np.arange(len(order)) + np.repeat(first - (ends - counts), counts)
     order = order[np.argsort(columns.astype(np.uint16), kind="stable")]
     bounds = np.concatenate([[0], np.cumsum(np.bincount(columns))])
-    for column in np.flatnonzero(np.diff(bounds)):
+    for column in np.flatnonzero(np.diff(bounds)).tolist():
         # One table at a time: a camera within the head would make the row's fill the memory.
-        yield int(column), _table(ellipses, order[bounds[column] : bounds[column + 1]], column, row)
+        yield column, _table(ellipses, order[bounds[column] : bounds[column + 1]], column, row)
 
 
 def _table(ellipses: Ellipses, order: NDArray[np.int64], column: int, row: int) -> Float32:
