@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import MissingPackageError
+from ..folders import cache_folder
 
 try:
     import numba
@@ -26,15 +26,6 @@ except ImportError as error:
     ) from error
 
 
-def user_cache() -> Path:
-    """The folder that the operating system keeps for what can be made again."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
 def _prepare_cache() -> bool:
     """Point numba to a folder that can be written; False where there is none."""
     digest = hashlib.sha256()
@@ -42,7 +33,7 @@ def _prepare_cache() -> bool:
         digest.update(source.read_bytes())
     try:
         chosen = os.environ.get("NUMBA_CACHE_DIR")
-        base = Path(chosen) if chosen else user_cache() / "egstalker" / "numba"
+        base = Path(chosen) if chosen else cache_folder() / "numba"
         folder = base / digest.hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

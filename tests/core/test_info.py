@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from core import cli
 from core.avatar.file import save_avatar
 from core.avatar.ply import write_ply
 from tests.core.avatar_inputs import FRAMES, SIDE, small_avatar
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +70,15 @@ def test_bad_input_ends_with_code_2(
     assert cli.main(["info", str(tmp_path / name)]) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1
+
+
+def test_a_reader_that_stops_early_sees_no_traceback(tmp_path: Path) -> None:
+    save_avatar(small_avatar(), tmp_path / "a.egs")
+    command = [sys.executable, "-m", "core", "info", str(tmp_path / "a.egs")]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
