@@ -10,16 +10,25 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.engine.seam import Engine
+from ..core.errors import MissingPackageError
 from . import preferences
 
-Key = tuple[str, Path | None]
+Key = tuple[str, Path | None, str]
 
 
 def open_engine(kind: str, python: Path | None) -> Engine:
     # Not at the top: enabling the extension must be quick, and engines import a good deal.
+    from ..core.engine.builtin import BuiltinEngine
     from ..core.engine.choose import open_engine as choose
 
-    return choose(kind, python)
+    if kind == "builtin":
+        return choose(kind)  # the device is the worker's
+    try:
+        return choose(kind, python, backend=preferences.backend())
+    except MissingPackageError as error:
+        if kind == "worker":
+            raise
+        return BuiltinEngine(reason=str(error))
 
 
 class Holder:
@@ -30,7 +39,7 @@ class Holder:
         self._key: Key | None = None
 
     def get(self, kind: str, python: Path | None) -> Engine:
-        key = (kind, python)
+        key = (kind, python, preferences.backend())
         if self._engine is None or key != self._key:
             self.close()
             self._engine, self._key = open_engine(kind, python), key

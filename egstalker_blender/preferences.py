@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from .. import __package__ as base_package
 from ..core.errors import ArgumentError
@@ -20,10 +21,27 @@ ENGINE_ITEMS = (
     ("builtin", "Built-in", "Inside Blender: nothing to install, slower"),
     ("worker", "Worker", "A process of another Python with numba, or torch and a GPU"),
 )
+DEVICE_ITEMS = (
+    ("auto", "Auto", "The GPU where the worker has one, else the processor"),
+    ("cpu", "CPU", "The processor, all cores (the worker needs numba)"),
+    ("cuda", "CUDA", "An NVIDIA GPU (the worker needs torch and gsplat)"),
+)
+BACKENDS = {"auto": "auto", "cpu": "numba", "cuda": "gsplat"}  # device -> core.backends' name
+MEMORY_MB, DISK_MB = 1024, 4096  # budgets of the cache unless the user says otherwise
 LOG_ITEMS = tuple(
     (name, name.title(), f"Log messages of level {name.lower()} and above")
     for name in ("ERROR", "WARNING", "INFO", "DEBUG")
 )
+
+
+@dataclass(frozen=True)
+class CacheBudget:
+    """Megabytes (10^6 bytes) that frames may take. disk_mb 0: nothing is written. folder: where
+    to, None for a folder beside the .blend, or the user's where it is not saved."""
+
+    memory_mb: int = MEMORY_MB
+    disk_mb: int = DISK_MB
+    folder: Path | None = None
 
 
 def _apply_log_level(preferences: Any, _context: Any) -> None:
@@ -42,6 +60,34 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
     engine: EnumProperty(
         name="Engine", description="What computes the frames", items=ENGINE_ITEMS, default="auto"
     )
+    device: EnumProperty(
+        name="Device",
+        description="What the worker computes on",
+        items=DEVICE_ITEMS,
+        default="auto",
+    )
+    cache_memory_mb: IntProperty(
+        name="Memory",
+        description="Megabytes of memory for frames that were computed; the oldest leave first",
+        default=MEMORY_MB,
+        min=16,
+        soft_max=16384,
+        max=1_000_000,
+    )
+    cache_disk_mb: IntProperty(
+        name="Disk",
+        description="Megabytes on disk for frames that left the memory. 0: none are written",
+        default=DISK_MB,
+        min=0,
+        soft_max=65536,
+        max=10_000_000,
+    )
+    cache_folder: StringProperty(
+        name="Folder",
+        description="Where frames are kept on disk. Empty: beside the .blend, or in the user's "
+        "cache folder while it is not saved",
+        subtype="DIR_PATH",
+    )
     log_level: EnumProperty(
         name="Log Level",
         description="How much is written to the terminal",
@@ -54,7 +100,12 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "engine")
+        layout.prop(self, "device")
         layout.prop(self, "worker_python")
+        col = layout.column(heading="Cache", align=True)
+        col.prop(self, "cache_memory_mb", text="Memory (MB)")
+        col.prop(self, "cache_disk_mb", text="Disk (MB)")
+        layout.prop(self, "cache_folder")
         layout.prop(self, "log_level")
 
 
@@ -67,6 +118,24 @@ def get() -> Any | None:
 def engine_kind() -> str:
     preferences = get()
     return str(preferences.engine) if preferences else "auto"
+
+
+def backend() -> str:
+    """The worker's backend, as `core.backends` names it."""
+    preferences = get()
+    return BACKENDS[preferences.device] if preferences else "auto"
+
+
+def cache_budget() -> CacheBudget:
+    preferences = get()
+    if preferences is None:
+        return CacheBudget()
+    folder = preferences.cache_folder
+    return CacheBudget(
+        memory_mb=preferences.cache_memory_mb,
+        disk_mb=preferences.cache_disk_mb,
+        folder=Path(bpy.path.abspath(folder)).expanduser() if folder else None,
+    )
 
 
 def worker_python() -> Path | None:
