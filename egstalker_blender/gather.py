@@ -16,6 +16,7 @@ from ..core.avatar.record import Avatar
 from ..core.camera import Camera
 from ..core.errors import ArgumentError
 from ..core.job import BakeJob, FrameTask
+from ..core.moment import Moment
 from ..core.plan import FIRST_FRAME, MAX_FRAMES, frames_of_sound, track_for, training_camera
 from ..core.timeline import seconds_of_frame
 from .camera import render_size, scene_camera
@@ -61,7 +62,7 @@ def read_settings(scene: Any, obj: Any) -> Settings:
     return Settings(
         avatar_path=absolute(props.avatar_path, obj),
         avatar_hash=props.content_hash,
-        voice=_voice(scene, obj),
+        voice=voice_of(scene, obj),
         fps=frame_rate(scene),
         frames=_frames(scene, props),
         camera=props.camera_source,
@@ -80,7 +81,7 @@ def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     from ..core.bake import load_checked  # it brings the engines' modules, slow to import
 
     avatar = load_checked(settings.avatar_path, settings.avatar_hash)
-    track, start = _track(avatar, settings.voice)
+    track, start = track_of(avatar, settings.voice), start_of(avatar, settings.voice)
     frames = settings.frames
     if frames is None:
         frames = tuple(frames_of_sound(len(track), settings.fps, round(start)))
@@ -89,9 +90,10 @@ def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     states = _states(context, obj, settings, frames)
     tasks = []
     for number, state in zip(frames, states, strict=True):
-        seconds = seconds_of_frame(number, start, settings.fps) - state.offset
-        moment = moment_at(avatar, seconds, settings.pose, state.strength)
-        camera = state.camera or training_camera(avatar, seconds, settings.pose, settings.size)
+        moment = moment_of(avatar, settings.pose, state, number, start, settings.fps)
+        camera = state.camera or training_camera(
+            avatar, moment.seconds, settings.pose, settings.size
+        )
         tasks.append(FrameTask(number, moment, camera))
     return BakeJob(
         avatar_path=settings.avatar_path,
@@ -113,7 +115,8 @@ def absolute(path: str, owner: Any = None) -> Path:
     return Path(bpy.path.abspath(path, library=library)).expanduser()
 
 
-def _voice(scene: Any, obj: Any) -> StripWindow | Path | None:
+def voice_of(scene: Any, obj: Any) -> StripWindow | Path | None:
+    """The strip or file that drives the object. ArgumentError, AudioError."""
     props = obj.egstalker
     if props.sound_source == "STRIP" and props.sound_strip:
         return window_of_strip(scene, props.sound_strip)
@@ -130,26 +133,46 @@ def _frames(scene: Any, props: Any) -> tuple[int, ...] | None:
     return tuple(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 
-def _track(avatar: Avatar, voice: StripWindow | Path | None) -> tuple[AudioTrack, float]:
-    """The sound as the avatar hears it, and the scene frame at which its time is 0. A linked file
-    starts at FIRST_FRAME, whatever the scene's range is."""
+def track_of(avatar: Avatar, voice: StripWindow | Path | None) -> AudioTrack:
+    """The sound as the avatar hears it. ArgumentError, AudioError, FeatureMismatchError."""
     spec = avatar.features
     if spec is None:  # a still hears nothing
-        return track_for(avatar, None), FIRST_FRAME
+        return track_for(avatar, None)
     if voice is None:
         raise ArgumentError("no sound is linked to the avatar; link a strip or a file")
     if isinstance(voice, StripWindow):
-        return track_from_waveform(waveform_of_strip(voice), spec), voice.left
+        return track_from_waveform(waveform_of_strip(voice), spec)
     if voice.suffix.lower() == FEATURE_SUFFIX:
-        return load_track(voice, spec), FIRST_FRAME
-    return track_from_waveform(waveform_of_file(voice), spec), FIRST_FRAME
+        return load_track(voice, spec)
+    return track_from_waveform(waveform_of_file(voice), spec)
+
+
+def start_of(avatar: Avatar, voice: StripWindow | Path | None) -> float:
+    """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME, whatever
+    the scene's range is."""
+    if avatar.features is not None and isinstance(voice, StripWindow):
+        return voice.left
+    return FIRST_FRAME
+
+
+def state_of(props: Any, camera: Camera | None = None) -> State:
+    """The animatable controls as they are now. props: the settings of the evaluated object."""
+    return State(props.audio_offset, props.strength, camera)
+
+
+def moment_of(
+    avatar: Avatar, pose: str, state: State, number: float, start: float, fps: float
+) -> Moment:
+    """Scene frame to moment: the one way, of the bake and of the timeline."""
+    seconds = seconds_of_frame(number, start, fps) - state.offset
+    return moment_at(avatar, seconds, pose, state.strength)
 
 
 def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -> list[State]:
     props = obj.egstalker
     in_scene = settings.camera == "scene"
     if not in_scene and obj.animation_data is None:
-        return [State(props.audio_offset, props.strength, None)] * len(frames)
+        return [state_of(props)] * len(frames)
     scene = context.scene
     size = settings.size or render_size(scene)
     before, subframe = scene.frame_current, scene.frame_subframe
@@ -160,7 +183,7 @@ def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -
             depsgraph = context.evaluated_depsgraph_get()
             now = obj.evaluated_get(depsgraph).egstalker
             camera = scene_camera(scene, depsgraph, obj, size) if in_scene else None
-            states.append(State(now.audio_offset, now.strength, camera))
+            states.append(state_of(now, camera))
     finally:
         scene.frame_set(before, subframe=subframe)
     return states
