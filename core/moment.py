@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 class Moment:
     """seconds: time in the sound, may lie before or after it. eye: closure in [0, 1].
     pose: (12,) float32 head pose as `camera.pose_vector` makes it. strength: how much of the
-    learnt deformation is applied (1 as trained, 0 the canonical head)."""
+    learnt deformation is applied (1 as trained, 0 the canonical head). mouth_gain: how far the
+    sound moves the head away from silence (0 silent, 1 as heard). opacity, colour_gain: factors of
+    every opacity and of the final colour. At exactly 1.0 a control does nothing at all."""
 
     seconds: float
     eye: float
     pose: NDArray[np.float32]
     strength: float = 1.0
+    mouth_gain: float = 1.0
+    opacity: float = 1.0
+    colour_gain: float = 1.0

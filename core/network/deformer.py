@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from dataclasses import replace
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.track import AudioTrack
+from ..audio.track import AROUND, AudioTrack
 from ..gaussians import Splats
 from ..moment import Moment
+from ..render.sh import C0
 from ..timeline import row_of_seconds
 
 Float32 = NDArray[np.float32]
+
+# By identity, as long as both live; the value depends on nothing else.
+_quiet: MutableMapping[Deformer, MutableMapping[AudioTrack, Float32]] = WeakKeyDictionary()
 
 
 class Deformer(Protocol):
@@ -28,11 +35,44 @@ class Deformer(Protocol):
 
 
 def splats_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Splats:
-    """The head at one moment. Between two rows of the track the audio codes are mixed linearly, so
-    that any scene frame rate moves smoothly; on a row the result is the official one."""
-    row, weight = row_of_seconds(moment.seconds)
+    """The head at one moment, its controls applied."""
+    code = code_at(deformer, track, moment.seconds)
+    if moment.mouth_gain != 1.0:
+        quiet = quiet_code(deformer, track)
+        code = quiet + np.float32(moment.mouth_gain) * (code - quiet)
+    splats = deformer.deform(code, moment.eye, moment.pose, moment.strength)
+    return adjusted(splats, moment.opacity, moment.colour_gain)
+
+
+def code_at(deformer: Deformer, track: AudioTrack, seconds: float) -> Float32:
+    """(32,) what the network hears at that time. Between two rows of the track the audio codes are
+    mixed linearly, so that any scene frame rate moves smoothly; on a row the result is the official
+    one."""
+    row, weight = row_of_seconds(seconds)
     code = deformer.encode_audio(track.around(row))
     if weight:
         following = deformer.encode_audio(track.around(row + 1))
         code = np.float32(1 - weight) * code + np.float32(weight) * following
-    return deformer.deform(code, moment.eye, moment.pose, moment.strength)
+    return code
+
+
+def quiet_code(deformer: Deformer, track: AudioTrack) -> Float32:
+    """(32,) what the network hears far outside the sound: silence where the track knows it."""
+    known = _quiet.setdefault(deformer, WeakKeyDictionary())
+    code = known.get(track)
+    if code is None:
+        code = known[track] = deformer.encode_audio(track.around(-track.margin - AROUND))
+    return code
+
+
+def adjusted(splats: Splats, opacity: float = 1.0, colour_gain: float = 1.0) -> Splats:
+    """Opacities times `opacity` within [0, 1]. The colour is max(0, sum + 0.5) (sh.py), so that
+    scaling every coefficient and moving the first by the half's share scales the colour, whatever
+    draws it. At 1.0 the arrays are the given ones."""
+    opacities, sh = splats.opacities, splats.sh
+    if opacity != 1.0:
+        opacities = np.clip(opacities * np.float32(opacity), 0, 1)
+    if colour_gain != 1.0:
+        sh = sh * np.float32(colour_gain)
+        sh[:, 0] += np.float32((colour_gain - 1) * 0.5 / C0)
+    return replace(splats, opacities=opacities, sh=sh)

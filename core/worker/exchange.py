@@ -23,8 +23,13 @@ from .protocol import Message, value
 
 FOLDER_PREFIX = "egstalker-"
 
-# number, seconds, eye, strength | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height
-TASK_COLUMNS = 4 + 12 + 16 + 6
+# The numbers of a Moment beside its pose, by their names, in the order of a frame table.
+MOMENT_NUMBERS = ("seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain")
+# number | MOMENT_NUMBERS | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height
+POSE_COLUMN = 1 + len(MOMENT_NUMBERS)
+VIEW_COLUMN = POSE_COLUMN + 12
+LENS_COLUMN = VIEW_COLUMN + 16
+TASK_COLUMNS = LENS_COLUMN + 6
 FLOATS_PER_SPLAT = 3 + 4 + 3 + 1 + 3 * SH_COEFFICIENTS
 
 Float32 = NDArray[np.float32]
@@ -53,35 +58,28 @@ def read_track(path: Path) -> AudioTrack:
 
 
 def moment_fields(moment: Moment) -> Message:
-    return {
-        "seconds": float(moment.seconds),
-        "eye": float(moment.eye),
-        "pose": [float(v) for v in moment.pose],
-        "strength": float(moment.strength),
-    }
+    numbers = {name: float(getattr(moment, name)) for name in MOMENT_NUMBERS}
+    return {**numbers, "pose": [float(v) for v in moment.pose]}
 
 
 def moment_from(fields: Mapping[str, Any]) -> Moment:
     pose = value(fields, "pose", list)
     if len(pose) != 12 or not all(type(v) in (int, float) for v in pose):
         raise ProtocolError("a moment's pose is not 12 numbers")
-    return Moment(
-        seconds=value(fields, "seconds", float),
-        eye=value(fields, "eye", float),
-        pose=np.array(pose, np.float64).astype(np.float32),
-        strength=value(fields, "strength", float),
-    )
+    numbers = {name: value(fields, name, float) for name in MOMENT_NUMBERS}
+    return Moment(pose=np.array(pose, np.float64).astype(np.float32), **numbers)
 
 
 def write_job(folder: Path, name: str, job: BakeJob, track: str) -> Message:
-    """The job as plain JSON data; its frames go to the file `name`, (F, 38) float64."""
+    """The job as plain JSON data; its frames go to the file `name`, (F, 41) float64."""
     rows = np.empty((len(job.frames), TASK_COLUMNS), np.float64)
     for row, task in zip(rows, job.frames, strict=True):
         moment, camera = task.moment, task.camera
-        row[:4] = task.number, moment.seconds, moment.eye, moment.strength
-        row[4:16] = moment.pose
-        row[16:32] = camera.viewmat.ravel()
-        row[32:] = camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height
+        row[0] = task.number
+        row[1:POSE_COLUMN] = [getattr(moment, name) for name in MOMENT_NUMBERS]
+        row[POSE_COLUMN:VIEW_COLUMN] = moment.pose
+        row[VIEW_COLUMN:LENS_COLUMN] = camera.viewmat.ravel()
+        row[LENS_COLUMN:] = camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height
     _save(inside(folder, name), rows)
     return {
         "avatar_path": str(job.avatar_path.absolute()),
@@ -116,12 +114,13 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
 
 
 def _task(row: NDArray[np.float64]) -> FrameTask:
-    number, seconds, eye, strength = (float(v) for v in row[:4])
-    fx, fy, cx, cy, width, height = (float(v) for v in row[32:])
+    numbers = dict(zip(MOMENT_NUMBERS, row[1:POSE_COLUMN].tolist(), strict=True))
+    viewmat = row[VIEW_COLUMN:LENS_COLUMN].reshape(4, 4)
+    fx, fy, cx, cy, width, height = row[LENS_COLUMN:].tolist()
     return FrameTask(
-        number=int(number),
-        moment=Moment(seconds, eye, row[4:16].astype(np.float32), strength),
-        camera=Camera(row[16:32].reshape(4, 4), fx, fy, cx, cy, int(width), int(height)),
+        number=int(row[0]),
+        moment=Moment(pose=row[POSE_COLUMN:VIEW_COLUMN].astype(np.float32), **numbers),
+        camera=Camera(viewmat, fx, fy, cx, cy, int(width), int(height)),
     )
 
 
