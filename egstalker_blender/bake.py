@@ -16,7 +16,7 @@ from ..core.job import BakeJob
 from . import engines, preferences
 from .gather import absolute, bake_job, read_settings
 from .properties import active_avatar
-from .strips import sound_strips
+from .strips import link_problem
 
 Steps = Generator[Progress, None, None]
 
@@ -60,9 +60,10 @@ def blocker(context: Any) -> str:
         absolute(props.output_path, obj)
     except EgsError:
         return "Save the .blend, or choose a full path for the output"
-    strips = {strip.name for strip in sound_strips(context.scene)}
-    if props.sound_source == "STRIP" and props.sound_strip and props.sound_strip not in strips:
-        return f"There is no sound strip {props.sound_strip!r}"
+    if props.sound_source == "STRIP" and props.sound_strip:
+        problem = link_problem(context.scene, obj)
+        if problem:
+            return problem
     if props.camera_source == "scene" and context.scene.camera is None:
         return "The scene has no camera"
     return ""

@@ -22,7 +22,7 @@ from ..core.timeline import seconds_of_frame
 from .camera import render_size, scene_camera
 from .decode import waveform_of_file
 from .sound import waveform_of_strip
-from .strips import StripWindow, frame_rate, window_of_strip
+from .strips import StripWindow, frame_rate, linked_window
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def voice_of(scene: Any, obj: Any) -> StripWindow | Path | None:
     """The strip or file that drives the object. ArgumentError, AudioError."""
     props = obj.egstalker
     if props.sound_source == "STRIP" and props.sound_strip:
-        return window_of_strip(scene, props.sound_strip)
+        return linked_window(scene, obj)
     if props.sound_source == "FILE" and props.sound_file:
         return absolute(props.sound_file, obj)
     return None

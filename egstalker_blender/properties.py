@@ -7,6 +7,8 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
+from . import strips
+
 MAX_SIDE = 16384  # pixels, as core.camera.MAX_SIDE
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
@@ -38,6 +40,10 @@ FORMAT_ITEMS = (
 )
 
 
+def _strip_chosen(props: Any, context: Any) -> None:
+    props.sound_strip_id = strips.mark(context.scene, props.sound_strip)
+
+
 class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
     avatar_path: StringProperty(
         name="Avatar",
@@ -60,6 +66,13 @@ class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
     sound_strip: StringProperty(
         name="Strip",
         description="Name of the sound strip that drives the head",
+        update=_strip_chosen,
+        override=OVERRIDABLE,
+    )
+    sound_strip_id: StringProperty(
+        name="Strip Id",
+        description="Mark of that strip, by which it is found when it was renamed",
+        options={"HIDDEN"},
         override=OVERRIDABLE,
     )
     sound_file: StringProperty(

@@ -10,14 +10,18 @@ import numpy as np
 from ..core.audio.waveform import RATE, Waveform
 from ..core.errors import AudioError
 from .decode import waveform_of_bytes, waveform_of_file
+from .mixdown import mixed_strip
 from .strips import StripWindow
 
 
 def waveform_of_strip(window: StripWindow) -> Waveform:
     """What the strip plays between its handles; time 0 is the left one. Silence where it is
-    muted. AudioError where the file is missing or cannot be decoded."""
+    muted; a retimed strip is mixed down by Blender. AudioError where the file is missing or cannot
+    be decoded."""
     if window.muted:
         return Waveform(np.zeros(max(round(window.seconds * RATE), 1), np.float32))
+    if window.retimed:
+        return mixed_strip(window)
     if window.packed is not None:
         whole = waveform_of_bytes(window.packed, window.path.name)
     else:
