@@ -2,15 +2,16 @@
 
     reference   numpy deformation, float64 oracle      slow, for comparison
     numpy       numpy deformation, numpy tiles         needs nothing
-    numba       numpy deformation, compiled tiles on all cores
+    numba       compiled deformation and tiles on all cores
     gsplat      torch and gsplat on a CUDA GPU
 
-On a CPU torch deforms no faster than numpy (`bench` shows both), so that it is left alone there:
-all three deform to the same bits. Nothing heavy is imported before it is needed.
+On a CPU torch deforms slower than numba (`bench` shows all), so that it is left alone there.
+Nothing heavy is imported before it is needed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -38,7 +39,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Backend:
-    """name: one of BACKENDS. label: for people, for example "numba + numpy". device: "CPU" or the
+    """name: one of BACKENDS. label: for people, for example "numba". device: "CPU" or the
     GPU's name. prepare: an avatar to its deformer. rasterise: see render/rasteriser.py."""
 
     name: str
@@ -93,6 +94,9 @@ def choose_backend(name: str = "auto") -> Backend:
 def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], Deformer]]]:
     """Every deformation that this Python can run, with its name."""
     found: list[tuple[str, Callable[[Avatar], Deformer]]] = [("numpy", _prepare_numpy)]
+    with contextlib.suppress(MissingPackageError):
+        _need("numba")
+        found.append(("numba", _prepare_numba))
     if not torch_too:
         return found
     try:
@@ -143,6 +147,14 @@ def _prepare_numpy(avatar: Avatar) -> Deformer:
     return prepare(avatar.network, avatar.gaussians)
 
 
+def _prepare_numba(avatar: Avatar) -> Deformer:
+    if avatar.network is None:
+        return StillDeformer(avatar)
+    from .network.numba_network import prepare
+
+    return prepare(avatar.network, avatar.gaussians)
+
+
 def _prepare_torch(device: str) -> Callable[[Avatar], Deformer]:
     def prepare(avatar: Avatar) -> Deformer:
         if avatar.network is None:
@@ -169,7 +181,7 @@ def _lazy(module: str) -> Rasteriser:
 
 def _numba() -> Backend:
     _need("numba")
-    return Backend("numba", "numba + numpy", "CPU", _prepare_numpy, _lazy("tiles_numba"))
+    return Backend("numba", "numba", "CPU", _prepare_numba, _lazy("tiles_numba"))
 
 
 def _gsplat() -> Backend:

@@ -11,7 +11,7 @@ def machine() -> dict[str, str | int]:
     """Processor, cores that this process may use, system and Python."""
     return {
         "cpu": _processor(),
-        "cores": _cores(),
+        "cores": available_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
@@ -28,7 +28,8 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
-def _cores() -> int:
+def available_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ..machine import available_cores
 from .basics import Float32
 
 MAX_THREADS = 8  # beyond this, memory is the limit
@@ -32,11 +34,15 @@ def numpy_has_blas() -> bool:
 
 
 class Gemm:
-    """One way of multiplying. `threads` of our own: 1 where the BLAS has its own."""
+    """One way of multiplying. threads: of our own; None for one per core, or one alone where the
+    BLAS has its own (it has none where OPENBLAS_NUM_THREADS is 1, as the command line sets it)."""
 
-    def __init__(self, blas: bool) -> None:
+    def __init__(self, blas: bool, threads: int | None = None) -> None:
         self.blas = blas
-        self.threads = 1 if blas else min(os.cpu_count() or 1, MAX_THREADS)
+        if threads is None:
+            own = not blas or os.environ.get("OPENBLAS_NUM_THREADS") == "1"
+            threads = min(available_cores(), MAX_THREADS) if own else 1
+        self.threads = threads
 
     def multiply(self, a: Float32, b: Float32, out: Float32 | None = None) -> Float32:
         """a (n, k) @ b (k, m) -> (n, m). Pass a narrow b as the transpose of a contiguous (m, k):
@@ -46,12 +52,24 @@ class Gemm:
         return np.einsum("ij,jk->ik", a, b, out=out)
 
     def for_each(self, work: Callable[[Item], object], items: Sequence[Item]) -> None:
-        """work(item) for every item, on our own threads where the BLAS has none. The items must
-        not share what they write; then the result does not depend on the threads."""
-        if self.threads == 1 or len(items) == 1:
+        """work(item) for every item, on our own threads. The items must not share what they write;
+        then the result does not depend on the threads."""
+        if self.threads == 1 or len(items) <= 1:
             for item in items:
                 work(item)
             return
-        with ThreadPoolExecutor(min(self.threads, len(items))) as pool:
-            for _ in pool.map(work, items):
-                pass
+        for _ in pool_of(self.threads).map(work, items):
+            pass
+
+
+@cache
+def pool_of(threads: int) -> ThreadPoolExecutor:
+    """Kept: starting threads costs a tenth of a millisecond each, and they keep their memory."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="egstalker")
+
+
+def aligned(count: int) -> Float32:
+    """float32 that begin at a multiple of 64 bytes, as wide vectors like it."""
+    room = np.empty(count + 16, np.float32)
+    first = -room.ctypes.data % 64 // 4
+    return room[first : first + count]

@@ -25,8 +25,8 @@ Mix = Callable[[slice], Float32]
 ROWS = 4096
 
 
-def row_slices(count: int) -> list[slice]:
-    return [slice(first, min(first + ROWS, count)) for first in range(0, count, ROWS)]
+def row_slices(count: int, rows: int = ROWS) -> list[slice]:
+    return [slice(first, min(first + rows, count)) for first in range(0, count, rows)]
 
 
 class EsaaMixing:

@@ -49,15 +49,8 @@ class NumpyDeformer:
 
     def deform_raw(self, code: Float32, eye: float, pose: Float32, strength: float) -> Gaussians:
         """As `deform`, before activation."""
-        tokens = self._tokens(code, eye, np.asarray(pose, np.float32))
-        x, centred = self._features, self._centred
-        slices = row_slices(len(x))
-        *lower, (attention, feed_forward) = self._layers
-        for lower_attention, lower_feed_forward in lower:
-            step = self._step(lower_attention.frame(tokens, x), lower_feed_forward, centred)
-            x = self._collect(step, slices)
-            centred = centre(x)
-        step = self._step(attention.frame(tokens, x), feed_forward, centred)
+        frame, centred = self._before_last(code, eye, pose)
+        step = self._step(frame, self._layers[-1][1], centred)
         moved = _Moved(self._gaussians, self._heads)
 
         def move(rows: slice) -> None:
@@ -66,8 +59,21 @@ class NumpyDeformer:
             for head in self._heads:
                 moved.add(head.attribute, rows, self._head(head, hidden), strength)
 
-        self._gemm.for_each(move, slices)
+        self._gemm.for_each(move, row_slices(len(centred)))
         return moved.gaussians()
+
+    def _before_last(
+        self, code: Float32, eye: float, pose: Float32
+    ) -> tuple[tuple[Mix, Float32], Float32]:
+        """The last layer's mix and values, and its centred input (N, 64)."""
+        tokens = self._tokens(code, eye, np.asarray(pose, np.float32))
+        x, centred = self._features, self._centred
+        *lower, (attention, _) = self._layers
+        for lower_attention, feed_forward in lower:
+            step = self._step(lower_attention.frame(tokens, x), feed_forward, centred)
+            x = self._collect(step, row_slices(len(x)))
+            centred = centre(x)
+        return attention.frame(tokens, x), centred
 
     def _step(self, frame: tuple[Mix, Float32], layer: FeedForward, centred: Float32) -> Mix:
         """One layer of one frame: rows -> its output (n, 64)."""

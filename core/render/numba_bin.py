@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .numba_project import DROPPED
-from .numba_setup import compiled
+from ..numba_setup import compiled
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]

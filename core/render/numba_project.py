@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .numba_setup import compiled
+from ..numba_setup import compiled
 from .projection import DEPTH_GUARD, MIN_SPREAD
 from .rasteriser import DILATION, MIN_ALPHA, NEAR, TILE
 from .sh import C0, C1, C2, C3

@@ -148,7 +148,7 @@ def test_numba_never_writes_beside_its_source(tmp_path: Path) -> None:
     """The chosen folder, else the user's, else none."""
     pytest.importorskip("numba", reason="numba is not installed")
     code = """
-from core.render import numba_setup
+from core import numba_setup
 from core.render.numba_bin import distribute
 print(numba_setup.CACHED, numba_setup.config.CACHE_DIR, distribute._cache.cache_path, sep="|")
 """

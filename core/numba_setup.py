@@ -14,22 +14,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingPackageError
-from ..folders import cache_folder
+from .errors import MissingPackageError
+from .folders import cache_folder
 
 try:
     import numba
     from numba import config
 except ImportError as error:
     raise MissingPackageError(
-        f"the fast CPU rasteriser needs the package numba ({error}): pip install numba"
+        f"the fast CPU engine needs the package numba ({error}): pip install numba"
     ) from error
 
 
 def _prepare_cache() -> bool:
     """Point numba to a folder that can be written; False where there is none."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*numba*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*numba*.py")):
         digest.update(source.read_bytes())
     try:
         chosen = os.environ.get("NUMBA_CACHE_DIR")
