@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .numba_project import DROPPED
 from ..numba_setup import compiled
+from .numba_project import DROPPED
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]

@@ -17,8 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from .numba_project import BLUE, GREEN, LOG_OPACITY, REACH_X, REACH_Y, RED, UX, UY, VY
 from ..numba_setup import compiled
+from .numba_project import BLUE, GREEN, LOG_OPACITY, REACH_X, REACH_Y, RED, UX, UY, VY
 from .rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 
 Float32 = NDArray[np.float32]
