@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .audio.features import load_track
 from .audio.track import AudioTrack
@@ -78,8 +80,14 @@ def training_camera(
     avatar: Avatar, seconds: float, pose: str, size: tuple[int, int] | None
 ) -> Camera:
     """The avatar's own camera at that time, at its own size or resized."""
+    return camera_like_training(avatar, viewmat_at(avatar, seconds, pose), size)
+
+
+def camera_like_training(
+    avatar: Avatar, viewmat: NDArray[np.float64], size: tuple[int, int] | None
+) -> Camera:
+    """The avatar's own camera where `viewmat` (4, 4) puts it, at its own size or resized."""
     own = avatar.camera
-    viewmat = viewmat_at(avatar, seconds, pose)
     camera = Camera(viewmat, own.fx, own.fy, own.cx, own.cy, own.width, own.height)
     return camera.resized(*size) if size else camera
 
@@ -93,15 +101,20 @@ def training_tasks(
     offset: float = 0.0,
     pose: str = "track",
     strength: float = 1.0,
+    mouth_gain: float = 1.0,
+    opacity: float = 1.0,
+    colour_gain: float = 1.0,
     size: tuple[int, int] | None = None,
 ) -> tuple[FrameTask, ...]:
     """Each frame seen by the training camera. first_frame, offset: the sound begins `offset`
-    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. Raises ArgumentError."""
-    _check_finite(offset=offset, strength=strength)
+    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. The other numbers: as a
+    Moment names them. Raises ArgumentError."""
+    gains = {"mouth_gain": mouth_gain, "opacity": opacity, "colour_gain": colour_gain}
+    _check_finite(offset=offset, strength=strength, **gains)
     tasks = []
     for frame in frames:
         seconds = seconds_of_frame(frame, first_frame, fps) - offset
-        moment = moment_at(avatar, seconds, pose, strength)
+        moment = replace(moment_at(avatar, seconds, pose, strength), **gains)
         tasks.append(FrameTask(frame, moment, training_camera(avatar, seconds, pose, size)))
     return tuple(tasks)
 

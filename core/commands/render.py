@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--audio-offset", type=float, default=0.0, metavar="SECONDS", help="sound begins later")
     add("--pose", choices=POSE_SOURCES, default="track", help="head motion (default: track)")
     add("--strength", type=float, default=1.0, help="of the deformation (default 1)")
+    add("--mouth-gain", type=float, default=1.0, help="of the voice: 0 silent (default 1)")
+    add("--opacity", type=float, default=1.0, help="of the head (default 1)")
+    add("--colour-gain", type=float, default=1.0, help="of the head's colours (default 1)")
     add("--camera", choices=("training", "scene"), default="training")
     add("--format", choices=FILE_FORMATS, default="png")
     add("--transparent", action="store_true", help="without background and torso")
@@ -69,6 +72,9 @@ def job_of(args: argparse.Namespace) -> BakeJob:
         offset=args.audio_offset,
         pose=args.pose,
         strength=args.strength,
+        mouth_gain=args.mouth_gain,
+        opacity=args.opacity,
+        colour_gain=args.colour_gain,
         size=size,
     )
     return BakeJob(
