@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Generator
 
 from ..audio.track import AudioTrack
@@ -16,19 +18,30 @@ from .seam import EngineStatus, Progress
 
 
 class BuiltinEngine:
+    """Calls may come from several threads; one computes at a time. A bake holds the engine for one
+    frame at a time and never while its caller has the turn, so that nothing can wait for ever."""
+
     def __init__(self, backend: str = "auto", reason: str = "") -> None:
         """backend: a name of backends.BACKENDS, or "auto". reason: why another was not taken."""
         self._backend = remembering(choose_backend(backend))
         self._reason = reason
+        self._turn = threading.Lock()
 
     def status(self) -> EngineStatus:
         return EngineStatus("builtin", self._backend.label, self._backend.device, self._reason)
 
     def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
-        return splats_at(self._backend.prepare(avatar), track, moment)
+        with self._turn:
+            return splats_at(self._backend.prepare(avatar), track, moment)
 
     def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
-        yield from bake(job, self._backend)
+        with contextlib.closing(bake(job, self._backend)) as steps:
+            while True:
+                with self._turn:
+                    progress = next(steps, None)
+                if progress is None:
+                    return
+                yield progress
 
     def close(self) -> None:
         """Nothing is held outside this process."""
