@@ -183,11 +183,11 @@ def _window(scene: Any, strip: Any, with_packed: bool = True) -> StripWindow:
     trim_end = _get(strip, "content_trim_end", "animation_offset_end")
     offset_end = _get(strip, "right_handle_offset", "frame_offset_end")
     sound = strip.sound if strip.type == "SOUND" else None
-    packed = sound is not None and sound.packed_file and with_packed
+    packed = sound.packed_file if sound and with_packed else None
     return StripWindow(
         name=strip.name,
         path=_path(strip),
-        packed=bytes(sound.packed_file.data) if packed else None,
+        packed=bytes(packed.data) if packed else None,
         left=left,
         right=max(left, right),
         skip=(left - start + trim) / fps - (strip.sound_offset if sound else 0.0),
@@ -224,7 +224,8 @@ def _all(scene: Any) -> list[Any]:
     return list(editor.strips_all) if editor else []
 
 
-def _named(scene: Any, name: str) -> Any | None:
+def _named(scene: Any, name: str) -> Any:
+    """None where there is none."""
     return next((strip for strip in _all(scene) if strip.name == name), None)
 
 
