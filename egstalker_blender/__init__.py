@@ -4,17 +4,41 @@ from __future__ import annotations
 
 from . import (
     bake,
+    checkpoint,
     cli,
+    demo,
+    drops,
     engines,
     importer,
     link,
+    menus,
     panels,
     preferences,
     properties,
+    relink,
     training_camera,
 )
+from .viewport import display
+from .viewport import handler as viewport
 
-MODULES = (preferences, properties, engines, importer, link, training_camera, bake, panels, cli)
+MODULES = (
+    preferences,
+    properties,
+    display,
+    engines,
+    importer,
+    checkpoint,
+    drops,
+    link,
+    demo,
+    relink,
+    training_camera,
+    bake,
+    panels,
+    menus,
+    cli,
+    viewport,
+)
 
 
 def register() -> None:

@@ -43,7 +43,7 @@ class WorkerProcess:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     cwd=folder,
-                    env=_environment(),
+                    env=worker_environment(),
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
         except OSError as error:
@@ -160,7 +160,7 @@ class WorkerProcess:
             raise error_from(message)
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """The user's environment, with this program's own folder as the only place added to imports:
     not the current folder, and nothing that Blender's Python set for itself."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}

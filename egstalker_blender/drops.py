@@ -1,0 +1,45 @@
+"""Files dropped on the window. Blender asks which importer to take where several want a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .checkpoint import EGSTALKER_OT_import_checkpoint
+from .importer import EGSTALKER_OT_import_avatar
+
+AREAS = {"VIEW_3D", "OUTLINER"}
+
+
+class _Drop:
+    @classmethod
+    def poll_drop(cls, context: Any) -> bool:
+        return context.area is not None and context.area.type in AREAS
+
+
+class EGSTALKER_FH_avatar(_Drop, bpy.types.FileHandler):
+    bl_idname = "EGSTALKER_FH_avatar"
+    bl_label = "EGSTalker Avatar"
+    bl_import_operator = EGSTALKER_OT_import_avatar.bl_idname
+    bl_file_extensions = ".egs"
+
+
+class EGSTALKER_FH_checkpoint(_Drop, bpy.types.FileHandler):
+    bl_idname = "EGSTALKER_FH_checkpoint"
+    bl_label = "EGSTalker Checkpoint"
+    bl_import_operator = EGSTALKER_OT_import_checkpoint.bl_idname
+    bl_file_extensions = ".ply"
+
+
+CLASSES = (EGSTALKER_FH_avatar, EGSTALKER_FH_checkpoint)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

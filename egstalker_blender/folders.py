@@ -1,0 +1,32 @@
+"""Where this extension may write: never into its own folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import bpy
+
+from .. import __package__ as base_package
+from ..core.errors import OutputError
+from ..core.files import reason
+from ..core.folders import cache_folder
+
+
+def user_folder(name: str = "") -> Path:
+    """The extension's user folder, or one folder inside it; made where it is not there. It outlives
+    updates of the extension. OutputError where it cannot be made."""
+    try:
+        text = bpy.utils.extension_path_user(base_package, path=name)
+    except ValueError:  # loaded by its path, as the command line and the tests do
+        text = ""
+    folder = Path(text) if text else cache_folder() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"folder {folder} cannot be made: {reason(error)}") from None
+    return folder
+
+
+def can_write(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK)
