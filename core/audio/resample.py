@@ -39,7 +39,7 @@ def resample(read: Reader, length: int, rate_in: int, rate_out: int) -> NDArray[
             stop = min(start + BLOCK, length)
             out[start:stop] = read(start, stop)
         return out
-    taps = _low_pass(up, down)
+    taps = low_pass(up, down)
     # The filter's phases repeat every `up` outputs, that is every `down` inputs; a few such
     # periods together fill a group.
     repeat = -(-GROUP // up)
@@ -55,7 +55,7 @@ def resample(read: Reader, length: int, rate_in: int, rate_out: int) -> NDArray[
     return out
 
 
-def _low_pass(up: int, down: int) -> NDArray[np.float64]:
+def low_pass(up: int, down: int) -> NDArray[np.float64]:
     """(2 * half + 1,) taps at `up` times the source rate, unit gain after zero stuffing."""
     slower = max(up, down)
     half = CROSSINGS * slower

@@ -1,0 +1,136 @@
+"""Features of a sound that is still going on, and the newest windows of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.features import check_hears_sound
+from ..audio.logmel import LogMel, log_mel, parameters_from, silent_step
+from ..audio.spec import FeatureSpec
+from ..audio.track import AROUND, AudioTrack
+from ..audio.waveform import RATE, mono
+from ..audio.windows import FLAT, normalise
+from ..timeline import ROW_RATE
+from .resampler import StreamResampler
+
+Float32 = NDArray[np.float32]
+
+BEFORE = AROUND // 2  # windows before the row that the network is asked for
+HERE = BEFORE / ROW_RATE  # seconds of that row in the track that SoundStream.newest gives
+SETTLING = 2.0  # seconds that "clip" normalisation listens before it knows mean and deviation
+
+
+class StepStream:
+    """Log-mel steps of samples at mel.sample_rate, as they become complete. `steps` (n, n_mels)
+    float32 are the newest of them, `keep` at most; `count` were made in all. The window is narrower
+    than the transform: a step is complete half a window after its centre (12.5 ms of 400)."""
+
+    def __init__(self, mel: LogMel, keep: int) -> None:
+        self.count = 0
+        self.steps = np.empty((0, mel.n_mels), np.float32)
+        self._mel, self._keep = mel, keep
+        self._after = max(0, (mel.n_fft - mel.win_length) // 2 + mel.win_length - mel.n_fft // 2)
+        self._before = -(-mel.n_fft // (2 * mel.hop_length))  # steps whose samples are needed again
+        self._samples = np.empty(0, np.float32)
+        self._first = 0  # the step that is centred on the first of _samples
+
+    def push(self, samples: Float32) -> Float32:
+        """(n, n_mels): the steps that these (m,) samples complete."""
+        hop = self._mel.hop_length
+        self._samples = np.concatenate([self._samples, samples])
+        heard = self._first * hop + len(self._samples)
+        ready = max(self.count, (heard - self._after) // hop + 1)
+        if ready == self.count:
+            return self.steps[:0]
+        new = log_mel(self._samples, self._mel)[self.count - self._first : ready - self._first]
+        self.steps = np.concatenate([self.steps, new])[-self._keep :]
+        self.count = ready
+        first = max(0, ready - self._before)
+        self._samples = self._samples[(first - self._first) * hop :]
+        self._first = first
+        return new
+
+
+class SoundStream:
+    """Blocks of sound in, the network's newest eight windows out. Complete steps are those of
+    core/audio/features.py, and with all the look-ahead so are the windows, from the moment on at
+    which they no longer reach before the first sample.
+
+    lookahead: steps of 20 ms that are waited for after the moment that is shown, 0 to `full`. What
+    the network wants to hear beyond them is taken to sound as the last step does.
+
+    "clip" normalisation, which means mean and deviation of a whole clip, uses those of all that was
+    heard since the start, and hears nothing for the first SETTLING seconds.
+    Raises FeatureMismatchError where the avatar does not hear sound."""
+
+    def __init__(self, spec: FeatureSpec, rate: int, lookahead: int) -> None:
+        check_hears_sound(spec)
+        self._spec = spec
+        self._mel = parameters_from(spec.parameters)
+        self._span = (AROUND - 1) * spec.stride + spec.window
+        self.lookahead = min(max(lookahead, 0), full_lookahead(spec))
+        self._resampler = StreamResampler(rate, RATE)
+        self._stream = StepStream(self._mel, self._span)
+        self._sum = np.zeros(spec.dim)
+        self._squares = np.zeros(spec.dim)
+
+    def push(self, samples: Float32) -> None:
+        """(n,) or (n, channels) float32 at the device's rate, finite (AudioError)."""
+        new = self._stream.push(self._resampler.push(mono(samples, "the input device")))
+        self._sum += new.sum(0, dtype=np.float64)
+        self._squares += (new.astype(np.float64) ** 2).sum(0)
+
+    @property
+    def count(self) -> int:
+        """Complete steps so far."""
+        return self._stream.count
+
+    @property
+    def seconds(self) -> float:
+        """The moment in the sound that `newest` shows; negative while it waits for look-ahead."""
+        return (self.count - 1 - self.lookahead) / self._spec.rate
+
+    @property
+    def settling(self) -> bool:
+        """Whether mean and deviation are still unknown."""
+        return self._spec.normalisation == "clip" and self.count < SETTLING * self._spec.rate
+
+    def newest(self) -> AudioTrack:
+        """Eight windows around the moment `seconds`; in this track it lies at the second HERE."""
+        spec = self._spec
+        first = self.count - 1 - self.lookahead - BEFORE * spec.stride - spec.pad
+        heard = np.arange(first, first + self._span)
+        known = self._normal(self._stream.steps)
+        steps = np.empty((self._span, spec.dim), np.float32)
+        steps[:] = self._outside()
+        if len(known) and not self.settling:
+            oldest = self.count - len(known)
+            inside = heard >= oldest
+            steps[inside] = known[np.minimum(heard[inside], self.count - 1) - oldest]
+        views = np.lib.stride_tricks.sliding_window_view(steps, spec.window, axis=0)
+        return AudioTrack(np.ascontiguousarray(views[:: spec.stride].transpose(0, 2, 1)))
+
+    def _outside(self) -> Float32:
+        """(D,) what the network hears before the sound, and while nothing else is known."""
+        if self._spec.outside == "silence" and self.count and not self.settling:
+            return self._normal(silent_step(self._mel)[None])[0]
+        return np.zeros(self._spec.dim, np.float32)
+
+    def _normal(self, steps: Float32) -> Float32:
+        spec = self._spec
+        if spec.normalisation != "clip" or not self.count:
+            return normalise(steps, spec)
+        mean = self._sum / self.count
+        std = np.sqrt(np.maximum(self._squares / self.count - mean**2, 0))
+        std = np.where(std < FLAT, np.inf, std)
+        return normalise(
+            steps, replace(spec, normalisation="fixed", mean=tuple(mean), std=tuple(std))
+        )
+
+
+def full_lookahead(spec: FeatureSpec) -> int:
+    """Steps after a row that its eight windows reach (13 of the official layout)."""
+    return max(0, (AROUND - BEFORE - 1) * spec.stride + spec.window - spec.pad - 1)
