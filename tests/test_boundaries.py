@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "aud", "addon_utils"}
-HEAVY = {"torch", "gsplat", "numba", "librosa", "soundfile", "audioread", "PIL", "scipy"}
+BLENDER = {
+    "bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "blf", "aud", "addon_utils",
+}  # fmt: skip
+HEAVY = {
+    "torch", "gsplat", "numba", "librosa", "soundfile", "sounddevice", "audioread", "PIL", "scipy",
+}  # fmt: skip
 OURSELVES = {"core", "egstalker_blender", "egstalker", "bl_ext"}
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "joblib"}
 MAX_LINES = 300

@@ -74,6 +74,13 @@ class WorkerEngine:
         process = _settled(self._life)
         return process.pid if process else None
 
+    def serving(self) -> tuple[WorkerProcess, Shelf]:
+        """The process that serves, and its folder: for requests that have no other engine to fall
+        back on. Raises WorkerError, MissingPackageError."""
+        if self._fallback:
+            raise WorkerError(self._fallback.status().reason)
+        return _finish(_process_of(self._current())), self._shelf
+
     def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
         """Raises CancelledError where a newer moment of this avatar was asked for meanwhile."""
         while self._fallback is None:

@@ -7,6 +7,10 @@ deform    id, avatar, track, out, moment      progress   id, done, number: a fra
 bake      id, job (exchange.py)               superseded id: a newer deform came
 cancel    id, target                          error      id, kind, message
 shutdown  id                                  heartbeat  every second
+live_devices id                               result     id, devices: core/live/source.py's Device
+live_start   id, avatar, device, lookahead    result     id, device, rate
+live_frame   id, avatar, out, moment          result     id, ...: core/live/session.py's Report
+live_stop    id                               result     id
 
 Tensors do not travel here: they lie in files of the client's private folder (exchange.py), named by
 plain file names. Nothing names a class: an error's kind is looked up in a fixed table, since the
@@ -27,7 +31,8 @@ VERSION = 2
 MAX_BYTES = 16 * 1024 * 1024
 HEARTBEAT = 1.0  # seconds
 
-REQUESTS = ("hello", "open", "deform", "bake", "cancel", "shutdown")
+LIVE = ("live_devices", "live_start", "live_frame", "live_stop")
+REQUESTS = ("hello", "open", "deform", "bake", "cancel", "shutdown", *LIVE)
 REPLIES = ("hello", "result", "progress", "superseded", "error", "heartbeat")
 
 Message = dict[str, Any]

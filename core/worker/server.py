@@ -1,7 +1,7 @@
 """The worker's loop: one thread reads requests, one beats, and this one computes, one at a time.
 
 The newest deform wins: older ones that wait are answered "superseded". While a bake runs, a deform
-is answered between two frames, so that the viewport stays alive.
+is answered between two frames, so that the viewport stays alive; so is what a live voice asks for.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from ..backends import Backend, choose_backend, package_versions, remembering
 from ..bake import bake, load_checked
 from ..errors import CancelledError, EgsError, ProtocolError
 from ..network.deformer import splats_at
-from .exchange import fill, inside, map_splats, moment_from, read_job, read_track
-from .protocol import HEARTBEAT, VERSION, Message, encode, error_message, read_message, value
+from .exchange import Float32, fill, inside, map_splats, moment_from, read_job, read_track
+from .live import Live
+from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
 
 KEPT = 4  # avatars and tracks in memory
 
@@ -48,6 +49,7 @@ class Server:
         self.folder = Path()
         self._avatars: OrderedDict[str, Avatar] = OrderedDict()
         self._tracks: OrderedDict[str, AudioTrack] = OrderedDict()
+        self._live = Live()
 
     def run(self) -> None:
         """Serve until shutdown, or until the client's end of the pipe closes."""
@@ -56,6 +58,7 @@ class Server:
         while (request := self._next()) is not None:
             self._answer(request)
         self.ended.set()
+        self._live.stop()
 
     # Reading, beating and sending -----------------------------------------------------------
 
@@ -124,6 +127,7 @@ class Server:
                 "open": self._open,
                 "deform": self._deform,
                 "bake": self._bake,
+                **dict.fromkeys(LIVE, self._answer_live),
             }
             if request["type"] not in handlers:
                 raise ProtocolError(f"request {request['type']!r} is not in the protocol")
@@ -174,18 +178,46 @@ class Server:
         }
 
     def _deform(self, request: Message) -> Message:
-        backend = self._ready()
-        avatar = self._avatars.get(value(request, "avatar", str))
-        if avatar is None:
-            raise ProtocolError("deform names an avatar that is not open")
+        backend, avatar = self._ready(), self._opened(request)
         name = value(request, "track", str)
         if name not in self._tracks:
             _keep(self._tracks, name, read_track(inside(self.folder, name)))
         moment = moment_from(value(request, "moment", dict))
-        out = inside(self.folder, value(request, "out", str))
-        block = map_splats(out, len(avatar.gaussians), create=False)
+        block = self._block(request, avatar)
         fill(block, splats_at(backend.prepare(avatar), self._tracks[name], moment))
         return {"type": "result", "id": request["id"]}
+
+    def _opened(self, request: Message) -> Avatar:
+        avatar = self._avatars.get(value(request, "avatar", str))
+        if avatar is None:
+            raise ProtocolError(f"{request['type']} names an avatar that is not open")
+        return avatar
+
+    def _block(self, request: Message, avatar: Avatar) -> Float32:
+        out = inside(self.folder, value(request, "out", str))
+        return map_splats(out, len(avatar.gaussians), create=False)
+
+    def _answer_live(self, request: Message) -> Message:
+        backend, kind = self._ready(), request["type"]
+        answer: Message = {}
+        if kind == "live_devices":
+            answer = self._live.devices()
+        elif kind == "live_start":
+            avatar = self._opened(request)
+            backend.prepare(avatar)  # before the microphone opens, so that nothing queues up
+            device, lookahead = value(request, "device", str), value(request, "lookahead", int)
+            answer = self._live.start(avatar, device, lookahead)
+        elif kind == "live_frame":
+            avatar = self._opened(request)
+            block, moment = (
+                self._block(request, avatar),
+                moment_from(value(request, "moment", dict)),
+            )
+            fill(block, self._live.splats(avatar, backend.prepare(avatar), moment))
+            answer = self._live.report()
+        else:
+            self._live.stop()
+        return {"type": "result", "id": request["id"], **answer}
 
     def _bake(self, request: Message) -> Message:
         backend, number = self._ready(), request["id"]
@@ -208,7 +240,7 @@ class Server:
         """What the viewport asked for while a bake runs: opening an avatar, then its deforms."""
         while True:
             with self._arrived:
-                if not self._waiting or self._waiting[0]["type"] not in ("open", "deform"):
+                if not self._waiting or self._waiting[0]["type"] not in ("open", "deform", *LIVE):
                     return
                 request = self._waiting.popleft()
             if request["type"] == "deform":
