@@ -46,6 +46,11 @@ def vertices_of(means: NDArray[np.float32]) -> NDArray[np.float32]:
     return (means @ HEAD_TO_OBJECT[:3, :3].T).astype(np.float32)
 
 
+def means_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The other way round."""
+    return (vertices @ np.linalg.inv(HEAD_TO_OBJECT[:3, :3]).T).astype(np.float32)
+
+
 def rotation_and_scale(matrix: Float64, name: str) -> tuple[Float64, float]:
     """(3, 3) rotation and the uniform scale of a (4, 4) matrix; CameraError for anything else."""
     linear = matrix[:3, :3]

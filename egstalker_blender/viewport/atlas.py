@@ -1,0 +1,124 @@
+"""Everything that is shown, side by side in two float textures, made anew only when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import gpu
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import EngineError
+from ...core.gaussians import Splats
+
+Float32 = NDArray[np.float32]
+
+PER_ROW = 256  # splats in a row; 12 texels each, so that rows fit the smallest GPUs
+SHAPE_TEXELS = 3  # mean and opacity; quaternion; scales and motion
+SH_TEXELS = 12  # 16 coefficients of 3 colours, as they lie in memory
+ORDER_WIDTH = 1024
+MAX_SPLATS = 1 << 24  # float32 holds every index below
+NO_MOTION = np.float32(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One head. rest: (N, 3) where its Gaussians are without a voice, None where no motion is
+    asked for or nothing is known of it."""
+
+    key: int
+    version: int
+    splats: Splats
+    rest: Float32 | None = None
+
+    @property
+    def identity(self) -> tuple[int, int, bool]:
+        return self.key, self.version, self.rest is not None
+
+
+def pack_shapes(entries: Sequence[Entry]) -> Float32:
+    """(rows, PER_ROW, 3, 4) of all entries, one after another. What is left over is 0."""
+    out = np.zeros((rows_of(entries), PER_ROW, SHAPE_TEXELS, 4), np.float32)
+    flat, start = out.reshape(-1, SHAPE_TEXELS, 4), 0
+    for entry in entries:
+        splats = entry.splats
+        part = flat[start : start + len(splats)]
+        part[:, 0, :3] = splats.means
+        part[:, 0, 3] = splats.opacities
+        part[:, 1] = splats.quats
+        part[:, 2, :3] = splats.scales
+        part[:, 2, 3] = motion(splats.means, entry.rest)
+        start += len(splats)
+    return out
+
+
+def pack_sh(entries: Sequence[Entry]) -> Float32:
+    """(rows, PER_ROW, 12, 4)."""
+    out = np.empty((rows_of(entries), PER_ROW, SH_TEXELS, 4), np.float32)
+    flat, start = out.reshape(-1, SH_TEXELS * 4), 0
+    for entry in entries:
+        count = len(entry.splats)
+        flat[start : start + count] = entry.splats.sh.reshape(count, -1)
+        start += count
+    flat[start:] = 0
+    return out
+
+
+def motion(means: Float32, rest: Float32 | None) -> Float32 | np.float32:
+    """(N,) decimetres by which each Gaussian has moved; 0 where rest is of another avatar."""
+    if rest is None or rest.shape != means.shape:
+        return NO_MOTION
+    return np.asarray(np.linalg.norm(means - rest, axis=1), np.float32)
+
+
+def rows_of(entries: Sequence[Entry]) -> int:
+    count = sum(len(entry.splats) for entry in entries)
+    if count >= MAX_SPLATS:
+        raise EngineError(
+            f"{count} Gaussians are more than the viewport's {MAX_SPLATS - 1}; hide an avatar"
+        )
+    return max(1, -(-count // PER_ROW))
+
+
+def pack_order(indices: Float32) -> Float32:
+    """(rows, ORDER_WIDTH), the last row filled up with 0."""
+    rows = max(1, -(-len(indices) // ORDER_WIDTH))
+    out = np.zeros((rows, ORDER_WIDTH), np.float32)
+    out.reshape(-1)[: len(indices)] = indices
+    return out
+
+
+def upload(values: Float32, texel_floats: int) -> gpu.types.GPUTexture:
+    """values (rows, ...) C-contiguous -> texture of as many rows. texel_floats: 4 or 1. The buffer
+    borrows numpy's memory; the GPU's copy is made before this returns."""
+    rows = len(values)
+    width = values.size // rows // texel_floats
+    limit = gpu.capabilities.max_texture_size_get()
+    if max(rows, width) > limit:
+        raise EngineError(
+            f"this GPU has textures of {limit} rows, {rows} are needed; hide an avatar"
+        )
+    buffer = gpu.types.Buffer("FLOAT", values.size, values.reshape(-1))
+    kind = "RGBA32F" if texel_floats == 4 else "R32F"
+    return gpu.types.GPUTexture((width, rows), format=kind, data=buffer)
+
+
+class Atlas:
+    """The textures of a set of entries."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.identity = identity(entries)
+        self.starts: dict[int, int] = {}
+        self.means: dict[int, Float32] = {}
+        start = 0
+        for entry in entries:
+            self.starts[entry.key] = start
+            self.means[entry.key] = entry.splats.means
+            start += len(entry.splats)
+        self.shapes = upload(pack_shapes(entries), 4)
+        self.sh = upload(pack_sh(entries), 4)
+
+
+def identity(entries: Sequence[Entry]) -> tuple[tuple[int, int, bool], ...]:
+    return tuple(entry.identity for entry in entries)

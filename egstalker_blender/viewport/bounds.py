@@ -1,0 +1,43 @@
+"""The box around a head, as lines."""
+
+from __future__ import annotations
+
+import gpu
+import numpy as np
+from gpu_extras.batch import batch_for_shader
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ..camera import vertices_of
+from .view import View
+
+COLOUR = (0.9, 0.45, 0.05, 1.0)
+LINE = 1.5  # pixels
+# Corners that differ in one axis.
+EDGES = tuple((a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit)
+
+
+def corners(means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 3) head's frame -> (8, 3) of the object's local axes; corner k is at the upper end of an
+    axis where its bit (1, 2, 4) is set."""
+    low, high = means.min(axis=0), means.max(axis=0)
+    chosen = np.array([[(k >> axis) & 1 for axis in range(3)] for k in range(8)], bool)
+    return vertices_of(np.where(chosen, high, low))
+
+
+def draw_box(view: View, object_world: NDArray[np.float64], means: NDArray[np.float32]) -> None:
+    """Into the framebuffer that is bound; the caller keeps the state."""
+    shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
+    box = [tuple(map(float, corner)) for corner in corners(means)]
+    batch = batch_for_shader(shader, "LINES", {"pos": box}, indices=EDGES)
+    gpu.state.blend_set("ALPHA")
+    gpu.state.depth_test_set("LESS_EQUAL")
+    gpu.state.depth_mask_set(False)
+    with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
+        gpu.matrix.load_matrix(Matrix((view.viewmat @ object_world).tolist()))
+        gpu.matrix.load_projection_matrix(Matrix(view.projmat.tolist()))
+        shader.bind()
+        shader.uniform_float("color", COLOUR)
+        shader.uniform_float("lineWidth", LINE)
+        shader.uniform_float("viewportSize", (view.width, view.height))
+        batch.draw(shader)

@@ -1,0 +1,62 @@
+"""How an avatar looks in the viewport. It changes no bake."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, IntProperty
+
+MAX_SH_DEGREE = 3
+OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
+
+# The numbers are the shader's (shaders.py) and are saved in the .blend.
+MODE_ITEMS = (
+    ("SPLATS", "Splats", "The head as it is baked", "SHADING_RENDERED", 0),
+    ("POINTS", "Points", "A dot for the centre of every Gaussian", "OUTLINER_DATA_POINTCLOUD", 1),
+    ("MOTION", "Motion", "What the voice moves, from blue (still) to red", "ORIENTATION_NORMAL", 2),
+    ("BOUNDS", "Bounds", "Only the box around the head, which is quick", "SHADING_BBOX", 3),
+)
+MODES = {item[0]: item[4] for item in MODE_ITEMS}
+
+
+class EGSTALKER_PG_display(bpy.types.PropertyGroup):
+    mode: EnumProperty(
+        name="Display",
+        description="How the head is drawn in the viewport",
+        items=MODE_ITEMS,
+        default="SPLATS",
+        override=OVERRIDABLE,
+    )
+    sh_degree: IntProperty(
+        name="View Dependence",
+        description=(
+            "Degree of the spherical harmonics in the viewport: 0 is one colour from all sides, "
+            "3 as it is baked"
+        ),
+        default=MAX_SH_DEGREE,
+        min=0,
+        max=MAX_SH_DEGREE,
+        override=OVERRIDABLE,
+    )
+    motion_range: FloatProperty(
+        name="Full Motion",
+        description="Movement of a Gaussian, at the avatar's own size, that is drawn in full red",
+        default=0.005,
+        min=0.0001,
+        soft_max=0.05,
+        precision=4,
+        subtype="DISTANCE",
+        unit="LENGTH",
+        override=OVERRIDABLE,
+    )
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_PG_display)
+    bpy.types.Object.egstalker_display = bpy.props.PointerProperty(
+        type=EGSTALKER_PG_display, name="EGSTalker Display", override=OVERRIDABLE
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Object.egstalker_display
+    bpy.utils.unregister_class(EGSTALKER_PG_display)

@@ -1,0 +1,61 @@
+"""From Blender's context to what the renderer draws: read once a redraw, nothing computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import means_of
+from .atlas import Entry
+from .draw import Item
+from .stage import Shown
+
+
+def known(view_layer: Any, shown: Mapping[int, Shown]) -> list[Any]:
+    """The objects of this view layer that have something to show."""
+    return [obj for obj in view_layer.objects if obj.session_uid in shown]
+
+
+def visible(objects: Iterable[Any], view_layer: Any, space: Any) -> list[Any]:
+    """Those that this 3D view shows: not hidden, in a visible collection, in its local view, of a
+    type that it shows."""
+    return [obj for obj in objects if obj.visible_get(view_layer=view_layer, viewport=space)]
+
+
+def items_of(objects: Iterable[Any], depsgraph: Any) -> list[Item]:
+    """Where each object is as evaluated, and how it wants to be drawn."""
+    items = []
+    for obj in objects:
+        evaluated = obj.evaluated_get(depsgraph) if depsgraph else obj
+        settings = obj.egstalker_display
+        items.append(
+            Item(
+                obj.session_uid,
+                np.array(evaluated.matrix_world, np.float64),
+                settings.mode,
+                settings.sh_degree,
+                settings.motion_range,
+            )
+        )
+    return items
+
+
+def entries_of(shown: Mapping[int, Shown], objects: Iterable[Any]) -> list[Entry]:
+    """Everything that is shown anywhere, so that two views with different heads share textures."""
+    moving = {obj.session_uid: obj for obj in objects if obj.egstalker_display.mode == "MOTION"}
+    return [
+        Entry(key, now.version, now.splats, rest_of(moving[key]) if key in moving else None)
+        for key, now in shown.items()
+    ]
+
+
+def rest_of(obj: Any) -> NDArray[np.float32] | None:
+    """(N, 3) head's frame: the object's own mesh holds the canonical means (importer.py)."""
+    if obj.type != "MESH":
+        return None
+    vertices = np.empty((len(obj.data.vertices), 3), np.float32)
+    obj.data.vertices.foreach_get("co", vertices.reshape(-1))
+    return means_of(vertices)

@@ -1,0 +1,160 @@
+"""The draw handlers of the 3D view and the end of what they made."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import blf
+import bpy
+import gpu
+import numpy as np
+from bpy.app.handlers import persistent
+
+from . import stage
+from .draw import Renderer
+from .gather import entries_of, items_of, known, visible
+from .view import View
+
+log = logging.getLogger(__name__)
+
+MARGIN = 12  # of the line about late heads, in points of the interface
+TEXT_SIZE = 11
+LATE_COLOUR = (1.0, 0.7, 0.2, 1.0)
+
+
+class Session:
+    """What outlives a redraw. failure: why drawing has stopped, empty while it works."""
+
+    def __init__(self) -> None:
+        self.renderer = Renderer()
+        self.failure = ""
+        self.handles: list[Any] = []
+        self.objects = 0
+
+    def draw(self, context: Any) -> None:
+        """One region. What fails once would fail at every redraw: it is logged and left alone until
+        another file is loaded."""
+        if self.failure:
+            return
+        try:
+            self._draw(context)
+        except Exception as error:  # Blender would print it at every redraw
+            self.failure = str(error) or type(error).__name__
+            log.exception("heads are no longer drawn; load the file again or restart Blender")
+            self.renderer.release()
+
+    def _draw(self, context: Any) -> None:
+        shown, layer = stage.shown(), context.view_layer
+        objects = known(layer, shown)
+        if not objects:
+            self.renderer.update(())
+            return
+        seen = visible(objects, layer, context.space_data)
+        if not seen:
+            return  # they may be in the view beside this one
+        self.renderer.update(entries_of(shown, objects))
+        size = context.preferences.system.pixel_size
+        self.renderer.draw(current_view(), items_of(seen, layer.depsgraph), size)
+
+    def label(self, context: Any) -> None:
+        """A line at the bottom of the region about heads that are behind the current frame."""
+        shown, layer = stage.shown(), context.view_layer
+        late = [obj for obj in known(layer, shown) if shown[obj.session_uid].stale]
+        names = ", ".join(obj.name for obj in visible(late, layer, context.space_data))
+        if self.failure:
+            names = ""
+        if names:
+            scale = context.preferences.system.ui_scale
+            blf.size(0, TEXT_SIZE * scale)
+            blf.color(0, *LATE_COLOUR)
+            blf.position(0, _left(context.area) + MARGIN * scale, MARGIN * scale, 0)
+            blf.draw(0, f"{names}: waiting for this frame")
+
+    def prune(self) -> None:
+        """After an object was deleted: nothing of it is kept."""
+        count = len(bpy.data.objects)
+        if count == self.objects:
+            return
+        self.objects = count
+        alive = {obj.session_uid for obj in bpy.data.objects}
+        for key in [key for key in stage.shown() if key not in alive]:
+            stage.remove(key)
+        if not stage.shown():
+            self.renderer.release()
+
+    def forget(self) -> None:
+        """Everything of the file that is closed, and the failure with it."""
+        self.failure = ""
+        stage.clear()
+        self.renderer.release()
+
+
+_session = Session()
+
+
+def current_view() -> View:
+    """What Blender has set up for the region that it draws, an OpenGL render included."""
+    _, _, width, height = gpu.state.viewport_get()
+    return View(
+        np.array(gpu.matrix.get_model_view_matrix(), np.float64),
+        np.array(gpu.matrix.get_projection_matrix(), np.float64),
+        width,
+        height,
+    )
+
+
+def failure() -> str:
+    """Why heads are no longer drawn; empty while they are."""
+    return _session.failure
+
+
+def tag_redraw() -> None:
+    """Every 3D view of every window draws again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+def _left(area: Any) -> float:
+    """Pixels that the toolbar takes of the region it lies over."""
+    return max((r.width for r in area.regions if r.type == "TOOLS" and r.x == area.x), default=0)
+
+
+def _on_view() -> None:
+    _session.draw(bpy.context)
+
+
+def _on_pixel() -> None:
+    _session.label(bpy.context)
+
+
+@persistent
+def _before_load(*_: Any) -> None:
+    _session.forget()
+
+
+@persistent
+def _after_update(*_: Any) -> None:
+    if stage.shown():
+        _session.prune()
+
+
+def register() -> None:
+    add = bpy.types.SpaceView3D.draw_handler_add
+    _session.handles = [
+        add(_on_view, (), "WINDOW", "POST_VIEW"),
+        add(_on_pixel, (), "WINDOW", "POST_PIXEL"),
+    ]
+    bpy.app.handlers.load_pre.append(_before_load)
+    bpy.app.handlers.depsgraph_update_post.append(_after_update)
+
+
+def unregister() -> None:
+    bpy.app.handlers.depsgraph_update_post.remove(_after_update)
+    bpy.app.handlers.load_pre.remove(_before_load)
+    for handle in _session.handles:
+        bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
+    _session.handles = []
+    _session.forget()

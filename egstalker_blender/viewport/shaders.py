@@ -1,0 +1,80 @@
+"""The shaders, made of Blender's create-info alone: one source for OpenGL, Vulkan and Metal.
+
+The rules of projection and blending are those of core/render/reference.py (note §3.11).
+"""
+
+from __future__ import annotations
+
+import gpu
+
+from ...core.render import sh
+from ...core.render.rasteriser import DILATION, MAX_ALPHA, MIN_ALPHA, NEAR
+from . import glsl
+from .atlas import ORDER_WIDTH, PER_ROW, SH_TEXELS, SHAPE_TEXELS
+from .display import MODES
+
+HEAD_TEXELS = 5  # of every head in the table `heads`
+DISPLAY_GAMMA = 2.2  # what Blender shows its viewport with, whatever the view transform
+
+DEFINES = {
+    "PER_ROW": PER_ROW,
+    "SHAPE_TEXELS": SHAPE_TEXELS,
+    "SH_TEXELS": SH_TEXELS,
+    "ORDER_WIDTH": ORDER_WIDTH,
+    "POINTS": MODES["POINTS"],
+    "MOTION": MODES["MOTION"],
+    "NEAR": f"{NEAR!r}",
+    "DILATION": f"{DILATION!r}",
+    "MAX_ALPHA": f"{MAX_ALPHA!r}",
+    "MIN_ALPHA": f"{MIN_ALPHA!r}",
+    "SH_C0": f"{sh.C0!r}",
+    "SH_C1": f"{sh.C1!r}",
+    **{f"SH_C2{k}": f"{value!r}" for k, value in enumerate(sh.C2)},
+    **{f"SH_C3{k}": f"{value!r}" for k, value in enumerate(sh.C3)},
+    "DISPLAY_GAMMA": f"{DISPLAY_GAMMA!r}",
+}
+
+
+def splat_shader() -> gpu.types.GPUShader:
+    """Instanced quads into two targets: premultiplied sRGB-encoded colour, and depth times alpha.
+
+    region: width, height, orthographic, heads. lens: fx, fy, cx, cy. limits: View.clamp. depths:
+    nearest, 1 / range (metres), radius of a point (pixels). Samplers: see atlas.py; heads has
+    HEAD_TEXELS a row: the 3 rows of the matrix; eye and scale; start, degree, mode, full motion.
+    """
+    outlet = gpu.types.GPUStageInterfaceInfo("egstalker_splat")
+    outlet.smooth("VEC2", "splat_local")
+    outlet.flat("VEC4", "splat_colour")
+    outlet.flat("VEC2", "splat_depth")
+    info = _info(("region", "lens", "limits", "depths"), ("shapes", "sh", "order", "heads"))
+    info.vertex_out(outlet)
+    info.fragment_out(0, "VEC4", "out_colour")
+    info.fragment_out(1, "VEC4", "out_depth")
+    info.vertex_source(glsl.SPLAT_VERTEX)
+    info.fragment_source(glsl.SPLAT_FRAGMENT)
+    return gpu.shader.create_from_info(info)
+
+
+def show_shader() -> gpu.types.GPUShader:
+    """One quad over the region: display-linear colour at the depth of the head.
+
+    depths: nearest, range (metres). planes: the projection's [2, 2], [2, 3], [3, 2], [3, 3].
+    """
+    info = _info(("depths", "planes"), ("colour", "depth"))
+    info.fragment_out(0, "VEC4", "out_colour")
+    info.depth_write("ANY")
+    info.vertex_source(glsl.SHOW_VERTEX)
+    info.fragment_source(glsl.SHOW_FRAGMENT)
+    return gpu.shader.create_from_info(info)
+
+
+def _info(constants: tuple[str, ...], samplers: tuple[str, ...]) -> gpu.types.GPUShaderCreateInfo:
+    info = gpu.types.GPUShaderCreateInfo()
+    for name, value in DEFINES.items():
+        info.define(name, str(value))
+    for name in constants:
+        info.push_constant("VEC4", name)
+    for slot, name in enumerate(samplers):
+        info.sampler(slot, "FLOAT_2D", name)
+    info.vertex_in(0, "VEC2", "corner")
+    return info
