@@ -1,4 +1,4 @@
-"""A pose from outside: the still pose at rest, the training's own poses as they were, no farther."""
+"""A pose from outside: still at rest, the training's own poses as they were, and no farther."""
 
 from __future__ import annotations
 
