@@ -30,12 +30,13 @@ def checks() -> list[Check]:
     # Without a cache: an old one misses modules that were added since.
     mypy = (python, "-m", "mypy", *config, "--cache-dir", os.devnull)
     packages = ("-p", "egstalker.core", "-p", "egstalker.egstalker_blender")
-    scripts = sorted(path.name for path in (ROOT / ".ci").glob("*.py"))
+    folder = ROOT / ".ci"
+    scripts = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py"))
     return [
         Check("ruff check", (ruff, "check", "--quiet", ".")),
         Check("ruff format", (ruff, "format", "--check", "--quiet", ".")),
         Check("mypy package", (*mypy, *packages), _package_parent()),
-        Check("mypy .ci", (*mypy, *scripts), ROOT / ".ci"),
+        Check("mypy .ci", (*mypy, *scripts), folder),
     ]
 
 
