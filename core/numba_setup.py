@@ -19,6 +19,7 @@ from .folders import cache_folder
 
 try:
     import numba
+    from llvmlite import binding
     from numba import config
 except ImportError as error:
     raise MissingPackageError(
@@ -44,6 +45,14 @@ def _prepare_cache() -> bool:
     return True
 
 
+def _has_avx512() -> bool:
+    """Of the processor that numba compiles for: NUMBA_CPU_FEATURES names another than this one."""
+    if config.CPU_FEATURES is not None:
+        return "+avx512f" in config.CPU_FEATURES.split(",")
+    return bool(binding.get_host_cpu_features().get("avx512f"))
+
+
+WIDE = _has_avx512()  # a vector of 16 floats is one register
 CACHED = _prepare_cache()
 
 

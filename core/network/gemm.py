@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ..machine import available_cores
+from ..threads import for_each
 from .basics import Float32
 
 MAX_THREADS = 8  # beyond this, memory is the limit
@@ -54,18 +53,7 @@ class Gemm:
     def for_each(self, work: Callable[[Item], object], items: Sequence[Item]) -> None:
         """work(item) for every item, on our own threads. The items must not share what they write;
         then the result does not depend on the threads."""
-        if self.threads == 1 or len(items) <= 1:
-            for item in items:
-                work(item)
-            return
-        for _ in pool_of(self.threads).map(work, items):
-            pass
-
-
-@cache
-def pool_of(threads: int) -> ThreadPoolExecutor:
-    """Kept: starting threads costs a tenth of a millisecond each, and they keep their memory."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="egstalker")
+        for_each(work, items, self.threads)
 
 
 def aligned(count: int) -> Float32:

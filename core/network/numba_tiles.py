@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..numba_setup import WIDE
+
 # Registers decide: 32 of 16 floats with AVX-512, 16 of 8 with AVX2 (or the same in NEON halves).
-WIDE = bool(binding.get_host_cpu_features().get("avx512f"))
 WIDTH, ACROSS, HEIGHT = (16, 3, 8) if WIDE else (8, 3, 4)
 LANES = WIDTH * ACROSS
 

@@ -1,9 +1,10 @@
-"""The innermost loop: one Gaussian over eight pixels at once, as vectors of eight floats.
+"""The innermost loop: one Gaussian over eight or sixteen pixels at once, as one vector.
 
-numba's own vectoriser gives up on this loop, so it is written in LLVM's vector instructions (AVX on
-x86, two NEON halves on ARM). The state of a tile is a flat float32 array of STRIPS groups, a group
-per eight pixels side by side: transmittance, red, green, blue, eight each. A transmittance with the
-sign bit set marks a pixel that the stop rule has ended, or that lies outside the picture.
+numba's own vectoriser gives up on this loop, so it is written in LLVM's vector instructions (16
+floats with AVX-512, 8 with AVX, two NEON halves on ARM). The state of a tile is a flat float32
+array of STRIPS groups, a group per WIDTH pixels side by side: transmittance, red, green, blue,
+WIDTH each. A transmittance with the sign bit set marks a pixel that the stop rule has ended, or
+that lies outside the picture.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ..numba_setup import compiled
+from ..numba_setup import WIDE, compiled
 from .numba_project import BLUE, GREEN, LOG_OPACITY, REACH_X, REACH_Y, RED, UX, UY, VY
 from .rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-WIDTH = 8
+WIDTH = 16 if WIDE else 8
+ACROSS = TILE // WIDTH  # strips of a tile side by side
 GROUP = 4 * WIDTH
 STRIPS = TILE * TILE // WIDTH
 LOWEST = -8.0  # exponents below it are as invisible: 2^-8 < 1/255
@@ -65,7 +67,7 @@ def _blend_strip(
     green: Any,
     blue: Any,
 ) -> Any:
-    """Draw one Gaussian over the strip: alpha = 2^(top - (u - ux x)^2) for x = 0..7."""
+    """Draw one Gaussian over the strip: alpha = 2^(top - (u - ux x)^2) for x = 0 .. WIDTH - 1."""
     signature = types.void(state, types.int64, *([types.float32] * 6))
 
     def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
@@ -137,7 +139,7 @@ def blend_row(
         for strip in range(STRIPS):
             is_open[strip] = True
             for x in range(WIDTH):
-                inside = strip // 2 < tall and strip % 2 * WIDTH + x < wide
+                inside = strip // ACROSS < tall and strip % ACROSS * WIDTH + x < wide
                 state[strip * GROUP + x] = 1 if inside else -1
             state[strip * GROUP + WIDTH : (strip + 1) * GROUP] = 0
         since = 0
@@ -151,7 +153,7 @@ def blend_row(
                     break
         for y in range(tall):
             for x in range(wide):
-                cell = (y * 2 + x // WIDTH) * GROUP + x % WIDTH
+                cell = (y * ACROSS + x // WIDTH) * GROUP + x % WIDTH
                 left[y0 + y, x0 + x] = abs(state[cell])
                 for channel in range(3):
                     colour[y0 + y, x0 + x, channel] = state[cell + (channel + 1) * WIDTH]
@@ -187,7 +189,7 @@ def _blend_tile(
         top = entry[LOG_OPACITY] - v * v
         u = u_origin - uy * down
         for half in range(half0, half1):
-            strip = y * 2 + half
+            strip = y * ACROSS + half
             if is_open[strip]:
                 at_strip = u - ux * np.float32(half * WIDTH)
                 _blend_strip(state, strip, at_strip, ux, top, entry[RED], entry[GREEN], entry[BLUE])

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..gaussians import Splats
 from ..images.image import Image
+from ..machine import available_cores
+from ..threads import for_each
 from .numba_bin import distribute, sort_by_depth
 from .numba_blend import blend_row
 from .numba_project import COLUMNS, DROPPED, project_range
 from .picture import check, finish
 from .projection import clamp_limits, grid
+
+PART = 2048  # Gaussians that a thread projects at a time
 
 
 def rasterise(
@@ -43,10 +44,11 @@ def rasterise(
     ]
     view = np.ascontiguousarray(camera.viewmat, np.float64)
     lens = (float(camera.fx), float(camera.fy), float(camera.cx), float(camera.cy))
+    limits = clamp_limits(camera)
 
-    def project(start: int, end: int) -> None:
+    def project(start: int) -> None:
         project_range(
-            start, end, *inputs, sh_degree, view, camera.centre, lens, clamp_limits(camera),
+            start, min(start + PART, count), *inputs, sh_degree, view, camera.centre, lens, limits,
             (columns, rows), centres, table, depths, rects,
         )  # fmt: skip
 
@@ -55,10 +57,8 @@ def rasterise(
         starts, listed = distribute(of_row, rects, 0, columns)
         blend_row(row, starts, listed, centres, table, colour, left)
 
-    workers = threads or os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        parts = np.linspace(0, count, workers + 1).astype(int).tolist()
-        list(pool.map(project, parts[:-1], parts[1:]))
-        row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
-        list(pool.map(draw, range(rows)))
+    workers = threads or available_cores()
+    for_each(project, range(0, count, PART), workers)
+    row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
+    for_each(draw, range(rows), workers)
     return finish(colour, left, background)
