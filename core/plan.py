@@ -109,12 +109,17 @@ def training_tasks(
     """Each frame seen by the training camera. first_frame, offset: the sound begins `offset`
     seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. The other numbers: as a
     Moment names them. Raises ArgumentError."""
-    gains = {"mouth_gain": mouth_gain, "opacity": opacity, "colour_gain": colour_gain}
-    _check_finite(offset=offset, strength=strength, **gains)
+    _check_finite(offset=offset, strength=strength)
+    _check_finite(mouth_gain=mouth_gain, opacity=opacity, colour_gain=colour_gain)
     tasks = []
     for frame in frames:
         seconds = seconds_of_frame(frame, first_frame, fps) - offset
-        moment = replace(moment_at(avatar, seconds, pose, strength), **gains)
+        moment = replace(
+            moment_at(avatar, seconds, pose, strength),
+            mouth_gain=mouth_gain,
+            opacity=opacity,
+            colour_gain=colour_gain,
+        )
         tasks.append(FrameTask(frame, moment, training_camera(avatar, seconds, pose, size)))
     return tuple(tasks)
 

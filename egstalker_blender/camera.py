@@ -82,6 +82,20 @@ def viewmat_between(object_world: Float64, camera_world: Float64, name: str) -> 
     return viewmat
 
 
+def head_motion(object_world: Float64, target_world: Float64, name: str) -> Float64:
+    """(4, 4) rigid, in the head's frame: how the head has moved from where the axes of the target
+    are those of the object. Of the target only place and rotation count. CameraError."""
+    rotation_and_scale(object_world, name)
+    local = np.linalg.inv(object_world) @ target_world
+    motion = np.asarray(np.linalg.inv(HEAD_TO_OBJECT) @ local @ HEAD_TO_OBJECT, np.float64)
+    if not np.isfinite(motion).all():
+        raise CameraError(f"the object that {name!r} follows has no place; set its transform")
+    u, _, vt = np.linalg.svd(motion[:3, :3])
+    u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # a mirrored target turns all the same
+    motion[:3, :3] = u @ vt
+    return motion
+
+
 def camera_from_lens(viewmat: Float64, lens: Lens) -> Camera:
     """Blender's rules: sensor fit by the longer side in square pixels, shift in fitted sides."""
     ratio = lens.pixel_aspect[1] / lens.pixel_aspect[0]  # height of a pixel over its width

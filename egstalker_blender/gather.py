@@ -11,15 +11,15 @@ import bpy
 
 from ..core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
 from ..core.audio.track import AudioTrack
-from ..core.avatar.motion import moment_at
 from ..core.avatar.record import Avatar
-from ..core.camera import Camera
+from ..core.camera import Camera, pose_vector
 from ..core.errors import ArgumentError
 from ..core.job import BakeJob, FrameTask
 from ..core.moment import Moment
-from ..core.plan import FIRST_FRAME, MAX_FRAMES, frames_of_sound, track_for, training_camera
+from ..core.plan import FIRST_FRAME, MAX_FRAMES, camera_like_training, frames_of_sound, track_for
 from ..core.timeline import seconds_of_frame
 from .camera import render_size, scene_camera
+from .controls import Animation, State, animation_of, eye_of, state_now, viewmat_of
 from .decode import waveform_of_file
 from .sound import waveform_of_strip
 from .strips import StripWindow, frame_rate, linked_window
@@ -43,15 +43,6 @@ class Settings:
     file_format: str
     directory: Path
     stem: str
-
-
-@dataclass(frozen=True)
-class State:
-    """What may change from frame to frame. camera: None for the training camera."""
-
-    offset: float
-    strength: float
-    camera: Camera | None
 
 
 def read_settings(scene: Any, obj: Any) -> Settings:
@@ -91,10 +82,7 @@ def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     tasks = []
     for number, state in zip(frames, states, strict=True):
         moment = moment_of(avatar, settings.pose, state, number, start, settings.fps)
-        camera = state.camera or training_camera(
-            avatar, moment.seconds, settings.pose, settings.size
-        )
-        tasks.append(FrameTask(number, moment, camera))
+        tasks.append(FrameTask(number, moment, _camera(avatar, settings, state, moment)))
     return BakeJob(
         avatar_path=settings.avatar_path,
         avatar_hash=settings.avatar_hash,
@@ -155,25 +143,50 @@ def start_of(avatar: Avatar, voice: StripWindow | Path | None) -> float:
     return FIRST_FRAME
 
 
-def state_of(props: Any, camera: Camera | None = None) -> State:
-    """The animatable controls as they are now. props: the settings of the evaluated object."""
-    return State(props.audio_offset, props.strength, camera)
-
-
 def moment_of(
     avatar: Avatar, pose: str, state: State, number: float, start: float, fps: float
 ) -> Moment:
-    """Scene frame to moment: the one way, of the bake and of the timeline."""
-    seconds = seconds_of_frame(number, start, fps) - state.offset
-    return moment_at(avatar, seconds, pose, state.strength)
+    """Scene frame to moment: the one way, of the bake and of the timeline. start: see start_of."""
+    seconds = seconds_of_frame(number, start, fps) - state.audio_offset
+    return Moment(
+        seconds,
+        eye_of(avatar, state, seconds, seconds_of_frame(number, 0, fps)),
+        pose_vector(viewmat_of(avatar, pose, state, seconds)),
+        strength=state.strength,
+        mouth_gain=state.mouth_gain,
+        opacity=state.opacity,
+        colour_gain=state.colour_gain,
+    )
+
+
+def moment_at_frame(
+    avatar: Avatar,
+    settings: Settings,
+    animation: Animation,
+    number: float,
+    start: float,
+) -> Moment:
+    """The moment of any frame, the scene staying where it is. animation: of controls.animation_of,
+    read at once; equal to what a bake of that frame gives."""
+    return moment_of(avatar, settings.pose, animation.at(number), number, start, settings.fps)
+
+
+def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) -> Camera:
+    if state.camera is not None:
+        return state.camera
+    viewmat = viewmat_of(avatar, settings.pose, state, moment.seconds)
+    return camera_like_training(avatar, viewmat, settings.size)
 
 
 def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -> list[State]:
-    props = obj.egstalker
-    in_scene = settings.camera == "scene"
-    if not in_scene and obj.animation_data is None:
-        return [state_of(props)] * len(frames)
+    """The scene is stepped only where nothing else tells: its own camera, or controls that more
+    than F-curves move."""
     scene = context.scene
+    in_scene = settings.camera == "scene"
+    if not in_scene:
+        animation = animation_of(scene, context.evaluated_depsgraph_get(), obj)
+        if animation is not None:
+            return [animation.at(number) for number in frames]
     size = settings.size or render_size(scene)
     before, subframe = scene.frame_current, scene.frame_subframe
     states = []
@@ -181,9 +194,8 @@ def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -
         for number in frames:
             scene.frame_set(number)
             depsgraph = context.evaluated_depsgraph_get()
-            now = obj.evaluated_get(depsgraph).egstalker
             camera = scene_camera(scene, depsgraph, obj, size) if in_scene else None
-            states.append(state_of(now, camera))
+            states.append(state_now(depsgraph, obj, camera))
     finally:
         scene.frame_set(before, subframe=subframe)
     return states

@@ -5,21 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from . import strips
+from .control_properties import OVERRIDABLE, AvatarControls
 
 MAX_SIDE = 16384  # pixels, as core.camera.MAX_SIDE
-OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
 
 SOUND_ITEMS = (
     ("STRIP", "Strip", "A sound strip of this scene's sequencer: as it is trimmed and placed"),
     ("FILE", "File", "A sound file; it starts at frame 1"),
-)
-POSE_ITEMS = (
-    ("track", "Track", "The head moves as it did in training"),
-    ("still", "Still", "The head keeps the pose of the training camera"),
 )
 CAMERA_ITEMS = (
     ("training", "Training", "The camera that the avatar was filmed with"),
@@ -44,7 +40,7 @@ def _strip_chosen(props: Any, context: Any) -> None:
     props.sound_strip_id = strips.mark(context.scene, props.sound_strip)
 
 
-class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
+class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     avatar_path: StringProperty(
         name="Avatar",
         description="The avatar file (.egs)",
@@ -80,33 +76,6 @@ class EGSTALKER_PG_avatar(bpy.types.PropertyGroup):
         description="Sound file, or features (.npy), that drives the head",
         subtype="FILE_PATH",
         options=RELATIVE,
-        override=OVERRIDABLE,
-    )
-    audio_offset: FloatProperty(
-        name="Audio Offset",
-        description="Seconds by which the mouth comes after the sound",
-        soft_min=-1.0,
-        soft_max=1.0,
-        step=1,
-        precision=3,
-        subtype="TIME_ABSOLUTE",
-        unit="TIME_ABSOLUTE",
-        override=OVERRIDABLE,
-    )
-    pose_source: EnumProperty(
-        name="Pose",
-        description="The head pose that the network hears of",
-        items=POSE_ITEMS,
-        override=OVERRIDABLE,
-    )
-    strength: FloatProperty(
-        name="Expression Strength",
-        description="How much of the learnt movement is applied",
-        default=1.0,
-        min=0.0,
-        soft_max=1.5,
-        max=10.0,
-        subtype="FACTOR",
         override=OVERRIDABLE,
     )
     camera_source: EnumProperty(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ Float64 = NDArray[np.float64]
 
 # Without a training track nothing is known; a talking head turns this far at least.
 UNKNOWN_RADIANS = np.radians(15.0)
+
+_ranges: MutableMapping[Avatar, HeadRange] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +32,15 @@ class HeadRange:
 
 
 def head_range(avatar: Avatar) -> HeadRange:
-    """Of the training track; 15 degrees about every axis and no shift where there is none."""
+    """Of the training track; 15 degrees about every axis and no shift where there is none. Kept as
+    long as the avatar lives."""
+    found = _ranges.get(avatar)
+    if found is None:
+        found = _ranges[avatar] = _measure(avatar)
+    return found
+
+
+def _measure(avatar: Avatar) -> HeadRange:
     if avatar.track is None:
         turn, none = np.full(3, UNKNOWN_RADIANS), np.zeros(3)
         return HeadRange(-turn, turn, none, none)

@@ -1,0 +1,74 @@
+"""F-curves of an object's properties, read without stepping the scene. Blender's layered actions
+(4.4 on) and the older flat ones meet here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def curves_of(obj: Any, prefix: str) -> dict[str, Any] | None:
+    """The F-curves that move `obj`'s properties below the data path `prefix`, by what follows it.
+    None where more than plain curves may move them (drivers, NLA, layers, a blended action): then
+    only the depsgraph knows the value. Use them at once: an undo frees them."""
+    data = obj.animation_data
+    if data is None:
+        return {}
+    if any(_moves(driver) and driver.data_path.startswith(prefix) for driver in data.drivers):
+        return None
+    if _uses_nla(data):
+        return None
+    action = data.action
+    if action is None:
+        return {}
+    curves = _curves_of_action(action, data)
+    plain = data.action_influence == 1.0 and data.action_blend_type == "REPLACE"
+    if curves is None or not plain:
+        return None
+    return {
+        curve.data_path.removeprefix(prefix): curve
+        for curve in curves
+        if curve.data_path.startswith(prefix) and _moves(curve)
+    }
+
+
+def stands_still(obj: Any) -> bool:
+    """Whether no frame can find the object elsewhere than the present one does, as far as the
+    object, its data of constraints and physics and its parents tell."""
+    while obj is not None:
+        data = obj.animation_data
+        if data is not None and (data.action or data.drivers or _uses_nla(data)):
+            return False
+        if obj.constraints or obj.rigid_body or obj.parent_type not in ("OBJECT", "ARMATURE"):
+            return False
+        obj = obj.parent
+    return True
+
+
+def scene_time(scene: Any, frame: float) -> float:
+    """Where Blender reads F-curves for a scene frame: elsewhere only with time stretching."""
+    render = scene.render
+    return frame * (render.frame_map_new / render.frame_map_old)
+
+
+def _moves(curve: Any) -> bool:
+    muted = curve.mute or (curve.group is not None and curve.group.mute)
+    return curve.is_valid and not curve.is_empty and not muted
+
+
+def _uses_nla(data: Any) -> bool:
+    if data.use_tweak_mode:
+        return True
+    return data.use_nla and any(not track.mute and track.strips for track in data.nla_tracks)
+
+
+def _curves_of_action(action: Any, data: Any) -> list[Any] | None:
+    if not getattr(action, "is_action_layered", False):
+        return list(action.fcurves) if hasattr(action, "fcurves") else []
+    slot = data.action_slot
+    if slot is None:
+        return []
+    strips = [strip for layer in action.layers for strip in layer.strips]
+    if len(strips) > 1 or any(strip.type != "KEYFRAME" for strip in strips):
+        return None
+    bags = [strip.channelbag(slot) for strip in strips]
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
