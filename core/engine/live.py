@@ -82,7 +82,7 @@ class WorkerMicrophone:
     def frame(self, avatar: Avatar, moment: Moment) -> LiveFrame:
         process, shelf = self._engine.serving()
         if process is not self._process:
-            raise WorkerError("the worker was started again and records no more; start live again")
+            raise WorkerError("the worker does not record, or no longer; start live again")
         digest = shelf.avatar(avatar)[1]
         block = shelf.borrow(len(avatar.gaussians))
         try:

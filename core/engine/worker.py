@@ -75,11 +75,16 @@ class WorkerEngine:
         return process.pid if process else None
 
     def serving(self) -> tuple[WorkerProcess, Shelf]:
-        """The process that serves, and its folder: for requests that have no other engine to fall
-        back on. Raises WorkerError, MissingPackageError."""
-        if self._fallback:
-            raise WorkerError(self._fallback.status().reason)
-        return _finish(_process_of(self._current())), self._shelf
+        """A process that is alive, and its folder: for what no other engine can do."""
+        while self._fallback is None:
+            life = self._current()
+            try:
+                process = _finish(_process_of(life))
+                process.check()
+                return process, self._shelf
+            except WorkerError as error:
+                self._lost(life, error)
+        raise WorkerError(self._fallback.status().reason)
 
     def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
         """Raises CancelledError where a newer moment of this avatar was asked for meanwhile."""
