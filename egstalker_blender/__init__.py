@@ -18,6 +18,8 @@ from . import (
     relink,
     training_camera,
 )
+from .setup_worker import operators as worker_operators
+from .setup_worker import session as worker_session
 from .viewport import display
 from .viewport import handler as viewport
 
@@ -36,6 +38,8 @@ MODULES = (
     bake,
     panels,
     menus,
+    worker_session,
+    worker_operators,
     cli,
     viewport,
 )

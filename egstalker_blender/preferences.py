@@ -67,7 +67,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         default="auto",
     )
     cache_memory_mb: IntProperty(
-        name="Memory",
+        name="Cache Memory (MB)",
         description="Megabytes of memory for frames that were computed; the oldest leave first",
         default=MEMORY_MB,
         min=16,
@@ -75,7 +75,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         max=1_000_000,
     )
     cache_disk_mb: IntProperty(
-        name="Disk",
+        name="Cache Disk (MB)",
         description="Megabytes on disk for frames that left the memory. 0: none are written",
         default=DISK_MB,
         min=0,
@@ -83,7 +83,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         max=10_000_000,
     )
     cache_folder: StringProperty(
-        name="Folder",
+        name="Cache Folder",
         description="Where frames are kept on disk. Empty: beside the .blend, or in the user's "
         "cache folder while it is not saved",
         subtype="DIR_PATH",
@@ -97,15 +97,18 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, _context: Any) -> None:
+        from .setup_worker.draw import draw_worker  # it reads these preferences in turn
+
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "engine")
         layout.prop(self, "device")
         layout.prop(self, "worker_python")
-        col = layout.column(heading="Cache", align=True)
-        col.prop(self, "cache_memory_mb", text="Memory (MB)")
-        col.prop(self, "cache_disk_mb", text="Disk (MB)")
-        layout.prop(self, "cache_folder")
+        draw_worker(layout)
+        col = layout.column()
+        col.prop(self, "cache_memory_mb")
+        col.prop(self, "cache_disk_mb")
+        col.prop(self, "cache_folder")
         layout.prop(self, "log_level")
 
 

@@ -1,0 +1,69 @@
+"""The worker's part of the preferences: buttons, progress, what the check said."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from .job import State
+from .operators import (
+    EGSTALKER_OT_worker_cancel,
+    EGSTALKER_OT_worker_check,
+    EGSTALKER_OT_worker_log,
+    EGSTALKER_OT_worker_set_up,
+    offline_reason,
+)
+from .session import Check, session
+
+LINE = 90  # characters that fit; longer ones go on below
+ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL"}
+
+
+def draw_worker(layout: Any) -> None:
+    now = session()
+    row = layout.row(align=True)
+    row.operator(EGSTALKER_OT_worker_check.bl_idname, icon="FILE_REFRESH")
+    row.operator(EGSTALKER_OT_worker_set_up.bl_idname, text="Set Up...", icon="IMPORT")
+    row.operator(EGSTALKER_OT_worker_log.bl_idname, text="", icon="TEXT")
+    reason = offline_reason()
+    if reason:
+        layout.label(text=f"Set Up downloads packages. {reason}", icon="INTERNET_OFFLINE")
+    if now.state is not None:
+        _draw_state(layout, now.state)
+    if now.check is not None:
+        _draw_check(layout, now.check)
+
+
+def _draw_state(layout: Any, state: State) -> None:
+    if state.kind != "running":
+        _draw_lines(layout, state.text, ICONS[state.kind])
+        return
+    row = layout.row(align=True)
+    row.progress(factor=state.factor, type="BAR", text=f"{state.text}   {clock(state.seconds)}")
+    row.operator(EGSTALKER_OT_worker_cancel.bl_idname, text="", icon="X")
+
+
+def _draw_check(layout: Any, check: Check) -> None:
+    if check.running:
+        layout.label(text=f"Asking {check.python}", icon="SORTTIME")
+    elif check.report is not None:
+        first, packages = check.report.lines()
+        layout.label(text=first, icon="CHECKMARK")
+        _draw_lines(layout, packages or "No packages", "BLANK1")
+    else:
+        _draw_lines(layout, check.fault, "ERROR")
+
+
+def _draw_lines(layout: Any, text: str, icon: str) -> None:
+    col = layout.column(align=True)
+    for number, line in enumerate(wrapped(text)):
+        col.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
+
+
+def wrapped(text: str, width: int = LINE) -> list[str]:
+    """Lines of at most `width` characters; a label does not wrap by itself."""
+    return textwrap.wrap(text, width) or [""]
+
+
+def clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

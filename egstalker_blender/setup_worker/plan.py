@@ -1,0 +1,92 @@
+"""What a set-up runs: an environment, pip inside it, a look at the result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+# As the groups "worker" and "torch" of pyproject.toml, which is not part of the zip; a test holds
+# them together.
+WORKER = (
+    "numpy>=1.26",
+    "librosa>=0.11,<2",
+    "numba>=0.60",
+    "pillow>=11",
+    "sounddevice>=0.5,<1",
+    "soundfile>=0.13,<1",
+)
+TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.4"
+TORCH_INDEX = "https://download.pytorch.org/whl/"
+CHOICES = (
+    ("cpu", "CPU (numba)", "Compiled code on all cores; about 0.6 GB"),
+    (
+        "cpu_torch",
+        "CPU and Checkpoints (numba, torch)",
+        "As CPU, and official checkpoints can be imported; about 1.5 GB",
+    ),
+    (
+        "cuda",
+        "NVIDIA GPU (torch, gsplat)",
+        "Draws on an NVIDIA GPU; about 7 GB. gsplat compiles at first use, which needs a CUDA "
+        "toolkit",
+    ),
+)
+SPACE = {"cpu": 1.0e9, "cpu_torch": 3.0e9, "cuda": 12.0e9}  # bytes, with what pip unpacks
+IMPORTS = {
+    "cpu": ("numba", "librosa", "soundfile"),
+    "cpu_torch": ("numba", "librosa", "soundfile", "torch"),
+    "cuda": ("numba", "librosa", "soundfile", "torch", "gsplat"),
+}
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """limit: seconds. share: of the progress bar, all of them together 1."""
+
+    label: str
+    command: tuple[str, ...]
+    limit: float
+    share: float
+
+
+def python_of(environment: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    if os.name == "nt":
+        return environment / "Scripts" / "python.exe"
+    return environment / "bin" / "python"
+
+
+def requirements(choice: str, platform: str = sys.platform) -> tuple[str, ...]:
+    """Arguments of pip install. PyPI's torch is for CUDA on Linux and for the CPU elsewhere; the
+    other one comes from PyTorch's own index."""
+    if choice == "cpu":
+        return WORKER
+    if choice == "cpu_torch":
+        index = ("--extra-index-url", f"{TORCH_INDEX}cpu") if platform == "linux" else ()
+        return (*index, *WORKER, TORCH)
+    index = ("--extra-index-url", f"{TORCH_INDEX}cu128") if platform == "win32" else ()
+    return (*index, *WORKER, TORCH, GSPLAT)
+
+
+def steps_for(choice: str, base: Path, environment: Path) -> tuple[Step, ...]:
+    python = str(python_of(environment))
+    pip = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check")
+    modules = ", ".join(IMPORTS[choice])
+    return (
+        Step(
+            "Making the environment",
+            (str(base), "-I", "-m", "venv", str(environment)),
+            5 * MINUTE,
+            0.1,
+        ),
+        Step(
+            "Installing",
+            (python, *pip, "--progress-bar", "off", *requirements(choice)),
+            120 * MINUTE,
+            0.8,
+        ),
+        Step("Trying the packages", (python, "-I", "-c", f"import {modules}"), 10 * MINUTE, 0.1),
+    )

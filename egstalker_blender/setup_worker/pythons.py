@@ -1,0 +1,82 @@
+"""Interpreters on this system from which an environment can be made. Nothing is installed here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...core.engine.check import LEAST_PYTHON, python_version
+from ...core.errors import WorkerError
+
+NEWEST = (3, 13)  # the packages of the worker are published for these
+SYSTEM_LIMIT = 10.0  # seconds for a program to say its version
+
+
+def candidates() -> Iterator[Path]:
+    """Best first, each once, existing files: versions named on PATH, pyenv's, Blender's own."""
+    seen = set()
+    for path in _places():
+        if path.is_file() and str(path) not in seen:
+            seen.add(str(path))
+            yield path
+
+
+def _places() -> Iterator[Path]:
+    suffix = ".exe" if os.name == "nt" else ""
+    minors = range(NEWEST[1], LEAST_PYTHON[1] - 1, -1)
+    names = [f"python3.{minor}" for minor in minors] + ["python3", "python"]
+    for name in names:
+        for folder in os.get_exec_path():
+            yield Path(folder) / f"{name}{suffix}"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for minor in minors:
+        yield from sorted(pyenv.glob(f"versions/3.{minor}*/bin/python3.{minor}"), reverse=True)
+    if os.name == "nt":
+        programs = Path(os.environ.get("LOCALAPPDATA", "")) / "Programs" / "Python"
+        for minor in minors:
+            yield programs / f"Python3{minor}" / "python.exe"
+    yield from blender_python()
+
+
+def blender_python() -> Iterator[Path]:
+    """The Python that Blender ships, as a program. It serves as a base: an environment made from
+    it lies elsewhere, and nothing is added to Blender."""
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for prefix in (sys.base_prefix, sys.prefix):
+        if os.name == "nt":
+            yield Path(prefix) / "bin" / "python.exe"
+            yield Path(prefix) / "python.exe"
+        else:
+            yield Path(prefix) / "bin" / name
+
+
+def find_base(chosen: Path | None = None) -> Path:
+    """The interpreter that was chosen, or the first that runs and is new enough. WorkerError."""
+    if chosen is not None:
+        version = python_version(chosen)
+        if version < LEAST_PYTHON:
+            raise WorkerError(f"{chosen} is Python {_text(version)}; {_least()} or later is needed")
+        return chosen
+    newer = None
+    for path in candidates():
+        try:
+            version = python_version(path, SYSTEM_LIMIT)
+        except WorkerError:  # a shim, or a program of another kind
+            continue
+        if LEAST_PYTHON <= version[:2] <= NEWEST:
+            return path
+        if version[:2] > NEWEST:
+            newer = newer or path
+    if newer is not None:
+        return newer
+    raise WorkerError(f"no Python {_least()} or later was found; install one, or choose it")
+
+
+def _least() -> str:
+    return _text(LEAST_PYTHON)
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

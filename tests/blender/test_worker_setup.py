@@ -1,0 +1,281 @@
+"""A Python for the worker: set up by commands that are injected, checked by its hello."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from egstalker.core.engine import check as checking
+from egstalker.core.errors import OutputError, WorkerError
+from egstalker.egstalker_blender import preferences
+from egstalker.egstalker_blender.setup_worker import job as jobs
+from egstalker.egstalker_blender.setup_worker import operators, plan, pythons, session
+from egstalker.egstalker_blender.setup_worker.plan import Step
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Stands for pip: says what pip says, and makes what a step makes.
+MAKE = "import os,sys; os.makedirs(sys.argv[1]); open(sys.argv[1]+'/file','w').close()"
+SAY = """
+print("Collecting numba>=0.60"); print("  Downloading numba-0.61-cp311.whl (3.8 MB)")
+print("Collecting librosa<2,>=0.11"); print("Installing collected packages: numba, librosa")
+"""
+HANG = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print("Collecting torch", flush=True); print(child.pid, flush=True); time.sleep(60)
+"""
+
+
+def step(code: str, *arguments: str, share: float = 0.5, limit: float = 30.0) -> Step:
+    return Step("Installing", (sys.executable, "-c", code, *arguments), limit, share)
+
+
+def make(tmp_path: Path, *codes: str, limit: float = 30.0) -> jobs.SetUp:
+    return jobs.SetUp(
+        tmp_path,
+        tmp_path / "setup.log",
+        lambda folder: (step(MAKE, str(folder)), *(step(code, limit=limit) for code in codes)),
+        details={"choice": "cpu"},
+    )
+
+
+def finish(job: jobs.SetUp) -> jobs.State:
+    end = time.monotonic() + 30
+    while (state := job.poll()).kind == "running":
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return state
+
+
+def test_success_leaves_a_marked_environment(tmp_path: Path) -> None:
+    job = make(tmp_path, SAY)
+    state = finish(job)
+    assert (state.kind, state.factor) == ("done", 1.0)
+    assert json.loads((job.environment / jobs.MARKER).read_text()) == {
+        "choice": "cpu",
+        "complete": True,
+    }
+    assert "Installing collected packages" in job.log.read_text()
+    assert job.poll() == state
+
+
+def test_progress_grows_and_says_what_happens(tmp_path: Path) -> None:
+    job = make(tmp_path, f"{SAY}\nimport time; time.sleep(0.6)")
+    seen = []
+    while (state := job.poll()).kind == "running":
+        seen.append(state)
+        time.sleep(0.02)
+    factors = [state.factor for state in seen]
+    assert factors == sorted(factors) and factors[-1] > 0.5
+    assert any("unpacking" in state.text for state in seen)
+    assert seen[-1].seconds > 0.3
+
+
+def test_failure_leaves_nothing_and_says_why(tmp_path: Path) -> None:
+    job = make(tmp_path, "print('ERROR: No matching distribution found for torch'); exit(1)")
+    state = finish(job)
+    assert state.kind == "failed"
+    assert state.text == "Installing: ERROR: No matching distribution found for torch"
+    assert [path.name for path in tmp_path.iterdir()] == ["setup.log"]
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    job = jobs.SetUp(
+        tmp_path, tmp_path / "log", lambda _: [Step("Making", (str(tmp_path / "no"),), 9, 1)]
+    )
+    state = finish(job)
+    assert state.kind == "failed" and "cannot be started" in state.text
+
+
+def test_a_step_has_a_time_limit(tmp_path: Path) -> None:
+    state = finish(make(tmp_path, "import time; time.sleep(60)", limit=0.2))
+    assert state.kind == "failed" and "took more than" in state.text
+
+
+def test_cancel_ends_the_whole_family(tmp_path: Path) -> None:
+    job = make(tmp_path, HANG)
+    end = time.monotonic() + 20
+    while "\n" not in (text := _after(job.log, "Collecting torch\n")):
+        job.poll()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    child = int(text)
+    job.cancel()
+    assert job.poll().kind == "cancelled"
+    assert not jobs.environments(tmp_path)
+    end = time.monotonic() + 10
+    while _alive(child):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _after(log: Path, text: str) -> str:
+    return log.read_text().partition(text)[2] if log.exists() else ""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return "State:\tZ" not in status
+
+
+def test_the_old_environment_outlives_a_failure(tmp_path: Path) -> None:
+    good = make(tmp_path)
+    finish(good)
+    leftover = tmp_path / "environment_7"
+    leftover.mkdir()  # of a Blender that was killed
+    bad = make(tmp_path, "exit(3)")
+    assert bad.environment != good.environment
+    assert finish(bad).text == "Installing: ended with code 3"
+    assert jobs.environments(tmp_path) == [good.environment]
+    better = make(tmp_path)
+    finish(better)
+    jobs.remove_others(tmp_path, better.environment)
+    assert jobs.environments(tmp_path) == [better.environment]
+
+
+def test_room_is_looked_at_first(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="make room"):
+        jobs.SetUp(tmp_path, tmp_path / "log", lambda _: [], space=1e18)
+
+
+@pytest.mark.parametrize(
+    ("line", "detail"),
+    [
+        ("Collecting numba>=0.60", "looking at numba"),
+        ("  Downloading llvmlite-0.4-cp311.whl.metadata (4 kB)", "downloading llvmlite (4 kB)"),
+        ("Downloading torch-2.13.whl (192.3 MB)", "downloading torch (192.3 MB)"),
+        ("Installing collected packages: a, b", "unpacking"),
+        ("Requirement already satisfied: pip", ""),
+        ("", ""),
+    ],
+)
+def test_what_pip_says(line: str, detail: str) -> None:
+    assert jobs.detail_of(line) == detail
+
+
+def test_the_lists_are_those_of_the_project() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    worker = {item for item in groups["worker"] if isinstance(item, str)}
+    assert set(plan.WORKER) == worker | set(groups["core"])
+    assert groups["torch"] == [plan.TORCH]
+
+
+@pytest.mark.parametrize("choice", [item[0] for item in plan.CHOICES])
+def test_commands_of_each_choice(choice: str, tmp_path: Path) -> None:
+    steps = plan.steps_for(choice, Path("base"), tmp_path / "new")
+    assert sum(step.share for step in steps) == pytest.approx(1)
+    inside = str(plan.python_of(tmp_path / "new"))
+    assert [step.command[0] for step in steps] == ["base", inside, inside]
+    packages = plan.requirements(choice, "linux")
+    assert (plan.TORCH in packages, plan.GSPLAT in packages) == (
+        choice != "cpu",
+        choice == "cuda",
+    )
+    assert ("--extra-index-url" in packages) == (choice == "cpu_torch")
+    assert choice in plan.SPACE
+
+
+def test_a_base_is_found() -> None:
+    base = pythons.find_base()
+    assert checking.python_version(base) >= checking.LEAST_PYTHON
+
+
+def test_a_chosen_base_must_run(tmp_path: Path) -> None:
+    no_python = tmp_path / "python"
+    no_python.write_text("#!/bin/sh\necho hello\n")
+    no_python.chmod(0o755)
+    with pytest.raises(WorkerError, match="does not run as Python"):
+        pythons.find_base(no_python)
+    no_python.write_text("#!/bin/sh\necho 3.9.1\n")
+    with pytest.raises(WorkerError, match=r"is Python 3\.9\.1; 3\.11 or later is needed"):
+        pythons.find_base(no_python)
+
+
+def test_blenders_python_is_only_a_base() -> None:
+    for path in pythons.blender_python():
+        assert path.is_relative_to(sys.prefix) or path.is_relative_to(sys.base_prefix)
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A session of its own, in a folder of its own."""
+    monkeypatch.setattr(session, "user_folder", lambda name: tmp_path)
+    monkeypatch.setattr(session, "_session", session.Session())
+    return session.session()
+
+
+def test_a_set_up_is_checked_when_it_is_done(mine: Any, tmp_path: Path) -> None:
+    mine.begin_set_up("cpu", None, lambda folder: [step(MAKE, str(folder))])
+    mine.run()
+    assert mine.state.kind == "done"
+    assert mine.check is not None and mine.check.python == mine.job.python
+    assert "does not run as Python" in mine.check.fault  # it holds one empty file
+
+
+def test_one_set_up_at_a_time(mine: Any) -> None:
+    mine.begin_set_up("cpu", None, lambda folder: [step(MAKE, str(folder)), step(HANG)])
+    with pytest.raises(Exception, match="running already"):
+        mine.begin_set_up("cpu", None, lambda folder: [])
+    assert operators.EGSTALKER_OT_worker_cancel.poll(bpy.context)
+    bpy.ops.egstalker.worker_cancel()
+    assert mine.state.kind == "cancelled"
+    assert not operators.EGSTALKER_OT_worker_cancel.poll(bpy.context)
+
+
+def test_offline_nothing_starts(mine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "bpy", _offline(False))
+    assert "Allow Online Access" in operators.offline_reason()
+    monkeypatch.setattr(operators, "bpy", _offline(True))
+    assert "when Blender was started" in operators.offline_reason()
+    with pytest.raises(RuntimeError, match="Online access was turned off"):
+        bpy.ops.egstalker.worker_set_up()
+    assert mine.job is None
+
+
+def _offline(override: bool) -> Any:
+    from types import SimpleNamespace
+
+    app = SimpleNamespace(online_access=False, online_access_override=override)
+    return SimpleNamespace(app=app)
+
+
+def test_check_shows_python_packages_and_device(tmp_path: Path) -> None:
+    python = Path(os.environ.get(preferences.WORKER_PYTHON_VARIABLE) or sys.executable)
+    report = checking.check_worker(python, tmp_path / "log")
+    first, packages = report.lines()
+    version = ".".join(map(str, checking.python_version(python)))
+    assert first.startswith(f"Python {version}: ") and report.device
+    assert "numpy" in packages
+
+
+def test_check_has_a_time_limit(tmp_path: Path) -> None:
+    silent = tmp_path / "python"
+    silent.write_text('#!/bin/sh\n[ "$1" = -I ] && echo 3.12.0 && exit\nexec sleep 20\n')
+    silent.chmod(0o755)
+    start = time.monotonic()
+    with pytest.raises(WorkerError, match="log"):
+        checking.check_worker(silent, tmp_path / "log", limit=0.3)
+    assert time.monotonic() - start < 10
+
+
+def test_the_check_operator(mine: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(preferences.WORKER_PYTHON_VARIABLE, raising=False)
+    with pytest.raises(RuntimeError, match="no worker Python is chosen"):
+        bpy.ops.egstalker.worker_check()
+    no_python = tmp_path / "no python"
+    no_python.write_text("")
+    monkeypatch.setenv(preferences.WORKER_PYTHON_VARIABLE, str(no_python))
+    with pytest.raises(RuntimeError, match="does not run as Python"):
+        bpy.ops.egstalker.worker_check()
+    assert not mine.busy
