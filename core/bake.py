@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 from .avatar.file import load_avatar
@@ -12,11 +13,14 @@ from .backends import Backend
 from .engine.seam import Progress
 from .errors import InputError, OutputError
 from .files import reason
-from .images.files import write_image
+from .images.files import stage_image
 from .images.image import Image
+from .images.queue import WriteQueue
 from .job import BakeJob, FrameTask
 from .network.deformer import Deformer, splats_at
 from .render.plates import background_of
+
+BYTES_PER_PIXEL = 16  # of an Image
 
 
 def load_checked(path: Path, content_hash: str) -> Avatar:
@@ -36,8 +40,10 @@ def bake(
     """Write every frame of the job in its order, yielding once before the first and after each.
 
     A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone
-    or in a sequence. Closing the iterator stops; the files written are whole, and no other file is
-    left. avatar: the one that job.avatar_path holds, where it is in memory already.
+    or in a sequence. Files are encoded and written on other threads while the next frame is
+    computed; they get their names in order, each just before it is told. Closing the iterator
+    stops; the files told are whole, and no other file is left. avatar: the one that
+    job.avatar_path holds, where it is in memory already.
     Raises InputError, OutputError, EngineError.
     """
     if avatar is None or avatar.content_hash != job.avatar_hash:
@@ -46,11 +52,17 @@ def bake(
     deformer = backend.prepare(avatar)
     total = len(job.frames)
     yield Progress(0, total)
-    for done, task in enumerate(job.frames, start=1):
-        image = picture(job, task, avatar, deformer, backend)
-        path = job.path_of(task)
-        write_image(path, image, job.file_format)
-        yield Progress(done, total, task.number, path)
+    largest = max(task.camera.width * task.camera.height for task in job.frames)
+    computed = iter(job.frames)
+    with WriteQueue(largest * BYTES_PER_PIXEL) as queue:
+        for done, written in enumerate(job.frames, start=1):
+            # Frames are computed ahead while older ones are being written.
+            while not queue.ready() and (task := next(computed, None)) is not None:
+                image = picture(job, task, avatar, deformer, backend)
+                queue.put(partial(stage_image, job.path_of(task), image, job.file_format))
+                del image  # the queue lets go of it once it is encoded
+            queue.finish()
+            yield Progress(done, total, written.number, job.path_of(written))
 
 
 def picture(

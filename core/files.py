@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,9 +51,28 @@ def read_bounded(path: Path, error: type[EgsError], limit: int) -> bytes:
         raise error(f"{path} cannot be read: {reason(cause)}") from None
 
 
-def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
-    """Write under a temporary name in the same folder, then rename: whoever looks sees the old
-    file or the new one. OutputError where that fails, and nothing is left behind."""
+@dataclass(frozen=True)
+class Staged:
+    """A file that is whole on disk under a temporary name; `commit` or `discard` ends that."""
+
+    path: Path
+    part: Path
+
+    def commit(self) -> None:
+        """Take the name. OutputError where that fails, and nothing is left behind."""
+        try:
+            os.replace(self.part, self.path)
+        except OSError as cause:
+            self.discard()
+            raise OutputError(f"{self.path} cannot be written: {reason(cause)}") from None
+
+    def discard(self) -> None:
+        self.part.unlink(missing_ok=True)
+
+
+def stage(path: Path, chunks: Iterable[bytes | memoryview]) -> Staged:
+    """Write under a temporary name in the same folder. OutputError where that fails, and nothing is
+    left behind."""
     if not path.parent.is_dir():
         raise OutputError(f"folder {path.parent} does not exist; create it first")
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
@@ -62,11 +82,18 @@ def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as cause:
-        raise OutputError(f"{path} cannot be written: {reason(cause)}") from None
-    finally:
+    except BaseException as cause:
         part.unlink(missing_ok=True)
+        if isinstance(cause, OSError):
+            raise OutputError(f"{path} cannot be written: {reason(cause)}") from None
+        raise
+    return Staged(path, part)
+
+
+def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """Write under a temporary name in the same folder, then rename: whoever looks sees the old
+    file or the new one. OutputError where that fails, and nothing is left behind."""
+    stage(path, chunks).commit()
 
 
 def remove_parts(folder: Path, process: int) -> None:

@@ -7,16 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ArgumentError, OutputError
-from .exr import write_exr
+from ..files import Staged, stage
+from .exr import encode_exr
 from .image import Image, to_linear, to_uint8
-from .png import write_png
+from .png import encode_png
 
 
 def write_image(path: Path, image: Image, file_format: str) -> None:
-    """Write a picture whole or not at all: "png" as 8-bit sRGB with straight alpha, "exr" as
-    scene-linear premultiplied half floats. The same picture gives the same bytes wherever zlib is
-    the same. OutputError where the file cannot be written or the picture is empty or not finite;
-    ArgumentError for another format."""
+    """`stage_image`, and the name."""
+    stage_image(path, image, file_format).commit()
+
+
+def stage_image(path: Path, image: Image, file_format: str) -> Staged:
+    """Write a picture whole or not at all, up to its name: "png" as 8-bit sRGB with straight alpha,
+    "exr" as scene-linear premultiplied half floats. The same picture gives the same bytes wherever
+    zlib is the same. OutputError where the file cannot be written or the picture is empty or not
+    finite; ArgumentError for another format."""
     if file_format not in ("png", "exr"):
         raise ArgumentError(f"format {file_format!r} is unknown; choose png or exr")
     if image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:
@@ -24,6 +30,5 @@ def write_image(path: Path, image: Image, file_format: str) -> None:
     if not np.isfinite(image).all():
         raise OutputError(f"{path.name}: the picture holds values that are not finite numbers")
     if file_format == "png":
-        write_png(path, to_uint8(image))
-    else:
-        write_exr(path, to_linear(image))
+        return stage(path, [encode_png(to_uint8(image))])
+    return stage(path, [encode_exr(to_linear(image))])

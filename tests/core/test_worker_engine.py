@@ -65,12 +65,12 @@ import os, sys, time
 import core.bake as bake
 from core.worker.__main__ import main
 
-def every_frame(function, write=bake.write_image, count=[0]):
+def every_frame(function, stage=bake.stage_image, count=[0]):
     def wrapper(*arguments):
         count[0] += 1
         function(count[0])
-        write(*arguments)
-    bake.write_image = wrapper
+        return stage(*arguments)
+    bake.stage_image = wrapper
 
 {code}
 main()
