@@ -1,5 +1,5 @@
 # Each target is one script or tool. `.ci/python` finds a Python 3.11 or later.
-.PHONY: setup demo test bench lint zip clean
+.PHONY: setup demo test bench lint zip screenshots window clean
 
 setup: ; @.ci/python .ci/environments.py setup
 demo:  ; @.ci/python .ci/demo.py $(DEMO)
@@ -7,4 +7,6 @@ test:  ; @.ci/python .ci/test.py
 bench: ; @.ci/python .ci/bench.py $(BENCH)
 lint:  ; @.ci/python .ci/lint.py
 zip:   ; @.ci/python .ci/build_zip.py
+screenshots: ; @.ci/python .ci/screenshots.py $(WINDOW)
+window: ; @.ci/python .ci/window_session.py $(WINDOW)
 clean: ; rm -rf .venv .venv-blender-* dist demo_out .ruff_cache .pytest_cache .hypothesis
