@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..core.audio.features import FEATURE_SUFFIX
 from ..core.errors import ArgumentError, AudioError, EgsError
 from ..core.plan import FIRST_FRAME
-from .properties import active_avatar
-from .strips import add_strip, sound_strips, window_of_strip
+from .properties import active_avatar, is_avatar
+from .strips import add_strip, settle_marks, sound_strips, window_of_strip
 
 
 def link_strip(scene: Any, obj: Any, name: str) -> None:
@@ -110,11 +111,19 @@ class EGSTALKER_OT_link_sound_file(bpy.types.Operator, ImportHelper):
 CLASSES = (EGSTALKER_OT_link_sound, EGSTALKER_OT_link_sound_file)
 
 
+@persistent
+def _settle(scene: Any, depsgraph: Any) -> None:
+    if scene.sequence_editor and depsgraph.id_type_updated("SCENE"):
+        settle_marks(scene, (obj for obj in scene.objects if is_avatar(obj)))
+
+
 def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    bpy.app.handlers.depsgraph_update_post.append(_settle)
 
 
 def unregister() -> None:
+    bpy.app.handlers.depsgraph_update_post.remove(_settle)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -66,7 +66,7 @@ def _empty(scene: Any) -> None:
         scene.collection.children.unlink(child)
     for obj in list(scene.collection.objects):
         scene.collection.objects.unlink(obj)
-    scene.use_audio, scene.audio_volume = False, 1.0  # use_audio mutes
+    scene.use_audio, scene.audio_volume = True, 1.0
 
 
 def _mixed(scene: Any, first: int, last: int, name: str) -> Waveform:

@@ -6,7 +6,7 @@ names, which 5.1 and earlier have alone.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from ..core.errors import ArgumentError, AudioError
 
 ID_KEY = "egstalker_id"  # custom property of a strip that drives an avatar
 VOICES = ("SOUND", "MOVIE")  # types of strips that can drive one
+
+SAME_SPEED = 0.002  # 30 and 29.97 are one rate to a mouth, 24 and 25 are not
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,29 @@ def mark(scene: Any, name: str) -> str:
     if not strip.get(ID_KEY) and scene.library is None:
         strip[ID_KEY] = uuid4().hex
     return str(strip.get(ID_KEY, ""))
+
+
+def settle_marks(scene: Any, objects: Iterable[Any]) -> None:
+    """After an edit of the sequencer: a strip that was copied keeps its mark, the copy loses it,
+    and an object learns the new name of its strip."""
+    marked: dict[str, list[Any]] = {}
+    for strip in _all(scene):
+        if strip.get(ID_KEY):
+            marked.setdefault(strip[ID_KEY], []).append(strip)
+    for obj in objects if marked else ():
+        props = obj.egstalker
+        bearers = marked.get(props.sound_strip_id, [])
+        if not bearers or not obj.is_editable:
+            continue
+        strip = next((b for b in bearers if b.name == props.sound_strip), bearers[0])
+        for other in bearers:
+            if other.name != strip.name:
+                del other[ID_KEY]
+        marked[props.sound_strip_id] = [strip]
+        if props.sound_strip != strip.name:
+            key = props.sound_strip_id
+            props.sound_strip = strip.name
+            props.sound_strip_id = key  # whatever the update of the name made of it
 
 
 def link_problem(scene: Any, obj: Any) -> str:
@@ -210,9 +235,23 @@ def _why_not(scene: Any, strip: Any | None, name: str) -> str:
         return f"strip {name!r} is of type {strip.type.lower()}; link a sound strip"
     if strip.type == "SOUND" and strip.sound is None:
         return f"sound strip {name!r} has no sound; choose a file for it"
-    if strip.type == "MOVIE" and len(strip.retiming_keys):
-        return f"movie strip {name!r} is retimed; link the sound strip of its file"
+    if strip.type == "MOVIE" and not _plays_evenly(scene, strip):
+        return f"movie strip {name!r} plays at another speed; link the sound strip of its file"
     return ""
+
+
+def _plays_evenly(scene: Any, strip: Any) -> bool:
+    """Whether a second of the movie lasts a second: its frames may be shown one by one at the
+    scene's rate."""
+    if len(strip.retiming_keys) or not strip.fps:
+        return False
+    left, right = _handles(strip)
+    hidden = (
+        _get(strip, "left_handle_offset", "frame_offset_start")
+        + _get(strip, "right_handle_offset", "frame_offset_end")
+    )  # fmt: skip
+    speed = _get(strip, "content_duration", "frame_duration") / max(right - left + hidden, 1)
+    return bool(abs(speed * frame_rate(scene) / strip.fps - 1) < SAME_SPEED)
 
 
 def _played(strip: Any) -> str:
