@@ -6,12 +6,11 @@ from typing import Any
 
 import bpy
 
-from . import engines, preferences
-from .bake import EGSTALKER_OT_bake, blocker
+from . import preferences, sections
+from .demo import EGSTALKER_OT_add_talking_head
 from .importer import EGSTALKER_OT_import_avatar
-from .link import EGSTALKER_OT_link_sound, EGSTALKER_OT_link_sound_file
+from .labels import draw_text, translated
 from .properties import active_avatar
-from .training_camera import EGSTALKER_OT_add_training_camera
 
 
 class EGSTALKER_PT_avatar(bpy.types.Panel):
@@ -22,18 +21,19 @@ class EGSTALKER_PT_avatar(bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout = self.layout
-        layout.operator(EGSTALKER_OT_import_avatar.bl_idname, icon="IMPORT")
+        col = layout.column(align=True)
+        col.operator(EGSTALKER_OT_import_avatar.bl_idname, text="Import Avatar...", icon="IMPORT")
+        col.operator(EGSTALKER_OT_add_talking_head.bl_idname, text="Add Demo Avatar", icon="ADD")
         obj = active_avatar(context)
         if obj is None:
-            layout.label(text="Select an avatar, or import one", icon="INFO")
+            draw_text(layout, context, translated("Select an avatar, or import one"), "INFO")
             return
-        props = obj.egstalker
         layout.use_property_split = True
-        layout.label(text=obj.name, icon="USER")
-        layout.prop(props, "avatar_path")
-        col = layout.column()
-        col.prop(props, "pose_source")
-        col.prop(props, "strength")
+        layout.use_property_decorate = False
+        layout.label(text=obj.name, icon="USER", translate=False)
+        sections.draw_file(layout, context, obj)
+        layout.prop(obj.egstalker_display, "mode")
+        sections.draw_status(layout, context, obj)
 
 
 class _Child:
@@ -55,17 +55,7 @@ class EGSTALKER_PT_sound(_Child, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout = self.layout
         layout.use_property_split = True
-        props = active_avatar(context).egstalker
-        layout.prop(props, "sound_source", expand=True)
-        editor = context.scene.sequence_editor
-        if props.sound_source == "FILE":
-            layout.prop(props, "sound_file")
-        elif editor:
-            layout.prop_search(props, "sound_strip", editor, "strips")
-        layout.prop(props, "audio_offset")
-        row = layout.row(align=True)
-        row.operator(EGSTALKER_OT_link_sound_file.bl_idname, text="Add Sound", icon="ADD")
-        row.operator(EGSTALKER_OT_link_sound.bl_idname, text="Only Strip", icon="LINKED")
+        sections.draw_sound(layout, context, active_avatar(context))
 
 
 class EGSTALKER_PT_bake(_Child, bpy.types.Panel):
@@ -74,37 +64,12 @@ class EGSTALKER_PT_bake(_Child, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout = self.layout
         layout.use_property_split = True
-        props = active_avatar(context).egstalker
-        self._draw_camera(layout.column(), props)
-        self._draw_files(layout.column(), props)
+        layout.use_property_decorate = False
+        sections.draw_bake(layout, context, active_avatar(context))
         settings = preferences.get()
         if settings:
             layout.prop(settings, "engine")
-        layout.label(text=f"Engine: {engines.status_line()}")
-        reason = blocker(context)
-        if reason:
-            layout.label(text=reason, icon="ERROR")
-        layout.operator(EGSTALKER_OT_bake.bl_idname, icon="RENDER_ANIMATION")
-
-    def _draw_camera(self, col: Any, props: Any) -> None:
-        col.prop(props, "camera_source")
-        row = col.row()
-        row.enabled = props.camera_source == "training"
-        row.prop(props, "use_plate")
-        col.operator(EGSTALKER_OT_add_training_camera.bl_idname, icon="CAMERA_DATA")
-        col.prop(props, "size_source")
-        if props.size_source == "OWN":
-            col.prop(props, "width")
-            col.prop(props, "height")
-
-    def _draw_files(self, col: Any, props: Any) -> None:
-        col.prop(props, "range_source")
-        if props.range_source == "OWN":
-            col.prop(props, "frame_start")
-            col.prop(props, "frame_end")
-        col.prop(props, "file_format")
-        col.prop(props, "output_path")
-        col.prop(props, "file_stem")
+        sections.draw_bake_button(layout, context)
 
 
 CLASSES = (EGSTALKER_PT_avatar, EGSTALKER_PT_sound, EGSTALKER_PT_bake)

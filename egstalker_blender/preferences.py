@@ -96,7 +96,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         update=_apply_log_level,
     )
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, context: Any) -> None:
         from .setup_worker.draw import draw_worker  # it reads these preferences in turn
 
         layout = self.layout
@@ -104,7 +104,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "engine")
         layout.prop(self, "device")
         layout.prop(self, "worker_python")
-        draw_worker(layout)
+        draw_worker(layout, context)
         col = layout.column()
         col.prop(self, "cache_memory_mb")
         col.prop(self, "cache_disk_mb")

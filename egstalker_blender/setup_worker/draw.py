@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
+from ..labels import draw_text
 from .job import State
 from .operators import (
     EGSTALKER_OT_worker_cancel,
@@ -15,11 +15,10 @@ from .operators import (
 )
 from .session import Check, session
 
-LINE = 90  # characters that fit; longer ones go on below
 ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL"}
 
 
-def draw_worker(layout: Any) -> None:
+def draw_worker(layout: Any, context: Any) -> None:
     now = session()
     row = layout.row(align=True)
     row.operator(EGSTALKER_OT_worker_check.bl_idname, icon="FILE_REFRESH")
@@ -29,40 +28,29 @@ def draw_worker(layout: Any) -> None:
     if reason:
         layout.label(text=f"Set Up downloads packages. {reason}", icon="INTERNET_OFFLINE")
     if now.state is not None:
-        _draw_state(layout, now.state)
+        _draw_state(layout, context, now.state)
     if now.check is not None:
-        _draw_check(layout, now.check)
+        _draw_check(layout, context, now.check)
 
 
-def _draw_state(layout: Any, state: State) -> None:
+def _draw_state(layout: Any, context: Any, state: State) -> None:
     if state.kind != "running":
-        _draw_lines(layout, state.text, ICONS[state.kind])
+        draw_text(layout, context, state.text, ICONS[state.kind])
         return
     row = layout.row(align=True)
     row.progress(factor=state.factor, type="BAR", text=f"{state.text}   {clock(state.seconds)}")
     row.operator(EGSTALKER_OT_worker_cancel.bl_idname, text="", icon="X")
 
 
-def _draw_check(layout: Any, check: Check) -> None:
+def _draw_check(layout: Any, context: Any, check: Check) -> None:
     if check.running:
         layout.label(text=f"Asking {check.python}", icon="SORTTIME")
     elif check.report is not None:
         first, packages = check.report.lines()
         layout.label(text=first, icon="CHECKMARK")
-        _draw_lines(layout, packages or "No packages", "BLANK1")
+        draw_text(layout, context, packages or "No packages", "BLANK1")
     else:
-        _draw_lines(layout, check.fault, "ERROR")
-
-
-def _draw_lines(layout: Any, text: str, icon: str) -> None:
-    col = layout.column(align=True)
-    for number, line in enumerate(wrapped(text)):
-        col.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
-
-
-def wrapped(text: str, width: int = LINE) -> list[str]:
-    """Lines of at most `width` characters; a label does not wrap by itself."""
-    return textwrap.wrap(text, width) or [""]
+        draw_text(layout, context, check.fault, "ERROR")
 
 
 def clock(seconds: float) -> str:

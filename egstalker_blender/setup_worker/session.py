@@ -161,16 +161,27 @@ def _cancel_before_exit(*_: Any) -> None:
     _cancel()
 
 
+def _cancel_at_exit() -> None:
+    """As a module, Blender ends after Python has: its handler would find nothing to call."""
+    _remove_handler()
+    _cancel()
+
+
+def _remove_handler() -> None:
+    handlers = getattr(bpy.app.handlers, "exit_pre", [])
+    if _cancel_before_exit in handlers:
+        handlers.remove(_cancel_before_exit)
+
+
 def register() -> None:
-    atexit.register(_cancel)
+    atexit.register(_cancel_at_exit)
     if hasattr(bpy.app.handlers, "exit_pre"):  # since 5.1; before, atexit alone
         bpy.app.handlers.exit_pre.append(_cancel_before_exit)
 
 
 def unregister() -> None:
-    if hasattr(bpy.app.handlers, "exit_pre"):
-        bpy.app.handlers.exit_pre.remove(_cancel_before_exit)
-    atexit.unregister(_cancel)
+    _remove_handler()
+    atexit.unregister(_cancel_at_exit)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _cancel()

@@ -1,0 +1,33 @@
+"""Text that is longer than a panel is wide: Blender's labels do not wrap."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+
+CHARACTER = 7.0  # pixels that a character of the interface takes, at scale 1
+LEAST = 16  # characters
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` characters; a longer word, a path, is cut."""
+    return textwrap.wrap(text, max(width, LEAST)) or [""]
+
+
+def draw_text(layout: Any, context: Any, text: str, icon: str = "NONE") -> None:
+    """Lines as wide as the region, the icon before the first."""
+    scale = context.preferences.system.ui_scale
+    width = context.region.width if context.region else 400
+    indent = 0 if icon == "NONE" else 3
+    lines = wrapped(text, int(width / (CHARACTER * scale)) - indent - 4)
+    col = layout.column(align=True)
+    for number, line in enumerate(lines):
+        first = icon if number == 0 else ("NONE" if icon == "NONE" else "BLANK1")
+        col.label(text=line, icon=first, translate=False)
+
+
+def translated(text: str) -> str:
+    """A sentence of the interface in the user's language, where a label would not do it."""
+    return str(bpy.app.translations.pgettext_iface(text))
