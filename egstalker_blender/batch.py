@@ -35,6 +35,7 @@ def load_extension() -> ModuleType:
         enabled = getattr(module, "__addon_enabled__", False)
         if enabled and file and Path(file).resolve() == init:
             return module
+    _put_aside()
     spec = importlib.util.spec_from_file_location(
         NAME, init, submodule_search_locations=[str(ROOT)]
     )
@@ -45,6 +46,15 @@ def load_extension() -> ModuleType:
     spec.loader.exec_module(package)
     package.register()
     return package
+
+
+def _put_aside() -> None:
+    """An installed copy that is enabled is switched off for this run: both register one name."""
+    import addon_utils
+
+    for name, module in list(sys.modules.items()):
+        if name.rpartition(".")[2] == NAME and getattr(module, "__addon_enabled__", False):
+            addon_utils.disable(name, default_set=False)
 
 
 def main(argv: list[str]) -> int:
