@@ -40,13 +40,15 @@ Float32 = NDArray[np.float32]
 @dataclass(frozen=True)
 class Backend:
     """name: one of BACKENDS. label: for people, for example "numba". device: "CPU" or the
-    GPU's name. prepare: an avatar to its deformer. rasterise: see render/rasteriser.py."""
+    GPU's name. prepare: an avatar to its deformer. rasterise: see render/rasteriser.py. warm_up:
+    compile, or load what was compiled before, ahead of the first frame; on any thread."""
 
     name: str
     label: str
     device: str
     prepare: Callable[[Avatar], Deformer]
     rasterise: Rasteriser
+    warm_up: Callable[[], None] = lambda: None
 
 
 class StillDeformer:
@@ -181,7 +183,15 @@ def _lazy(module: str) -> Rasteriser:
 
 def _numba() -> Backend:
     _need("numba")
-    return Backend("numba", "numba", "CPU", _prepare_numba, _lazy("tiles_numba"))
+    return Backend("numba", "numba", "CPU", _prepare_numba, _lazy("tiles_numba"), _warm_up_numba)
+
+
+def _warm_up_numba() -> None:
+    from .network.numba_network import warm_up as warm_up_network
+    from .render.tiles_numba import warm_up as warm_up_tiles
+
+    warm_up_network()
+    warm_up_tiles()
 
 
 def _gsplat() -> Backend:

@@ -108,8 +108,8 @@ class WorkerEngine:
             try:
                 with contextlib.closing(self._bake_with(life, rest)) as counts:
                     for count in counts:
-                        if not count:
-                            yield Progress(done, total)
+                        if not count or isinstance(count, str):
+                            yield Progress(done, total, note=count or "")
                             continue
                         self._failures = 0
                         done = start + count
@@ -234,8 +234,9 @@ class WorkerEngine:
 
     def _bake_with(
         self, life: Future[WorkerProcess], job: BakeJob
-    ) -> Generator[int | None, None, None]:
-        """Yields the count of written frames after each, None or 0 where there is nothing new."""
+    ) -> Generator[int | str | None, None, None]:
+        """Yields the count of written frames after each, None or 0 where there is nothing new, and
+        the worker's notes."""
         process = yield from _process_of(life)
         name = self._shelf.new_name("frames")
         fields = write_job(self._shelf.folder, name, job, self._shelf.track(job.track))
@@ -247,7 +248,7 @@ class WorkerEngine:
                 if message is None:
                     yield None
                 elif message["type"] == "progress":
-                    yield value(message, "done", int)
+                    yield str(message.get("note") or "") or value(message, "done", int)
             answered = True
         except EgsError:
             answered = True

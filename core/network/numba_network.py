@@ -13,6 +13,7 @@ from .checks import check_weights
 from .folded import FeedForward, Head
 from .gemm import Gemm, aligned, numpy_has_blas
 from .mixing import row_slices
+from .names import HEADS
 from .numba_layers import COLUMNS, Int64, deform_rows, scratch_floats
 from .numba_tiles import HEIGHT, LANES
 from .numpy_network import NumpyDeformer
@@ -79,6 +80,28 @@ class FusedDeformer(NumpyDeformer):
             kept = aligned(scratch_floats(self._centred.shape[1], inputs, self._products))
             self._scratch.values = kept
         return kept
+
+
+def warm_up() -> None:
+    """Compile, or load from the cache, what `FusedDeformer` calls: on one Gaussian of nothing."""
+
+    def zeros(*shape: int) -> Float32:
+        return np.zeros(shape, np.float32)
+
+    dim = HEIGHT
+    layer = FeedForward(
+        zeros(dim, dim), zeros(dim), zeros(2 * dim, dim), zeros(dim), zeros(dim), zeros(dim)
+    )
+    heads = [
+        Head(attribute, zeros(dim, dim), zeros(dim), zeros(dim, width), zeros(width))
+        for attribute, width in HEADS.values()
+    ]
+    pool, products = _pack(layer, heads)
+    canonical = tuple(zeros(1, width) for _, width in HEADS.values())
+    deform_rows(
+        0, zeros(1, 4), pack(zeros(4, dim)), zeros(1, dim), pool, products, zeros(3, dim), 1.0,
+        canonical, canonical, aligned(scratch_floats(dim, 4, products)),
+    )  # fmt: skip
 
 
 def pack(matrix: Float32) -> Float32:

@@ -15,6 +15,7 @@ from .numba_blend import blend_row
 from .numba_project import COLUMNS, DROPPED, project_range
 from .picture import check, finish
 from .projection import clamp_limits, grid
+from .rasteriser import TILE
 
 PART = 2048  # Gaussians that a thread projects at a time
 
@@ -62,3 +63,11 @@ def rasterise(
     row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
     for_each(draw, range(rows), workers)
     return finish(colour, left, background)
+
+
+def warm_up() -> None:
+    """Compile, or load from the cache, what `rasterise` calls: on one Gaussian and one tile."""
+    one = np.ones((1, 4), np.float32)
+    sh = np.zeros((1, 16, 3), np.float32)
+    splats = Splats(one[:, :3], one / np.float32(2), one[:, :3], one[:, 0], sh)
+    rasterise(splats, Camera(np.eye(4), TILE, TILE, TILE / 2, TILE / 2, TILE, TILE), threads=1)

@@ -3,7 +3,7 @@
 client -> worker                              worker -> client
 hello     id, version, backend, folder        hello      id, version, packages, backend, device
 open      id, path, hash                      result     id, ...: the request is done
-deform    id, avatar, track, out, moment      progress   id, done, number: a frame is written
+deform    id, avatar, track, out, moment      progress   id, done, number, note: a frame is written
 bake      id, job (exchange.py)               superseded id: a newer deform came
 cancel    id, target                          error      id, kind, message
 shutdown  id                                  heartbeat  every second

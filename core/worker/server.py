@@ -24,6 +24,7 @@ from .exchange import Float32, fill, inside, map_splats, moment_from, read_job, 
 from .live import Live
 from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
 
+COMPILING = "compiling for this processor, once; it is kept for later"
 KEPT = 4  # avatars and tracks in memory
 
 
@@ -46,6 +47,7 @@ class Server:
         self._cancelled: set[int] = set()
         self.ended = threading.Event()
         self._backend: Backend | None = None
+        self._warming: threading.Thread | None = None
         self.folder = Path()
         self._avatars: OrderedDict[str, Avatar] = OrderedDict()
         self._tracks: OrderedDict[str, AudioTrack] = OrderedDict()
@@ -151,6 +153,8 @@ class Server:
             )
         self.folder = Path(value(request, "folder", str))
         self._backend = remembering(self._choose(value(request, "backend", str)))
+        self._warming = threading.Thread(target=_warm_up, args=(self._backend,), daemon=True)
+        self._warming.start()
         return {
             "type": "hello",
             "id": request["id"],
@@ -224,6 +228,8 @@ class Server:
         job = read_job(self.folder, value(request, "job", dict))
         avatar = self._avatars.get(job.avatar_hash)
         done = 0
+        if self._warming and self._warming.is_alive():
+            self._send({"type": "progress", "id": number, "done": 0, "note": COMPILING})
         with contextlib.closing(bake(job, backend, avatar)) as frames:
             for progress in frames:
                 done = progress.done
@@ -246,6 +252,15 @@ class Server:
             if request["type"] == "deform":
                 request = self._newest_deform(request)
             self._answer(request)
+
+
+def _warm_up(backend: Backend) -> None:
+    """Compile while the client opens its avatar. What fails here fails again, and is told, where it
+    is needed."""
+    try:
+        backend.warm_up()
+    except Exception:
+        traceback.print_exc()
 
 
 def _keep(kept: OrderedDict[str, Any], key: str, item: Any) -> None:

@@ -45,7 +45,10 @@ class Client:
                 assert held.gate.acquire(timeout=10)
                 return super().encode_audio(windows)
 
-        return replace(backend_named("numpy"), prepare=Gated)
+        return replace(backend_named("numpy"), prepare=Gated, warm_up=self.warm_up)
+
+    def warm_up(self):
+        """Nothing to compile."""
 
     def send(self, kind, number, **fields):
         self.sink.write(encode({"type": kind, "id": number, **fields}))
@@ -208,3 +211,27 @@ def test_a_job_arrives_as_it_was_sent(egs, tmp_path):
         assert np.array_equal(theirs.moment.pose, ours.moment.pose)
         assert theirs.moment.pose.dtype == np.float32
         assert (theirs.moment.seconds, theirs.moment.eye) == (ours.moment.seconds, ours.moment.eye)
+
+
+def test_a_bake_says_that_it_waits_for_the_compiler(egs, client, tmp_path):
+    compiled = threading.Event()
+    client.warm_up = lambda: compiled.wait(20)
+    client.hello()
+    bake(client, egs, 2, tmp_path / "out", 1)
+    said = client.hear()
+    assert (said["type"], said["done"]) == ("progress", 0) and "compiling" in said["note"]
+    compiled.set()
+    client.gate.release(1)
+    assert [client.hear()["type"] for _ in range(3)] == ["progress", "progress", "result"]
+
+
+def test_a_compiler_that_fails_leaves_the_worker_alive(client, capsys):
+    def broken():
+        raise RuntimeError("no compiler")
+
+    client.warm_up = broken
+    client.hello()
+    client.server._warming.join(10)
+    client.send("dance", 2)
+    assert "'dance'" in client.hear()["message"]
+    assert "no compiler" in capsys.readouterr().err
