@@ -120,7 +120,9 @@ def _follows(obj: Any) -> bool:
 
 
 def _head_stands_still(obj: Any) -> bool:
-    return not _follows(obj) or (stands_still(obj) and stands_still(obj.egstalker.pose_object))
+    if not _follows(obj):
+        return True
+    return all(stands_still(one, PREFIX) for one in (obj, obj.egstalker.pose_object))
 
 
 def _head_now(depsgraph: Any, obj: Any) -> Float64 | None:

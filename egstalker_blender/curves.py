@@ -17,10 +17,7 @@ def curves_of(obj: Any, prefix: str) -> dict[str, Any] | None:
         return None
     if _uses_nla(data):
         return None
-    action = data.action
-    if action is None:
-        return {}
-    curves = _curves_of_action(action, data)
+    curves = _curves_of_action(data.action, data)
     plain = data.action_influence == 1.0 and data.action_blend_type == "REPLACE"
     if curves is None or not plain:
         return None
@@ -31,23 +28,31 @@ def curves_of(obj: Any, prefix: str) -> dict[str, Any] | None:
     }
 
 
-def stands_still(obj: Any) -> bool:
+def stands_still(obj: Any, prefix: str) -> bool:
     """Whether no frame can find the object elsewhere than the present one does, as far as the
-    object, its data of constraints and physics and its parents tell."""
+    object and its parents tell. What moves below the data path `prefix` moves no object."""
     while obj is not None:
         data = obj.animation_data
-        if data is not None and (data.action or data.drivers or _uses_nla(data)):
+        if data is not None and not _plain_elsewhere(data, prefix):
             return False
-        if obj.constraints or obj.rigid_body or obj.parent_type not in ("OBJECT", "ARMATURE"):
+        if obj.constraints or obj.rigid_body or obj.parent_type != "OBJECT":
             return False
         obj = obj.parent
     return True
 
 
+def _plain_elsewhere(data: Any, prefix: str) -> bool:
+    curves = None if _uses_nla(data) else _curves_of_action(data.action, data)
+    if curves is None:
+        return False
+    moving = (curve for curve in [*curves, *data.drivers] if _moves(curve))
+    return all(curve.data_path.startswith(prefix) for curve in moving)
+
+
 def scene_time(scene: Any, frame: float) -> float:
     """Where Blender reads F-curves for a scene frame: elsewhere only with time stretching."""
     render = scene.render
-    return frame * (render.frame_map_new / render.frame_map_old)
+    return frame * (render.frame_map_old / render.frame_map_new)
 
 
 def _moves(curve: Any) -> bool:
@@ -62,6 +67,8 @@ def _uses_nla(data: Any) -> bool:
 
 
 def _curves_of_action(action: Any, data: Any) -> list[Any] | None:
+    if action is None:
+        return []
     if not getattr(action, "is_action_layered", False):
         return list(action.fcurves) if hasattr(action, "fcurves") else []
     slot = data.action_slot
