@@ -14,10 +14,12 @@ from . import (
     importer,
     link,
     menus,
+    object_panels,
     panels,
     preferences,
     properties,
     relink,
+    timeline,
     training_camera,
 )
 from .setup_worker import operators as worker_operators
@@ -41,11 +43,13 @@ MODULES = (
     control_presets,
     panels,
     control_panels,
+    object_panels,
     menus,
     worker_session,
     worker_operators,
     cli,
     viewport,
+    timeline,
 )
 
 

@@ -28,7 +28,7 @@ def bake_frames(engine: Engine, job: BakeJob) -> Steps:
     """The engine's steps; in the end OutputError unless each frame was written and is there.
     Closing the generator stops the engine within a frame."""
     written = set()
-    with closing(engine.bake(job)) as steps:
+    with engines.baking(), closing(engine.bake(job)) as steps:
         for progress in steps:
             written.add(progress.number)
             yield progress

@@ -24,6 +24,11 @@ POSE_ITEMS = (
 )
 
 
+def touched(props: Any, _context: Any) -> None:
+    """Blender itself evaluates nothing anew for a property that an add-on defines."""
+    props.id_data.update_tag()
+
+
 def _not_itself(props: Any, obj: Any) -> bool:
     return bool(obj != props.id_data)
 
@@ -37,6 +42,7 @@ class AvatarControls:
         items=EYE_ITEMS,
         options=FIXED,
         override=OVERRIDABLE,
+        update=touched,
     )
     eye_closure: FloatProperty(
         name="Eye Closure",
@@ -49,6 +55,7 @@ class AvatarControls:
         max=1.0,
         subtype="FACTOR",
         override=OVERRIDABLE,
+        update=touched,
     )
     blink_seed: IntProperty(
         name="Seed",
@@ -57,6 +64,7 @@ class AvatarControls:
         min=0,
         options=FIXED,
         override=OVERRIDABLE,
+        update=touched,
     )
     blink_rate: FloatProperty(
         name="Blinks per Minute",
@@ -68,6 +76,7 @@ class AvatarControls:
         step=100,
         precision=1,
         override=OVERRIDABLE,
+        update=touched,
     )
     blink_duration: FloatProperty(
         name="Blink Duration",
@@ -81,6 +90,7 @@ class AvatarControls:
         subtype="TIME_ABSOLUTE",
         unit="TIME_ABSOLUTE",
         override=OVERRIDABLE,
+        update=touched,
     )
     pose_source: EnumProperty(
         name="Pose",
@@ -91,6 +101,7 @@ class AvatarControls:
         items=POSE_ITEMS,
         options=FIXED,
         override=OVERRIDABLE,
+        update=touched,
     )
     pose_object: PointerProperty(
         name="Object",
@@ -101,6 +112,7 @@ class AvatarControls:
         type=bpy.types.Object,
         poll=_not_itself,
         override=OVERRIDABLE,
+        update=touched,
     )
     pose_use_location: BoolProperty(
         name="Follow Location",
@@ -111,6 +123,7 @@ class AvatarControls:
         default=False,
         options=FIXED,
         override=OVERRIDABLE,
+        update=touched,
     )
     strength: FloatProperty(
         name="Expression Strength",
@@ -121,6 +134,7 @@ class AvatarControls:
         max=10.0,
         subtype="FACTOR",
         override=OVERRIDABLE,
+        update=touched,
     )
     mouth_gain: FloatProperty(
         name="Mouth Gain",
@@ -134,6 +148,7 @@ class AvatarControls:
         max=3.0,
         subtype="FACTOR",
         override=OVERRIDABLE,
+        update=touched,
     )
     audio_offset: FloatProperty(
         name="Audio Offset",
@@ -145,6 +160,7 @@ class AvatarControls:
         subtype="TIME_ABSOLUTE",
         unit="TIME_ABSOLUTE",
         override=OVERRIDABLE,
+        update=touched,
     )
     opacity: FloatProperty(
         name="Opacity",
@@ -157,6 +173,7 @@ class AvatarControls:
         max=1.0,
         subtype="FACTOR",
         override=OVERRIDABLE,
+        update=touched,
     )
     colour_gain: FloatProperty(
         name="Color Gain",
@@ -166,4 +183,5 @@ class AvatarControls:
         soft_max=2.0,
         max=10.0,
         override=OVERRIDABLE,
+        update=touched,
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from . import preferences
 Key = tuple[str, Path | None, str]
 
 
-def open_engine(kind: str, python: Path | None) -> Engine:
+def open_engine(kind: str, python: Path | None, backend: str = "auto") -> Engine:
     # Not at the top: enabling the extension must be quick, and engines import a good deal.
     from ..core.engine.builtin import BuiltinEngine
     from ..core.engine.choose import open_engine as choose
@@ -24,7 +27,7 @@ def open_engine(kind: str, python: Path | None) -> Engine:
     if kind == "builtin":
         return choose(kind)  # the device is the worker's
     try:
-        return choose(kind, python, backend=preferences.backend())
+        return choose(kind, python, backend=backend)
     except MissingPackageError as error:
         if kind == "worker":
             raise
@@ -32,24 +35,35 @@ def open_engine(kind: str, python: Path | None) -> Engine:
 
 
 class Holder:
-    """The engine that is open and what it was asked for; nothing else outlives a call here."""
+    """The engine that is open and what it was asked for; nothing else outlives a call here. May be
+    used from several threads."""
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
         self._key: Key | None = None
+        self._guard = threading.RLock()
+        self.bakes = 0
 
-    def get(self, kind: str, python: Path | None) -> Engine:
-        key = (kind, python, preferences.backend())
-        if self._engine is None or key != self._key:
-            self.close()
-            self._engine, self._key = open_engine(kind, python), key
-        return self._engine
+    def get(self, key: Key) -> Engine:
+        with self._guard:
+            if self._engine is None or key != self._key:
+                self.close()
+                self._engine, self._key = open_engine(*key), key
+            return self._engine
+
+    def for_viewport(self, key: Key) -> Engine:
+        """While a bake runs, its engine, whatever else was asked for."""
+        with self._guard:
+            if self.bakes and self._engine is not None:
+                return self._engine
+            return self.get(key)
 
     def line(self) -> str:
         return self._engine.status().line() if self._engine else "not started"
 
     def close(self) -> None:
-        engine, self._engine, self._key = self._engine, None, None
+        with self._guard:
+            engine, self._engine, self._key = self._engine, None, None
         if engine is not None:
             engine.close()
 
@@ -60,7 +74,34 @@ _holder = Holder()
 def engine_for(kind: str = "", python: Path | None = None) -> Engine:
     """The session's engine of that kind and worker Python; what is not given comes from the
     preferences. Raises MissingPackageError, EngineError, ArgumentError."""
-    return _holder.get(kind or preferences.engine_kind(), python or preferences.worker_python())
+    return _holder.get(_key(kind, python))
+
+
+def _key(kind: str = "", python: Path | None = None) -> Key:
+    kind, python = kind or preferences.engine_kind(), python or preferences.worker_python()
+    return kind, python, preferences.backend()
+
+
+def viewport_source() -> Callable[[], Engine]:
+    """What gives the viewport its engine, in any thread: the preferences are read now, the engine
+    is opened when it is called. ArgumentError where the preferences name no interpreter."""
+    key = _key()
+    return lambda: _holder.for_viewport(key)
+
+
+@contextmanager
+def baking() -> Iterator[None]:
+    """Around a bake: the viewport does not change the engine meanwhile."""
+    _holder.bakes += 1
+    try:
+        yield
+    finally:
+        _holder.bakes -= 1
+
+
+def bake_needs_all() -> bool:
+    """A bake runs on the built-in engine, which would have to share this process."""
+    return _holder.bakes > 0 and not _holder.line().startswith("worker")
 
 
 def status_line() -> str:
@@ -77,14 +118,25 @@ def _close_before_exit(*_: Any) -> None:
     close()
 
 
+def _close_at_exit() -> None:
+    """As a module, Blender ends after Python has: its handler would find nothing to call."""
+    _remove_handler()
+    close()
+
+
+def _remove_handler() -> None:
+    handlers = getattr(bpy.app.handlers, "exit_pre", [])
+    if _close_before_exit in handlers:
+        handlers.remove(_close_before_exit)
+
+
 def register() -> None:
-    atexit.register(close)
+    atexit.register(_close_at_exit)
     if hasattr(bpy.app.handlers, "exit_pre"):  # since 5.1; before, atexit alone
         bpy.app.handlers.exit_pre.append(_close_before_exit)
 
 
 def unregister() -> None:
-    if hasattr(bpy.app.handlers, "exit_pre"):
-        bpy.app.handlers.exit_pre.remove(_close_before_exit)
-    atexit.unregister(close)
+    _remove_handler()
+    atexit.unregister(_close_at_exit)
     close()

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from . import strips
-from .control_properties import OVERRIDABLE, AvatarControls
+from .control_properties import OVERRIDABLE, AvatarControls, touched
 
 MAX_SIDE = 16384  # pixels, as core.camera.MAX_SIDE
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
@@ -38,6 +38,7 @@ FORMAT_ITEMS = (
 
 def _strip_chosen(props: Any, context: Any) -> None:
     props.sound_strip_id = strips.mark(context.scene, props.sound_strip)
+    touched(props, context)
 
 
 class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
@@ -47,17 +48,20 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=RELATIVE,
         override=OVERRIDABLE,
+        update=touched,
     )
     content_hash: StringProperty(
         name="Content Hash",
         description="SHA-256 of the avatar file when it was imported",
         override=OVERRIDABLE,
+        update=touched,
     )
     sound_source: EnumProperty(
         name="Sound",
         description="Where the voice comes from",
         items=SOUND_ITEMS,
         override=OVERRIDABLE,
+        update=touched,
     )
     sound_strip: StringProperty(
         name="Strip",
@@ -70,6 +74,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         description="Mark of that strip, by which it is found when it was renamed",
         options={"HIDDEN"},
         override=OVERRIDABLE,
+        update=touched,
     )
     sound_file: StringProperty(
         name="File",
@@ -77,6 +82,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=RELATIVE,
         override=OVERRIDABLE,
+        update=touched,
     )
     camera_source: EnumProperty(
         name="Camera", description="Where from", items=CAMERA_ITEMS, override=OVERRIDABLE

@@ -79,5 +79,5 @@ if HAS_BLENDER:
 
         engine = FakeEngine()
         engines.close()
-        monkeypatch.setattr(engines, "open_engine", lambda kind, python: engine)
+        monkeypatch.setattr(engines, "open_engine", lambda *key: engine)
         return engine

@@ -127,7 +127,7 @@ class Closing:
 def test_one_engine_is_held_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[str, Path | None, Closing]] = []
 
-    def open_engine(kind: str, python: Path | None) -> Closing:
+    def open_engine(kind: str, python: Path | None, backend: str) -> Closing:
         opened.append((kind, python, Closing()))
         return opened[-1][2]
 

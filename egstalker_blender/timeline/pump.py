@@ -1,0 +1,171 @@
+"""The timer between Blender and the thread. It runs while something is to be done, then ends; the
+next mark starts it again."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Collection
+from typing import Any
+
+import bpy
+
+from . import cache
+from .meter import meter
+from .service import Service
+
+BUSY, IDLE = 0.015, 0.25  # seconds between two ticks
+REST = 2.0  # seconds without anything to do after which the timer ends
+SCAN_EVERY = 0.1  # seconds: dragging an object marks the scene at every mouse move
+BAR_EVERY = 0.2
+BAR_AREAS = ("DOPESHEET_EDITOR", "SEQUENCE_EDITOR")
+
+
+class Marks:
+    """What is out of date. Set by handlers, in any thread. data: no object that was known may be
+    touched again."""
+
+    def __init__(self) -> None:
+        self.scene = self.frame = self.data = True
+
+
+class Pump:
+    def __init__(self) -> None:
+        self.service = Service(cache.store)
+        self.marks = Marks()
+        self._scanned = self._worked = self._drawn = 0.0
+        self._bar: object = None
+        self.ticking = False
+
+    def tick(self) -> float | None:
+        """One look at everything: seconds to the next, None where there is nothing to wait for."""
+        now, marks, service = time.perf_counter(), self.marks, self.service
+        marked = marks.scene or marks.frame or marks.data
+        playing = is_playing()
+        self.ticking = True
+        try:
+            self._scan(now)
+            marks.frame = False
+            if service.step(playing):
+                redraw(("VIEW_3D",))
+            surveying = not playing and service.survey()
+            self._show_bar(now)
+        except ReferenceError:  # deleted since the last scan
+            marks.data = True
+        else:
+            if not (marked or playing or surveying or marks.scene or service.background.busy):
+                return IDLE if now - self._worked < REST else None
+        finally:
+            self.ticking = False
+        self._worked = now
+        return BUSY
+
+    def _scan(self, now: float) -> None:
+        marks = self.marks
+        if marks.data or (marks.scene and now - self._scanned >= SCAN_EVERY):
+            marks.scene = marks.data = False
+            self._scanned = now
+            self.service.scan(scenes())
+
+    def _show_bar(self, now: float) -> None:
+        heads = self.service.heads.values()
+        state = (cache.store.version, [(head.uid, len(head.known)) for head in heads])
+        if state != self._bar and now - self._drawn >= BAR_EVERY:
+            self._bar, self._drawn = state, now
+            redraw(BAR_AREAS)
+
+
+_pump: Pump | None = None
+
+
+def service() -> Service | None:
+    """None while the extension is off."""
+    return _pump.service if _pump else None
+
+
+def mark(scene: bool = False, frame: bool = False, data: bool = False) -> None:
+    """Say that something is out of date. In any thread; the timer is woken by the main one alone,
+    since Blender's timers belong to it."""
+    if _pump is None:
+        return
+    marks = _pump.marks
+    marks.scene, marks.frame, marks.data = (
+        marks.scene | scene,
+        marks.frame | frame,
+        marks.data | data,
+    )
+    if threading.current_thread() is threading.main_thread() and not _pump.ticking:
+        _wake()
+
+
+def forget() -> None:
+    """Before another file is loaded."""
+    if _pump is not None:
+        _pump.service.forget()
+
+
+def tick() -> float | None:
+    """The timer's function."""
+    global _slow
+    if _pump is None:
+        return None
+    with meter.measure("tick"):
+        seconds = _pump.tick()
+    _slow = seconds != BUSY
+    return seconds
+
+
+_slow = True  # the next tick is far away, or the timer has ended
+
+
+def _wake() -> None:
+    global _slow
+    if not _slow:
+        return
+    _slow = False
+    timers = bpy.app.timers
+    if timers.is_registered(tick):
+        timers.unregister(tick)
+    timers.register(tick, first_interval=0.0, persistent=True)
+
+
+def is_playing() -> bool:
+    windows = bpy.context.window_manager.windows
+    return any(window.screen.is_animation_playing for window in windows)
+
+
+def scenes() -> list[tuple[Any, Any]]:
+    """Scenes and view layers that are looked at: those of the windows, or the current ones."""
+    windows = bpy.context.window_manager.windows
+    seen = [(window.scene, window.view_layer) for window in windows]
+    return seen or [(bpy.context.scene, bpy.context.view_layer)]
+
+
+def redraw(types: Collection[str]) -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in types:
+                area.tag_redraw()
+
+
+def _close() -> None:
+    global _pump
+    pump, _pump = _pump, None
+    if pump is not None:
+        pump.service.close()
+
+
+def register() -> None:
+    global _pump, _slow
+    _pump, _slow = Pump(), True
+    atexit.register(_close)
+    _wake()
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    atexit.unregister(_close)
+    _close()
+    meter.reset()

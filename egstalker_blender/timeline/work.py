@@ -1,0 +1,45 @@
+"""What the thread does for a frame. Nothing here holds anything of Blender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...core.audio.track import AudioTrack
+from ...core.avatar.record import Avatar
+from ...core.engine.disk import DiskCache
+from ...core.engine.frames import Frame, frame_of
+from ...core.engine.seam import Engine
+from ...core.moment import Moment
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """new: by the engine, not from disk."""
+
+    frame: Frame
+    new: bool
+
+
+def computing(
+    engine: Callable[[], Engine],
+    disk: DiskCache | None,
+    key: str,
+    avatar: Avatar,
+    track: AudioTrack,
+    moment: Moment,
+) -> Callable[[], Computed]:
+    """From disk where it lies there whole, else by the engine."""
+
+    def work() -> Computed:
+        sh = avatar.gaussians.sh
+        frame = disk.get(key, sh) if disk is not None else None
+        if frame is not None:
+            return Computed(frame, False)
+        return Computed(frame_of(engine().deform(avatar, track, moment), sh), True)
+
+    return work
+
+
+def saving(disk: DiskCache, key: str, frame: Frame) -> Callable[[], None]:
+    return lambda: disk.put(key, frame)
