@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from types import ModuleType
 from typing import Any
@@ -103,6 +104,8 @@ def _number(library: ModuleType, device: Device) -> int:
 
 
 def _sounddevice() -> ModuleType:
+    # Else PulseAudio collects 0.3 s before it hands anything over, or hangs with blocks this small.
+    os.environ.setdefault("PULSE_LATENCY_MSEC", "10")
     try:
         import sounddevice
     except (ImportError, OSError) as error:  # OSError: the package is there, PortAudio is not
