@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -107,10 +107,11 @@ def run(args: argparse.Namespace, report: Report) -> None:
     engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
     total, line, start = len(job.frames), engine.status().line(), time.monotonic()
     report("start", f"{total} frames by {line}", total=total, engine=line)
-    for step in bake_frames(engine, job):
-        if step.number is not None:
-            values = {"number": step.number, "path": str(step.path), "done": step.done}
-            report("frame", f"{step.done}/{total} {step.path}", total=total, **values)
+    with closing(bake_frames(engine, job)) as steps:
+        for step in steps:
+            if step.number is not None:
+                values = {"number": step.number, "path": str(step.path), "done": step.done}
+                report("frame", f"{step.done}/{total} {step.path}", total=total, **values)
     seconds = time.monotonic() - start
     line = engine.status().line()  # the worker may have fallen back meanwhile
     report("done", f"done in {seconds:.1f} s by {line}", frames=total, seconds=seconds, engine=line)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
+from ..errors import CancelledError
 from ..files import Staged
 from ..machine import available_cores
 
@@ -24,13 +26,16 @@ class WriteQueue:
         self._most = max(2, min(threads, MAX_BYTES // max(1, picture_bytes)))
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="egstalker-write")
         self._waiting: deque[Future[Staged]] = deque()
+        self._whole: list[Staged] = []  # on disk, without their names yet
+        self._changed = threading.Condition()
+        self._running, self._closed = 0, False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, stage: Callable[[], Staged]) -> None:
         """Begin to write a file, up to its name."""
-        self._waiting.append(self._pool.submit(stage))
+        self._waiting.append(self._pool.submit(self._stage, stage))
 
     def ready(self) -> bool:
         """Whether the oldest is written, or has to be waited for because no more may wait."""
@@ -38,7 +43,25 @@ class WriteQueue:
 
     def finish(self) -> None:
         """Wait for the oldest and give it its name. Raises what went wrong with it."""
-        self._waiting.popleft().result().commit()
+        staged = self._waiting.popleft().result()
+        staged.commit()
+        self._whole.remove(staged)
+
+    def _stage(self, stage: Callable[[], Staged]) -> Staged:
+        """In a thread of the pool. An interrupt may have lost the future (it can come while a
+        thread is started), so the queue itself knows what runs and what is on disk."""
+        with self._changed:
+            if self._closed:
+                raise CancelledError("the pictures are no longer wanted")
+            self._running += 1
+        try:
+            staged = stage()
+            self._whole.append(staged)
+            return staged
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
     def __enter__(self) -> WriteQueue:
         return self
@@ -49,9 +72,9 @@ class WriteQueue:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        begun = [future for future in self._waiting if not future.cancel()]
-        wait(begun)
-        for future in begun:
-            if future.exception() is None:
-                future.result().discard()
-        self._pool.shutdown()
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._running)
+        for staged in self._whole:
+            staged.discard()
+        self._pool.shutdown(cancel_futures=True)

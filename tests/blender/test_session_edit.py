@@ -1,4 +1,4 @@
-"""What an animator does to a scene between two bakes: undo, copy, delete, rename, several of all."""
+"""What an animator does to a scene between two bakes: undo, copy, delete, rename, many of all."""
 
 from __future__ import annotations
 
