@@ -38,5 +38,5 @@ def find(environ: Mapping[str, str], folder: Path, virtual: bool = False) -> Dis
             " (Debian, Ubuntu: sudo apt-get install xvfb xauth)"
         )
     # Blender's own reading of its window is black on a virtual screen; its file is not.
-    screen = f"-screen 0 {WIDTH}x{HEIGHT}x24 -nolisten tcp -fbdir {folder}"
+    screen = f"-screen 0 {WIDTH}x{HEIGHT}x24 -nocursor -nolisten tcp -fbdir {folder}"
     return Display((program, "-a", "-s", screen), folder / FRAMEBUFFER)

@@ -49,9 +49,13 @@ def wait_for_head(session: Session, obj: Any, seconds: float = READY_SECONDS) ->
     """Until the viewport shows the splats of this very frame."""
     shown = stage(session).shown
     key = obj.session_uid
+    yield from session.redraw()  # the timer marks what this frame makes out of date
     yield from session.wait(
         lambda: key in shown() and not shown()[key].stale, seconds, f"splats of {obj.name}"
     )
+    yield from session.redraw()
+    fault = session.module("egstalker_blender.viewport.handler").failure()
+    check(not fault, f"heads that are drawn, not: {fault}")
 
 
 def go_to(session: Session, frame: int) -> Wait:

@@ -4,29 +4,56 @@ from __future__ import annotations
 
 from math import radians
 from pathlib import Path
+from typing import Any
 
 import bpy
-from mathutils import Euler
+from mathutils import Euler, Vector
 
 from . import talking
 from .driver import EXTENSION, Session, Step, StepError, Wait
 
 TAB = "EGSTalker"
 TALKING_FRAME = 28
+RING_HEIGHT = -0.3  # of the head's height, from its middle
 TAB_STEP = 12  # pixels between two clicks in search of the sidebar's tab
 
 
 def make_the_scene(session: Session) -> Wait:
+    """The demo head with a ring of mesh around it, in a saved file."""
     yield from talking.load_demo(session)
+    head = talking.avatar()
+    _put_ring_around(head)
+    head.select_set(True)
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(bpy.app.tempdir) / "talking.blend"))
     space = session.area().spaces.active
     space.show_region_ui = True
-    space.overlay.show_outline_selected = False
-    space.overlay.show_object_origins = False
+    space.show_gizmo = False
     yield from talking.frame_view(session)
     view = space.region_3d
-    view.view_rotation = Euler((radians(82), 0.0, radians(28))).to_quaternion()
-    view.view_distance *= 0.8
+    view.view_rotation = Euler((radians(80), 0.0, radians(-32))).to_quaternion()
+    view.view_distance *= 1.15
+    side = view.view_rotation @ Vector((1.0, 0.0, 0.0))
+    view.view_location += side * 0.06  # the sidebar covers the right of the view
     yield from _open_tab(session)
+
+
+def _put_ring_around(head: Any) -> None:
+    """Half before and half behind the head, so that a picture shows who hides whom."""
+    corners = [head.matrix_world @ Vector(corner) for corner in head.bound_box]
+    low = Vector(min(corner[axis] for corner in corners) for axis in range(3))
+    high = Vector(max(corner[axis] for corner in corners) for axis in range(3))
+    bpy.ops.mesh.primitive_torus_add(
+        location=(low + high) / 2 + Vector((0.0, 0.0, (high.z - low.z) * RING_HEIGHT)),
+        rotation=(radians(12), radians(-8), 0.0),
+        major_radius=(high.y - low.y) * 0.62,
+        minor_radius=0.008,
+        major_segments=96,
+    )
+    ring = bpy.context.view_layer.objects.active
+    bpy.ops.object.shade_smooth()
+    ring.color = (0.1, 0.35, 0.8, 1.0)
+    ring.select_set(False)
 
 
 def _open_tab(session: Session) -> Wait:
@@ -44,7 +71,11 @@ def _open_tab(session: Session) -> Wait:
 def show_the_head(session: Session) -> Wait:
     yield from talking.go_to(session, TALKING_FRAME)
     yield from talking.wait_for_head(session, talking.avatar())
+    space = session.area().spaces.active
+    space.shading.color_type = "OBJECT"
+    space.overlay.show_overlays = space.show_region_ui = False
     yield from session.save("viewport.jpg", session.area())
+    space.overlay.show_overlays = space.show_region_ui = True
 
 
 def show_the_panel(session: Session) -> Wait:
@@ -53,7 +84,7 @@ def show_the_panel(session: Session) -> Wait:
 
 def show_the_timeline(session: Session) -> Wait:
     obj = talking.avatar()
-    for frame in (*range(20, 60, 4), TALKING_FRAME):
+    for frame in (*range(20, 60, 8), TALKING_FRAME):
         yield from talking.go_to(session, frame)
         yield from talking.wait_for_head(session, obj)
     yield 1.0
