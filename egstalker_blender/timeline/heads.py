@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...core.plan import FIRST_FRAME
 from .. import gather
 from ..controls import Animation, State, animation_of, state_now
 from ..properties import is_avatar
-from ..strips import fingerprint, frame_rate
+from ..strips import StripWindow, fingerprint, frame_rate
 from .sources import Sound, Sources
 
 
@@ -76,11 +76,9 @@ class Head:
             self.reason = str(error)
             return
         avatar = ("avatar", path, props.content_hash, _changed(path))
-        voice = ("sound", fingerprint(scene, obj))
+        voice, self.start = _voice_name(fingerprint(scene, obj))
         settings = (frame_rate(scene), props.pose_source)
         if (avatar, voice, settings) != (self.avatar_name, self.voice_name, (self.fps, self.pose)):
-            if voice != self.voice_name:
-                self.start = _start(scene, obj)
             self.avatar_name, self.voice_name = avatar, voice
             self.fps, self.pose = settings
             self.avatar = self.sound = None
@@ -131,7 +129,8 @@ class Head:
     def _known_at(self, frame: float, state: State) -> Known:
         assert self.avatar is not None
         assert self.sound is not None
-        moment = gather.moment_of(self.avatar, self.pose, state, frame, self.start, self.fps)
+        start = self.start if self.avatar.features else FIRST_FRAME
+        moment = gather.moment_of(self.avatar, self.pose, state, frame, start, self.fps)
         return Known(frame_key(self.avatar.content_hash, self.sound.digest, moment), moment)
 
 
@@ -154,13 +153,17 @@ def find(scenes: list[tuple[Any, Any]], heads: dict[int, Head]) -> dict[int, Hea
     return found
 
 
-def _start(scene: Any, obj: Any) -> float:
-    """The frame at which the sound's time is 0."""
-    try:
-        voice = gather.voice_of(scene, obj)
-    except EgsError:
-        return FIRST_FRAME  # loading the sound tells why
-    return float(getattr(voice, "left", FIRST_FRAME))
+def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float]:
+    """The fingerprint without the place of its strip, so that moving one decodes nothing anew, and
+    the frame at which the sound's time is 0. A retimed strip's sound depends on its place."""
+    start, parts = float(FIRST_FRAME), []
+    for part in fingerprint if isinstance(fingerprint, tuple) else (fingerprint,):
+        if isinstance(part, StripWindow):
+            start = part.left
+            if not part.retimed:
+                part = replace(part, name="", left=0.0, right=part.right - part.left)
+        parts.append(part)
+    return ("sound", *parts), start
 
 
 def _changed(path: Path) -> int:

@@ -16,7 +16,7 @@ import pytest
 from egstalker.core.errors import EngineError
 from egstalker.egstalker_blender import engines, preferences
 from egstalker.egstalker_blender.preferences import CacheBudget
-from egstalker.egstalker_blender.timeline import bar, cache, handlers, pump, status
+from egstalker.egstalker_blender.timeline import bar, cache, handlers, pump, sources, status
 from egstalker.egstalker_blender.timeline.service import Service
 from egstalker.egstalker_blender.viewport import stage
 
@@ -167,6 +167,25 @@ def test_another_sound_or_place_of_the_strip_is_a_new_frame(
     settle()
     assert seconds_of(fake.moments[count:])[0] == 2
     assert not shown(talking).stale
+
+
+def test_a_moved_strip_is_not_decoded_again(
+    talking: Any, fake: Any, scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.frame_start = scene.frame_end = 5
+    settle()
+    digest = _head(talking).sound.digest
+    monkeypatch.setattr(sources, "_sound", lambda track: pytest.fail("decoded again"))
+    strip = scene.sequence_editor.strips[0]
+    if hasattr(strip, "content_start"):
+        strip.content_start += 2
+    else:
+        strip.frame_start += 2
+    pump.mark(scene=True)
+    time.sleep(pump.SCAN_EVERY)
+    settle()
+    assert seconds_of(fake.moments) == [4, 2]
+    assert _head(talking).sound.digest == digest
 
 
 def test_keyed_controls_are_prefetched_as_they_will_be(talking: Any, fake: Any, scene: Any) -> None:
