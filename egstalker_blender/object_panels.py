@@ -84,6 +84,7 @@ class EGSTALKER_PT_object_bake(_Part, bpy.types.Panel):
     bl_label = "Bake"
 
     def draw_part(self, layout: Any, context: Any, obj: Any) -> None:
+        layout.use_property_decorate = False  # a bake reads these once
         sections.draw_bake(layout, context, obj)
         sections.draw_bake_button(layout, context)
 

@@ -51,6 +51,7 @@ class _Child:
 
 class EGSTALKER_PT_sound(_Child, bpy.types.Panel):
     bl_label = "Sound"
+    bl_order = 1
 
     def draw(self, context: Any) -> None:
         layout = self.layout
@@ -60,6 +61,7 @@ class EGSTALKER_PT_sound(_Child, bpy.types.Panel):
 
 class EGSTALKER_PT_bake(_Child, bpy.types.Panel):
     bl_label = "Bake"
+    bl_order = 100  # after everything that changes the head
 
     def draw(self, context: Any) -> None:
         layout = self.layout

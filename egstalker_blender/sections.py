@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import engines
 from .bake import EGSTALKER_OT_bake, blocker
 from .labels import draw_text, translated
 from .link import EGSTALKER_OT_link_sound, EGSTALKER_OT_link_sound_file
 from .relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avatar, state_of
+from .timeline.cache import EGSTALKER_OT_clear_cache
+from .timeline.status import status_line
 from .training_camera import EGSTALKER_OT_add_training_camera
 
 CHANGED = "The avatar file is not the one that was imported"
@@ -32,8 +33,10 @@ def draw_file(layout: Any, context: Any, obj: Any) -> None:
 
 
 def draw_status(layout: Any, context: Any, obj: Any) -> None:
-    """One line: engine, device, and what else is known of the head's frames."""
-    draw_text(layout, context, engines.status_line(), "SYSTEM")
+    """One line: what is wrong, engine, device, cache, out of date."""
+    row = layout.row(align=True)
+    draw_text(row.column(), context, status_line(context, obj), "SYSTEM")
+    row.operator(EGSTALKER_OT_clear_cache.bl_idname, text="", icon="TRASH")
 
 
 def draw_sound(layout: Any, context: Any, obj: Any) -> None:

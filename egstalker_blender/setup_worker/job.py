@@ -19,6 +19,7 @@ from .plan import Step, python_of
 
 MARKER = "egstalker_worker.json"  # written last: an environment without it is not complete
 PREFIX = "environment"
+ABANDONED = 3 * 3600.0  # seconds, more than the limits of all steps together
 _PACKAGE = re.compile(r"(Collecting|Downloading|Using cached) ([^\s<>=!~;\[(]+)(.*)")
 _SIZE = re.compile(r"\(([\d.]+ [kMG]?B)\)")
 
@@ -163,10 +164,11 @@ def environments(root: Path) -> list[Path]:
 
 
 def clear_unfinished(root: Path) -> None:
-    """Remove what a Blender that was killed left behind."""
+    """Remove what a Blender that was killed left behind; another that runs may still be at it."""
     for folder in environments(root):
-        if not is_complete(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if not is_complete(folder) and time.time() - folder.stat().st_mtime > ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_others(root: Path, kept: Path) -> None:

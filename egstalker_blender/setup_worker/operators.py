@@ -10,8 +10,11 @@ from bpy.props import EnumProperty, StringProperty
 from ...core.errors import EgsError
 from .. import preferences
 from ..folders import user_folder
+from ..labels import translated, wrapped
 from .plan import CHOICES
 from .session import LOG, ROOT, session, watch
+
+DIALOG_WIDTH, DIALOG_CHARACTERS = 420, 58  # pixels, and what fits in them
 
 
 def offline_reason() -> str:
@@ -81,7 +84,9 @@ class EGSTALKER_OT_worker_set_up(bpy.types.Operator):
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         return set(
-            context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Set Up")
+            context.window_manager.invoke_props_dialog(
+                self, width=DIALOG_WIDTH, confirm_text="Set Up"
+            )
         )
 
     def draw(self, _context: Any) -> None:
@@ -89,9 +94,10 @@ class EGSTALKER_OT_worker_set_up(bpy.types.Operator):
         layout.use_property_split = True
         layout.prop(self, "choice")
         layout.prop(self, "base")
-        text = next(item[2] for item in CHOICES if item[0] == self.choice)
-        for line in text.split("; "):
-            layout.label(text=line)
+        text = translated(next(item[2] for item in CHOICES if item[0] == self.choice))
+        col = layout.column(align=True)
+        for line in wrapped(text, DIALOG_CHARACTERS):
+            col.label(text=line, translate=False)
 
     def execute(self, _context: Any) -> set[str]:
         try:

@@ -134,10 +134,13 @@ def test_the_old_environment_outlives_a_failure(tmp_path: Path) -> None:
     finish(good)
     leftover = tmp_path / "environment_7"
     leftover.mkdir()  # of a Blender that was killed
+    os.utime(leftover, (0, 0))
+    other = tmp_path / "environment_8"
+    other.mkdir()  # of one that is at it now
     bad = make(tmp_path, "exit(3)")
     assert bad.environment != good.environment
     assert finish(bad).text == "Installing: ended with code 3"
-    assert jobs.environments(tmp_path) == [good.environment]
+    assert jobs.environments(tmp_path) == [good.environment, other]
     better = make(tmp_path)
     finish(better)
     jobs.remove_others(tmp_path, better.environment)
