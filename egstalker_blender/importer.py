@@ -24,6 +24,7 @@ def import_avatar(context: Any, path: Path) -> Any:
     is bad (AvatarFileError)."""
     avatar = load_avatar(path)
     obj = bpy.data.objects.new(avatar.name, mesh_of(avatar))
+    obj.display_type = "BOUNDS"  # as points the mesh would hide the splats; a box can be clicked on
     obj.egstalker.avatar_path = stored_path(path)
     obj.egstalker.content_hash = avatar.content_hash
     context.collection.objects.link(obj)

@@ -61,18 +61,23 @@ class Renderer:
             self._atlas = None  # the old textures go first
             self._atlas = Atlas(entries)
 
-    def draw(self, view: View, items: Sequence[Item], pixel: float = 1.0) -> None:
-        """Into the active framebuffer, tested against its depth. Items without an entry, or
-        without volume, are left out. pixel: size of a point and of a line, of the screen's own."""
+    def draw(
+        self, view: View, items: Sequence[Item], pixel: float = 1.0, behind: bool = True
+    ) -> None:
+        """Into the active framebuffer. Items without an entry, or without volume, are left out.
+        pixel: size of a point and of a line, of the screen's own. behind: meshes hide heads; False
+        where the depth buffer knows nothing of them."""
         placed = self._placed(view, items)
         with restored():
+            test = "LESS_EQUAL" if behind else "NONE"
             splats = [(item, at) for item, at in placed if item.mode != "BOUNDS"]
             if splats:
                 target, depths = self.blend(view, splats, pixel)
-                self._carry(view, target, depths)
+                self._carry(view, target, depths, test)
             if self._atlas:
                 for item, _ in placed:
                     if item.mode == "BOUNDS":
+                        gpu.state.depth_test_set(test)
                         bounds.draw_box(view, item.world, self._atlas.means[item.key])
 
     def blend(
@@ -126,10 +131,10 @@ class Renderer:
         pairs = [(item, place(view, item.world)) for item in known]
         return [(item, at) for item, at in pairs if at is not None]
 
-    def _carry(self, view: View, target: Target, depths: Order) -> None:
+    def _carry(self, view: View, target: Target, depths: Order, test: str) -> None:
         shader = self._show_shader()
         gpu.state.blend_set("ALPHA_PREMULT")
-        gpu.state.depth_test_set("LESS_EQUAL")
+        gpu.state.depth_test_set(test)
         gpu.state.depth_mask_set(False)
         shader.bind()
         shader.uniform_float("depths", (depths.near, depths.far - depths.near, 0, 0))

@@ -35,7 +35,7 @@ class Session:
     def draw(self, context: Any) -> None:
         """One region. What fails once would fail at every redraw: it is logged and left alone until
         another file is loaded."""
-        if self.failure:
+        if self.failure or context.space_data is None:
             return
         try:
             self._draw(context)
@@ -55,15 +55,16 @@ class Session:
             return  # they may be in the view beside this one
         self.renderer.update(entries_of(shown, objects))
         size = context.preferences.system.pixel_size
-        self.renderer.draw(current_view(), items_of(seen, layer.depsgraph), size)
+        items = items_of(seen, layer.depsgraph)
+        self.renderer.draw(current_view(), items, size, knows_meshes(context.space_data))
 
     def label(self, context: Any) -> None:
         """A line at the bottom of the region about heads that are behind the current frame."""
+        if self.failure or context.space_data is None:
+            return
         shown, layer = stage.shown(), context.view_layer
         late = [obj for obj in known(layer, shown) if shown[obj.session_uid].stale]
         names = ", ".join(obj.name for obj in visible(late, layer, context.space_data))
-        if self.failure:
-            names = ""
         if names:
             scale = context.preferences.system.ui_scale
             blf.size(0, TEXT_SIZE * scale)
@@ -102,6 +103,12 @@ def current_view() -> View:
         width,
         height,
     )
+
+
+def knows_meshes(space: Any) -> bool:
+    """Whether meshes are in the region's depth buffer. With overlays off EEVEE and Cycles leave
+    it at 0 (seen in 5.2), and a depth test would hide every head."""
+    return space.overlay.show_overlays or space.shading.type in {"SOLID", "WIREFRAME"}
 
 
 def failure() -> str:
