@@ -6,12 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from core.audio.track import AudioTrack
+from core.avatar.file import save_avatar
 from core.avatar.record import Avatar
 from core.backends import Backend, StillDeformer, backend_named
 from core.camera import Camera
+from core.cli import main
+from core.errors import ArgumentError
 from core.gaussians import Splats
 from core.moment import Moment
 from core.network.deformer import Deformer, adjusted, quiet_code, splats_at
@@ -175,3 +179,26 @@ def test_the_command_line_hands_them_to_every_frame(small: Avatar) -> None:
     for task in tasks:
         m = task.moment
         assert (m.mouth_gain, m.opacity, m.colour_gain) == (1.5, 0.5, 2.0)
+
+
+def test_options_of_the_command_line(small: Avatar, tmp_path: Path) -> None:
+    path = tmp_path / "small.egs"
+    save_avatar(small, path)
+    np.save(tmp_path / "sound.npy", sound().windows)
+
+    def rendered(*options: str) -> np.ndarray:
+        out = tmp_path / "".join(options)
+        fixed = ["--audio", str(tmp_path / "sound.npy"), "--frames", "5", "--transparent"]
+        fixed += ["--engine", "builtin", "--backend", "numpy", "--out", str(out)]
+        assert main(["render", str(path), *fixed, *options]) == 0
+        return np.asarray(PIL.Image.open(out / "frame_0005.png")).astype(int)
+
+    plain = rendered()
+    assert plain[..., 3].any()
+    assert not rendered("--opacity", "0")[..., 3].any()
+    dark = rendered("--colour-gain", "0.5")
+    assert np.array_equal(dark[..., 3], plain[..., 3])
+    assert dark[..., :3].sum() == pytest.approx(plain[..., :3].sum() / 2, rel=0.05)
+    assert (rendered("--mouth-gain", "0") != plain).any()
+    with pytest.raises(ArgumentError, match="mouth_gain nan"):
+        training_tasks(small, (1,), mouth_gain=float("nan"))
