@@ -16,6 +16,7 @@ from ...core.moment import Moment
 from ...core.plan import FIRST_FRAME
 from .. import gather
 from ..controls import Animation, State, animation_of, state_now
+from ..live_state import is_live
 from ..properties import is_avatar
 from ..strips import StripWindow, fingerprint, frame_rate
 from .sources import Sound, Sources
@@ -143,6 +144,7 @@ def find(scenes: list[tuple[Any, Any]], heads: dict[int, Head]) -> dict[int, Hea
             if (
                 not is_avatar(obj)
                 or obj.session_uid in found
+                or is_live(obj.session_uid)
                 or not obj.visible_get(view_layer=layer)
             ):
                 continue

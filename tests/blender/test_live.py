@@ -1,0 +1,204 @@
+"""The live microphone in Blender, with a microphone that is none."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import bpy
+import pytest
+from egstalker.core.engine.live import FakeMicrophone
+from egstalker.core.live.session import Report
+from egstalker.core.live.source import Device
+from egstalker.egstalker_blender import live, live_panel, live_session, live_state
+from egstalker.egstalker_blender.live_session import OFF, ON, STARTING
+from egstalker.egstalker_blender.timeline import pump
+from egstalker.egstalker_blender.viewport import stage
+
+
+@pytest.fixture
+def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any) -> Any:
+    """What a session opens. The preferences name a worker."""
+    one = FakeMicrophone()
+    monkeypatch.setattr(live_session, "open_microphone", lambda engine: one)
+    monkeypatch.setattr(live, "blocker", lambda context: "")
+    yield one
+    live_session.close()
+    live._labels[1:], live._items[1:], live._chosen = [], [], 0
+
+
+def run(until: Any, seconds: float = 5.0) -> None:
+    """Tick as the timer would, until something is so."""
+    limit = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < limit, live_session.voice().reason or "nothing happened"
+        live_session.voice().tick()
+        time.sleep(0.002)
+
+
+def started(obj: Any) -> Any:
+    assert bpy.ops.egstalker.live() == {"FINISHED"}
+    voice = live_session.voice()
+    assert voice.state == STARTING and live_state.is_live(obj.session_uid)
+    run(lambda: voice.report is not None)
+    assert voice.state == ON
+    return voice
+
+
+def test_the_voice_is_shown_and_the_controls_go_with_it(head: Any, microphone: Any) -> None:
+    head.egstalker.strength, head.egstalker.audio_offset = 0.7, 0.3
+    voice = started(head)
+    assert microphone.live == voice.device == "Fake, Tests"
+    assert len(stage.shown()[head.session_uid].splats.means) == 200
+    version = stage.shown()[head.session_uid].version
+    run(lambda: stage.shown()[head.session_uid].version > version + 2)
+    assert microphone.moments[-1].strength == pytest.approx(0.7)
+    seconds = [moment.seconds for moment in microphone.moments]
+    assert seconds == sorted(seconds) and seconds[0] == 0 and seconds[-1] > 0
+    head.egstalker.strength = 0.2
+    run(lambda: microphone.moments[-1].strength == pytest.approx(0.2))
+
+
+def test_the_latency_counts_until_the_splats_are_shown(head: Any, microphone: Any) -> None:
+    voice = started(head)
+    run(lambda: voice._background.busy)
+    assert voice.settle(5)
+    time.sleep(0.05)  # they lie there, ready
+    voice.tick()
+    assert 150 + 50 <= voice.report.latency_ms < 150 + 1000
+
+
+def test_the_toggle_stops_and_the_timeline_goes_on(head: Any, microphone: Any) -> None:
+    service = pump.service()
+    service.scan(pump.scenes())
+    assert head.session_uid in service.heads
+    voice = started(head)
+    service.scan(pump.scenes())
+    assert head.session_uid not in service.heads
+    assert bpy.ops.egstalker.live() == {"FINISHED"}
+    assert voice.state == OFF and not live_state.is_live(head.session_uid)
+    run(lambda: microphone.live == "")
+    assert voice.tick() is None  # the timer ends
+    service.scan(pump.scenes())
+    assert head.session_uid in service.heads
+
+
+def test_esc_has_an_operator_that_works_only_while_it_is_live(head: Any, microphone: Any) -> None:
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.egstalker.live_stop()
+    voice = started(head)
+    assert bpy.ops.egstalker.live_stop() == {"FINISHED"}
+    assert voice.state == OFF
+
+
+def test_stopping_while_it_starts_closes_the_device(head: Any, microphone: Any) -> None:
+    bpy.ops.egstalker.live()
+    voice = live_session.voice()
+    bpy.ops.egstalker.live()
+    assert voice.state == OFF
+    run(lambda: voice.tick() is None)
+    assert microphone.live == "" and voice.report is None
+
+
+def test_a_lost_device_stops_it_with_a_reason(head: Any, microphone: Any) -> None:
+    microphone.fail_at = 3
+    bpy.ops.egstalker.live()
+    voice = live_session.voice()
+    run(lambda: voice.state == OFF)
+    assert "was lost" in voice.reason and not live_state.is_live(head.session_uid)
+    run(lambda: microphone.live == "")
+    microphone.fail_at = 0
+    assert started(head).reason == ""
+
+
+def test_no_device_is_a_reason(head: Any, microphone: Any) -> None:
+    microphone.found = []
+    bpy.ops.egstalker.live()
+    voice = live_session.voice()
+    run(lambda: voice.state == OFF)
+    assert voice.reason.startswith("no input device")
+
+
+def test_a_renamed_object_goes_on_and_a_deleted_one_stops(head: Any, microphone: Any) -> None:
+    voice, key = started(head), head.session_uid
+    head.name = "another"
+    count = len(microphone.moments)
+    run(lambda: len(microphone.moments) > count + 2)
+    assert voice.state == ON and voice.name == "another"
+    bpy.data.objects.remove(head)
+    run(lambda: voice.state == OFF)
+    assert "deleted" in voice.reason and key not in stage.shown()
+    run(lambda: microphone.live == "")
+
+
+def test_another_file_stops_it(head: Any, microphone: Any) -> None:
+    voice, key = started(head), head.session_uid
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert voice.state == OFF and not live_state.is_live(key)
+    run(lambda: microphone.live == "")
+
+
+def test_unregister_stops_it_and_leaves_nothing(head: Any, microphone: Any) -> None:
+    started(head)
+    key = head.session_uid
+    live_panel.unregister()
+    live.unregister()
+    try:
+        assert live_session._voice is None and not live_state.is_live(key)
+        assert not bpy.app.timers.is_registered(live_session._tick)
+        assert live._before_load not in bpy.app.handlers.load_pre
+        assert not hasattr(bpy.types.WindowManager, "egstalker_live")
+    finally:
+        live.register()
+        live_panel.register()
+
+
+def test_devices_are_listed_and_chosen_by_name(head: Any, microphone: Any) -> None:
+    microphone.found = [Device("Desk", "ALSA", 2, 48000, True), Device("Bus", "ALSA", 1, 16000)]
+    assert bpy.ops.egstalker.live_devices() == {"FINISHED"}
+    run(lambda: live_session.voice().devices is not None)
+    settings = bpy.context.window_manager.egstalker_live
+    assert [item[1] for item in live.device_items()] == ["System Default", "Desk", "Bus"]
+    assert settings.device == "DEFAULT"
+    settings.device = "DEVICE_2"
+    assert started(head).device == microphone.live == "Bus, ALSA"
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.egstalker.live_devices()
+    live_session.voice().stop()
+    microphone.found = microphone.found[:1]  # a device that has gone keeps its number
+    run(lambda: live_session.voice().tick() is None)
+    bpy.ops.egstalker.live_devices()
+    run(lambda: len(live_session.voice().devices or "12") == 1)
+    assert settings.device == "DEVICE_2" and len(live.device_items()) == 3
+
+
+def test_without_a_worker_the_operator_says_why(
+    head: Any, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live.preferences, "worker_python", lambda: None)
+    assert "needs the worker" in live.blocker(bpy.context)
+    assert not bpy.ops.egstalker.live.poll()
+
+
+def test_an_engine_without_worker_is_a_reason(head: Any, fake: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(live, "blocker", lambda context: "")
+    bpy.ops.egstalker.live()
+    voice = live_session.voice()
+    run(lambda: voice.state == OFF)
+    assert "needs the worker" in voice.reason
+    live_session.close()
+
+
+def test_what_the_panel_says() -> None:
+    assert live_panel.decibels(1.0) == 0 and live_panel.decibels(0.0) == -60
+    assert live_panel.decibels(0.1) == pytest.approx(-20)
+    report = Report(0.5, 0.1, 1.0, 207.0, 12.0, 95.0, 0, False)
+    assert live_panel.latency_line(report) == "Latency 207 ms: look-ahead 100, computing 95"
+    report = Report(0.5, 0.1, 1.0, 207.0, 12.0, 95.0, 0, True)
+    assert live_panel.latency_line(report).startswith("Listening")
+
+
+def test_the_lookahead_is_that_of_the_core() -> None:
+    from egstalker.core.live import session
+
+    assert live.LOOKAHEAD == session.LOOKAHEAD
