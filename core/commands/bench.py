@@ -1,25 +1,27 @@
-"""Milliseconds per frame of each stage, with every backend that this Python has."""
+"""Milliseconds per frame of each stage, with every backend that this Python has, and why."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import benchmark
 from ..audio.features import FEATURE_SUFFIX
 from ..audio.files import load_waveform
 from ..avatar.file import load_avatar
 from ..avatar.record import Avatar
-from ..backends import BACKENDS, backend_named, package_versions, remembering
-from ..benchmark import Row
+from ..backends import BACKENDS, backend_named, choose_backend, package_versions, remembering
+from ..benchmarks import roofline, scaling, stages, startup
+from ..benchmarks.rows import Row
 from ..errors import ArgumentError, MissingPackageError
 from ..job import BakeJob
 from ..machine import machine
 from ..plan import MAX_FRAMES, parse_size, track_for, training_tasks
+
+PARTS = ("stages", "scaling", "roofline", "startup")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--frames", type=int, default=20, metavar="N", help="frames a measurement (default 20)")
     add("--size", metavar="WxH", help="default: the training size")
     add("--backend", choices=("all", *BACKENDS), default="all")
+    add("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all of them")
     add("--json", action="store_true")
 
 
@@ -37,12 +40,12 @@ def run(args: argparse.Namespace) -> int:
         raise ArgumentError(f"--frames {args.frames} is outside 1..{MAX_FRAMES - 1}")
     size = parse_size(args.size) if args.size else None
     avatar = load_avatar(args.avatar)
-    track = track_for(avatar, args.audio) if args.audio else benchmark.made_track(avatar)
+    track = track_for(avatar, args.audio) if args.audio else stages.made_track(avatar)
     tasks = training_tasks(avatar, range(1, args.frames + 2), size=size)
     job = BakeJob(args.avatar, avatar.content_hash, track, tasks, Path())
-    names = BACKENDS if args.backend == "all" else (args.backend,)
-    rows, skipped = _rows(avatar, job, names, args.audio, skip=args.backend == "all")
-    result = {
+    skipped: list[str] = []
+    rows = list(_rows(args, avatar, job, skipped))
+    result: dict[str, Any] = {
         "avatar": args.avatar.name,
         "splats": len(avatar.gaussians),
         "size": f"{tasks[0].camera.width}x{tasks[0].camera.height}",
@@ -50,42 +53,82 @@ def run(args: argparse.Namespace) -> int:
         "stages": [asdict(row) for row in rows],
         "skipped": skipped,
     }
+    deforms = [row.min_ms for row in rows if row.stage == "deform" and row.backend in BACKENDS]
+    if "roofline" in args.parts and deforms and avatar.network is not None:
+        result["roofline"] = asdict(roofline.roofline(avatar, min(deforms)))
     print(json.dumps(result) if args.json else _table(result, rows))
     return 0
 
 
 def _rows(
-    avatar: Avatar, job: BakeJob, names: tuple[str, ...], sound: Path | None, skip: bool
-) -> tuple[list[Row], list[str]]:
-    rows: list[Row] = []
-    skipped = []
+    args: argparse.Namespace, avatar: Avatar, job: BakeJob, skipped: list[str]
+) -> Iterator[Row]:
+    names = BACKENDS if args.backend == "all" else (args.backend,)
+    if "stages" in args.parts:
+        yield from _stages(avatar, job, names, args, skipped)
+    if "scaling" in args.parts:
+        yield from scaling.authors(avatar, job)
+        try:
+            if "numba" in names:
+                yield from scaling.threads(avatar, job)
+                yield from scaling.counts(avatar, job)
+            yield from scaling.batches(avatar, job)
+        except MissingPackageError as error:
+            skipped.append(f"scaling: {error}")
+    if "startup" in args.parts:
+        name = "auto" if args.backend == "all" else args.backend
+        yield from startup.startup(args.avatar, choose_backend(name).name)
+
+
+def _stages(
+    avatar: Avatar,
+    job: BakeJob,
+    names: tuple[str, ...],
+    args: argparse.Namespace,
+    skipped: list[str],
+) -> Iterator[Row]:
+    sound = args.audio
     if sound is None or sound.suffix.lower() != FEATURE_SUFFIX:
-        waveform = load_waveform(sound) if sound else benchmark.made_sound()
-        rows += benchmark.features(avatar, waveform)
-    rows += benchmark.deformation(avatar, job, torch_too="gsplat" in names)
+        waveform = load_waveform(sound) if sound else stages.made_sound()
+        yield from stages.features(avatar, waveform)
+    yield from stages.deformation(avatar, job, torch_too="gsplat" in names)
     for name in names:
         try:
             backend = remembering(backend_named(name))
-            rows += benchmark.rasterisation(avatar, job, backend)
+            yield from stages.rasterisation(avatar, job, backend)
         except MissingPackageError as error:
-            if not skip:
+            if args.backend != "all":
                 raise
             skipped.append(f"{name}: {error}")
-    rows += benchmark.writing(avatar, job, backend_named("numpy"))
-    return rows, skipped
+    yield from stages.writing(avatar, job, backend_named("numpy"))
 
 
 def _table(result: Mapping[str, Any], rows: list[Row]) -> str:
     found = result["machine"]
     packages = ", ".join(f"{name} {text}" for name, text in found["packages"].items())
+    titles = ("median ms", "min ms", "first ms", "cpu ms")
     lines = [
         f"{result['avatar']}: {result['splats']} splats, {result['size']}",
         f"{found['cpu']}, {found['cores']} cores, {found['system']}, Python {found['python']}",
         packages,
         "",
-        f"{'stage':<12} {'backend':<16} {'median ms':>10} {'min ms':>10} {'first ms':>10}",
+        f"{'stage':<18} {'backend':<16} " + " ".join(f"{title:>10}" for title in titles),
     ]
     for row in rows:
-        figures = " ".join(f"{v:>10.2f}" for v in (row.median_ms, row.min_ms, row.first_ms))
-        lines.append(f"{row.stage:<12} {row.backend:<16} {figures}")
+        values = (row.median_ms, row.min_ms, row.first_ms, row.cpu_ms)
+        figures = " ".join(f"{v:>10.2f}" for v in values)
+        lines.append(f"{row.stage:<18} {row.backend:<16} {figures}")
+    if "roofline" in result:
+        lines += ["", *_roofline(result["roofline"])]
     return "\n".join([*lines, *(f"skipped {text}" for text in result["skipped"])])
+
+
+def _roofline(found: Mapping[str, Any]) -> list[str]:
+    top, work = found["ceilings"], found["deform"]
+    return [
+        f"ceilings: {top['gemm_gflops']:.0f} GFLOP/s in matrix products of numpy, "
+        f"{top['tile_gflops']:.0f} in the fused loop alone, {top['copy_gbs']:.1f} GB/s copied",
+        f"deform: {work['gflop']:.2f} GFLOP and {work['megabytes']:.0f} MB a frame, at best "
+        f"{found['bound_ms']:.1f} ms; the fastest row takes {found['measured_ms']:.1f} ms, "
+        f"{found['reached']:.0%} of the ceiling",
+    ]

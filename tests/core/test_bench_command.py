@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
 
 from core.audio.spec import FeatureSpec
 from core.avatar.file import load_avatar
-from core.benchmark import features, made_sound, measured
+from core.backends import backend_named
+from core.benchmarks.roofline import ceilings, work_of
+from core.benchmarks.rows import measured, per_item
+from core.benchmarks.scaling import resampled
+from core.benchmarks.stages import features, made_sound
 from core.cli import main
 from tests.core.talking import small_avatar
 
@@ -38,18 +43,61 @@ def test_the_first_time_stands_apart_from_the_others():
     assert row.first_ms > row.median_ms >= row.min_ms > 0 and row.runs == 3
 
 
-def test_every_stage_has_a_figure(path, capsys):
+def test_work_that_overlaps_counts_by_its_end():
+    def work(item):
+        time.sleep(0.1 if item == 0 else 0.01)
+
+    row = per_item("a", "b", work, range(6))
+    assert row.first_ms >= 100 and row.first_ms > row.min_ms >= 10 and row.runs == 5
+
+
+def test_every_part_has_its_figures(path, capsys):
     assert main(["bench", str(path), "--backend", "numpy", "--frames", "2", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    stages = {row["stage"] for row in result["stages"] if row["min_ms"] > 0}
-    assert stages == {"prepare", "deform", "rasterise", "whole frame", "write"}
+    stages = {(row["stage"], row["backend"]) for row in result["stages"] if row["min_ms"] > 0}
+    names = {stage for stage, _ in stages}
+    assert {"prepare", "deform", "rasterise", "bake", "write"} <= names
+    assert {"import core", "and load .egs", "worker to hello"} <= names
+    assert {("first frame, cold", "numpy"), ("deform", "authors' order")} <= stages
     assert result["machine"]["cores"] >= 1 and result["machine"]["packages"]["numpy"]
+    assert result["roofline"]["reached"] > 0 and result["roofline"]["bound_ms"] > 0
+
+
+def test_threads_and_sizes_are_shown_with_numba(path, capsys):
+    pytest.importorskip("numba", reason="needs numba")
+    options = ["--backend", "numba", "--frames", "1", "--parts", "scaling", "--json"]
+    assert main(["bench", str(path), *options]) == 0
+    rows = json.loads(capsys.readouterr().out)["stages"]
+    found = {(row["stage"], row["backend"]) for row in rows}
+    assert {("deform", f"{n} threads") for n in (2, 4)} < found
+    assert {("rasterise 1080p", "1 thread"), ("deform", "numba 120k")} < found
 
 
 def test_the_table_names_what_was_measured(path, capsys):
-    assert main(["bench", str(path), "--backend", "reference", "--frames", "1"]) == 0
+    options = ["--backend", "reference", "--frames", "1", "--parts", "stages", "roofline"]
+    assert main(["bench", str(path), *options]) == 0
     table = capsys.readouterr().out
-    assert "120 splats, 48x48" in table and "rasterise    reference" in table
+    assert "120 splats, 48x48" in table and "rasterise          reference" in table
+    assert "GFLOP/s" in table and "% of the ceiling" in table
+
+
+def test_a_resampled_avatar_keeps_its_agents(path):
+    avatar = load_avatar(path)
+    other = resampled(avatar, 500)
+    agents = avatar.network.agents
+    assert len(other.gaussians) == 500
+    assert (other.gaussians.means[:agents] == avatar.gaussians.means[:agents]).all()
+    assert len(resampled(avatar, 7).gaussians) == 7
+    backend_named("numpy").prepare(other)
+
+
+def test_the_work_of_a_frame_follows_from_the_shapes(path):
+    work = work_of(load_avatar(path))
+    heads = 5 * 64 * 128 + 128 * 59
+    assert work.gflop == pytest.approx(2 * 120 * (4 * 40 + 4 * 64 + 2 * 64 * 128 + heads) / 1e9)
+    assert work.megabytes == pytest.approx(4 * 120 * (40 + 64 + 2 * 59) / 1e6)
+    found = ceilings()
+    assert found.gemm_gflops > 0 and found.copy_gbs > 0
 
 
 def test_features_are_timed_where_the_avatar_hears_log_mel(path):

@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-from .audio.features import track_from_waveform
-from .audio.logmel import KIND
-from .audio.track import AudioTrack
-from .audio.waveform import RATE, Waveform, from_samples
-from .avatar.record import Avatar
-from .backends import Backend, preparations
-from .bake import bake, picture
-from .images.files import write_image
-from .job import FILE_FORMATS, BakeJob
-from .network.deformer import splats_at
-
-Item = TypeVar("Item")
+from ..audio.features import track_from_waveform
+from ..audio.logmel import KIND
+from ..audio.track import AudioTrack
+from ..audio.waveform import RATE, Waveform, from_samples
+from ..avatar.record import Avatar
+from ..backends import Backend, preparations
+from ..bake import bake, picture
+from ..images.files import write_image
+from ..job import FILE_FORMATS, BakeJob
+from ..network.deformer import splats_at
+from .rows import Row, measured, per_item
 
 MADE_SECONDS = 8.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One stage on one backend: milliseconds a frame, over `runs` frames after the first, which
-    compiles and fills caches (`first_ms`)."""
-
-    stage: str
-    backend: str
-    median_ms: float
-    min_ms: float
-    first_ms: float
-    runs: int
-
-
-def measured(
-    stage: str, backend: str, work: Callable[[Item], object], items: Iterable[Item]
-) -> Row:
-    """Times `work(item)` for each item."""
-    times = []
-    for item in items:
-        start = time.perf_counter()
-        work(item)
-        times.append((time.perf_counter() - start) * 1e3)
-    later = times[1:] or times
-    return Row(stage, backend, statistics.median(later), min(later), times[0], len(later))
 
 
 def made_sound() -> Waveform:
@@ -89,6 +59,7 @@ def features(avatar: Avatar, waveform: Waveform, runs: int = 5) -> Iterator[Row]
         median_ms=whole.median_ms / frames,
         min_ms=whole.min_ms / frames,
         first_ms=whole.first_ms / frames,
+        cpu_ms=whole.cpu_ms / frames,
     )
 
 
@@ -101,7 +72,8 @@ def deformation(avatar: Avatar, job: BakeJob, torch_too: bool) -> Iterator[Row]:
 
 
 def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
-    """The float64 oracle draws two frames, every other backend all; then whole frames to PNG."""
+    """The float64 oracle draws two frames, every other backend all; then a whole bake to
+    PNG."""
     slow = backend.name == "reference"
     tasks = job.frames[:2] if slow else job.frames
     deformer = backend.prepare(avatar)
@@ -112,7 +84,7 @@ def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Ro
     with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
         frames = bake(replace(job, directory=Path(folder)), backend, avatar)
         next(frames)
-        yield measured("whole frame", backend.name, next, [frames] * len(tasks))
+        yield per_item("bake", backend.name, next, [frames] * len(tasks))
 
 
 def writing(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:

@@ -1,0 +1,124 @@
+"""What the machine can do at best, what a frame asks of it, and the ratio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..avatar.record import Avatar
+from ..errors import MissingPackageError
+from ..machine import available_cores
+from ..network.gemm import aligned
+from ..network.names import HEADS, layer_count, layer_prefix
+from ..threads import for_each
+
+SIDE = 1024  # of the matrices: their product is bound by arithmetic
+COPIED = 1 << 26  # bytes, more than caches hold
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """gemm_gflops: float32 matrix products by numpy's library. tile_gflops: the fused network's own
+    loop, in the first-level cache (0 without numba). copy_gbs: read and written bytes together.
+    All with one thread per core."""
+
+    gemm_gflops: float
+    tile_gflops: float
+    copy_gbs: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What deforming one frame takes at least: arithmetic, and bytes that do not stay in a cache
+    (attention shares, features, canonical values read once; moved values written once)."""
+
+    gflop: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Roofline:
+    ceilings: Ceilings
+    deform: Work
+    bound_ms: float
+    measured_ms: float
+    reached: float  # bound over measured
+
+
+def ceilings() -> Ceilings:
+    cores = available_cores()
+    squares = [np.ones((SIDE, SIDE), np.float32) for _ in range(cores)]
+    results = [np.empty_like(square) for square in squares]
+    seconds = _least(
+        lambda: for_each(lambda i: np.matmul(squares[i], squares[i], out=results[i]),
+                         range(cores), cores)
+    )  # fmt: skip
+    sources = [np.ones(COPIED // 4, np.float32) for _ in range(cores)]
+    targets = [np.zeros_like(source) for source in sources]
+    copying = _least(
+        lambda: for_each(lambda i: np.copyto(targets[i], sources[i]), range(cores), cores)
+    )
+    return Ceilings(
+        gemm_gflops=cores * 2 * SIDE**3 / seconds / 1e9,
+        tile_gflops=_tile_gflops(cores),
+        copy_gbs=cores * 2 * COPIED / copying / 1e9,
+    )
+
+
+def work_of(avatar: Avatar) -> Work:
+    """Of one frame, from the shapes (reference note §9.1, minimal column; EGSTalker's attention
+    counts N agents, GaussianTalker's its heads)."""
+    network = avatar.network
+    assert network is not None
+    arrays, n = network.arrays, len(avatar.gaussians)
+    dim = arrays["null_vector"].size
+    hidden = len(arrays[f"{layer_prefix(0)}ffn.linear1.bias"])
+    mixed = min(network.agents, n)
+    layers = layer_count(arrays)
+    per_gaussian = layers * (4 * mixed + 4 * dim + 2 * dim * hidden)
+    values = 0
+    for head, (attribute, width) in HEADS.items():
+        if attribute not in network.frozen:
+            inner = len(arrays[f"{head}.1.bias"])
+            per_gaussian += dim * inner + inner * width
+            values += width
+    floats = mixed + dim + 2 * values
+    return Work(gflop=2 * n * per_gaussian / 1e9, megabytes=4 * n * floats / 1e6)
+
+
+def roofline(avatar: Avatar, measured_ms: float) -> Roofline:
+    found, work = ceilings(), work_of(avatar)
+    fastest = max(found.gemm_gflops, found.tile_gflops)
+    bound = max(work.gflop / fastest, work.megabytes / 1e3 / found.copy_gbs) * 1e3
+    return Roofline(found, work, bound, measured_ms, bound / measured_ms)
+
+
+def _tile_gflops(cores: int) -> float:
+    try:
+        from ..network.numba_layers import LANES, product_speed
+    except MissingPackageError:
+        return 0.0
+    repeats = 2000
+    count, outputs = 64, 128
+    floats = (count + outputs) * LANES + count * outputs
+    arrays = [aligned(floats) for _ in range(cores)]
+    for array in arrays:
+        array[:] = 1
+    product_speed(arrays[0], count, outputs, 1)
+    seconds = _least(
+        lambda: for_each(lambda a: product_speed(a, count, outputs, repeats), arrays, cores)
+    )
+    return cores * repeats * 2 * count * outputs * LANES / seconds / 1e9
+
+
+def _least(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,57 @@
+"""One measured line of the bench table."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage on one backend: milliseconds a frame, over `runs` frames after the first, which
+    compiles and fills caches (`first_ms`). cpu_ms: the least processor time of a frame, all threads
+    together, which says more than the clock where the machine does other work."""
+
+    stage: str
+    backend: str
+    median_ms: float
+    min_ms: float
+    first_ms: float
+    cpu_ms: float
+    runs: int
+
+
+def per_item(
+    stage: str, backend: str, work: Callable[[Item], object], items: Sequence[Item]
+) -> Row:
+    """As `measured`, where the work of one item goes on during the next: the mean of all after the
+    first stands for each."""
+    starts = []
+    for item in items:
+        starts.append((time.perf_counter(), time.process_time()))
+        work(item)
+    ends = (time.perf_counter(), time.process_time())
+    later = max(1, len(items) - 1)
+    clock, cpu = (1e3 * (ends[k] - starts[-later][k]) / later for k in (0, 1))
+    first = (starts[1][0] if len(items) > 1 else ends[0]) - starts[0][0]
+    return Row(stage, backend, clock, clock, first * 1e3, cpu, later)
+
+
+def measured(
+    stage: str, backend: str, work: Callable[[Item], object], items: Iterable[Item]
+) -> Row:
+    """Times `work(item)` for each item."""
+    times, cpu = [], []
+    for item in items:
+        start, busy = time.perf_counter(), time.process_time()
+        work(item)
+        times.append((time.perf_counter() - start) * 1e3)
+        cpu.append((time.process_time() - busy) * 1e3)
+    later = times[1:] or times
+    least = min(cpu[1:] or cpu)
+    return Row(stage, backend, statistics.median(later), min(later), times[0], least, len(later))
