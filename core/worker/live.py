@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+import numpy as np
+
+from ..audio.waveform import RATE
 from ..avatar.record import Avatar
 from ..errors import FeatureMismatchError, ProtocolError
 from ..gaussians import Splats
 from ..live import devices
 from ..live.session import LiveSession
-from ..live.stream import HERE
+from ..live.stream import HERE, SoundStream
 from ..moment import Moment
 from ..network.deformer import Deformer, splats_at
 from .protocol import Message
@@ -25,11 +28,14 @@ class Live:
         self.stop()
         return {"devices": [asdict(device) for device in devices.input_devices()]}
 
-    def start(self, avatar: Avatar, device: str, lookahead: int) -> Message:
+    def start(self, avatar: Avatar, deformer: Deformer, device: str, lookahead: int) -> Message:
         """Replaces what was live before. device: a label, "" for the preferred one."""
         self.stop()
         if avatar.features is None:
             raise FeatureMismatchError("the avatar is a still and hears nothing; choose another")
+        # The first head takes seconds where something is compiled; the sound would not wait.
+        nothing = SoundStream(avatar.features, RATE, lookahead).newest()
+        splats_at(deformer, nothing, Moment(HERE, 0.0, np.zeros(12, np.float32)))
         source = devices.open_source(device)
         self._session = LiveSession(source, avatar.features, lookahead)
         self._digest = avatar.content_hash

@@ -208,9 +208,8 @@ class Server:
             answer = self._live.devices()
         elif kind == "live_start":
             avatar = self._opened(request)
-            backend.prepare(avatar)  # before the microphone opens, so that nothing queues up
             device, lookahead = value(request, "device", str), value(request, "lookahead", int)
-            answer = self._live.start(avatar, device, lookahead)
+            answer = self._live.start(avatar, backend.prepare(avatar), device, lookahead)
         elif kind == "live_frame":
             avatar = self._opened(request)
             block, moment = (
