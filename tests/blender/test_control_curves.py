@@ -178,3 +178,61 @@ def test_the_bake_gives_the_moments_of_the_timeline(head: Any, avatar_path: Path
 
 def fields(moment: Moment) -> dict[str, Any]:
     return {**vars(moment), "pose": moment.pose.tobytes()}
+
+
+@pytest.mark.skipif(
+    "fcurves" not in bpy.types.Action.bl_rna.properties,
+    reason="this Blender has layered actions alone",
+)
+def test_an_action_made_the_older_way(head: Any) -> None:
+    action = bpy.data.actions.new("flat")
+    curve = action.fcurves.new("egstalker.opacity")
+    for frame, value in ((1, 0.0), (10, 1.0)):
+        curve.keyframe_points.insert(frame, value)
+    head.animation_data_create().action = action
+    head.animation_data.action_slot = action.slots[0] if len(action.slots) else None
+    assert set(animation(head).curves) == {"opacity"}
+    check(head)
+
+
+def test_an_action_without_the_object_s_slot_moves_nothing(head: Any) -> None:
+    key(head, "opacity", (1, 0.25), (10, 1.0))
+    bpy.context.scene.frame_set(1)
+    head.animation_data.action_slot = None
+    assert animation(head).curves == {}
+    check(head)
+
+
+def test_a_muted_group_is_as_blender_has_it(head: Any) -> None:
+    curve = key(head, "opacity", (1, 0.25), (10, 1.0))
+    bag = head.animation_data.action.layers[0].strips[0].channelbag(head.animation_data.action_slot)
+    curve.group = curve.group or bag.groups.new("controls")
+    curve.group.mute = True
+    head.animation_data.action.update_tag()
+    check(head)
+
+
+def test_a_control_of_a_linked_avatar_is_keyed_over_its_override(
+    head: Any, scene: Any, tmp_path: Path
+) -> None:
+    key(head, "opacity", (1, 0.25), (10, 1.0))
+    library, name = str(tmp_path / "library.blend"), head.name
+    bpy.ops.wm.save_as_mainfile(filepath=library)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(library, link=True) as (_, here):
+        here.objects = [name]
+    local = here.objects[0].override_create(remap_local_usages=True)
+    bpy.context.scene.collection.objects.link(local)
+    assert set(animation(local).curves) == {"opacity"}  # the library's own keys
+    check(local)
+    action = local.animation_data.action.copy()
+    local.animation_data.action = action
+    local.animation_data.action_slot = action.slots[0]
+    curve_of(local, "opacity").keyframe_points[0].co.y = 0.75
+    check(local)
+    bpy.context.scene.frame_set(1)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    again = next(obj for obj in bpy.data.objects if obj.override_library)
+    assert animation(again).at(1).opacity == pytest.approx(0.75)
+    check(again)
