@@ -12,6 +12,8 @@ from ..camera import HEAD_TO_OBJECT, OPENCV_TO_BLENDER
 
 Float64 = NDArray[np.float64]
 
+SMALLEST = 1e-18  # cubic metres of a unit; a head of this size is a micrometre
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -76,8 +78,10 @@ class Placed:
 def place(view: View, object_world: Float64) -> Placed | None:
     """None where the object has no volume, which cannot be drawn. An uneven scale can."""
     full = OPENCV_TO_BLENDER @ view.viewmat @ object_world @ HEAD_TO_OBJECT
+    if not np.isfinite(full).all():
+        return None
     determinant = float(np.linalg.det(full[:3, :3]))
-    if not np.isfinite(full).all() or abs(determinant) < 1e-30:
+    if abs(determinant) < SMALLEST:
         return None
     scale = abs(determinant) ** (1 / 3)
     matrix = full[:3] / scale
