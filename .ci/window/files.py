@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -40,7 +41,17 @@ def append_into_a_new_file(session: Session) -> Wait:
         check(obj is not None, "the head in the library")
         bpy.context.scene.collection.objects.link(obj)
         yield from talking.go_to(session, 12)
-        yield from talking.wait_for_head(session, obj)
+        yield from _rests_and_says_why(session, obj)
+
+
+def _rests_and_says_why(session: Session, obj: Any) -> Wait:
+    """The strip stayed behind: the head is there at rest, and the panel says what it lacks."""
+    problems = session.module("egstalker_blender.timeline.status").problems
+    shown = talking.stage(session).shown
+    key = obj.session_uid
+    yield from session.wait(lambda: key in shown(), 20, "a head at rest")
+    yield from session.wait(lambda: problems(obj), 20, "a reason")
+    check("strip" in problems(obj)[0], f"the strip, not {problems(obj)}")
 
 
 def open_the_saved_file_again(session: Session) -> Wait:

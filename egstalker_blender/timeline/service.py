@@ -11,6 +11,7 @@ from ...core.engine.background import Background, Finished, Task
 from ...core.engine.frames import Frame
 from ...core.engine.seam import Engine
 from ...core.errors import CancelledError, EgsError
+from ...core.gaussians import activate
 from .. import engines
 from ..viewport import stage
 from . import wanted
@@ -173,6 +174,11 @@ class Service:
         return True
 
     def _late(self, head: Head) -> bool:
+        if head.uid not in stage.shown() and head.avatar is not None:
+            # At rest, so that a head that was just imported, or has no sound, can be placed.
+            stage.put(head.uid, activate(head.avatar.gaussians), stale=True)
+            head.shown, head.stale = "", True
+            return True
         changed = head.uid in stage.shown() and not head.stale
         stage.mark_stale(head.uid)
         head.stale = True

@@ -14,6 +14,7 @@ import egstalker
 import numpy as np
 import pytest
 from egstalker.core.errors import EngineError
+from egstalker.core.gaussians import activate
 from egstalker.egstalker_blender import engines, preferences
 from egstalker.egstalker_blender.preferences import CacheBudget
 from egstalker.egstalker_blender.timeline import bar, cache, handlers, pump, sources, status
@@ -284,6 +285,19 @@ def test_an_engine_that_fails_is_told_and_tried_again(talking: Any, fake: Any, s
     settle()
     assert shown(talking) is not None
     assert "out of order" not in status.status_line(bpy.context, talking)
+
+
+def test_a_head_without_a_sound_is_shown_at_rest(talking: Any) -> None:
+    talking.egstalker.sound_file = ""
+    talking.egstalker.sound_source = "FILE"
+    pump.mark(scene=True)
+    settle()
+    at_rest = service().heads[talking.session_uid]
+    assert at_rest.avatar is not None
+    assert "no sound" in at_rest.reason
+    assert shown(talking).stale
+    expected = activate(at_rest.avatar.gaussians)
+    assert np.array_equal(shown(talking).splats.means, expected.means)
 
 
 def test_a_missing_sound_and_a_missing_avatar_have_a_reason(talking: Any, tmp_path: Path) -> None:
