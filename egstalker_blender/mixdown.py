@@ -17,10 +17,13 @@ import numpy as np
 from ..core.audio.wav import load_wav
 from ..core.audio.waveform import Waveform
 from ..core.errors import AudioError
-from .strips import StripWindow, add_strip, is_mono, isolate, right_handle
+from .strips import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
 
 MIX_FPS = 100  # frames a second of the scene that a file is mixed down in: 10 ms steps
 MIX_RATE = 48000
+COMPLETE = (
+    0.9  # share of the range; some builds of Blender report success and write next to nothing
+)
 
 
 def mixed_strip(window: StripWindow) -> Waveform:
@@ -82,7 +85,8 @@ def _mixed(scene: Any, first: int, last: int, name: str) -> Waveform:
         except RuntimeError as error:
             raise AudioError(_undecoded(name, error)) from None
         mixed = load_wav(path) if path.is_file() else None
-    if mixed is None or not len(mixed):
+    seconds = (scene.frame_end - scene.frame_start + 1) / frame_rate(scene)
+    if mixed is None or mixed.seconds < COMPLETE * seconds:
         raise AudioError(f"{name} cannot be mixed down by this Blender; export it as WAV")
     return mixed
 

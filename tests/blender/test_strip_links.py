@@ -10,8 +10,9 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from egstalker.core.audio.waveform import from_samples
 from egstalker.core.errors import ArgumentError, AudioError
-from egstalker.egstalker_blender import bake, strips
+from egstalker.egstalker_blender import bake, mixdown, strips
 from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.sound import waveform_of_strip
 
@@ -218,6 +219,16 @@ def test_a_retimed_strip_is_mixed_down(scene: Any, head: Any, tmp_path: Path, ne
     assert strip.volume == pytest.approx(0.1) and bpy.context.scene == scene
     strip.retiming_keys.reset()
     assert strips.fingerprint(scene, head) != before
+
+
+def test_a_mixdown_that_writes_next_to_nothing_is_refused(
+    scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_wav(tmp_path / "voice.wav", voice(1.0))
+    monkeypatch.setattr(mixdown, "load_wav", lambda _: from_samples(voice(0.1), RATE))
+    with pytest.raises(AudioError, match=r"voice\.wav cannot be mixed down"):
+        mixdown.mixed_file(path)
+    assert len(bpy.data.scenes) == 1
 
 
 def film(scene: Any, folder: Path, seconds: float) -> Path:
