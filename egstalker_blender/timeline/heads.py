@@ -58,6 +58,8 @@ class Head:
     stale: bool = False
     reason: str = ""
     before: float = 0.0
+    moved: float = 0.0  # when the playhead was last seen to move
+    speed: float = 0.0  # frames a second while it plays, 0 while it does not
     direction: int = 0
 
     @property

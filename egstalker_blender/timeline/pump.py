@@ -54,7 +54,8 @@ class Pump:
         except ReferenceError:  # deleted since the last scan
             marks.data = True
         else:
-            if not (marked or playing or surveying or marks.scene or service.background.busy):
+            waiting = surveying or marks.scene or service.waiting or service.background.busy
+            if not (marked or playing or waiting):
                 return IDLE if now - self._worked < REST else None
         finally:
             self.ticking = False

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 UNSAVED = 64  # frames that wait for the disk at most
 SAVES = 2  # frames written at a time, when nothing else is to be done
 SURVEY_SECONDS = 0.004  # of a tick, for the moments of frames that the bar shows
+QUIET = 0.3  # seconds at most that a playhead rests before its neighbours are computed
 SMOOTHING = 0.3  # share of the newest measurement in the time that a frame takes
 
 
@@ -38,6 +39,7 @@ class Service:
         self.heads: dict[int, Head] = {}
         self.seconds = 0.0
         self.error = ""
+        self.waiting = False  # for a playhead to come to rest
         self._store = store
         self._unsaved: dict[str, Frame] = {}
         self._failed: set[str] = set()
@@ -64,7 +66,7 @@ class Service:
         ReferenceError where an object was deleted since the scan."""
         self._take()
         engine = _engine()
-        changed, frames = False, []
+        changed, frames, self.waiting = False, [], False
         for head in self.heads.values():
             if not head.load(self.sources):
                 changed |= self._late(head)
@@ -146,6 +148,13 @@ class Service:
         except EgsError as error:
             head.reason = str(error)
             return self._late(head)
+        if head.frame != head.before:
+            now = time.perf_counter()
+            if head.speed:
+                step, seconds = head.frame - head.before, now - head.moved
+                head.speed = wanted.speed_of(head.speed, step, seconds, head.fps)
+            head.moved = now
+        head.speed = (head.speed or head.fps) if playing else 0.0
         head.direction = wanted.direction_of(head.before, head.frame, head.direction, playing)
         head.before = head.frame
         assert head.current is not None
@@ -158,7 +167,7 @@ class Service:
         return self._late(head)
 
     def _lead(self, head: Head) -> int:
-        return wanted.lead_of(self.seconds, head.fps)
+        return wanted.lead_of(self.seconds, head.speed)
 
     def _ready(self, head: Head, number: int) -> bool:
         known = head.known.get(number)
@@ -194,6 +203,9 @@ class Service:
             order = wanted.playing_order(head.number, head.direction, lead, first, last)
         else:
             order = wanted.resting_order(head.number, head.direction, first, last)
+            # What is begun is finished: a neighbour would hold up the next position of a scrub.
+            if time.perf_counter() - head.moved < min(QUIET, self.seconds):
+                order, self.waiting = order[:1], True
         found = [at for number in order if (at := head.at(number)) is not None]
         # Where only Blender knows what comes, or between two frames, there is this moment alone.
         certain = playing and head.at(order[0]) is not None

@@ -27,10 +27,18 @@ def direction_of(before: float, now: float, last_direction: int, playing: bool) 
     return 1 if step > 0 else -1
 
 
-def lead_of(seconds: float, fps: float) -> int:
-    """How many frames ahead of a moving playhead one must begin that takes `seconds`, at least 1:
-    what is begun at the playhead itself is late when it is ready."""
-    return max(1, math.ceil(seconds * fps))
+def lead_of(seconds: float, speed: float) -> int:
+    """How many frames ahead of a playhead that moves `speed` frames a second one must begin that
+    takes `seconds`, at least 1: what is begun at the playhead itself is late when it is ready."""
+    return max(1, math.ceil(seconds * speed))
+
+
+def speed_of(before: float, step: float, seconds: float, fps: float) -> float:
+    """Frames a second that playback really makes, smoothed: a slow window without sync shows every
+    frame, late. before: the last answer; step: frames that the playhead moved in `seconds`."""
+    if seconds <= 0 or abs(step) > fps:  # the loop began again
+        return before
+    return min(fps, (before + abs(step) / seconds) / 2)
 
 
 def playing_order(

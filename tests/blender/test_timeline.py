@@ -115,6 +115,20 @@ def test_the_newest_position_wins(talking: Any, fake: Any, scene: Any) -> None:
     assert not shown(talking).stale
 
 
+def test_neighbours_wait_until_a_scrub_rests(talking: Any, fake: Any, scene: Any) -> None:
+    settle()
+    fake.moments.clear()
+    scene.frame_end = 100
+    service().seconds = 0.2  # a slow engine: a neighbour in hand would be in the way
+    scene.frame_set(60)
+    pump.tick()
+    assert service().background.settle(LIMIT)
+    assert pump.tick() == pump.BUSY
+    assert seconds_of(fake.moments) == [59]
+    settle()
+    assert len(fake.moments) > 1
+
+
 def test_handlers_only_mark(talking: Any, fake: Any, scene: Any) -> None:
     settle()
     fake.moments.clear()

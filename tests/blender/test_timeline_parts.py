@@ -24,6 +24,17 @@ def test_one_begins_as_far_ahead_as_a_frame_takes() -> None:
     assert wanted.lead_of(0.31, 25) == 8
 
 
+def test_speed_is_what_playback_really_makes() -> None:
+    assert wanted.speed_of(25, 1, 0.04, 25) == 25
+    assert wanted.speed_of(25, 10, 0.1, 25) == 25  # never faster than the scene
+    slow = 25.0
+    for _ in range(10):  # a window that draws twice a second, every frame
+        slow = wanted.speed_of(slow, 1, 0.5, 25)
+    assert abs(slow - 2) < 0.1
+    assert wanted.speed_of(7, -191, 0.1, 25) == 7  # the loop
+    assert wanted.speed_of(7, 1, 0.0, 25) == 7
+
+
 def test_playing_goes_on_at_the_other_end_of_the_range() -> None:
     assert wanted.playing_order(9, 1, 2, 1, 10, count=3) == [1, 2, 3, 9, 10]
     assert wanted.playing_order(2, -1, 1, 1, 10, count=3) == [1, 10, 9, 2]
