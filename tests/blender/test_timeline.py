@@ -1,80 +1,31 @@
-"""From the playhead to splats: marks, requests, what is shown meanwhile. The timer is called by
-hand, since none fires without a window."""
+"""From the playhead to splats: marks, requests, what is shown meanwhile."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
-import egstalker
 import numpy as np
 import pytest
-from egstalker.core.errors import EngineError
 from egstalker.core.gaussians import activate
-from egstalker.egstalker_blender import engines, preferences
-from egstalker.egstalker_blender.preferences import CacheBudget
-from egstalker.egstalker_blender.timeline import bar, cache, handlers, pump, sources, status
-from egstalker.egstalker_blender.timeline.service import Service
-from egstalker.egstalker_blender.viewport import stage
+from egstalker.egstalker_blender.timeline import cache, handlers, pump, sources
 
 from tests.blender.support import job_of, voice, write_wav
+from tests.blender.timeline_support import (
+    LIMIT,
+    budget,
+    head_of,
+    seconds_of,
+    service,
+    settle,
+    shown,
+    talking,
+)
 
-LIMIT = 10.0
-
-
-@pytest.fixture
-def budget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """Sets the preferences' cache; without a call nothing goes to disk."""
-
-    def set_budget(memory_mb: int = 100, disk_mb: int = 0) -> None:
-        folder = tmp_path / "frames"
-        monkeypatch.setattr(
-            preferences, "cache_budget", lambda: CacheBudget(memory_mb, disk_mb, folder)
-        )
-
-    set_budget()
-    return set_budget
-
-
-@pytest.fixture
-def talking(fake: Any, head: Any, budget: Any) -> Iterator[Any]:
-    """The avatar of `head`, driven by the fake engine, at frame 5, nothing computed yet."""
-    cache.store.memory.clear()
-    cache.store.disk = None
-    bpy.context.scene.frame_set(5)
-    bpy.context.view_layer.update()
-    pump.mark(data=True)
-    yield head
-    service().background.settle(LIMIT)
-
-
-def service() -> Service:
-    found = pump.service()
-    assert found is not None
-    return found
-
-
-def settle(ticks: int = 60) -> None:
-    """Tick until nothing is wanted any more."""
-    for _ in range(ticks):
-        pump.tick()
-        assert service().background.settle(LIMIT)
-        if pump.tick() != pump.BUSY:
-            return
-        time.sleep(pump.SCAN_EVERY / 5)
-    raise AssertionError("the pump did not come to rest")
-
-
-def shown(obj: Any) -> Any:
-    return stage.shown().get(obj.session_uid)
-
-
-def seconds_of(moments: list[Any]) -> list[float]:
-    return [round(moment.seconds * 25, 3) for moment in moments]
+__all__ = ["budget", "talking"]  # fixtures
 
 
 def test_the_current_frame_is_shown_and_is_the_bakes(talking: Any, fake: Any, scene: Any) -> None:
@@ -189,7 +140,7 @@ def test_a_moved_strip_is_not_decoded_again(
 ) -> None:
     scene.frame_start = scene.frame_end = 5
     settle()
-    digest = _head(talking).sound.digest
+    digest = head_of(talking).sound.digest
     monkeypatch.setattr(sources, "_sound", lambda track: pytest.fail("decoded again"))
     strip = scene.sequence_editor.strips[0]
     if hasattr(strip, "content_start"):
@@ -200,7 +151,7 @@ def test_a_moved_strip_is_not_decoded_again(
     time.sleep(pump.SCAN_EVERY)
     settle()
     assert seconds_of(fake.moments) == [4, 2]
-    assert _head(talking).sound.digest == digest
+    assert head_of(talking).sound.digest == digest
 
 
 def test_keyed_controls_are_prefetched_as_they_will_be(talking: Any, fake: Any, scene: Any) -> None:
@@ -248,7 +199,7 @@ def test_playing_shows_the_last_frame_it_passed(
     monkeypatch.setattr(pump, "is_playing", lambda: True)
     fake.delay = 0.5
     service().seconds = 0.2
-    edge = max(n for n, at in _head(talking).known.items() if at.key in cache.store.memory)
+    edge = max(n for n, at in head_of(talking).known.items() if at.key in cache.store.memory)
     scene.frame_set(edge)
     pump.tick()
     assert not shown(talking).stale
@@ -256,49 +207,9 @@ def test_playing_shows_the_last_frame_it_passed(
     scene.frame_set(edge + 2)
     pump.tick()
     assert shown(talking).stale
-    assert _head(talking).shown == _head(talking).known[edge].key
+    assert head_of(talking).shown == head_of(talking).known[edge].key
     assert shown(talking).version >= version
     fake.delay = 0
-
-
-def _head(obj: Any) -> Any:
-    return service().heads[obj.session_uid]
-
-
-def test_hidden_heads_and_other_objects_cost_nothing(talking: Any, fake: Any, scene: Any) -> None:
-    settle()
-    bpy.data.objects.new("empty", None)
-    fake.moments.clear()
-    talking.hide_set(True)
-    pump.mark(data=True)
-    scene.frame_set(30)
-    settle()
-    assert fake.moments == []
-    assert service().heads == {}
-    talking.hide_set(False)
-    pump.mark(data=True)
-    settle()
-    assert seconds_of(fake.moments)[0] == 29
-
-
-def test_a_deleted_head_is_forgotten(talking: Any, fake: Any, scene: Any) -> None:
-    settle()
-    bpy.data.objects.remove(talking)
-    settle()
-    assert service().heads == {}
-
-
-def test_an_engine_that_fails_is_told_and_tried_again(talking: Any, fake: Any, scene: Any) -> None:
-    scene.frame_start = scene.frame_end = 5
-    fake.error, fake.fail_at = EngineError("the engine is out of order"), 1
-    settle()
-    assert "out of order" in status.status_line(bpy.context, talking)
-    assert len(fake.moments) == 1  # not again and again
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
-    settle()
-    assert shown(talking) is not None
-    assert "out of order" not in status.status_line(bpy.context, talking)
 
 
 def test_a_head_without_a_sound_is_shown_at_rest(talking: Any) -> None:
@@ -312,128 +223,3 @@ def test_a_head_without_a_sound_is_shown_at_rest(talking: Any) -> None:
     assert shown(talking).stale
     expected = activate(at_rest.avatar.gaussians)
     assert np.array_equal(shown(talking).splats.means, expected.means)
-
-
-def test_a_missing_sound_and_a_missing_avatar_have_a_reason(talking: Any, tmp_path: Path) -> None:
-    (tmp_path / "voice.wav").unlink()
-    pump.mark(data=True)
-    settle()
-    assert "voice.wav" in status.status_line(bpy.context, talking)
-    talking.egstalker.avatar_path = str(tmp_path / "nothing.egs")
-    pump.mark(data=True)
-    settle()
-    assert "nothing.egs" in status.status_line(bpy.context, talking)
-
-
-def test_the_status_says_engine_cache_and_age(talking: Any, fake: Any, scene: Any) -> None:
-    settle()
-    line = status.status_line(bpy.context, talking)
-    assert "fake" in line
-    assert "MB" in line
-    assert "out of date" not in line
-    fake.delay = 0.2
-    scene.frame_set(90)
-    pump.tick()
-    assert "out of date" in status.status_line(bpy.context, talking)
-
-
-def test_a_bake_has_the_engine_to_itself(talking: Any, fake: Any, scene: Any) -> None:
-    settle()
-    fake.moments.clear()
-    with engines.baking():
-        scene.frame_set(60)
-        for _ in range(3):
-            pump.tick()
-            assert service().background.settle(LIMIT)
-        assert fake.moments == []
-        assert shown(talking).stale
-    settle()
-    assert seconds_of(fake.moments)[0] == 59
-
-
-def test_disk_brings_frames_back_without_computing(
-    talking: Any, fake: Any, budget: Any, tmp_path: Path
-) -> None:
-    budget(disk_mb=50)
-    pump.mark(data=True)
-    settle()
-    count = len(fake.moments)
-    kept = list((tmp_path / "frames").glob("*.npy"))
-    assert len(kept) == count > 0
-    cache.store.memory.clear()
-    cache.store.disk = None
-    pump.mark(data=True, frame=True)
-    settle()
-    assert len(fake.moments) == count
-    assert len(cache.store.memory) == count
-    for path in kept:
-        path.write_bytes(path.read_bytes()[:-1])
-    cache.store.memory.clear()
-    pump.mark(frame=True)
-    settle()
-    assert len(fake.moments) == 2 * count
-
-
-def test_a_folder_that_cannot_be_written_leaves_memory_and_a_reason(
-    talking: Any, fake: Any, budget: Any, tmp_path: Path
-) -> None:
-    (tmp_path / "frames").write_text("in the way")
-    budget(disk_mb=50)
-    pump.mark(data=True)
-    settle()
-    assert not shown(talking).stale
-    assert "no frames on disk" in status.status_line(bpy.context, talking)
-
-
-def test_clear_cache_forgets_and_the_frame_comes_back(
-    talking: Any, fake: Any, budget: Any, tmp_path: Path
-) -> None:
-    budget(disk_mb=50)
-    pump.mark(data=True)
-    settle()
-    assert bpy.ops.egstalker.clear_cache() == {"FINISHED"}
-    assert cache.store.megabytes() == (0, 0)
-    assert not (tmp_path / "frames").exists()
-    assert not bpy.ops.egstalker.clear_cache.poll()
-    count = len(fake.moments)
-    settle()
-    assert len(fake.moments) > count
-
-
-def test_the_bar_knows_where_each_frame_is(talking: Any, fake: Any, scene: Any) -> None:
-    scene.frame_start, scene.frame_end = 1, 6
-    settle()
-    assert bar.cached_runs(talking, 1, 6) == [(1, 6, "memory")]
-    key = _head(talking).known[3].key
-    cache.store.memory._drop(key)
-    assert bar.cached_runs(talking, 1, 6) == [(1, 2, "memory"), (3, 3, ""), (4, 6, "memory")]
-    assert bar.cached_runs(None, 1, 6) == []
-
-
-def test_another_file_leaves_nothing_behind(talking: Any, fake: Any) -> None:
-    settle()
-    uid = talking.session_uid
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    assert service().heads == {}
-    settle()
-    assert uid not in stage.shown()
-    assert service().sources.tasks() == []
-
-
-def test_off_and_on_leaves_no_thread_no_timer_no_handler(talking: Any) -> None:
-    settle()
-    counts = {name: len(getattr(bpy.app.handlers, name)) for name, _ in handlers.HANDLERS}
-    threads = sum(thread.name == "egstalker" for thread in threading.enumerate())
-    assert threads == 1
-    egstalker.unregister()
-    assert not any(thread.name == "egstalker" for thread in threading.enumerate())
-    assert not bpy.app.timers.is_registered(pump.tick)
-    assert pump.service() is None
-    assert len(cache.store.memory) == 0
-    for name, function in handlers.HANDLERS:
-        assert function not in getattr(bpy.app.handlers, name)
-    pump.mark(frame=True)  # a late handler of another thread
-    assert pump.tick() is None
-    egstalker.register()
-    for name, _ in handlers.HANDLERS:
-        assert len(getattr(bpy.app.handlers, name)) == counts[name]

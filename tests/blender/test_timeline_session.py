@@ -1,0 +1,189 @@
+"""The timeline in a session: cache, status, bar, failures, other files, on and off."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+import egstalker
+from egstalker.core.errors import EngineError
+from egstalker.egstalker_blender import engines
+from egstalker.egstalker_blender.timeline import bar, cache, handlers, pump, status
+from egstalker.egstalker_blender.viewport import stage
+
+from tests.blender.timeline_support import (
+    LIMIT,
+    budget,
+    head_of,
+    seconds_of,
+    service,
+    settle,
+    shown,
+    talking,
+)
+
+__all__ = ["budget", "talking"]  # fixtures
+
+
+def test_hidden_heads_and_other_objects_cost_nothing(talking: Any, fake: Any, scene: Any) -> None:
+    settle()
+    bpy.data.objects.new("empty", None)
+    fake.moments.clear()
+    talking.hide_set(True)
+    pump.mark(data=True)
+    scene.frame_set(30)
+    settle()
+    assert fake.moments == []
+    assert service().heads == {}
+    talking.hide_set(False)
+    pump.mark(data=True)
+    settle()
+    assert seconds_of(fake.moments)[0] == 29
+
+
+def test_a_deleted_head_is_forgotten(talking: Any, fake: Any, scene: Any) -> None:
+    settle()
+    bpy.data.objects.remove(talking)
+    settle()
+    assert service().heads == {}
+
+
+def test_an_engine_that_fails_is_told_and_tried_again(talking: Any, fake: Any, scene: Any) -> None:
+    scene.frame_start = scene.frame_end = 5
+    fake.error, fake.fail_at = EngineError("the engine is out of order"), 1
+    settle()
+    assert "out of order" in status.status_line(bpy.context, talking)
+    assert len(fake.moments) == 1  # not again and again
+    pump.mark(scene=True)
+    time.sleep(pump.SCAN_EVERY)
+    settle()
+    assert shown(talking) is not None
+    assert "out of order" not in status.status_line(bpy.context, talking)
+
+
+def test_a_missing_sound_and_a_missing_avatar_have_a_reason(talking: Any, tmp_path: Path) -> None:
+    (tmp_path / "voice.wav").unlink()
+    pump.mark(data=True)
+    settle()
+    assert "voice.wav" in status.status_line(bpy.context, talking)
+    talking.egstalker.avatar_path = str(tmp_path / "nothing.egs")
+    pump.mark(data=True)
+    settle()
+    assert "nothing.egs" in status.status_line(bpy.context, talking)
+
+
+def test_the_status_says_engine_cache_and_age(talking: Any, fake: Any, scene: Any) -> None:
+    settle()
+    line = status.status_line(bpy.context, talking)
+    assert "fake" in line
+    assert "MB" in line
+    assert "out of date" not in line
+    fake.delay = 0.2
+    scene.frame_set(90)
+    pump.tick()
+    assert "out of date" in status.status_line(bpy.context, talking)
+
+
+def test_a_bake_has_the_engine_to_itself(talking: Any, fake: Any, scene: Any) -> None:
+    settle()
+    fake.moments.clear()
+    with engines.baking():
+        scene.frame_set(60)
+        for _ in range(3):
+            pump.tick()
+            assert service().background.settle(LIMIT)
+        assert fake.moments == []
+        assert shown(talking).stale
+    settle()
+    assert seconds_of(fake.moments)[0] == 59
+
+
+def test_disk_brings_frames_back_without_computing(
+    talking: Any, fake: Any, budget: Any, tmp_path: Path
+) -> None:
+    budget(disk_mb=50)
+    pump.mark(data=True)
+    settle()
+    count = len(fake.moments)
+    kept = list((tmp_path / "frames").glob("*.npy"))
+    assert len(kept) == count > 0
+    cache.store.memory.clear()
+    cache.store.disk = None
+    pump.mark(data=True, frame=True)
+    settle()
+    assert len(fake.moments) == count
+    assert len(cache.store.memory) == count
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:-1])
+    cache.store.memory.clear()
+    pump.mark(frame=True)
+    settle()
+    assert len(fake.moments) == 2 * count
+
+
+def test_a_folder_that_cannot_be_written_leaves_memory_and_a_reason(
+    talking: Any, fake: Any, budget: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "frames").write_text("in the way")
+    budget(disk_mb=50)
+    pump.mark(data=True)
+    settle()
+    assert not shown(talking).stale
+    assert "no frames on disk" in status.status_line(bpy.context, talking)
+
+
+def test_clear_cache_forgets_and_the_frame_comes_back(
+    talking: Any, fake: Any, budget: Any, tmp_path: Path
+) -> None:
+    budget(disk_mb=50)
+    pump.mark(data=True)
+    settle()
+    assert bpy.ops.egstalker.clear_cache() == {"FINISHED"}
+    assert cache.store.megabytes() == (0, 0)
+    assert not (tmp_path / "frames").exists()
+    assert not bpy.ops.egstalker.clear_cache.poll()
+    count = len(fake.moments)
+    settle()
+    assert len(fake.moments) > count
+
+
+def test_the_bar_knows_where_each_frame_is(talking: Any, fake: Any, scene: Any) -> None:
+    scene.frame_start, scene.frame_end = 1, 6
+    settle()
+    assert bar.cached_runs(talking, 1, 6) == [(1, 6, "memory")]
+    key = head_of(talking).known[3].key
+    cache.store.memory._drop(key)
+    assert bar.cached_runs(talking, 1, 6) == [(1, 2, "memory"), (3, 3, ""), (4, 6, "memory")]
+    assert bar.cached_runs(None, 1, 6) == []
+
+
+def test_another_file_leaves_nothing_behind(talking: Any, fake: Any) -> None:
+    settle()
+    uid = talking.session_uid
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    assert service().heads == {}
+    settle()
+    assert uid not in stage.shown()
+    assert service().sources.tasks() == []
+
+
+def test_off_and_on_leaves_no_thread_no_timer_no_handler(talking: Any) -> None:
+    settle()
+    counts = {name: len(getattr(bpy.app.handlers, name)) for name, _ in handlers.HANDLERS}
+    threads = sum(thread.name == "egstalker" for thread in threading.enumerate())
+    assert threads == 1
+    egstalker.unregister()
+    assert not any(thread.name == "egstalker" for thread in threading.enumerate())
+    assert not bpy.app.timers.is_registered(pump.tick)
+    assert pump.service() is None
+    assert len(cache.store.memory) == 0
+    for name, function in handlers.HANDLERS:
+        assert function not in getattr(bpy.app.handlers, name)
+    pump.mark(frame=True)  # a late handler of another thread
+    assert pump.tick() is None
+    egstalker.register()
+    for name, _ in handlers.HANDLERS:
+        assert len(getattr(bpy.app.handlers, name)) == counts[name]
