@@ -9,8 +9,9 @@ from typing import Any
 
 import bpy
 import egstalker
+import pytest
 from egstalker.core.errors import EngineError
-from egstalker.egstalker_blender import engines
+from egstalker.egstalker_blender import engines, preferences
 from egstalker.egstalker_blender.timeline import bar, cache, handlers, pump, status
 from egstalker.egstalker_blender.viewport import stage
 
@@ -187,3 +188,18 @@ def test_off_and_on_leaves_no_thread_no_timer_no_handler(talking: Any) -> None:
     egstalker.register()
     for name, _ in handlers.HANDLERS:
         assert len(getattr(bpy.app.handlers, name)) == counts[name]
+
+
+def test_frames_lie_beside_the_blend_once_it_is_saved(
+    talking: Any, fake: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(preferences, "cache_budget", lambda: preferences.CacheBudget(100, 50))
+    monkeypatch.setattr(cache, "user_folder", lambda name: tmp_path / "user" / name)
+    pump.mark(data=True)
+    settle()
+    assert list((tmp_path / "user" / cache.FOLDER).glob("*.npy"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    cache.store.memory.clear()
+    pump.mark(frame=True)
+    settle()
+    assert list((tmp_path / cache.FOLDER).glob("*.npy"))
