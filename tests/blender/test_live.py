@@ -202,3 +202,54 @@ def test_the_lookahead_is_that_of_the_core() -> None:
     from egstalker.core.live import session
 
     assert live.LOOKAHEAD == session.LOOKAHEAD
+
+
+class Layout:
+    """Takes what a panel draws, and notes its texts."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def column(self, **_: Any) -> Layout:
+        return Layout(self.texts)
+
+    row = column
+
+    def prop(self, owner: Any, name: str, **_: Any) -> None:
+        assert name in owner.bl_rna.properties
+
+    def operator(self, name: str, text: str = "", **_: Any) -> None:
+        assert getattr(bpy.ops.egstalker, name.partition(".")[2]).get_rna_type()
+        self.texts.append(text)
+
+    def label(self, text: str = "", **_: Any) -> None:
+        self.texts.append(text)
+
+    def progress(self, factor: float, text: str) -> None:
+        assert 0 <= factor <= 1
+        self.texts.append(text)
+
+
+def drawn() -> list[str]:
+    texts: list[str] = []
+    panel = type("Panel", (), {"layout": Layout(texts)})()
+    panel._draw_state = lambda *given: live_panel.EGSTALKER_PT_live._draw_state(panel, *given)
+    live_panel.EGSTALKER_PT_live.draw(panel, bpy.context)
+    return texts
+
+
+def test_the_panel_draws_every_state(head: Any, microphone: Any, monkeypatch: Any) -> None:
+    def say(layout: Layout, _context: Any, text: str, _icon: str = "NONE") -> None:
+        layout.label(text)  # without a window an interface has no scale to wrap text by
+
+    monkeypatch.setattr(live_panel, "draw_text", say)
+    monkeypatch.setattr(live_panel, "blocker", lambda context: "no worker")
+    assert {"Start", "no worker"} <= set(drawn())
+    bpy.ops.egstalker.live()
+    assert {"Stop", "Starting..."} <= set(drawn())
+    live_session.voice().stop()
+    started(head)
+    said = " ".join(drawn())
+    assert "-6 dB" in said and "Latency" in said and "Fake, Tests" in said
+    live_session.voice().stop("it was lost")
+    assert "it was lost" in drawn()
