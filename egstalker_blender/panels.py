@@ -51,7 +51,6 @@ class _Child:
 
 class EGSTALKER_PT_sound(_Child, bpy.types.Panel):
     bl_label = "Sound"
-    bl_order = 1
 
     def draw(self, context: Any) -> None:
         layout = self.layout
