@@ -74,7 +74,7 @@ def session_command(
         "--window-geometry",
         *("0", "0", str(WIDTH), str(HEIGHT)),
         "--python",
-        str(HERE / "driver.py"),
+        str(HERE / "start.py"),
         "--",
         script,
         f"--out={out}",

@@ -10,7 +10,6 @@ import argparse
 import importlib
 import json
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,10 +18,7 @@ from typing import Any
 
 import bpy
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-from window import picture  # noqa: E402
+from . import picture
 
 EXTENSION = "bl_ext.user_default.egstalker"
 MARK = "window| "
@@ -98,10 +94,14 @@ class Session:
         yield PAUSE
         yield PAUSE
 
+    def pixels(self) -> picture.Pixels:
+        """The window as the screen shows it now."""
+        return picture.of_window(self.window, self._framebuffer)
+
     def save(self, name: str, part: Any = None) -> Wait:
         """Write out/NAME, a .png or .jpg: the window, or one area or region of it."""
         yield from self.redraw()
-        pixels = picture.of_window(self.window, self._framebuffer)
+        pixels = self.pixels()
         if part is not None:
             pixels = picture.crop(pixels, self.window, part)
         path = self.out / name
@@ -164,11 +164,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--framebuffer", type=Path)
     args = parser.parse_args(argv)
-    script = importlib.import_module(f"window.{args.script}")
+    script = importlib.import_module(f".{args.script}", __package__)
     driver = Driver(Session(args.out, args.framebuffer), script.STEPS)
     bpy.app.timers.register(driver.tick, first_interval=2.0, persistent=True)
-
-
-if __name__ == "__main__":
-    # As a module and not as __main__, so that the scripts import the same classes.
-    importlib.import_module("window.driver").main(sys.argv[sys.argv.index("--") + 1 :])
