@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -137,24 +137,35 @@ class Head:
         return Known(frame_key(self.avatar.content_hash, self.sound.digest, moment), moment)
 
 
-def find(scenes: list[tuple[Any, Any]], heads: dict[int, Head]) -> dict[int, Head]:
-    """The visible avatars of the scenes and their view layers, by session_uid; those that were
-    known keep what they have."""
+Scenes = Iterable[tuple[Any, Any]]  # each with its view layer
+
+
+def find(scenes: Scenes, heads: dict[int, Head]) -> dict[int, Head]:
+    """The visible avatars of the scenes, by session_uid; those that were known keep what they
+    have."""
     found: dict[int, Head] = {}
+    for scene, layer, obj in _visible(scenes):
+        uid = obj.session_uid
+        if uid not in found:
+            found[uid] = heads.get(uid) or Head(uid, obj, scene, layer)
+            found[uid].link(scene, layer, obj)
+    return found
+
+
+def uids(scenes: Scenes) -> Iterator[int]:
+    """Of the avatars that `find` finds."""
+    return (obj.session_uid for _, _, obj in _visible(scenes))
+
+
+def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:
     for scene, layer in scenes:
         for obj in scene.objects:
             if (
-                not is_avatar(obj)
-                or obj.session_uid in found
-                or is_live(obj.session_uid)
-                or not obj.visible_get(view_layer=layer)
+                is_avatar(obj)
+                and not is_live(obj.session_uid)
+                and obj.visible_get(view_layer=layer)
             ):
-                continue
-            uid = obj.session_uid
-            head = heads.get(uid) or Head(uid, obj, scene, layer)
-            head.link(scene, layer, obj)
-            found[uid] = head
-    return found
+                yield scene, layer, obj
 
 
 def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float]:

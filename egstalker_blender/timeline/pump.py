@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from . import cache
+from .heads import uids
 from .meter import meter
 from .service import Service
 
@@ -46,7 +47,6 @@ class Pump:
         self.ticking = True
         try:
             self._scan(now)
-            marks.frame = False
             if service.step(playing):
                 redraw(("VIEW_3D",))
             surveying = not playing and service.survey()
@@ -54,7 +54,8 @@ class Pump:
         except ReferenceError:  # deleted since the last scan
             marks.data = True
         else:
-            waiting = surveying or marks.scene or service.waiting or service.background.busy
+            later = marks.scene or marks.frame
+            waiting = surveying or later or service.waiting or service.background.busy
             if not (marked or playing or waiting):
                 return IDLE if now - self._worked < REST else None
         finally:
@@ -64,10 +65,14 @@ class Pump:
 
     def _scan(self, now: float) -> None:
         marks = self.marks
-        if marks.data or (marks.scene and now - self._scanned >= SCAN_EVERY):
-            marks.scene = marks.data = False
+        changed = marks.scene or marks.data
+        if marks.data or ((changed or marks.frame) and now - self._scanned >= SCAN_EVERY):
+            marks.scene = marks.frame = marks.data = False
             self._scanned = now
-            self.service.scan(scenes())
+            # Keys can hide a head, and a script that goes to another frame right after linking an
+            # object gets no other call: of both the new frame alone tells.
+            if changed or set(uids(scenes())) != self.service.heads.keys():
+                self.service.scan(scenes())
 
     def _show_bar(self, now: float) -> None:
         heads = self.service.heads.values()

@@ -12,7 +12,7 @@ import bpy
 import pytest
 from egstalker.egstalker_blender import preferences, strips
 from egstalker.egstalker_blender.preferences import CacheBudget
-from egstalker.egstalker_blender.timeline import cache, pump
+from egstalker.egstalker_blender.timeline import cache, pump, status
 from egstalker.egstalker_blender.viewport import stage
 
 from tests.blender.support import voice, write_wav
@@ -111,6 +111,42 @@ def test_a_file_opened_again_shows_its_head(talking: Any, tmp_path: Path) -> Non
         settle()
         assert shown() == {bpy.data.objects["tiny head"].session_uid}
         bpy.ops.wm.open_mainfile(filepath=str(path))
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_head_whose_strip_stayed_in_the_other_file_rests(
+    talking: Any, tmp_path: Path, link: bool
+) -> None:
+    """A script goes to a frame right after linking the object: of both, Blender calls for the
+    frame alone."""
+    path = tmp_path / "scene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    strip = talking.egstalker.sound_strip
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    settle()
+    assert shown() == set()
+    with bpy.data.libraries.load(str(path), link=link) as (_, target):
+        target.objects = ["tiny head"]
+    obj = target.objects[0]
+    bpy.context.scene.collection.objects.link(obj)
+    bpy.context.scene.frame_set(12)
+    settle()
+    assert shown() == {obj.session_uid}
+    assert stage.shown()[obj.session_uid].stale
+    (reason,) = status.problems(obj)
+    assert f"no sound strip {strip!r}" in reason
+
+
+def test_keys_hide_and_show_a_head(talking: Any, fake: Any, scene: Any) -> None:
+    for frame, hidden in ((1, False), (10, True), (20, False)):
+        talking.hide_viewport = hidden
+        talking.keyframe_insert("hide_viewport", frame=frame)
+    for frame, count in ((5, 1), (15, 0), (25, 1)):
+        scene.frame_set(frame)
+        time.sleep(pump.SCAN_EVERY)
+        settle()
+        assert len(service().heads) == count
+    assert not stage.shown()[talking.session_uid].stale
 
 
 def test_two_heads_hear_their_own_strips(talking: Any, scene: Any, tmp_path: Path) -> None:
