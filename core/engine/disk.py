@@ -1,8 +1,9 @@
 """Frames that were computed, kept on disk: one .npy file each, named by its content.
 
-A file is a (1 + 11 N,) or (1 + 59 N,) float32 array: the bits of a CRC-32 of the rest, then means,
-quats, scales, opacities and, where they are not the avatar's, sh. What cannot be read or does not
-fit is deleted and computed again. A folder that cannot be written to turns the cache off.
+A file is a (1 + 11 N,) or (1 + 24 N,) float32 array: the bits of a CRC-32 of the rest, then means,
+quats, scales, opacities and, where they are not the avatar's, the packed colours: steps, and the
+bytes of levels. What cannot be read or does not fit is deleted and computed again. A folder that
+cannot be written to turns the cache off.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import numpy as np
 from ..errors import OutputError
 from ..files import open_regular, reason, remove_parts, write_atomic
 from ..gaussians import SH_COEFFICIENTS, Float32, Splats
+from .colours import Colours
 from .frames import MOVED, Frame
 
 SUFFIX = ".npy"
 MOVED_FLOATS = 11
-SH_FLOATS = 3 * SH_COEFFICIENTS
+COLOUR_FLOATS = 1 + 3 * SH_COEFFICIENTS // 4  # four levels in the place of a float
 
 
 class DiskCache:
@@ -141,8 +143,9 @@ def _is_key(name: str) -> bool:
 
 
 def _floats_of(frame: Frame) -> Float32:
-    names = (*MOVED, "sh") if frame.own_sh else MOVED
-    parts = [np.asarray(getattr(frame.splats, name), np.float32).ravel() for name in names]
+    parts = [np.asarray(getattr(frame.still, name), np.float32).ravel() for name in MOVED]
+    if frame.colours is not None:
+        parts += [frame.colours.steps, frame.colours.levels.ravel().view(np.float32)]
     out = np.concatenate([np.empty(1, np.float32), *parts])
     out[:1].view(np.uint32)[0] = zlib.crc32(out[1:])
     return out
@@ -159,7 +162,7 @@ def _header(length: int) -> bytes:
 def _read(path: Path, count: int) -> Float32:
     """The checked floats of `count` splats. OSError, ValueError, OutputError where it is no frame
     of so many. Its header is compared, not read: no length in it is believed."""
-    lengths = (1 + count * MOVED_FLOATS, 1 + count * (MOVED_FLOATS + SH_FLOATS))
+    lengths = (1 + count * MOVED_FLOATS, 1 + count * (MOVED_FLOATS + COLOUR_FLOATS))
     headers = {4 * length + len(_header(length)): _header(length) for length in lengths}
     file, size = open_regular(path, OutputError, max(headers))
     with file:
@@ -176,13 +179,16 @@ def _read(path: Path, count: int) -> Float32:
 
 def _frame_from(values: Float32, canonical_sh: Float32) -> Frame:
     n = len(canonical_sh)
-    means, quats, scales, opacities, sh = np.split(values[1:], np.cumsum([3 * n, 4 * n, 3 * n, n]))
-    own = len(sh) > 0
-    splats = Splats(
+    ends = np.cumsum([3 * n, 4 * n, 3 * n, n, n])
+    means, quats, scales, opacities, steps, levels = np.split(values[1:], ends)
+    colours = None
+    if len(steps):
+        colours = Colours(levels.view(np.int8).reshape(canonical_sh.shape), steps)
+    still = Splats(
         means=means.reshape(n, 3),
         quats=quats.reshape(n, 4),
         scales=scales.reshape(n, 3),
         opacities=opacities,
-        sh=sh.reshape(n, SH_COEFFICIENTS, 3) if own else canonical_sh,
+        sh=canonical_sh,
     )
-    return Frame(splats, own)
+    return Frame(still, colours)

@@ -11,6 +11,7 @@ import numpy as np
 from ..audio.track import AudioTrack
 from ..gaussians import Float32, Splats
 from ..moment import Moment
+from .colours import Colours, packed, unpacked
 
 # Raise it when the network or a control gives other numbers for the same input: frames that lie on
 # disk from before are then not found any more.
@@ -41,24 +42,32 @@ def frame_key(avatar: str, track: str, moment: Moment) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """own_sh: the colours are the frame's own and not the avatar's."""
+    """still: the splats in the avatar's colours. colours: the frame's own, None where they are
+    the avatar's."""
 
-    splats: Splats
-    own_sh: bool
+    still: Splats
+    colours: Colours | None
 
     @property
     def nbytes(self) -> int:
-        names = (*MOVED, "sh") if self.own_sh else MOVED
-        return sum(getattr(self.splats, name).nbytes for name in names)
+        """What the frame keeps for itself."""
+        moved = sum(getattr(self.still, name).nbytes for name in MOVED)
+        return moved + (self.colours.nbytes if self.colours else 0)
+
+    def splats(self) -> Splats:
+        """What was computed: the colours as near as `packed` says, all else bit for bit."""
+        if self.colours is None:
+            return self.still
+        return replace(self.still, sh=unpacked(self.colours, self.still.sh))
 
 
 def frame_of(splats: Splats, canonical_sh: Float32) -> Frame:
-    """The frame that keeps no more memory than it needs. Where its colours are bit for bit the
-    avatar's, it shares them: 44 bytes a splat instead of 236."""
-    if splats.sh is canonical_sh or np.array_equal(splats.sh, canonical_sh):
-        parts = {name: _alone(getattr(splats, name)) for name in MOVED}
-        return Frame(replace(splats, sh=canonical_sh, **parts), False)
-    return Frame(splats, True)
+    """The frame that keeps no more memory than it needs: 44 bytes a splat, and 52 more where its
+    colours are not bit for bit the avatar's. A viewport's frame; a bake computes its own."""
+    parts = {name: _alone(getattr(splats, name)) for name in MOVED}
+    shared = splats.sh is canonical_sh or np.array_equal(splats.sh, canonical_sh)
+    colours = None if shared else packed(splats.sh, canonical_sh)
+    return Frame(replace(splats, sh=canonical_sh, **parts), colours)
 
 
 def _alone(array: Float32) -> Float32:

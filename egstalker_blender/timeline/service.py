@@ -178,7 +178,7 @@ class Service:
         there = head.uid in stage.shown()
         if frame is None or (there and (head.shown, head.stale) == (key, stale)):
             return False
-        stage.put(head.uid, frame.splats, stale)
+        stage.put(head.uid, frame.splats(), stale)
         head.shown, head.stale = key, stale
         return True
 

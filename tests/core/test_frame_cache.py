@@ -13,7 +13,7 @@ import pytest
 
 from core.audio.track import AudioTrack
 from core.engine.disk import DiskCache
-from core.engine.frames import Frame, MemoryCache, frame_key, frame_of, track_digest
+from core.engine.frames import MOVED, Frame, MemoryCache, frame_key, frame_of, track_digest
 from core.gaussians import Splats
 from core.moment import Moment
 
@@ -36,7 +36,7 @@ def frame(value: float) -> Frame:
 
 def same(a: Frame, b: Frame) -> bool:
     names = [field.name for field in fields(Splats)]
-    return all(np.array_equal(getattr(a.splats, n), getattr(b.splats, n)) for n in names)
+    return all(np.array_equal(getattr(a.splats(), n), getattr(b.splats(), n)) for n in names)
 
 
 # Keys ---------------------------------------------------------------------------------------------
@@ -85,16 +85,41 @@ def test_the_track_is_known_by_all_that_it_can_say() -> None:
 # Memory -------------------------------------------------------------------------------------------
 
 
-def test_colours_of_the_avatar_are_shared_and_others_are_kept() -> None:
+def test_colours_of_the_avatar_are_shared() -> None:
     block = np.zeros(1000 * N, np.float32)  # as a worker's answer: views of one large array
     views = replace(splats(1), means=block[: 3 * N].reshape(N, 3), sh=SH.copy())
     shared = frame_of(views, SH)
-    assert shared.splats.sh is SH
+    assert shared.splats().sh is SH
     assert shared.nbytes == FRAME_BYTES
-    assert not np.shares_memory(shared.splats.means, block)
-    own = frame_of(splats(1, SH * 2), SH)
-    assert own.nbytes == (44 + 192) * N
-    assert np.array_equal(own.splats.sh, SH * 2)
+    assert not np.shares_memory(shared.still.means, block)
+
+
+def test_own_colours_are_packed_as_near_as_promised() -> None:
+    block = np.zeros(1000 * N, np.float32)
+    distances = RNG.normal(0, 0.05, SH.shape).astype(np.float32)
+    distances[3], distances[4, 5, 1], distances[5] = 0, 80, 1e-30
+    given = replace(splats(1, SH + distances), means=block[: 3 * N].reshape(N, 3))
+    own = frame_of(given, SH)
+    assert own.nbytes == (44 + 52) * N
+    assert not np.shares_memory(own.still.means, block)
+    back = own.splats()
+    assert back.sh.dtype == np.float32
+    assert np.array_equal(back.sh[3], SH[3])
+    errors = np.abs(back.sh - given.sh).max(axis=(1, 2))
+    largest = np.abs(given.sh - SH).max(axis=(1, 2))
+    assert (errors <= largest / 254 * 1.001 + 1e-7).all()
+    assert errors.max() > 0.1  # at the Gaussian that changes most, and at no other
+    assert np.sort(errors)[-2] < 1e-3
+    for name in MOVED:
+        assert np.array_equal(getattr(back, name), getattr(given, name))
+
+
+def test_colours_that_are_no_numbers_stay_so_where_they_are() -> None:
+    broken = SH + np.float32(0.1)
+    broken[1, 2, 0], broken[2, 0, 1] = np.nan, np.inf
+    back = frame_of(splats(1, broken), SH).splats().sh
+    assert np.isnan(back[1:3]).all()
+    assert np.isfinite(np.delete(back, (1, 2), axis=0)).all()
 
 
 def test_memory_keeps_its_budget_and_the_frames_used_last() -> None:
@@ -125,7 +150,7 @@ def test_disk_gives_back_the_same_bits_after_a_restart(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "later"
     cache = DiskCache(folder, BUDGET * 10)
     assert not folder.exists()
-    own = Frame(splats(0.1, SH * 2), True)
+    own = frame_of(splats(0.1, SH * 2), SH)
     cache.put(KEYS[0], frame(0.1))
     cache.put(KEYS[1], own)
     again = DiskCache(folder, BUDGET * 10)

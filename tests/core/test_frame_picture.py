@@ -1,0 +1,37 @@
+"""What the cache keeps of a frame gives the picture that a bake makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from core.avatar.file import load_avatar
+from core.avatar.motion import moment_at
+from core.backends import backend_named
+from core.engine.frames import MEGABYTE, frame_of
+from core.gaussians import Splats
+from core.network.deformer import splats_at
+from core.plan import track_for
+
+ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
+LOUD = 1.6  # seconds into the speech, an open mouth
+
+
+def test_the_picture_of_a_kept_frame_is_that_of_the_bake() -> None:
+    avatar = load_avatar(ASSETS / "demo.egs")
+    track = track_for(avatar, ASSETS / "demo.wav")
+    backend = backend_named("numpy")
+    splats = splats_at(backend.prepare(avatar), track, moment_at(avatar, LOUD))
+    camera = avatar.camera.resized(160, 160)
+
+    def decibels(other: Splats) -> float:
+        pictures = [backend.rasterise(shown, camera) for shown in (splats, other)]
+        colours = [picture[..., :3].astype(np.float64) for picture in pictures]
+        return float(-10 * np.log10(np.mean((colours[0] - colours[1]) ** 2)))
+
+    frame = frame_of(splats, avatar.gaussians.sh)
+    assert frame.nbytes < 4 * MEGABYTE
+    assert decibels(frame.splats()) > 80
+    assert decibels(replace(splats, sh=avatar.gaussians.sh)) < 60  # they are worth keeping
