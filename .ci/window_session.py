@@ -23,6 +23,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--virtual", action="store_true", help="xvfb-run although there is DISPLAY")
     args, options = parser.parse_known_args(argv)
     try:
+        options = ["--offline-mode", *options]
         outcome = run.run(run.Request("safety", WORK, options, args.zip, args.virtual))
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -11,7 +11,7 @@ from . import files, talking
 from .driver import Session, Wait, check
 
 FRAMES = 12
-START_SECONDS = 60.0  # until the first frames are there
+START_SECONDS = 120.0  # until the first frames are there
 END_SECONDS = 180.0
 
 

@@ -69,7 +69,6 @@ def session_command(
         *display.prefix,
         profile.blender,
         *options,
-        "--offline-mode",
         "--enable-event-simulate",
         "--window-geometry",
         *("0", "0", str(WIDTH), str(HEIGHT)),

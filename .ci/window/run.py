@@ -50,7 +50,7 @@ def run(request: Request) -> Outcome:
     program = blender.find(os.environ)
     request.out.mkdir(parents=True, exist_ok=True)
     (request.out / REPORT).unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="egstalker-window-", ignore_cleanup_errors=True) as at:
+    with tempfile.TemporaryDirectory(prefix="blender-", ignore_cleanup_errors=True) as at:
         profile = blender.Profile(program, Path(at))
         screen = display.find(os.environ, profile.folder, request.virtual)
         say(f"Blender {program}")

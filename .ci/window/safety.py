@@ -5,7 +5,7 @@ from __future__ import annotations
 import addon_utils
 import bpy
 
-from . import bakes, files, talking
+from . import bakes, files, heads, talking
 from .driver import EXTENSION, PAUSE, Session, Step, Wait, check
 
 PLAY_SECONDS = 3.0
@@ -155,6 +155,7 @@ def disable_and_enable(session: Session) -> Wait:
 
 STEPS: list[Step] = [
     import_the_demo_and_link_its_speech,
+    *heads.STEPS,
     play,
     scrub,
     undo_and_redo,
