@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def bake_again_to_the_end(session: Session) -> Wait:
     count = len(talking.baked(folder))
     check(count == FRAMES, f"{FRAMES} frames, not {count}")
     _check_whole(folder)
+    engine = session.module("egstalker_blender.engines").status_line()
+    wanted = "worker" if os.environ.get("EGSTALKER_WORKER_PYTHON") else "builtin"
+    check(engine.startswith(wanted), f"the {wanted} engine, not {engine}")
 
 
 def open_a_file_during_a_bake(session: Session) -> Wait:

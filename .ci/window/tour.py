@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from math import radians
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from .driver import EXTENSION, Session, Step, StepError, Wait
 TAB = "EGSTalker"
 TALKING_FRAME = 28
 RING_HEIGHT = -0.3  # of the head's height, from its middle
+SCROLL = 360  # pixels, to the live panel
 TAB_STEP = 12  # pixels between two clicks in search of the sidebar's tab
 
 
@@ -25,7 +28,7 @@ def make_the_scene(session: Session) -> Wait:
     _put_ring_around(head)
     head.select_set(True)
     bpy.context.view_layer.objects.active = head
-    bpy.ops.wm.save_as_mainfile(filepath=str(Path(bpy.app.tempdir) / "talking.blend"))
+    _save_beside_the_avatar(session, head)
     space = session.area().spaces.active
     space.show_region_ui = True
     space.show_gizmo = False
@@ -36,6 +39,13 @@ def make_the_scene(session: Session) -> Wait:
     side = view.view_rotation @ Vector((1.0, 0.0, 0.0))
     view.view_location += side * 0.06  # the sidebar covers the right of the view
     yield from _open_tab(session)
+
+
+def _save_beside_the_avatar(session: Session, head: Any) -> None:
+    folder = Path(bpy.app.tempdir)
+    shutil.copy(session.asset("demo.egs"), folder)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "talking.blend"))
+    head.egstalker.avatar_path = "//demo.egs"
 
 
 def _put_ring_around(head: Any) -> None:
@@ -101,6 +111,25 @@ def show_the_bake(session: Session) -> Wait:
     yield from session.press_over("ESC")
 
 
+def show_the_live_panel(session: Session) -> Wait:
+    """Open, in a sidebar that is scrolled down; with a worker, but nothing is recorded."""
+    panel = session.module("egstalker_blender.live_panel").EGSTALKER_PT_live
+    opened = type("EGSTALKER_PT_live_opened", (panel,), {"bl_options": set()})
+    preferences = bpy.context.preferences.addons[EXTENSION].preferences
+    preferences.worker_python = sys.executable
+    bpy.utils.unregister_class(panel)
+    bpy.utils.register_class(opened)
+    yield from session.redraw()
+    area = session.area()
+    region = session.region(area, "UI")
+    with bpy.context.temp_override(window=session.window, area=area, region=region):
+        bpy.ops.view2d.scroll_down(deltay=SCROLL)
+    yield from session.save("live.png", region)
+    bpy.utils.unregister_class(opened)
+    bpy.utils.register_class(panel)
+    preferences.worker_python = ""
+
+
 def show_the_preferences(session: Session) -> Wait:
     area = session.area()
     area.type = "PREFERENCES"
@@ -108,7 +137,10 @@ def show_the_preferences(session: Session) -> Wait:
     bpy.context.window_manager.addon_search = "EGSTalker"
     yield from session.redraw()
     bpy.ops.preferences.addon_expand(module=EXTENSION)
+    system = bpy.context.preferences.system
+    system.use_online_access = True  # a new profile is offline; nothing here asks for anything
     yield from session.save("preferences.png", area)
+    system.use_online_access = False
     area.type = "VIEW_3D"
     yield from session.redraw()
 
@@ -119,5 +151,6 @@ STEPS: list[Step] = [
     show_the_panel,
     show_the_timeline,
     show_the_bake,
+    show_the_live_panel,
     show_the_preferences,
 ]
