@@ -59,6 +59,7 @@ class Head:
     reason: str = ""
     before: float = 0.0
     moved: float = 0.0  # when the playhead was last seen to move
+    ready: float = 0.0  # when what it came to was shown
     speed: float = 0.0  # frames a second while it plays, 0 while it does not
     direction: int = 0
 

@@ -115,7 +115,8 @@ class Service:
         self._store.memory.put(key, computed.frame)
         self.error = ""
         if computed.new:
-            share = SMOOTHING if self.seconds else 1.0
+            # The first frame starts the engine: one that takes half as long is the measure now.
+            share = SMOOTHING if seconds > self.seconds / 2 > 0 else 1.0
             self.seconds += share * (seconds - self.seconds)
             self._unsaved[key] = computed.frame
             while len(self._unsaved) > UNSAVED:
@@ -180,6 +181,7 @@ class Service:
             return False
         stage.put(head.uid, frame.splats(), stale)
         head.shown, head.stale = key, stale
+        head.ready = time.perf_counter()
         return True
 
     def _late(self, head: Head) -> bool:
@@ -204,8 +206,12 @@ class Service:
         else:
             order = wanted.resting_order(head.number, head.direction, first, last)
             # What is begun is finished: a neighbour would hold up the next position of a scrub.
-            if time.perf_counter() - head.moved < min(QUIET, self.seconds):
-                order, self.waiting = order[:1], True
+            # After a click somewhere, any other may follow as soon as its frame is seen.
+            quiet = head.moved if head.direction else max(head.moved, head.ready)
+            waiting = time.perf_counter() - quiet < min(QUIET, self.seconds)
+            self.waiting |= waiting
+            if waiting or (head.stale and not head.direction):
+                order = order[:1]
         found = [at for number in order if (at := head.at(number)) is not None]
         # Where only Blender knows what comes, or between two frames, there is this moment alone.
         certain = playing and head.at(order[0]) is not None

@@ -29,8 +29,8 @@ def direction_of(before: float, now: float, last_direction: int, playing: bool) 
 
 def lead_of(seconds: float, speed: float) -> int:
     """How many frames ahead of a playhead that moves `speed` frames a second one must begin that
-    takes `seconds`, at least 1: what is begun at the playhead itself is late when it is ready."""
-    return max(1, math.ceil(seconds * speed))
+    takes `seconds`. One more than it passes meanwhile: it may be about to leave its own."""
+    return 1 + math.ceil(seconds * speed)
 
 
 def speed_of(before: float, step: float, seconds: float, fps: float) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from egstalker.core.gaussians import activate
 from egstalker.egstalker_blender.timeline import cache, handlers, pump, sources
+from egstalker.egstalker_blender.timeline.work import Computed
 
 from tests.blender.support import job_of, voice, write_wav
 from tests.blender.timeline_support import (
@@ -76,6 +77,28 @@ def test_neighbours_wait_until_a_scrub_rests(talking: Any, fake: Any, scene: Any
     assert service().background.settle(LIMIT)
     assert pump.tick() == pump.BUSY
     assert seconds_of(fake.moments) == [59]
+    settle()
+    assert len(fake.moments) > 1
+
+
+def test_neighbours_of_a_click_wait_until_its_frame_was_seen(
+    talking: Any, fake: Any, scene: Any
+) -> None:
+    settle()
+    fake.moments.clear()
+    scene.frame_end = 100
+    fake.delay = 0.4
+    service().seconds = 0.2
+    scene.frame_set(60)
+    pump.tick()
+    time.sleep(0.3)  # longer than a playhead has to rest
+    pump.tick()
+    assert service().background.settle(LIMIT)
+    pump.tick()
+    assert not shown(talking).stale
+    assert service().background.settle(LIMIT)
+    assert seconds_of(fake.moments) == [59]
+    fake.delay = 0
     settle()
     assert len(fake.moments) > 1
 
@@ -181,12 +204,29 @@ def test_playing_asks_for_what_can_be_ready_in_time(
     scene.frame_set(50)
     pump.tick()
     assert service().background.settle(LIMIT)
-    assert seconds_of(fake.moments)[:2] == [54, 55]
+    assert seconds_of(fake.moments)[:2] == [55, 56]
     assert shown(talking).stale
     scene.frame_set(56)
     service().seconds = 0.2
     pump.tick()
     assert not shown(talking).stale  # the playhead has come to a frame that is ready
+
+
+def test_the_start_of_an_engine_is_no_measure_of_its_frames(
+    talking: Any, fake: Any, scene: Any
+) -> None:
+    settle()
+    service().seconds = 3.0
+    fake.delay = 0.05
+    scene.frame_end = 100
+    scene.frame_set(60)
+    settle()
+    assert 0.05 <= service().seconds < 1.0
+    slow = service().seconds
+    frame = cache.store.memory.get(head_of(talking).shown)
+    assert frame is not None
+    service()._keep("a" * 40, Computed(frame, True), 10 * slow)
+    assert slow < service().seconds < 10 * slow  # one slow frame counts for a part
 
 
 def test_playing_shows_the_last_frame_it_passed(

@@ -19,9 +19,11 @@ def test_direction_follows_small_steps_and_forgets_clicks() -> None:
 
 def test_one_begins_as_far_ahead_as_a_frame_takes() -> None:
     assert wanted.lead_of(0.0, 25) == 1
-    assert wanted.lead_of(0.03, 25) == 1
-    assert wanted.lead_of(0.05, 25) == 2
-    assert wanted.lead_of(0.31, 25) == 8
+    assert wanted.lead_of(0.03, 25) == 2
+    assert wanted.lead_of(0.05, 25) == 3
+    assert wanted.lead_of(0.31, 25) == 9
+    for seconds in (0.01, 0.07, 0.5):  # in time, even where the playhead is about to move
+        assert (wanted.lead_of(seconds, 25) - 1) / 25 >= seconds
 
 
 def test_speed_is_what_playback_really_makes() -> None:
