@@ -19,7 +19,7 @@ from ..core.moment import Moment
 from ..core.plan import FIRST_FRAME, MAX_FRAMES, camera_like_training, frames_of_sound, track_for
 from ..core.timeline import seconds_of_frame
 from .camera import render_size, scene_camera
-from .controls import Animation, State, animation_of, eye_of, state_now, viewmat_of
+from .controls import State, animation_of, eye_of, state_now, viewmat_of
 from .decode import waveform_of_file
 from .sound import waveform_of_strip
 from .strips import StripWindow, frame_rate, linked_window
@@ -157,18 +157,6 @@ def moment_of(
         opacity=state.opacity,
         colour_gain=state.colour_gain,
     )
-
-
-def moment_at_frame(
-    avatar: Avatar,
-    settings: Settings,
-    animation: Animation,
-    number: float,
-    start: float,
-) -> Moment:
-    """The moment of any frame, the scene staying where it is. animation: of controls.animation_of,
-    read at once; equal to what a bake of that frame gives."""
-    return moment_of(avatar, settings.pose, animation.at(number), number, start, settings.fps)
 
 
 def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) -> Camera:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..files import write_atomic
 
 MAGIC = struct.pack("<iI", 20000630, 2)
 BLOCK_ROWS = 16
@@ -20,15 +17,10 @@ LEVEL = 4  # OpenEXR's own default
 REC_709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # red, green, blue, white
 
 
-def write_exr(path: Path, image: NDArray[np.float32], full: bool = False) -> None:
-    """Write (H, W, 4) float32 scene-linear, premultiplied, Rec. 709 primaries, first row on top;
-    as half floats (clipped to their range), or floats where `full`. Whole or not at all;
-    OutputError where that fails."""
-    write_atomic(path, [encode_exr(image, full)])
-
-
 def encode_exr(image: NDArray[np.float32], full: bool = False) -> bytes:
-    """The file's bytes, the same for the same pixels."""
+    """The file's bytes, the same for the same pixels. image (H, W, 4) float32 scene-linear,
+    premultiplied, Rec. 709 primaries, first row on top; as half floats (clipped to their range), or
+    floats where `full`."""
     height, width, _ = image.shape
     pixel_type, dtype = (FLOAT, "<f4") if full else (HALF, "<f2")
     values = image if full else np.clip(image, -HALF_MAX, HALF_MAX)

@@ -32,8 +32,6 @@ MAX_BYTES = 16 * 1024 * 1024
 HEARTBEAT = 1.0  # seconds
 
 LIVE = ("live_devices", "live_start", "live_frame", "live_stop")
-REQUESTS = ("hello", "open", "deform", "bake", "cancel", "shutdown", *LIVE)
-REPLIES = ("hello", "result", "progress", "superseded", "error", "heartbeat")
 
 Message = dict[str, Any]
 T = TypeVar("T")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import EngineError
 from ...core.gaussians import Splats
+from .bounds import corners
 
 Float32 = NDArray[np.float32]
 
@@ -118,6 +119,13 @@ class Atlas:
             start += len(entry.splats)
         self.shapes = upload(pack_shapes(entries), 4)
         self.sh = upload(pack_sh(entries), 4)
+        self._boxes: dict[int, Float32] = {}
+
+    def box(self, key: int) -> Float32:
+        """(8, 3) corners of a head, in the object's local axes; found at the first call."""
+        if key not in self._boxes:
+            self._boxes[key] = corners(self.means[key])
+        return self._boxes[key]
 
 
 def identity(entries: Sequence[Entry]) -> tuple[tuple[int, int, bool], ...]:

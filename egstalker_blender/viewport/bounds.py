@@ -25,12 +25,12 @@ def corners(means: NDArray[np.float32]) -> NDArray[np.float32]:
     return vertices_of(np.where(chosen, high, low))
 
 
-def draw_box(view: View, object_world: NDArray[np.float64], means: NDArray[np.float32]) -> None:
-    """Into the framebuffer that is bound, with the depth test that is set; the caller keeps the
-    state. The width of a line is a polygon's, as every backend draws it."""
+def draw_box(view: View, object_world: NDArray[np.float64], box: NDArray[np.float32]) -> None:
+    """box: as `corners` gives it. Into the framebuffer that is bound, with the depth test that is
+    set; the caller keeps the state. The width of a line is a polygon's, as every backend draws
+    it."""
     shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
-    box = [tuple(map(float, corner)) for corner in corners(means)]
-    batch = batch_for_shader(shader, "LINES", {"pos": box}, indices=EDGES)
+    batch = batch_for_shader(shader, "LINES", {"pos": box.tolist()}, indices=EDGES)
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_mask_set(False)
     with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():

@@ -78,7 +78,7 @@ class Renderer:
                 for item, _ in placed:
                     if item.mode == "BOUNDS":
                         gpu.state.depth_test_set(test)
-                        bounds.draw_box(view, item.world, self._atlas.means[item.key])
+                        bounds.draw_box(view, item.world, self._atlas.box(item.key))
 
     def blend(
         self, view: View, splats: Sequence[tuple[Item, Placed]], pixel: float = 1.0

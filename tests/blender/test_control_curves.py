@@ -13,7 +13,6 @@ from egstalker.core.avatar.file import load_avatar
 from egstalker.core.moment import Moment
 from egstalker.egstalker_blender.controls import ANIMATED, animation_of, state_now
 from egstalker.egstalker_blender.gather import (
-    moment_at_frame,
     moment_of,
     read_settings,
     start_of,
@@ -169,9 +168,9 @@ def test_the_bake_gives_the_moments_of_the_timeline(head: Any, avatar_path: Path
     start = start_of(avatar, settings.voice)
     found = animation(head)
     for task in job_of(head).frames:
-        there = moment_at_frame(avatar, settings, found, task.number, start)
-        walked = moment_of(
-            avatar, settings.pose, stepped(head, task.number), task.number, start, settings.fps
+        there, walked = (
+            moment_of(avatar, settings.pose, state, task.number, start, settings.fps)
+            for state in (found.at(task.number), stepped(head, task.number))
         )
         assert fields(task.moment) == fields(there) == fields(walked)
 

@@ -16,8 +16,7 @@ from egstalker.egstalker_blender.timeline import cache, pump, status
 from egstalker.egstalker_blender.viewport import stage
 
 from tests.blender.support import voice, write_wav
-
-LIMIT = 10.0
+from tests.blender.timeline_support import LIMIT, service, settle
 
 
 @pytest.fixture
@@ -33,22 +32,6 @@ def talking(fake: Any, head: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     bpy.ops.ed.undo_push(message="talking")
     yield head
     assert service().background.settle(LIMIT)
-
-
-def service() -> Any:
-    found = pump.service()
-    assert found is not None
-    return found
-
-
-def settle(ticks: int = 80) -> None:
-    for _ in range(ticks):
-        pump.tick()
-        assert service().background.settle(LIMIT)
-        if pump.tick() != pump.BUSY:
-            return
-        time.sleep(pump.SCAN_EVERY / 5)
-    raise AssertionError("the pump did not come to rest")
 
 
 def shown() -> set[int]:

@@ -50,7 +50,7 @@ def service() -> Service:
     return found
 
 
-def settle(ticks: int = 60) -> None:
+def settle(ticks: int = 80) -> None:
     """Tick until nothing is wanted any more."""
     for _ in range(ticks):
         pump.tick()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.images.exr import encode_exr, write_exr
+from core.images.exr import encode_exr
 
 
 def picture(height: int, width: int, scale: float = 1.0) -> NDArray[np.float32]:
@@ -101,7 +101,7 @@ def test_the_library_reads_the_same(tmp_path: Path, full: bool) -> None:
     library = pytest.importorskip("OpenEXR", reason="needs OpenEXR, the oracle of the format")
     image = picture(37, 53)
     path = tmp_path / "a.exr"
-    write_exr(path, image, full)
+    path.write_bytes(encode_exr(image, full))
     with library.File(str(path)) as file:
         pixels = file.channels()["RGBA"].pixels
     assert pixels.dtype == (np.float32 if full else np.float16)
