@@ -9,11 +9,13 @@
     │   ├── DatasetError          dataset folder: plates, poses, eyes
     │   ├── AudioError            sound file or feature file
     │   ├── FeatureMismatchError  sound features are not those the avatar was trained on
+    │   ├── VideoError            a video that cannot be made into a dataset
     │   └── CameraError           a camera that cannot be rendered from
     ├── MissingPackageError       an optional package is not installed        exit code 1
     ├── EngineError               an engine failed                            exit code 1
     │   ├── WorkerError           the worker cannot start, died, or was silent
     │   └── ProtocolError         a message that is not in the protocol
+    ├── TrainingError             a training cannot go on: NaN, no memory     exit code 1
     ├── OutputError               a result cannot be written                  exit code 1
     └── CancelledError            the user asked to stop                      exit code 130
 
@@ -62,6 +64,10 @@ class FeatureMismatchError(InputError):
     pass
 
 
+class VideoError(InputError):
+    pass
+
+
 class CameraError(InputError):
     pass
 
@@ -79,6 +85,10 @@ class WorkerError(EngineError):
 
 
 class ProtocolError(EngineError):
+    pass
+
+
+class TrainingError(EgsError):
     pass
 
 

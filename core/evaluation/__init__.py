@@ -1,0 +1,1 @@
+"""How good an avatar is: numbers and pictures."""
