@@ -5,7 +5,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
 
     gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
     gaussians.opacity_logits (N,)   gaussians.sh_dc (N, 3)   gaussians.sh_rest (N, 15, 3) *
-    network.NAME             every tensor of `network.names.used_names`; the tri-planes *
+    network.NAME             every tensor of `network.names.needed_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
     track.viewmats (F, 4, 4)   track.eyes (F,) float64
 """
@@ -23,7 +23,7 @@ from ..audio.spec import FeatureSpec
 from ..errors import AvatarFileError, CheckpointError
 from ..gaussians import SH_COEFFICIENTS, Gaussians
 from ..network.checks import check_weights
-from ..network.names import layer_count, level_count, used_names
+from ..network.names import needed_names
 from ..network.weights import NetworkWeights
 from .header import NetworkConfig, document_of, header_of, is_rigid
 from .record import Avatar, Plates, Track
@@ -103,12 +103,8 @@ def _gaussian_tensors(gaussians: Gaussians) -> dict[str, Array]:
     }
 
 
-def _names(arrays: Mapping[str, Any], kind: str) -> tuple[str, ...]:
-    return used_names(kind, layer_count(arrays), level_count(arrays))
-
-
 def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
-    names = _names(network.arrays, network.kind)
+    names = needed_names(network.kind, network.arrays)
     return {f"network.{name}": network.arrays[name] for name in names}
 
 
@@ -192,7 +188,9 @@ def _gaussians(tensors: Mapping[str, Array]) -> Gaussians:
 def _network(config: NetworkConfig, tensors: Mapping[str, Array]) -> NetworkWeights:
     prefix = "network."
     found = {name[len(prefix) :]: a for name, a in tensors.items() if name.startswith(prefix)}
-    arrays = {name: _float32(found[name]) for name in _names(found, config.kind) if name in found}
+    arrays = {
+        name: _float32(found[name]) for name in needed_names(config.kind, found) if name in found
+    }
     weights = NetworkWeights(config.kind, arrays, config.frozen, config.agents, config.heads)
     try:
         check_weights(weights)

@@ -12,7 +12,19 @@ import numpy as np
 from .basics import Arrays, Float32, linear, softmax
 from .names import DEFAULT_HEADS, layer_prefix
 from .tokens import positions
-from .weights import EGSTALKER, NetworkWeights
+from .weights import EGSTALKER, PAPER, NetworkWeights
+
+
+def has_agents(weights: NetworkWeights) -> bool:
+    """ESAA, else multi-head attention."""
+    if weights.kind == PAPER:
+        return f"{layer_prefix(0)}enc_dec_attention.agent_linear.weight" in weights.arrays
+    return weights.kind == EGSTALKER
+
+
+def keys_of(weights: NetworkWeights, tokens: Float32) -> Float32:
+    """What ESAA attends to: EGSTalker adds an encoding of the token's index."""
+    return tokens if weights.kind == PAPER else tokens + positions(*tokens.shape)
 
 
 def heads_of(weights: NetworkWeights) -> int:
@@ -20,12 +32,11 @@ def heads_of(weights: NetworkWeights) -> int:
 
 
 def esaa(
-    arrays: Arrays, prefix: str, x: Float32, tokens: Float32, agents: int, heads: int
+    arrays: Arrays, prefix: str, x: Float32, keys: Float32, agents: int, heads: int
 ) -> tuple[Float32, Float32]:
-    """x (N, 64), tokens (4, 64) -> (N, 64), (N, 4). Agents are the first Gaussians; one head over
+    """x (N, 64), keys (4, 64) -> (N, 64), (N, 4). Agents are the first Gaussians; one head over
     all 64 channels, `heads` only sets the scale."""
     scale = np.float32(np.sqrt(heads / x.shape[1]))
-    keys = tokens + positions(*tokens.shape)
     agent = linear(arrays, f"{prefix}enc_dec_attention.agent_linear", x[:agents])
     value = softmax(agent @ keys.T * scale) @ keys
     out = softmax(x @ agent.T * scale) @ value
@@ -55,6 +66,7 @@ def attention(
 ) -> tuple[Float32, Float32]:
     """One layer: x (N, 64), tokens (4, 64) -> output (N, 64), "attention" (N, 4)."""
     prefix, heads = layer_prefix(layer), heads_of(weights)
-    if weights.kind == EGSTALKER:
-        return esaa(weights.arrays, prefix, x, tokens, weights.agents, heads)
+    if has_agents(weights):
+        keys = keys_of(weights, tokens)
+        return esaa(weights.arrays, prefix, x, keys, weights.agents, heads)
     return multi_head(weights.arrays, prefix, x, tokens, heads)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import FeatureMismatchError
 from .basics import Arrays, Float32, conv1d, leaky_relu, linear, softmax
+from .names import PPE
 
 WINDOWS = 8
 MAX_STEPS = 16  # four strides of two leave one step, no more
@@ -41,7 +42,10 @@ def window_codes(arrays: Arrays, windows: Float32) -> Float32:
 
 
 def mix_windows(arrays: Arrays, codes: Float32) -> Float32:
-    """AudioAttNet: codes (8, 32) -> (32,), their weighted sum."""
+    """AudioAttNet: codes (8, 32) -> (32,), their weighted sum; with a "paper" network's periodic
+    encoding of their times."""
+    if PPE in arrays:
+        codes = codes + arrays[PPE]
     y = codes.T[None]
     for i in (0, 2, 4, 6, 8):
         y = leaky_relu(conv1d(arrays, f"audio_att_net.attentionConvNet.{i}", y, stride=1))

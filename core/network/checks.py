@@ -9,18 +9,26 @@ from ..gaussians import Gaussians
 from .audio_net import CODE, WINDOWS
 from .basics import Arrays
 from .names import (
+    DECODER,
     DEFAULT_HEADS,
+    ENCODER,
+    EYE_FREQUENCIES,
     HEADS,
     KINDS,
+    POSE_MEAN,
+    POSE_SCALE,
+    PPE,
     STATIC_HEADS,
     TOKEN_MLPS,
     grid_name,
     has_static_heads,
+    is_kan,
     layer_count,
     layer_prefix,
     level_count,
 )
-from .weights import EGSTALKER, NetworkWeights
+from .paper import WIDTH
+from .weights import EGSTALKER, PAPER, NetworkWeights
 
 Shape = tuple[int | None, ...]  # None: any size of at least 1
 
@@ -81,15 +89,31 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
         linear(f"audio_att_net.attentionConvNet.{i}", out, inputs, 3)
     linear("audio_att_net.attentionNet.0", WINDOWS, WINDOWS)
 
-    weight = "base_weight" if kind == EGSTALKER else "weight"
+    def kan(name: str, out: int, inputs: int) -> None:
+        shapes[f"{name}.base_weight"] = (out, inputs)
+        shapes[f"{name}.taylor_coeffs"] = (out, inputs, 3)
+        shapes[f"{name}.bias"] = (out,)
+
+    paper = kind == PAPER
+    kans = is_kan(arrays, DECODER[0]) if paper else kind == EGSTALKER
+    weight = "base_weight" if kans else "weight"
     for mlp in TOKEN_MLPS:
         hidden = _size(arrays, f"{mlp}.net.0.{weight}", 0, 2)
         for i, (out, inputs) in enumerate(((hidden, _TOKEN_INPUTS[mlp]), (dim, hidden))):
-            shapes[f"{mlp}.net.{i}.{weight}"] = (out, inputs)
-            if kind == EGSTALKER:
-                shapes[f"{mlp}.net.{i}.taylor_coeffs"] = (out, inputs, 3)
-                shapes[f"{mlp}.net.{i}.bias"] = (out,)
-    attention = ("agent_linear",) if kind == EGSTALKER else ("w_q", "w_k", "w_v", "w_concat")
+            if kans:
+                kan(f"{mlp}.net.{i}", out, inputs)
+            else:
+                shapes[f"{mlp}.net.{i}.weight"] = (out, inputs)
+    if paper:
+        layer = kan if kans else linear
+        width = _size(arrays, f"{DECODER[0]}.{weight}", 0, 2)
+        layer(ENCODER, dim, dim)
+        layer(DECODER[0], width, dim)
+        layer(DECODER[1], WIDTH, width)
+        shapes |= {PPE: (WINDOWS, CODE), POSE_MEAN: (12,), POSE_SCALE: (12,)}
+        shapes[EYE_FREQUENCIES] = (16,)
+    multi_head = f"{layer_prefix(0)}enc_dec_attention.w_q.weight" in arrays if paper else not kans
+    attention = ("w_q", "w_k", "w_v", "w_concat") if multi_head else ("agent_linear",)
     for layer in range(layers):
         prefix = layer_prefix(layer)
         hidden = _size(arrays, f"{prefix}ffn.linear1.weight", 0, 2)
@@ -99,7 +123,7 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
             shapes[f"{prefix}{norm}.gamma"] = shapes[f"{prefix}{norm}.beta"] = (dim,)
         linear(f"{prefix}ffn.linear1", hidden, dim)
         linear(f"{prefix}ffn.linear2", dim, hidden)
-    for head, (_, width) in HEADS.items():
+    for head, (_, width) in () if paper else HEADS.items():
         hidden = _size(arrays, f"{head}.1.weight", 0, 2)
         linear(f"{head}.1", hidden, dim)
         linear(f"{head}.3", width, hidden)

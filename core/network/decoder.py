@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..gaussians import SH_COEFFICIENTS, Gaussians
+from ..gaussians import Gaussians
 from .basics import Arrays, Float32, layer_norm, linear, relu
 from .names import HEADS, layer_prefix
 from .weights import NetworkWeights
@@ -28,8 +28,13 @@ def offsets(weights: NetworkWeights, hidden: Float32) -> dict[str, Float32]:
 
 def apply_offsets(gaussians: Gaussians, offset: dict[str, Float32]) -> Gaussians:
     """Raw values plus offsets; what has none stays canonical. Quaternions are added, not
-    multiplied, and not normalised first."""
+    multiplied, and not normalised first. "sh" may hold the first coefficients alone."""
     n = len(gaussians)
+    sh = gaussians.sh
+    if "sh" in offset:
+        moved = offset["sh"].reshape(n, -1, 3)
+        sh = sh.copy()
+        sh[:, : moved.shape[1]] += moved
     zero = gaussians.means.dtype.type(0)
     return Gaussians(
         means=gaussians.means + offset.get("means", zero),
@@ -37,5 +42,5 @@ def apply_offsets(gaussians: Gaussians, offset: dict[str, Float32]) -> Gaussians
         quats=gaussians.quats + offset.get("quats", zero),
         opacity_logits=gaussians.opacity_logits
         + (offset["opacities"][:, 0] if "opacities" in offset else zero),
-        sh=gaussians.sh + (offset["sh"].reshape(n, SH_COEFFICIENTS, 3) if "sh" in offset else zero),
+        sh=sh,
     )

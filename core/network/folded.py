@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .basics import Arrays, Float32, relu, silu
-from .names import HEADS, layer_prefix
-from .tokens import eye_code
+from .gemm import Gemm
+from .names import DECODER, EYE_FREQUENCIES, HEADS, POSE_MEAN, is_kan, layer_prefix
+from .paper import COLUMNS, standard_pose
+from .tokens import eye_code, wave_code
 from .weights import NetworkWeights
 
 Float64 = NDArray[np.float64]
@@ -85,20 +87,67 @@ def fold_heads(weights: NetworkWeights) -> list[Head]:
     ]
 
 
+def fold_kan(arrays: Arrays, name: str) -> tuple[Float32, Float32]:
+    """TaylorKAN as [base | C1 | C2] (O, 3 I) on [silu(x) | x | x^2], plus a bias (O,) that holds
+    its power 0."""
+    taylor = arrays[f"{name}.taylor_coeffs"].astype(np.float64)
+    bias = taylor[:, :, 0].sum(axis=1) + arrays[f"{name}.bias"]
+    base = arrays[f"{name}.base_weight"].astype(np.float64)
+    matrix = np.concatenate([base, taylor[:, :, 1], taylor[:, :, 2]], axis=1)
+    return _narrow(matrix), _narrow(bias)
+
+
+def spread(x: Float32) -> Float32:
+    """x (n, I) -> [silu(x) | x | x^2] (n, 3 I), what a folded KAN multiplies."""
+    width = x.shape[1]
+    out = np.empty((len(x), 3 * width), np.float32)
+    soft, plain, square = out[:, :width], out[:, width : 2 * width], out[:, 2 * width :]
+    # exp of at most 80, so that float32 does not overflow; silu is 0 there.
+    np.negative(x, out=square)
+    np.minimum(square, np.float32(80), out=square)
+    np.exp(square, out=square)
+    square += np.float32(1)
+    np.divide(x, square, out=soft)
+    plain[:] = x
+    np.multiply(x, x, out=square)
+    return out
+
+
+class PaperDecoder:
+    """The one decoder of a "paper" network: h (n, 64) -> (n, 14), see paper.py."""
+
+    def __init__(self, weights: NetworkWeights) -> None:
+        arrays = weights.arrays
+        self.kan = is_kan(arrays, DECODER[0])
+        self.columns = {k: v for k, v in COLUMNS.items() if k not in weights.frozen}
+        self._layers = [
+            fold_kan(arrays, name)
+            if self.kan
+            else (arrays[f"{name}.weight"], arrays[f"{name}.bias"])
+            for name in DECODER
+        ]
+
+    def __call__(self, hidden: Float32, gemm: Gemm) -> Float32:
+        x = hidden
+        for i, (matrix, bias) in enumerate(self._layers):
+            if i and self.kan:
+                np.tanh(x, out=x)
+            elif i:
+                np.maximum(x, 0, out=x)
+            x = gemm.multiply(spread(x) if self.kan else x, matrix.T)
+            x += bias
+        return x
+
+
 class Mlp:
-    """A token MLP of either kind as two matrices: TaylorKAN is [base | C1 | C2] on
-    [silu(x) | x | x^2] plus a bias that holds its power 0."""
+    """A token MLP of either kind as two matrices, KANs folded."""
 
     def __init__(self, arrays: Arrays, name: str) -> None:
         self.layers: list[tuple[Float32, Float32 | None]] = []
         for i in (0, 1):
             layer = f"{name}.net.{i}"
-            if f"{layer}.taylor_coeffs" in arrays:
-                taylor = arrays[f"{layer}.taylor_coeffs"].astype(np.float64)
-                bias = taylor[:, :, 0].sum(axis=1) + arrays[f"{layer}.bias"]
-                base = arrays[f"{layer}.base_weight"].astype(np.float64)
-                matrix = np.concatenate([base, taylor[:, :, 1], taylor[:, :, 2]], axis=1)
-                self.layers.append((_narrow(matrix), _narrow(bias)))
+            if is_kan(arrays, layer):
+                self.layers.append(fold_kan(arrays, layer))
             else:
                 self.layers.append((arrays[f"{layer}.weight"], None))
 
@@ -117,10 +166,14 @@ class Tokens:
         self.eye = Mlp(arrays, "eye_mlp")
         self.pose = Mlp(arrays, "cam_mlp")
         self.null = arrays["null_vector"].reshape(-1)
+        self._arrays = arrays if POSE_MEAN in arrays else None
 
     def __call__(self, code: Float32, eye: float, pose: Float32) -> Float32:
         """code (32,), eye in [0, 1], pose (12,) -> (4, 64)."""
-        return np.stack([self.audio(code), self.eye(eye_code(eye)), self.pose(pose), self.null])
+        arrays = self._arrays
+        wave = eye_code(eye) if arrays is None else wave_code(eye, arrays[EYE_FREQUENCIES])
+        pose = pose if arrays is None else standard_pose(arrays, pose)
+        return np.stack([self.audio(code), self.eye(wave), self.pose(pose), self.null])
 
 
 def _narrow(x: Float64) -> Float32:

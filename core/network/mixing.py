@@ -11,13 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .attention import heads_of
+from .attention import has_agents, heads_of, keys_of
 from .basics import Float32, linear, softmax
 from .folded import centre
 from .gemm import Gemm
 from .names import layer_prefix
-from .tokens import positions
-from .weights import EGSTALKER, NetworkWeights
+from .weights import NetworkWeights
 
 Mix = Callable[[slice], Float32]
 # Gaussians at a time: the widest temporary is 3 MiB and stays in the cache. Fewer cost more where
@@ -36,12 +35,11 @@ class EsaaMixing:
     def __init__(
         self, weights: NetworkWeights, layer: int, gemm: Gemm, x: Float32 | None = None
     ) -> None:
-        self._arrays, self._gemm = weights.arrays, gemm
+        self._weights, self._arrays, self._gemm = weights, weights.arrays, gemm
         self._name = f"{layer_prefix(layer)}enc_dec_attention.agent_linear"
         self._count = weights.agents
         dim = weights.arrays["null_vector"].size
         self._scale = np.float32(np.sqrt(heads_of(weights) / dim))
-        self._positions = positions(4, dim)
         self._agents = self._shares = None
         if x is not None:
             agents = self._agents_of(x)
@@ -60,7 +58,7 @@ class EsaaMixing:
         return softmax(self._gemm.multiply(x, agents.T) * self._scale)
 
     def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
-        keys = tokens + self._positions
+        keys = keys_of(self._weights, tokens)
         shares = self._shares
         agents = self._agents_of(x) if self._agents is None else self._agents
         # (4, agents), transposed for the product: how much of each token an agent holds.
@@ -109,6 +107,6 @@ class MultiHeadMixing:
 def mixing(
     weights: NetworkWeights, layer: int, gemm: Gemm, x: Float32 | None
 ) -> EsaaMixing | MultiHeadMixing:
-    if weights.kind == EGSTALKER:
+    if has_agents(weights):
         return EsaaMixing(weights, layer, gemm, x)
     return MultiHeadMixing(weights, layer, gemm)

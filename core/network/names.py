@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .weights import EGSTALKER, GAUSSIANTALKER
+from .weights import EGSTALKER, GAUSSIANTALKER, PAPER
 
 PREFIX = "deformation_net."  # of every name in the official file, never in ours
-KINDS = (EGSTALKER, GAUSSIANTALKER)
+OFFICIAL = (EGSTALKER, GAUSSIANTALKER)
+KINDS = (*OFFICIAL, PAPER)
 DEFAULT_AGENTS = 200
-DEFAULT_HEADS = {EGSTALKER: 16, GAUSSIANTALKER: 2}
+DEFAULT_HEADS = {EGSTALKER: 16, GAUSSIANTALKER: 2, PAPER: 16}
 
 # The five heads: official name -> (attribute of NetworkWeights.frozen, values per Gaussian).
 HEADS: dict[str, tuple[str, int]] = {
@@ -25,6 +26,13 @@ HEADS: dict[str, tuple[str, int]] = {
 STATIC_HEADS: dict[str, int] = {"scales": 3, "rotations": 4, "opacity": 1, "shs": 48}
 
 TOKEN_MLPS = ("audio_mlp", "eye_mlp", "cam_mlp")
+
+# What only a "paper" network has: see paper.py.
+ENCODER = "encoder.0"
+DECODER = ("decoder.0", "decoder.1")
+PPE = "ppe.table"
+POSE_MEAN, POSE_SCALE = "pose.mean", "pose.scale"
+EYE_FREQUENCIES = "eye.frequencies"
 _TOKEN_PARAMETERS = {
     EGSTALKER: ("base_weight", "taylor_coeffs", "bias"),
     GAUSSIANTALKER: ("weight",),
@@ -53,24 +61,59 @@ def _linear(name: str) -> tuple[str, str]:
     return f"{name}.weight", f"{name}.bias"
 
 
+def needed_names(kind: str, arrays: Mapping[str, Any]) -> tuple[str, ...]:
+    """`used_names` of the layers, levels and parts that these arrays have."""
+    layers, levels = layer_count(arrays), level_count(arrays)
+    if kind != PAPER:
+        return used_names(kind, layers, levels)
+    esaa = f"{layer_prefix(0)}enc_dec_attention.w_q.weight" not in arrays
+    return paper_names(layers, levels, kan=is_kan(arrays, DECODER[0]), esaa=esaa)
+
+
+def is_kan(arrays: Mapping[str, Any], layer: str) -> bool:
+    return f"{layer}.taylor_coeffs" in arrays
+
+
+def paper_names(
+    layers: int = 1, levels: int = 2, *, kan: bool = True, esaa: bool = True
+) -> tuple[str, ...]:
+    """Names of a "paper" network (paper.py). kan: TaylorKAN layers, plain linear ones without.
+    esaa: attention through agents, plain multi-head attention without."""
+    names = _common_names(layers, levels, EGSTALKER if esaa else GAUSSIANTALKER)
+    names += [PPE, POSE_MEAN, POSE_SCALE, EYE_FREQUENCIES]
+    for mlp in TOKEN_MLPS:
+        kind = EGSTALKER if kan else GAUSSIANTALKER
+        names += [f"{mlp}.net.{i}.{p}" for i in (0, 1) for p in _TOKEN_PARAMETERS[kind]]
+    for layer in (ENCODER, *DECODER):
+        names += [f"{layer}.{p}" for p in _TOKEN_PARAMETERS[EGSTALKER]] if kan else _linear(layer)
+    return tuple(names)
+
+
 def used_names(kind: str, layers: int = 1, levels: int = 2) -> tuple[str, ...]:
     """Names, without the leading "deformation_net.", of all that inference reads; anything else in
-    an official file may be dropped. `layers` transformer layers, `levels` of the tri-plane."""
+    an official file may be dropped. `layers` transformer layers, `levels` of the tri-plane. kind:
+    one of the official ones."""
+    names = _common_names(layers, levels, kind)
+    for mlp in TOKEN_MLPS:
+        names += [f"{mlp}.net.{i}.{p}" for i in (0, 1) for p in _TOKEN_PARAMETERS[kind]]
+    for head in HEADS:
+        names += [*_linear(f"{head}.1"), *_linear(f"{head}.3")]
+    return tuple(names)
+
+
+def _common_names(layers: int, levels: int, attention: str) -> list[str]:
+    """What every kind has; attention: the kind whose attention it is."""
     names = ["null_vector", "tri_plane.grid.aabb"]
     names += [grid_name(level, plane) for level in range(levels) for plane in range(3)]
     for linear in _AUDIO_LINEARS:
         names += _linear(linear)
-    for mlp in TOKEN_MLPS:
-        names += [f"{mlp}.net.{i}.{p}" for i in (0, 1) for p in _TOKEN_PARAMETERS[kind]]
     for layer in range(layers):
         prefix = layer_prefix(layer)
-        for linear in _ATTENTION_LINEARS[kind]:
+        for linear in _ATTENTION_LINEARS[attention]:
             names += _linear(f"{prefix}enc_dec_attention.{linear}")
         names += [f"{prefix}{norm}.{p}" for norm in ("norm1", "norm2") for p in ("gamma", "beta")]
         names += [*_linear(f"{prefix}ffn.linear1"), *_linear(f"{prefix}ffn.linear2")]
-    for head in HEADS:
-        names += [*_linear(f"{head}.1"), *_linear(f"{head}.3")]
-    return tuple(names)
+    return names
 
 
 def static_names() -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from .mixing import row_slices
 from .names import HEADS
 from .numba_layers import COLUMNS, Int64, deform_rows, scratch_floats
 from .numba_tiles import HEIGHT, LANES
-from .numpy_network import NumpyDeformer
-from .weights import NetworkWeights
+from .numpy_network import NumpyDeformer, deformer_of
+from .weights import PAPER, NetworkWeights
 
 FIELDS = ("means", "scales", "quats", "opacities", "sh")
 
@@ -26,11 +26,13 @@ SLICE = 16 * LANES  # Gaussians that a thread takes at a time; any number gives 
 
 def prepare(
     weights: NetworkWeights, gaussians: Gaussians, *, threads: int | None = None
-) -> FusedDeformer:
+) -> NumpyDeformer:
     """As numpy_network.prepare. threads: None for the number of cores; the bits do not depend on
     it. Raises CheckpointError."""
     check_weights(weights, gaussians)
     gemm = Gemm(numpy_has_blas(), threads or available_cores())
+    if weights.kind == PAPER:  # its decoder is a third of the official ones; numpy keeps up
+        return deformer_of(weights, gaussians, gemm)
     return FusedDeformer(weights, gaussians, gemm)
 
 

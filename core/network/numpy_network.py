@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..gaussians import Gaussians, Splats, activate
-from . import audio_net, triplane
-from .basics import LAYER_NORM_EPS, Float32
+from . import audio_net, paper, triplane
+from .basics import LAYER_NORM_EPS, Arrays, Float32
 from .checks import check_weights
-from .folded import FeedForward, Head, Tokens, centre, fold_feed_forward, fold_heads
+from .folded import (
+    FeedForward,
+    Head,
+    PaperDecoder,
+    Tokens,
+    centre,
+    fold_feed_forward,
+    fold_heads,
+)
 from .gemm import Gemm, numpy_has_blas
 from .mixing import Mix, mixing, row_slices
 from .names import layer_count
-from .weights import NetworkWeights
+from .weights import PAPER, NetworkWeights
 
 
 def prepare(
@@ -21,7 +31,13 @@ def prepare(
     """Compute once what does not depend on the frame. `blas`: False to use einsum and threads
     instead of numpy's BLAS, None to see what numpy has. Raises CheckpointError."""
     check_weights(weights, gaussians)
-    return NumpyDeformer(weights, gaussians, Gemm(numpy_has_blas() if blas is None else blas))
+    return deformer_of(weights, gaussians, Gemm(numpy_has_blas() if blas is None else blas))
+
+
+def deformer_of(weights: NetworkWeights, gaussians: Gaussians, gemm: Gemm) -> NumpyDeformer:
+    """For checked weights of any kind."""
+    kind = PaperDeformer if weights.kind == PAPER else NumpyDeformer
+    return kind(weights, gaussians, gemm)
 
 
 class NumpyDeformer:
@@ -31,13 +47,19 @@ class NumpyDeformer:
     def __init__(self, weights: NetworkWeights, gaussians: Gaussians, gemm: Gemm) -> None:
         arrays = weights.arrays
         self._arrays, self._gaussians, self._gemm = arrays, gaussians, gemm
-        self._features = triplane.features(arrays, gaussians.means)
+        self._features = self._encode(arrays, gaussians.means)
         self._centred = centre(self._features)
         self._tokens = Tokens(arrays)
         self._layers = [
             (mixing(weights, i, gemm, None if i else self._features), fold_feed_forward(arrays, i))
             for i in range(layer_count(arrays))
         ]
+        self._decoding(weights)
+
+    def _encode(self, arrays: Arrays, means: Float32) -> Float32:
+        return triplane.features(arrays, means)
+
+    def _decoding(self, weights: NetworkWeights) -> None:
         self._heads = fold_heads(weights)
 
     def encode_audio(self, windows: Float32) -> Float32:
@@ -51,16 +73,23 @@ class NumpyDeformer:
         """As `deform`, before activation."""
         frame, centred = self._before_last(code, eye, pose)
         step = self._step(frame, self._layers[-1][1], centred)
-        moved = _Moved(self._gaussians, self._heads)
+        moved = _Moved(self._gaussians, self._attributes())
 
         def move(rows: slice) -> None:
-            hidden = step(rows)
-            np.maximum(hidden, 0, out=hidden)
-            for head in self._heads:
-                moved.add(head.attribute, rows, self._head(head, hidden), strength)
+            for attribute, offset in self._offsets(step(rows)):
+                moved.add(attribute, rows, offset, strength)
 
         self._gemm.for_each(move, row_slices(len(centred)))
         return moved.gaussians()
+
+    def _attributes(self) -> list[str]:
+        return [head.attribute for head in self._heads]
+
+    def _offsets(self, hidden: Float32) -> Iterator[tuple[str, Float32]]:
+        """hidden (n, 64), which may be written on -> what each attribute is moved by."""
+        np.maximum(hidden, 0, out=hidden)
+        for head in self._heads:
+            yield head.attribute, self._head(head, hidden)
 
     def _before_last(
         self, code: Float32, eye: float, pose: Float32
@@ -119,6 +148,24 @@ class NumpyDeformer:
         return out
 
 
+class PaperDeformer(NumpyDeformer):
+    """The same for a "paper" network (paper.py)."""
+
+    def _encode(self, arrays: Arrays, means: Float32) -> Float32:
+        return paper.encoded(arrays, means)
+
+    def _decoding(self, weights: NetworkWeights) -> None:
+        self._decoder = PaperDecoder(weights)
+
+    def _attributes(self) -> list[str]:
+        return list(self._decoder.columns)
+
+    def _offsets(self, hidden: Float32) -> Iterator[tuple[str, Float32]]:
+        out = self._decoder(hidden, self._gemm)
+        for attribute, columns in self._decoder.columns.items():
+            yield attribute, out[:, columns]
+
+
 def _scale(centred: Float32) -> Float32:
     """(n, 64) centred -> (n, 1): one over the deviation."""
     variance = np.einsum("ij,ij->i", centred, centred) / np.float32(centred.shape[1])
@@ -129,7 +176,7 @@ class _Moved:
     """The frame's raw values, filled a slice of rows at a time; what no head moves stays shared
     with the canonical Gaussians."""
 
-    def __init__(self, gaussians: Gaussians, heads: list[Head]) -> None:
+    def __init__(self, gaussians: Gaussians, attributes: list[str]) -> None:
         n = len(gaussians)
         self._canonical = {
             "means": gaussians.means,
@@ -139,12 +186,17 @@ class _Moved:
             "sh": gaussians.sh.reshape(n, -1),
         }
         self._values = dict(self._canonical)
-        for head in heads:
-            self._values[head.attribute] = np.empty_like(self._canonical[head.attribute])
+        for attribute in attributes:
+            self._values[attribute] = np.empty_like(self._canonical[attribute])
 
     def add(self, attribute: str, rows: slice, offset: Float32, strength: float) -> None:
+        """offset may have the first columns alone."""
         offset *= np.float32(strength)
-        np.add(self._canonical[attribute][rows], offset, out=self._values[attribute][rows])
+        canonical, values = self._canonical[attribute][rows], self._values[attribute][rows]
+        width = offset.shape[1]
+        np.add(canonical[:, :width], offset, out=values[:, :width])
+        if width < canonical.shape[1]:
+            values[:, width:] = canonical[:, width:]
 
     def gaussians(self) -> Gaussians:
         values = self._values

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..gaussians import Gaussians
-from . import audio_net, triplane
+from . import audio_net, paper, triplane
 from .attention import attention
 from .basics import Float32
 from .decoder import apply_offsets, feed_forward, offsets
 from .names import layer_count
 from .tokens import tokens
-from .weights import NetworkWeights
+from .weights import PAPER, NetworkWeights
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,10 @@ def forward(
     """One frame from its inputs: windows (8, D, W), eye in [0, 1], pose (12,) (§3.13)."""
     arrays = weights.arrays
     code = audio_net.encode(arrays, windows)
+    if weights.kind == PAPER:
+        token = paper.tokens(arrays, code, eye, pose)
+        x, shown = paper.hidden_of(weights, paper.encoded(arrays, gaussians.means), token)
+        return Forward(apply_offsets(gaussians, paper.offsets(weights, x)), shown)
     token = tokens(arrays, code, eye, pose)
     x = triplane.features(arrays, gaussians.means)
     for layer in range(layer_count(arrays)):

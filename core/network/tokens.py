@@ -15,7 +15,12 @@ POSITION_PERIOD = 25
 def eye_code(eye: float) -> Float32:
     """eye closure in [0, 1] -> (32,): sines in the even slots, cosines in the odd ones. The phase
     is float64 (float32 would be off by 1e-5)."""
-    phase = np.float64(eye) * EYE_FREQUENCIES.astype(np.float64)
+    return wave_code(eye, EYE_FREQUENCIES)
+
+
+def wave_code(value: float, frequencies: Float32) -> Float32:
+    """(F,) frequencies -> (2 F,): sines and cosines by turns; phases in float64."""
+    phase = np.float64(value) * frequencies.astype(np.float64)
     return np.stack([np.sin(phase), np.cos(phase)], axis=1).ravel().astype(np.float32)
 
 
@@ -32,6 +37,14 @@ def kan_layer(arrays: Arrays, name: str, x: Float32) -> Float32:
     powers = np.stack([np.ones_like(x), x, x * x], axis=1)  # (I, 3)
     taylor = np.tensordot(coefficients, powers, axes=2)
     return arrays[f"{name}.base_weight"] @ silu(x) + taylor + arrays[f"{name}.bias"]
+
+
+def kan_rows(arrays: Arrays, name: str, x: Float32) -> Float32:
+    """`kan_layer` for rows: x (N, I) -> (N, O)."""
+    taylor = arrays[f"{name}.taylor_coeffs"]
+    constant = taylor[:, :, 0].sum(axis=1) + arrays[f"{name}.bias"]
+    out = silu(x) @ arrays[f"{name}.base_weight"].T + constant
+    return out + x @ taylor[:, :, 1].T + (x * x) @ taylor[:, :, 2].T
 
 
 def token_mlp(arrays: Arrays, name: str, x: Float32) -> Float32:

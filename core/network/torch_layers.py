@@ -10,8 +10,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .names import STATIC_HEADS, grid_name, layer_prefix, level_count
-from .tokens import EYE_FREQUENCIES, positions
+from .names import (
+    DECODER,
+    ENCODER,
+    EYE_FREQUENCIES,
+    POSE_MEAN,
+    POSE_SCALE,
+    PPE,
+    STATIC_HEADS,
+    grid_name,
+    is_kan,
+    layer_prefix,
+    level_count,
+)
+from .paper import GRID_CENTRE
+from .tokens import EYE_FREQUENCIES as OFFICIAL_FREQUENCIES
+from .tokens import positions
 from .triplane import PLANES
 
 Parameters = Mapping[str, Tensor]
@@ -56,6 +70,8 @@ def encode_audio(p: Parameters, windows: Tensor) -> Tensor:
         x = F.leaky_relu(conv1d(p, f"audio_net.encoder_conv.{i}", x, 2), 0.02)
     x = F.leaky_relu(linear(p, "audio_net.encoder_fc1.0", x[:, :, 0]), 0.02)
     codes = linear(p, "audio_net.encoder_fc1.2", x).reshape(batch, count, -1)
+    if PPE in p:
+        codes = codes + p[PPE]
     y = codes.transpose(1, 2)
     for i in (0, 2, 4, 6, 8):
         y = F.leaky_relu(conv1d(p, f"audio_att_net.attentionConvNet.{i}", y, 1), 0.02)
@@ -63,10 +79,12 @@ def encode_audio(p: Parameters, windows: Tensor) -> Tensor:
     return (weights[:, None] @ codes)[:, 0]
 
 
-def eye_code(eyes: Tensor) -> Tensor:
-    """eyes (B,) float64 closure -> (B, 32) float32."""
-    frequencies = torch.tensor(EYE_FREQUENCIES.tolist(), dtype=torch.float64, device=eyes.device)
-    phase = eyes.double()[:, None] * frequencies
+def eye_code(eyes: Tensor, frequencies: Tensor | None = None) -> Tensor:
+    """eyes (B,) float64 closure -> (B, 32) float32; the official frequencies where none are
+    given."""
+    if frequencies is None:
+        frequencies = torch.tensor(OFFICIAL_FREQUENCIES.tolist(), device=eyes.device)
+    phase = eyes.double()[:, None] * frequencies.double()
     return torch.stack([phase.sin(), phase.cos()], dim=2).flatten(1).float()
 
 
@@ -75,6 +93,30 @@ def kan_layer(p: Parameters, name: str, x: Tensor) -> Tensor:
     powers = torch.stack([torch.ones_like(x), x, x * x], dim=2)  # (B, I, 3)
     taylor = powers.flatten(1) @ p[f"{name}.taylor_coeffs"].flatten(1).T
     return F.linear(F.silu(x), p[f"{name}.base_weight"]) + taylor + p[f"{name}.bias"]
+
+
+def kan_rows(p: Parameters, name: str, x: Tensor) -> Tensor:
+    """`kan_layer` as one product, its power 0 being a bias: x (..., I) -> (..., O)."""
+    taylor = p[f"{name}.taylor_coeffs"]
+    matrix = torch.cat([p[f"{name}.base_weight"], taylor[..., 1], taylor[..., 2]], dim=1)
+    bias = taylor[..., 0].sum(dim=1) + p[f"{name}.bias"]
+    return F.linear(torch.cat([F.silu(x), x, x * x], dim=-1), matrix, bias)
+
+
+def dense(p: Parameters, name: str, x: Tensor) -> Tensor:
+    """The twin of paper.dense."""
+    return kan_rows(p, name, x) if is_kan(p, name) else linear(p, name, x)
+
+
+def encoded(p: Parameters, means: Tensor) -> Tensor:
+    """The twin of paper.encoded: means (N, 3) -> X (N, 64)."""
+    return dense(p, ENCODER, features(p, means) - float(GRID_CENTRE))
+
+
+def decoded(p: Parameters, hidden: Tensor) -> Tensor:
+    """The twin of paper.offsets: hidden (B, N, 64) -> (B, N, 14)."""
+    x = dense(p, DECODER[0], hidden)
+    return dense(p, DECODER[1], x.tanh() if is_kan(p, DECODER[0]) else x.relu())
 
 
 def token_mlp(p: Parameters, name: str, x: Tensor) -> Tensor:
@@ -86,8 +128,10 @@ def token_mlp(p: Parameters, name: str, x: Tensor) -> Tensor:
 
 def tokens(p: Parameters, codes: Tensor, eyes: Tensor, poses: Tensor) -> Tensor:
     """codes (B, 32), eyes (B,) float64, poses (B, 12) -> (B, 4, 64)."""
+    if POSE_MEAN in p:
+        poses = (poses - p[POSE_MEAN]) * p[POSE_SCALE]
     audio = token_mlp(p, "audio_mlp", codes)
-    eye = token_mlp(p, "eye_mlp", eye_code(eyes))
+    eye = token_mlp(p, "eye_mlp", eye_code(eyes, p.get(EYE_FREQUENCIES)))
     pose = token_mlp(p, "cam_mlp", poses)
     null = p["null_vector"].reshape(1, -1).expand_as(audio)
     return torch.stack([audio, eye, pose, null], dim=1)
@@ -104,10 +148,14 @@ def esaa_shares(
     return agent, (x @ agent.transpose(-1, -2) * scale).softmax(dim=-1)
 
 
-def esaa(agent: Tensor, shares: Tensor, token: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-    """agent (..., A, 64), shares (..., N, A), token (B, 4, 64) -> (B, N, 64), (B, N, 4)."""
-    dim = token.shape[2]
-    keys = token + torch.from_numpy(positions(4, dim)).to(token.device)
+def indexed(token: Tensor) -> Tensor:
+    """token (B, 4, 64) plus EGSTalker's encoding of the token's index."""
+    return token + torch.from_numpy(positions(*token.shape[1:])).to(token.device)
+
+
+def esaa(agent: Tensor, shares: Tensor, keys: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+    """agent (..., A, 64), shares (..., N, A), keys (B, 4, 64) -> (B, N, 64), (B, N, 4)."""
+    dim = keys.shape[2]
     held = (agent @ keys.transpose(1, 2) * math.sqrt(heads / dim)).softmax(dim=-1)
     out = (shares @ held) @ keys
     return out, out.reshape(*out.shape[:2], heads, -1).mean(dim=2)

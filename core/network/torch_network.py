@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from ..gaussians import Gaussians, Splats, activate
 from . import torch_layers as layers
-from .attention import heads_of
+from .attention import has_agents, heads_of
 from .audio_net import check_windows, feature_dim
 from .basics import Float32
 from .checks import check_weights, expected_shapes
-from .names import HEADS, layer_count
-from .weights import EGSTALKER, NetworkWeights
+from .names import EYE_FREQUENCIES, HEADS, POSE_MEAN, POSE_SCALE, PPE, layer_count
+from .paper import COLUMNS
+from .weights import PAPER, NetworkWeights
 
 
 class RawTensors(NamedTuple):
@@ -36,8 +37,11 @@ class FirstAttention(NamedTuple):
     shares: Tensor
 
 
+FIXED = ("tri_plane.grid.aabb", EYE_FREQUENCIES, POSE_MEAN, POSE_SCALE, PPE)
+
+
 class TorchNetwork(nn.Module):
-    """Parameters under their official names (`state_dict` has them), the box not trained. Tensors
+    """Parameters under their names (`state_dict` has them), those in FIXED not trained. Tensors
     that neither inference nor the coarse stage reads are left out."""
 
     def __init__(self, weights: NetworkWeights) -> None:
@@ -50,7 +54,7 @@ class TorchNetwork(nn.Module):
         self.audio_dim = feature_dim(weights.arrays)
         for name in expected_shapes(weights.kind, weights.arrays):
             tensor = torch.from_numpy(np.array(weights.arrays[name]))
-            parameter = nn.Parameter(tensor, requires_grad=name != "tri_plane.grid.aabb")
+            parameter = nn.Parameter(tensor, requires_grad=name not in FIXED)
             _plant(self, name, parameter)
 
     def to_weights(self) -> NetworkWeights:
@@ -64,12 +68,15 @@ class TorchNetwork(nn.Module):
 
     def features(self, means: Tensor) -> Tensor:
         """means (N, 3) -> (N, 64): all that the network sees of the Gaussians."""
-        return layers.features(self.parameters_by_name(), means)
+        p = self.parameters_by_name()
+        return (
+            layers.encoded(p, means) if self._weights.kind == PAPER else layers.features(p, means)
+        )
 
     def first_attention(self, x: Tensor) -> FirstAttention | None:
-        """x (N, 64). None for GaussianTalker, whose attention has nothing to keep."""
+        """x (N, 64). None for multi-head attention, which has nothing to keep."""
         w = self._weights
-        if w.kind != EGSTALKER:
+        if not has_agents(w):
             return None
         p = self.parameters_by_name()
         return FirstAttention(*layers.esaa_shares(p, 0, x, w.agents, self._heads))
@@ -110,7 +117,8 @@ class TorchNetwork(nn.Module):
         for layer in range(self._layers):
             attended, shown = self._attend(p, layer, x, token, first)
             x = layers.feed_forward(p, layer, x, attended)
-        return self._move(p, canonical, x.relu(), strength), shown
+        move = self._move_together if self._weights.kind == PAPER else self._move
+        return move(p, canonical, x, strength), shown
 
     def _attend(
         self,
@@ -121,24 +129,46 @@ class TorchNetwork(nn.Module):
         first: FirstAttention | None,
     ) -> tuple[Tensor, Tensor]:
         w = self._weights
-        if w.kind != EGSTALKER:
+        if not has_agents(w):
             return layers.multi_head(p, layer, x, token, self._heads)
         if layer == 0 and first is not None:
             agents, shares = first
         else:
             agents, shares = layers.esaa_shares(p, layer, x, w.agents, self._heads)
-        return layers.esaa(agents, shares, token, self._heads)
+        keys = token if w.kind == PAPER else layers.indexed(token)
+        return layers.esaa(agents, shares, keys, self._heads)
 
     def _move(
         self, p: dict[str, Tensor], canonical: RawTensors, hidden: Tensor, strength: float
     ) -> RawTensors:
         batch = len(hidden)
+        hidden = hidden.relu()
         moved = []
         for value, (name, (attribute, _)) in zip(canonical, HEADS.items(), strict=True):
             if attribute in self._weights.frozen:
                 moved.append(value.expand(batch, *value.shape))
             else:
                 offset = layers.head(p, name, hidden) * strength
+                moved.append(value + offset.reshape(batch, *value.shape))
+        return RawTensors(*moved)
+
+    def _move_together(
+        self, p: dict[str, Tensor], canonical: RawTensors, hidden: Tensor, strength: float
+    ) -> RawTensors:
+        """The one decoder of a "paper" network."""
+        batch = len(hidden)
+        offsets = layers.decoded(p, hidden) * strength
+        moved = []
+        for value, (attribute, columns) in zip(canonical, COLUMNS.items(), strict=True):
+            if attribute in self._weights.frozen:
+                moved.append(value.expand(batch, *value.shape))
+                continue
+            offset = offsets[..., columns]
+            if attribute == "sh":
+                first = value[:, :1] + offset[..., None, :]
+                rest = value[:, 1:].expand(batch, *value[:, 1:].shape)
+                moved.append(torch.cat([first, rest], dim=2))
+            else:
                 moved.append(value + offset.reshape(batch, *value.shape))
         return RawTensors(*moved)
 

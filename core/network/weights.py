@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 EGSTALKER = "egstalker"
 GAUSSIANTALKER = "gaussiantalker"
+PAPER = "paper"
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkWeights:
-    """kind: "egstalker" or "gaussiantalker". arrays: float32, names as in the official state dict
+    """kind: "egstalker" or "gaussiantalker", as the official code builds them, or "paper", the
+    method as it is described (paper.py). arrays: float32, names as in the official state dict
     without the leading "deformation_net." (reference notes *_state_dict.txt; the names that are
     needed: `names.used_names`). frozen: attributes that the network leaves canonical, a subset of
     {"means", "scales", "quats", "opacities", "sh"} (official flags no_dx, no_ds, no_dr, no_do,
