@@ -1,7 +1,7 @@
 """The innermost loop: one Gaussian over eight or sixteen pixels at once, as one vector.
 
-numba's own vectoriser gives up on this loop, so it is written in LLVM's vector instructions (16
-floats with AVX-512, 8 with AVX, two NEON halves on ARM). The state of a tile is a flat float32
+numba's own vectoriser gives up on this loop, so it is written in LLVM's vector instructions
+(numba_vectors.py). The state of a tile is a flat float32
 array of STRIPS groups, a group per WIDTH pixels side by side: transmittance, red, green, blue,
 WIDTH each. A transmittance with the sign bit set marks a pixel that the stop rule has ended, or
 that lies outside the picture.
@@ -14,45 +14,21 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ..numba_setup import WIDE, compiled
+from ..numba_setup import compiled
 from .numba_project import BLUE, GREEN, LOG_OPACITY, REACH_X, REACH_Y, RED, UX, UY, VY
+from .numba_vectors import FLOATS, INT, WIDTH, constant, function, multiply_add, spread, strength
 from .rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-WIDTH = 16 if WIDE else 8
 ACROSS = TILE // WIDTH  # strips of a tile side by side
 GROUP = 4 * WIDTH
 STRIPS = TILE * TILE // WIDTH
-LOWEST = -8.0  # exponents below it are as invisible: 2^-8 < 1/255
 PATIENCE = 8  # Gaussians between two looks at which strips are still open
-
-
-def _exp2_polynomial() -> list[float]:
-    """2^x on [-1, 0], degree 5, relative error under 2e-7: highest power first."""
-    fit = np.polynomial.Chebyshev.interpolate(np.exp2, 5, domain=[-1, 0])
-    return [float(c) for c in fit.convert(kind=np.polynomial.Polynomial).coef[::-1]]
-
-
-_FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
-_INTS = ir.VectorType(ir.IntType(32), WIDTH)
-_INT = ir.IntType(32)
-
-
-def _constant(value: float) -> ir.Constant:
-    return ir.Constant(_FLOATS, [float(np.float32(value))] * WIDTH)
-
-
-def _spread(builder: Any, scalar: Any) -> Any:
-    """One float in all lanes."""
-    nothing = ir.Constant(_FLOATS, ir.Undefined)
-    first = builder.insert_element(nothing, scalar, ir.Constant(_INT, 0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(_INTS, [0] * WIDTH))
 
 
 @intrinsic
@@ -73,44 +49,24 @@ def _blend_strip(
     def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, b, arguments[0])
         offset = b.mul(arguments[1], ir.Constant(ir.IntType(64), GROUP))
-        group = b.bitcast(b.gep(array.data, [offset]), _FLOATS.as_pointer())
-        cells = [b.gep(group, [ir.Constant(_INT, k)]) for k in range(4)]
-        u, ux, top, *colour = (_spread(b, argument) for argument in arguments[2:])
-        zero = _constant(0)
+        group = b.bitcast(b.gep(array.data, [offset]), FLOATS.as_pointer())
+        cells = [b.gep(group, [ir.Constant(INT, k)]) for k in range(4)]
+        u, ux, top, *colour = (spread(b, argument) for argument in arguments[2:])
+        zero = constant(0)
 
-        def function(name: str, count: int) -> Any:
-            kind = ir.FunctionType(_FLOATS, [_FLOATS] * count)
-            return cgutils.get_or_insert_function(b.module, kind, f"llvm.{name}.v{WIDTH}f32")
-
-        def multiply_add(x: Any, y: Any, z: Any) -> Any:
-            return b.call(function("fmuladd", 3), [x, y, z])
-
-        x = ir.Constant(_FLOATS, [float(k) for k in range(WIDTH)])
-        u = multiply_add(b.fneg(ux), x, u)
-        exponent = multiply_add(b.fneg(u), u, top)
-        lowest = _constant(LOWEST)
-        exponent = b.select(b.fcmp_ordered(">", exponent, lowest), exponent, lowest)
-        whole = b.fptosi(exponent, _INTS)
-        fraction = b.fsub(exponent, b.sitofp(whole, _FLOATS))
-        highest, *lower = _exp2_polynomial()
-        power = _constant(highest)
-        for coefficient in lower:
-            power = multiply_add(power, fraction, _constant(coefficient))
-        # Adding to the exponent bits of a float multiplies it by a power of two.
-        bits = b.add(b.bitcast(power, _INTS), b.shl(whole, ir.Constant(_INTS, [23] * WIDTH)))
-        alpha = b.bitcast(bits, _FLOATS)
-        most = _constant(MAX_ALPHA)
+        alpha = strength(b, u, ux, top)
+        most = constant(MAX_ALPHA)
         alpha = b.select(b.fcmp_ordered("<", alpha, most), alpha, most)
-        alpha = b.select(b.fcmp_ordered(">=", alpha, _constant(MIN_ALPHA)), alpha, zero)
+        alpha = b.select(b.fcmp_ordered(">=", alpha, constant(MIN_ALPHA)), alpha, zero)
 
         left = b.load(cells[0], align=4)
-        after = b.fmul(left, b.fsub(_constant(1), alpha))
-        drawn = b.fcmp_ordered(">=", after, _constant(MIN_TRANSMITTANCE))
+        after = b.fmul(left, b.fsub(constant(1), alpha))
+        drawn = b.fcmp_ordered(">=", after, constant(MIN_TRANSMITTANCE))
         weight = b.select(drawn, b.fmul(alpha, left), zero)
-        ended = b.fneg(b.call(function("fabs", 1), [left]))
+        ended = b.fneg(b.call(function(b, "fabs", 1), [left]))
         b.store(b.select(drawn, after, ended), cells[0], align=4)
         for cell, value in zip(cells[1:], colour, strict=True):
-            b.store(multiply_add(weight, value, b.load(cell, align=4)), cell, align=4)
+            b.store(multiply_add(b, weight, value, b.load(cell, align=4)), cell, align=4)
         return context.get_dummy_value()
 
     return signature, generate
@@ -149,7 +105,7 @@ def blend_row(
             since += 1
             if since == PATIENCE:
                 since = 0
-                if not _look(state, is_open):
+                if not look(state, is_open):
                     break
         for y in range(tall):
             for x in range(wide):
@@ -196,7 +152,7 @@ def _blend_tile(
 
 
 @compiled
-def _look(state: Float32, is_open: NDArray[np.bool_]) -> bool:
+def look(state: Float32, is_open: NDArray[np.bool_]) -> bool:
     """Mark the strips that have no open pixel left; False when the tile has none."""
     any_open = False
     for strip in range(STRIPS):

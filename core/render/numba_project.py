@@ -46,16 +46,18 @@ def project_range(
     table: Float32,
     depths: NDArray[np.uint32],
     rects: NDArray[np.int32],
+    radii: Float32,
 ) -> None:
     """Gaussians start..end of (N, ...) arrays. view (4, 4); centre (3,); lens fx, fy, cx, cy;
     limits as projection.clamp_limits; grid columns, rows. Fills centres (N, 2) pixels, table
     (N, COLUMNS), depths (N,) uint32: the bits of float32 depths, DROPPED for what is not drawn,
-    and rects (N, 4) tiles."""
+    rects (N, 4) tiles, and radii (N,) pixels, 0 for what is not drawn."""
     fx, fy, cx, cy = lens
     basis = np.zeros(16)
     count = (degree + 1) * (degree + 1)
     for i in range(start, end):
         depths[i] = DROPPED
+        radii[i] = 0
         x, y, z = float(means[i, 0]), float(means[i, 1]), float(means[i, 2])
         tx = view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3]
         ty = view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3]
@@ -139,6 +141,7 @@ def project_range(
         table[i, RED] = max(red, 0.0)
         table[i, GREEN] = max(green, 0.0)
         table[i, BLUE] = max(blue, 0.0)
+        radii[i] = radius
         depths[i] = np.float32(tz).view(np.uint32)
 
 

@@ -36,6 +36,7 @@ def rasterise(
     table = np.empty((count, COLUMNS), np.float32)
     depths = np.full(count, DROPPED, np.uint32)
     rects = np.empty((count, 4), np.int32)
+    radii = np.empty(count, np.float32)
     colour = np.empty((camera.height, camera.width, 3), np.float32)
     left = np.empty((camera.height, camera.width), np.float32)
 
@@ -50,7 +51,7 @@ def rasterise(
     def project(start: int) -> None:
         project_range(
             start, min(start + PART, count), *inputs, sh_degree, view, camera.centre, lens, limits,
-            (columns, rows), centres, table, depths, rects,
+            (columns, rows), centres, table, depths, rects, radii,
         )  # fmt: skip
 
     def draw(row: int) -> None:

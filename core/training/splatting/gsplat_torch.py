@@ -1,0 +1,73 @@
+"""The differentiable rasteriser for CUDA: gsplat, set to the official rules as in
+render/gsplat_cuda.py, whose remarks on its arguments hold here, too."""
+
+from __future__ import annotations
+
+import gsplat
+import torch
+from torch import Tensor
+
+from ...camera import Camera
+from ...render.rasteriser import DILATION, MAX_ALPHA, NEAR, TILE
+from ...render.sh import terms
+from .record import Rendered, check
+
+
+def splat(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    sh: Tensor,
+    camera: Camera,
+    sh_degree: int,
+    probe: Tensor | None = None,
+) -> Rendered:
+    """A `Splatter`, on CUDA. The values of the probe are not read."""
+    check(means, quats, scales, opacities, sh, sh_degree, probe)
+    if len(means) == 0:
+        size = (camera.height, camera.width)
+        return Rendered(means.new_zeros(*size, 3), means.new_zeros(size), means.new_zeros(0))
+
+    def constant(values: object) -> Tensor:
+        return torch.as_tensor(values, dtype=means.dtype, device=means.device)
+
+    directions = torch.nn.functional.normalize(means - constant(camera.centre), dim=-1)
+    basis = torch.stack(terms(*directions.unbind(-1), sh_degree), dim=-1)
+    colours = torch.einsum("nk,nkc->nc", basis, sh[:, : basis.shape[1]]) + 0.5
+    rgb, alpha, meta = gsplat.rasterization(
+        means=means,
+        quats=quats,
+        scales=scales,
+        opacities=opacities.clamp(max=MAX_ALPHA),
+        colors=colours.clamp(min=0)[None],
+        viewmats=constant(camera.viewmat)[None],
+        Ks=constant(camera.K)[None],
+        width=camera.width,
+        height=camera.height,
+        near_plane=NEAR,
+        eps2d=DILATION,
+        sh_degree=None,
+        packed=False,
+        tile_size=TILE,
+        render_mode="RGB",
+        rasterize_mode="classic",
+    )
+    if probe is not None and probe.requires_grad:
+        _feed(probe, meta["means2d"])
+    radii = meta["radii"].detach()[0].float()
+    if radii.ndim == 2:  # since gsplat 1.5 one for each axis
+        radii = radii.amax(dim=1)
+    return Rendered(rgb[0], alpha[0, ..., 0], radii)
+
+
+def _feed(probe: Tensor, centres: Tensor) -> None:
+    """gsplat projects and draws in one call, with no place to add the probe: the gradient that
+    reaches its projected centres [1, N, 2], pixels, is added to the probe's when it passes."""
+
+    def take(slope: Tensor) -> None:
+        own = slope.detach().reshape(probe.shape)
+        probe.grad = own.clone() if probe.grad is None else probe.grad + own
+
+    if centres.requires_grad:
+        centres.register_hook(take)
