@@ -9,8 +9,10 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ from .torch_file import array_of, load_torch
 
 MAX_TEXT = 256 * 2**20  # bytes of a JSON or CSV file
 MAX_TRACK = 64 * 2**30  # bytes; official ones hold 3.3 GB of vertices, which stay on disk
+FAR = 1e6  # decimetres; no head is there
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,8 @@ def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
     if not folder.is_dir():
         raise DatasetError(f"{folder} is no folder; give the dataset's own folder")
     notes = []
-    focal, width, height = _intrinsics(folder / "transforms_train.json")
+    path = folder / "transforms_train.json"
+    focal, width, height = intrinsics_of(read_transforms(path), path)
     torsos = available_torsos(folder)
     if torso_frame is None and torsos:
         torso_frame = torsos[0]
@@ -62,20 +66,25 @@ def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
     try:
         camera = Camera(viewmat, focal, focal, width / 2, height / 2, width, height)
     except CameraError as error:
-        raise DatasetError(f"{folder / 'transforms_train.json'}: {error}") from None
+        raise DatasetError(f"{path}: {error}") from None
     return Dataset(camera, plates, track, tuple(notes))
 
 
-def _intrinsics(path: Path) -> tuple[float, int, int]:
-    """(focal length, width, height) in pixels; the principal point is the picture's centre, as in
-    the official cameras."""
+def read_transforms(path: Path) -> dict[str, Any]:
+    """The document of a transforms_*.json, its values unchecked."""
     try:
         document = json.loads(read_bounded(path, DatasetError, MAX_TEXT))
     except (ValueError, RecursionError):
         raise DatasetError(f"{path} is no valid JSON; make the dataset again") from None
+    return document if isinstance(document, dict) else {}
+
+
+def intrinsics_of(document: Mapping[str, Any], path: Path) -> tuple[float, int, int]:
+    """(focal length, width, height) in pixels; the principal point is the picture's centre, as in
+    the official cameras. DatasetError names `path`, where the document comes from."""
     values = []
     for key in ("focal_len", "cx", "cy"):
-        value = document.get(key) if isinstance(document, dict) else None
+        value = document.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
             raise DatasetError(f"{path}: {key} is missing or no positive number of pixels")
         values.append(float(value))
@@ -87,7 +96,16 @@ def _track(folder: Path, notes: list[str]) -> Track | None:
     if not path.exists():
         notes.append("no track_params.pt: the head keeps a still pose")
         return None
-    content = load_torch(path, DatasetError, MAX_TRACK)
+    viewmats = poses_of(load_torch(path, DatasetError, MAX_TRACK), path)
+    if not is_rigid(viewmats):
+        raise DatasetError(f"{path} holds NaN or poses out of range; track the clip again")
+    eyes = read_eyes(folder / "au.csv", len(viewmats), notes)
+    return Track(viewmats.astype(np.float32), eyes)
+
+
+def poses_of(content: Mapping[str, Any], path: Path) -> NDArray[np.float64]:
+    """(F, 4, 4) head's frame to camera of every frame, from a track_params.pt that load_torch has
+    read; NaN where the tracker gave no pose. DatasetError names `path` and what it lacks."""
     euler, trans = array_of(content, "euler"), array_of(content, "trans")
     if euler is None or trans is None:
         raise DatasetError(
@@ -98,16 +116,14 @@ def _track(folder: Path, notes: list[str]) -> Track | None:
             f"{path}: euler is {list(euler.shape)} and trans {list(trans.shape)}, "
             "both must be frames x 3"
         )
-    viewmats = np.zeros((len(euler), 4, 4), np.float32)
-    if np.isfinite(euler).all() and np.isfinite(trans).all():
-        rows = zip(euler, trans, strict=True)
-        viewmats[:] = [viewmat_from_track(angles, shift) for angles, shift in rows]
-    if not is_rigid(viewmats):
-        raise DatasetError(f"{path} holds NaN or poses out of range; track the clip again")
-    return Track(viewmats, _eyes(folder / "au.csv", len(euler), notes))
+    viewmats = np.full((len(euler), 4, 4), np.nan)
+    for row, (angles, shift) in enumerate(zip(euler, trans, strict=True)):
+        if np.isfinite(angles).all() and np.abs(shift).max() < FAR:  # False for NaN too
+            viewmats[row] = viewmat_from_track(angles, shift)
+    return viewmats
 
 
-def _eyes(path: Path, count: int, notes: list[str]) -> NDArray[np.float64]:
+def read_eyes(path: Path, count: int, notes: list[str]) -> NDArray[np.float64]:
     """(count,) closure in [0, 1]: clip(AU45_r, 0, 2) / 2, row i for frame i."""
     if not path.exists():
         notes.append("no au.csv: the eyes stay open")

@@ -35,16 +35,18 @@ def read_plates(
     folder: Path, torso_frame: int | None, torsos: Sequence[int], size: tuple[int, int]
 ) -> Plates:
     """bc.jpg and torso_imgs/{torso_frame}.png, both of `size` (width, height)."""
-    background = _read_picture(folder / "bc.jpg", "RGB", size)
+    background = read_picture(folder / "bc.jpg", "RGB", size)
     if torso_frame is None:
         return Plates(background)
     if torso_frame not in torsos:
         have = f"{len(torsos)} from {torsos[0]} to {torsos[-1]}" if torsos else "none"
         raise DatasetError(f"{folder / 'torso_imgs'} has no {torso_frame}.png; there are: {have}")
-    return Plates(background, _read_picture(folder / f"torso_imgs/{torso_frame}.png", "RGBA", size))
+    return Plates(background, read_picture(folder / f"torso_imgs/{torso_frame}.png", "RGBA", size))
 
 
-def _read_picture(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+def read_picture(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W, 3 or 4) of a JPEG or PNG file as `mode`, "RGB" or "RGBA". size: (width, height) that
+    it must have. DatasetError names the file."""
     try:
         from PIL import Image
     except ImportError:

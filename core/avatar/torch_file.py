@@ -16,6 +16,8 @@ from ..files import open_regular
 MAX_MEMBERS = 20_000
 MAX_PICKLE = 16 * 2**20  # bytes; names and shapes of a few hundred tensors
 MAX_VALUES = 2**28  # of one tensor that is copied out: 1 GiB of float32
+MAX_POINTS = 2**22  # of one frame
+MAX_PIECE = 2**21  # values averaged at a time: 16 MiB of float64
 
 
 def load_torch(path: Path, error: type[EgsError], limit: int) -> dict[str, Any]:
@@ -71,3 +73,28 @@ def array_of(content: Mapping[str, Any], name: str) -> NDArray[np.float32] | Non
     if tensor.numel() > min(MAX_VALUES, tensor.untyped_storage().nbytes() // tensor.element_size()):
         return None
     return np.array(tensor.detach().to(torch.float32).numpy(), np.float32)
+
+
+def mean_points(content: Mapping[str, Any], name: str) -> NDArray[np.float64] | None:
+    """(P, 3) mean over the frames of the tensor `name` (F, P, 3), which may be larger than memory:
+    it is read piece by piece. Frames that are not finite do not count. None where there is no such
+    tensor, or not one finite frame."""
+    import torch
+
+    tensor: Any = content.get(name)
+    if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+        return None
+    if not tensor.is_floating_point() or tensor.device.type != "cpu":
+        return None
+    if tensor.ndim != 3 or tensor.shape[2] != 3 or not 1 <= tensor.shape[1] <= MAX_POINTS:
+        return None
+    if tensor.numel() > tensor.untyped_storage().nbytes() // tensor.element_size():
+        return None
+    total, count = np.zeros((tensor.shape[1], 3)), 0
+    at_once = max(1, MAX_PIECE // (3 * tensor.shape[1]))
+    for piece in tensor.detach().split(at_once):
+        values = piece.to(torch.float64).numpy()
+        finite = np.isfinite(values).all((1, 2))
+        total += values[finite].sum(0)
+        count += int(finite.sum())
+    return total / count if count else None
