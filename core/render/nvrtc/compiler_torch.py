@@ -1,0 +1,77 @@
+"""The one place that knows how torch reaches NVRTC, which is not part of torch's public interface.
+
+`torch.cuda._compile_kernel` came with torch 2.9 (reference note splat_renderers.md §6). A torch
+without it, or with another one, is told from here in one line and nowhere else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import torch
+
+from ...errors import MissingPackageError
+from .source import KERNELS, source
+
+Launch = Callable[..., None]
+"""(grid=(x, y, z), block=(x, y, z), args=[tensors and whole numbers]), on torch's present stream.
+It checks neither the number of arguments nor their types."""
+
+HINT = "choose gsplat or numba, or install the torch of pyproject.toml"
+
+
+def available() -> str | None:
+    """None where the kernels can be compiled, else why not, in one line. Compiles nothing."""
+    if torch.version.cuda is None:
+        return "this torch is built without CUDA; install one with CUDA, or choose numba"
+    if not torch.cuda.is_available():
+        return "the CUDA kernels need an NVIDIA GPU that torch can use; choose numba"
+    try:
+        _compiler()
+    except MissingPackageError as error:
+        return str(error)
+    return None
+
+
+@cache
+def kernels(device: int) -> Mapping[str, Launch]:
+    """Name -> kernel for that GPU; compiled at the first call of a process, in about a second.
+    Raises MissingPackageError."""
+    compiler = _compiler()
+    try:
+        with torch.cuda.device(device), _without_toolkit():
+            return {name: compiler(source(), name) for name in KERNELS}
+    except (OSError, RuntimeError, AttributeError, TypeError, ImportError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise MissingPackageError(f"NVRTC did not compile ({lines[0]}); {HINT}") from error
+
+
+def _compiler() -> Callable[[str, str], Launch]:
+    found: Any = getattr(torch.cuda, "compile_kernel", None)  # should it become public
+    found = found or getattr(torch.cuda, "_compile_kernel", None)
+    if found is None:
+        raise MissingPackageError(f"torch {torch.__version__} has no NVRTC compiler; {HINT}")
+    given = list(inspect.signature(found).parameters)[:2]
+    if given != ["kernel_source", "kernel_name"]:
+        raise MissingPackageError(
+            f"torch {torch.__version__} compiles kernels from {given}, which is new; {HINT}"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _without_toolkit() -> Iterator[None]:
+    """torch asks for the toolkit's folder of headers, and raises OSError where there is none. The
+    kernels include nothing, so that any name of a folder serves."""
+    from torch.utils import cpp_extension  # needs setuptools, which torch asks for itself
+
+    kept = cpp_extension.CUDA_HOME
+    try:
+        cpp_extension.CUDA_HOME = kept or "no-toolkit"
+        yield
+    finally:
+        cpp_extension.CUDA_HOME = kept

@@ -1,0 +1,212 @@
+"""The CUDA kernels, run on this processor, and what is said where there is no GPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.errors import MissingPackageError
+from core.gaussians import Splats, activate
+from core.images.image import to_uint8
+from core.network.deformer import adjusted
+from core.render import reference
+from core.render.nvrtc.views import view_table
+from tests.core.emulation import emulated
+from tests.core.render_scenes import background, camera, decibels, hard_cases, head
+from tests.core.synthetic import random_gaussians
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+compiler_torch = pytest.importorskip("core.render.nvrtc.compiler_torch")
+drawer_torch = pytest.importorskip("core.render.nvrtc.drawer_torch")
+scene_torch = pytest.importorskip("core.render.nvrtc.scene_torch")
+
+CPU = torch.device("cpu")
+FINITE = [name for name in hard_cases() if name != "none"]
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory):
+    return emulated(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture
+def drawer(kernels):
+    return drawer_torch.Drawer(kernels)
+
+
+def batch_of(*heads: Splats):
+    scenes = [scene_torch.scene_of(splats, CPU) for splats in heads]
+    tensors = (torch.cat(parts) for parts in zip(*(s.tensors for s in scenes), strict=True))
+    return scene_torch.Scene(*tensors, raw=False)
+
+
+def views_of(*cameras, **controls):
+    return torch.from_numpy(view_table(cameras, **controls))
+
+
+def drawn(drawer, splats: Splats, view=None, plate=None, degree: int = 3, **options):
+    view = view or camera()
+    behind = None if plate is None else torch.from_numpy(plate)
+    scene = scene_torch.scene_of(splats, CPU)
+    found = drawer.draw(scene, views_of(view), (view.width, view.height), behind, degree, **options)
+    assert int(found.pairs) <= found.capacity and not found.broken.any()
+    return found.pictures[0].numpy()
+
+
+@pytest.mark.parametrize("name", list(hard_cases()))
+def test_equals_the_oracle(drawer, name: str) -> None:
+    scene = hard_cases()[name]
+    for plate in (None, background()):
+        truth = reference.rasterise(scene, camera(), plate)
+        picture = drawn(drawer, scene, plate=plate)
+        # In float32 throughout; the largest differences are where an alpha of 1/255 is met.
+        assert decibels(picture, truth) >= 100
+        assert np.abs(picture - truth).max() < 1.5 / 255
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2])
+def test_lower_degrees(drawer, degree: int) -> None:
+    truth = reference.rasterise(head(), camera(), None, degree)
+    assert decibels(drawn(drawer, head(), degree=degree), truth) >= 100
+    assert decibels(drawn(drawer, head()), truth) < 60
+
+
+def test_raw_values_are_activated(drawer) -> None:
+    gaussians = random_gaussians(400)
+    values = (
+        torch.from_numpy(np.ascontiguousarray(value))[None]
+        for value in (
+            gaussians.means,
+            gaussians.quats,
+            gaussians.log_scales,
+            gaussians.opacity_logits,
+            gaussians.sh,
+        )
+    )
+    view = camera()
+    found = drawer.draw(
+        scene_torch.Scene(*values, raw=True), views_of(view), (view.width, view.height)
+    )
+    truth = reference.rasterise(activate(gaussians), view)
+    assert decibels(found.pictures[0].numpy(), truth) >= 100
+
+
+def test_controls_of_opacity_and_colour(drawer) -> None:
+    view = camera()
+    views = views_of(view, view, opacities=[0.4, 1.7], colour_gains=[1.3, 0.5])
+    scene = scene_torch.scene_of(head(), CPU)
+    found = drawer.draw(scene, views, (view.width, view.height))
+    for picture, controls in zip(found.pictures.numpy(), [(0.4, 1.3), (1.7, 0.5)], strict=True):
+        truth = reference.rasterise(adjusted(head(), *controls), view)
+        assert decibels(picture, truth) >= 100
+
+
+@pytest.mark.parametrize("plates", ["none", "one", "each"])
+def test_a_frame_of_a_batch_is_the_frame_alone(drawer, plates: str) -> None:
+    heads = [head(600, seed) for seed in range(3)]
+    cameras = [camera(distance=distance) for distance in (7.5, 6.0, 9.0)]
+    behind = {
+        "none": None,
+        "one": background(),
+        "each": np.stack([background() * np.float32(k) for k in (1, 0.5, 0.2)]),
+    }[plates]
+    size = (cameras[0].width, cameras[0].height)
+    given = None if behind is None else torch.from_numpy(behind)
+    found = drawer.draw(batch_of(*heads), views_of(*cameras), size, given)
+    for k, picture in enumerate(found.pictures.numpy()):
+        plate = behind if behind is None or behind.ndim == 3 else behind[k]
+        assert np.array_equal(picture, drawn(drawer, heads[k], cameras[k], plate))
+
+
+def test_what_frames_share_is_read_once_for_all(drawer) -> None:
+    scene, cameras = head(500), [camera(), camera(distance=5.0)]
+    size = (cameras[0].width, cameras[0].height)
+    moved = replace(scene, means=scene.means + np.float32(0.1))
+    tensors = batch_of(scene, moved)
+    shared = tensors._replace(
+        quats=tensors.quats[:1], scales=tensors.scales[:1], opacities=tensors.opacities[:1],
+        sh=tensors.sh[:1].contiguous(),
+    )  # fmt: skip
+    pictures = [
+        drawer.draw(which, views_of(*cameras), size).pictures for which in (tensors, shared)
+    ]
+    assert torch.equal(*pictures)
+
+
+@pytest.mark.parametrize("plate", [None, background()])
+def test_eight_bits_are_the_pngs(drawer, plate) -> None:
+    bright = replace(head(), sh=head().sh * np.float32(2))
+    whole = drawn(drawer, bright, plate=plate)
+    assert whole.max() > 1  # clipped, that is
+    pixels = drawn(drawer, bright, plate=plate, in_bytes=True)
+    assert pixels.dtype == np.uint8 and np.array_equal(pixels, to_uint8(whole))
+    converted = scene_torch.to_bytes(torch.from_numpy(whole)[None])
+    assert np.array_equal(converted[0].numpy(), pixels)
+
+
+def test_a_list_that_was_too_short_shows_and_the_next_is_long_enough(drawer, monkeypatch) -> None:
+    monkeypatch.setattr(drawer_torch, "LEAST", 1)
+    few, more, size = camera(distance=3.0), camera(distance=60.0), (97, 61)
+    many = head(4000)
+    scene = scene_torch.scene_of(many, CPU)
+    first = drawer.draw(scene, views_of(few), size)
+    short = drawer.draw(scene, views_of(more), size)
+    assert int(first.pairs) <= first.capacity == short.capacity < int(short.pairs)
+    drawer.learn((1, len(many), *size), int(short.pairs))
+    again = drawer.draw(scene, views_of(more), size)
+    assert int(again.pairs) <= again.capacity
+    assert decibels(again.pictures[0].numpy(), reference.rasterise(many, more)) >= 100
+
+
+def test_a_frame_with_a_number_that_is_not_finite_is_marked(drawer) -> None:
+    bad = head(50)
+    bad.sh[:] = np.inf
+    found = drawer.draw(batch_of(head(50), bad), views_of(camera(), camera()), (97, 61))
+    assert found.broken.bool().tolist() == [False, True]
+
+
+def test_where_it_cannot_run_it_says_why() -> None:
+    reason = compiler_torch.available()
+    if reason is None:
+        pytest.skip("the CUDA kernels run here")
+    assert "\n" not in reason and "choose" in reason
+
+
+def test_another_torch_is_told_in_one_line(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "_compile_kernel", None, raising=False)
+    with pytest.raises(MissingPackageError, match=r"torch .* has no NVRTC compiler; choose"):
+        compiler_torch.kernels.__wrapped__(0)
+    monkeypatch.setattr(torch.cuda, "_compile_kernel", lambda text, options: None)
+    with pytest.raises(MissingPackageError, match="which is new"):
+        compiler_torch.kernels.__wrapped__(0)
+
+
+def test_a_machine_without_a_toolkit_is_no_error(monkeypatch) -> None:
+    from torch.utils import cpp_extension
+
+    monkeypatch.setattr(cpp_extension, "CUDA_HOME", None)
+    with pytest.raises(OSError, match="CUDA_HOME"):
+        cpp_extension.include_paths("cuda")  # what torch does before it calls NVRTC
+    with compiler_torch._without_toolkit():
+        cpp_extension.include_paths("cuda")
+    assert cpp_extension.CUDA_HOME is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("name", list(hard_cases()))
+def test_the_gpu_draws_what_the_oracle_draws(name: str) -> None:
+    real = drawer_torch.Drawer(compiler_torch.kernels(torch.cuda.current_device()))
+    scene, view, plate = hard_cases()[name], camera(), background()
+    for behind in (None, plate):
+        found = real.draw(
+            scene_torch.scene_of(scene, torch.device("cuda")),
+            views_of(view).cuda(),
+            (view.width, view.height),
+            None if behind is None else torch.from_numpy(behind).cuda(),
+        )
+        assert (
+            decibels(found.pictures[0].cpu().numpy(), reference.rasterise(scene, view, behind))
+            >= 100
+        )
