@@ -1,1 +1,1 @@
-"""Gaussians -> picture, differentiable: by numba on the CPU, by gsplat on CUDA, and in plain torch."""
+"""Gaussians -> picture, differentiable: numba on the CPU, gsplat on CUDA, and plain torch."""

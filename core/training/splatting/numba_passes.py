@@ -33,7 +33,8 @@ PART = 2048  # Gaussians that a thread projects at a time
 @dataclass(frozen=True, eq=False)
 class Row:
     """One row of tiles. places (M,): where the sums of its Gaussians stand; starts (columns + 1,)
-    and listed: the lists of its tiles, counted within the row; centres (M, 2), table (M, COLUMNS)."""
+    and listed: the lists of its tiles, counted within the row; centres (M, 2) and table
+    (M, COLUMNS)."""
 
     places: Int64
     starts: Int64

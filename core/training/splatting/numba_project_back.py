@@ -1,5 +1,5 @@
-"""The derivative of render/numba_project.py, one Gaussian at a time, float64: from the sums over its
-pixels to its mean, quaternion, scale, opacity and coefficients."""
+"""The derivative of render/numba_project.py, one Gaussian at a time, float64: from the sums over
+its pixels to its mean, quaternion, scale, opacity and coefficients."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ def splat(
     colours = torch.einsum("nk,nkc->nc", basis, sh[kept][:, : basis.shape[1]]) + 0.5
     colours = colours.clamp(min=0)
 
-    columns = torch.arange(camera.width, device=means.device)
-    rows = torch.arange(camera.height, device=means.device)[:, None]
+    columns = constant(range(camera.width))
+    rows = constant(range(camera.height))[:, None]
     colour = means.new_zeros(camera.height, camera.width, 3)
     transmittance = means.new_ones(camera.height, camera.width)
     done = torch.zeros_like(transmittance, dtype=torch.bool)

@@ -72,7 +72,9 @@ class _Splat(torch.autograd.Function):
             _array(alpha_slope),
             threads,
         )
-        return (*(torch.from_numpy(slope) for slope in slopes), None, None, None)
+        wanted = zip(slopes, ctx.needs_input_grad, strict=False)  # the probe may be absent
+        found = (torch.from_numpy(slope) if needed else None for slope, needed in wanted)
+        return (*found, None, None, None)
 
 
 def _arrays(tensors: tuple[Tensor, ...]) -> Inputs:
