@@ -14,14 +14,14 @@ from ..audio.files import load_waveform
 from ..avatar.file import load_avatar
 from ..avatar.record import Avatar
 from ..backends import BACKENDS, backend_named, choose_backend, package_versions, remembering
-from ..benchmarks import roofline, scaling, stages, startup
+from ..benchmarks import roofline, scaling, splatting, stages, startup
 from ..benchmarks.rows import Row
 from ..errors import ArgumentError, MissingPackageError
 from ..job import BakeJob
 from ..machine import machine
 from ..plan import MAX_FRAMES, parse_size, track_for, training_tasks
 
-PARTS = ("stages", "scaling", "roofline", "startup")
+PARTS = ("stages", "scaling", "roofline", "startup", "training")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +78,11 @@ def _rows(
     if "startup" in args.parts:
         name = "auto" if args.backend == "all" else args.backend
         yield from startup.startup(args.avatar, choose_backend(name).name)
+    if "training" in args.parts:
+        try:
+            yield from splatting.splatting(avatar, job)
+        except MissingPackageError as error:
+            skipped.append(f"training: {error}")
 
 
 def _stages(

@@ -73,6 +73,16 @@ def test_threads_and_sizes_are_shown_with_numba(path, capsys):
     assert {("rasterise 1080p", "1 thread"), ("deform", "numba 120k")} < found
 
 
+def test_a_step_of_training_has_its_figures(path, capsys):
+    pytest.importorskip("numba", reason="needs numba")
+    pytest.importorskip("torch", reason="needs torch")
+    assert main(["bench", str(path), "--frames", "1", "--parts", "training", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    found = [row["stage"] for row in result["stages"] if row["min_ms"] > 0]
+    assert found == ["draw, no gradient", "draw to train", "and gradients"]
+    assert result["skipped"] == []
+
+
 def test_the_table_names_what_was_measured(path, capsys):
     options = ["--backend", "reference", "--frames", "1", "--parts", "stages", "roofline"]
     assert main(["bench", str(path), *options]) == 0

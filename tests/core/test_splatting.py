@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("numba", reason="numba is not installed")
+import torch
+
 from core.errors import ArgumentError, MissingPackageError
 from core.render import reference, tiles_numba
 from core.render.numba_vectors import WIDTH

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("numba", reason="numba is not installed")
+import torch
+
 from core.training.splatting import plain_torch, splat_numba_torch
 from tests.core.splatting_scenes import (
     INPUTS,

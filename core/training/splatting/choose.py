@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import util
+
 from ...errors import ArgumentError, MissingPackageError
 from .record import Splatter
 
 
 def splatter_for(device: str) -> Splatter:
-    """ "cpu": numba; "cuda": gsplat. Raises MissingPackageError with the reason where the device's
-    rasteriser cannot be used, ArgumentError for another device."""
+    """numba for "cpu", gsplat for "cuda" (a number may follow: "cuda:1"). Raises
+    MissingPackageError with the reason where it cannot be used, ArgumentError for another device.
+    """
     kind = device.partition(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise ArgumentError(f"device {device!r} has no rasteriser to train with; use cpu or cuda")
+    if util.find_spec("torch") is None:
+        raise MissingPackageError("training needs the package torch: pip install torch")
     if kind == "cpu":
         from .splat_numba_torch import splat
 
         return splat
-    if kind == "cuda":
-        from ...render.gsplat_cuda import available
+    from ...render.gsplat_cuda import available
 
-        reason = available()
-        if reason is not None:
-            raise MissingPackageError(reason)
-        from .gsplat_torch import splat as splat_on_cuda
+    reason = available()
+    if reason is not None:
+        raise MissingPackageError(reason)
+    from .gsplat_torch import splat as splat_on_cuda
 
-        return splat_on_cuda
-    raise ArgumentError(f"device {device!r} has no rasteriser; choose cpu or cuda")
+    return splat_on_cuda

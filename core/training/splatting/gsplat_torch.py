@@ -3,7 +3,6 @@ render/gsplat_cuda.py, whose remarks on its arguments hold here, too."""
 
 from __future__ import annotations
 
-import gsplat
 import torch
 from torch import Tensor
 
@@ -23,7 +22,10 @@ def splat(
     sh_degree: int,
     probe: Tensor | None = None,
 ) -> Rendered:
-    """A `Splatter`, on CUDA. The values of the probe are not read."""
+    """A `Splatter`, on CUDA. The values of the probe are not read. Radii are gsplat's own: what it
+    leaves out for not reaching 1/255 in the picture has 0."""
+    import gsplat
+
     check(means, quats, scales, opacities, sh, sh_degree, probe)
     if len(means) == 0:
         size = (camera.height, camera.width)
@@ -62,8 +64,9 @@ def splat(
 
 
 def _feed(probe: Tensor, centres: Tensor) -> None:
-    """gsplat projects and draws in one call, with no place to add the probe: the gradient that
-    reaches its projected centres [1, N, 2], pixels, is added to the probe's when it passes."""
+    """gsplat projects and draws in one call, with no place to add the probe to the projected
+    centres [1, N, 2]: their gradient, in pixels, is added to the probe's by a hook when it passes.
+    (So torch.autograd.grad does not know the probe; backward does.)"""
 
     def take(slope: Tensor) -> None:
         own = slope.detach().reshape(probe.shape)

@@ -1,0 +1,37 @@
+"""What a step of training asks of the CPU's rasteriser, beside what a frame does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..avatar.record import Avatar
+from ..camera import Camera
+from ..gaussians import activate
+from ..job import BakeJob
+from ..training.splatting.choose import splatter_for
+from .rows import Row, measured
+
+
+def splatting(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
+    """The canonical head from every camera of the job, degree 3: drawn alone, drawn so that a
+    gradient can go back, and there and back. Raises MissingPackageError without torch or numba."""
+    splat = splatter_for("cpu")
+    import torch
+
+    from ..render.tiles_numba import rasterise
+
+    splats = activate(avatar.gaussians)
+    values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
+    inputs = [torch.tensor(value).requires_grad_() for value in values]
+
+    def there(camera: Camera) -> object:
+        return splat(*inputs, camera, 3)
+
+    def there_and_back(camera: Camera) -> None:
+        drawn = splat(*inputs, camera, 3)
+        torch.autograd.grad(drawn.colour.mean() + drawn.alpha.mean(), inputs)
+
+    cameras = [task.camera for task in job.frames]
+    yield measured("draw, no gradient", "numba", lambda view: rasterise(splats, view), cameras)
+    yield measured("draw to train", "numba", there, cameras)
+    yield measured("and gradients", "numba", there_and_back, cameras)
