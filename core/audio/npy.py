@@ -34,7 +34,7 @@ def track_from_npy(
     avatar's. ArgumentError: an impossible `rate` or `seconds`."""
     path = Path(path)
     check_spec(spec)
-    array = _load(path)
+    array = load_array(path)
     if array.ndim == 3:
         _check_windows(array.shape, spec, path.name)
         return AudioTrack(np.ascontiguousarray(array))
@@ -86,8 +86,9 @@ def _at_rate(steps: NDArray[np.float32], wanted: float, rate: float) -> NDArray[
     return ((1 - weight) * steps[before] + weight * steps[after]).astype(np.float32)
 
 
-def _load(path: Path) -> NDArray[np.float32]:
-    """(T, D) or (F, W, D) float32, finite. The header is held against the file's size first."""
+def load_array(path: Path) -> NDArray[np.float32]:
+    """(T, D) or (F, W, D) float32, finite, of a feature file. The header is held against the file's
+    size first. AudioError."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
         shape, dtype = _header(file, path.name)

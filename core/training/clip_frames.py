@@ -62,8 +62,8 @@ class TrainingClip:
     that are whole, ascending: of transforms_train, _val and (where it exists) _more.json.
     viewmats (F, 4, 4): head's frame to camera, NaN where a frame has no pose. eyes (F,): closure in
     0..1. landmarks (F, 68, 2): x y in pixels, NaN where missing. points (P, 3): the head's surface
-    in its own frame, decimetres, to begin with. sound: of rows 0 and on; sound_more: of more_rows,
-    its first sample at the first of them. notes: what was absent or left out, one line each."""
+    in its own frame, decimetres, to begin with. sound: of rows 0 and on; sound_more: of the
+    rows from more_start on. notes: what was absent or left out, one line each."""
 
     folder: Path
     focal: float
@@ -78,6 +78,7 @@ class TrainingClip:
     points: NDArray[np.float64]
     sound: Path | None
     sound_more: Path | None
+    more_start: int
     notes: tuple[str, ...]
     listing: Listing
     cache_bytes: int = CACHE_BYTES
