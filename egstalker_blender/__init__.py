@@ -26,6 +26,10 @@ from . import (
 )
 from .setup_worker import operators as worker_operators
 from .setup_worker import session as worker_session
+from .training import operators as training_operators
+from .training import panel as training_panel
+from .training import properties as training_properties
+from .training import session as training_session
 from .viewport import display
 from .viewport import handler as viewport
 
@@ -51,6 +55,10 @@ MODULES = (
     menus,
     worker_session,
     worker_operators,
+    training_properties,
+    training_session,
+    training_operators,
+    training_panel,
     cli,
     viewport,
     timeline,

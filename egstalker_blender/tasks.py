@@ -69,25 +69,36 @@ class Task:
 
     def last_line(self) -> str:
         """The last line that says something, for a message to the user."""
-        try:
-            with self.log.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(self._start, size - TAIL))
-                lines = file.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return next(reversed(last_lines(self.log, self._start)), "")
 
     def kill(self) -> None:
         """End it and what it started. May be called at any time."""
         if self._popen.poll() is not None:
             return
-        _signal(self._popen, "SIGTERM")
-        try:
-            self._popen.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            _signal(self._popen, "SIGKILL")
-            self._popen.wait()
+        end_family(self._popen)
+
+
+def last_lines(log: Path, start: int = 0) -> list[str]:
+    """The lines of the log's end, at or after byte `start`, that say something."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(start, size - TAIL))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line.strip() for line in lines if line.strip()]
+
+
+def end_family(popen: subprocess.Popen[bytes], patience: float = PATIENCE) -> None:
+    """End a process that leads a session of its own, and all in that session. patience: seconds
+    between asking and killing."""
+    signal_family(popen, "SIGTERM")
+    try:
+        popen.wait(patience)
+    except subprocess.TimeoutExpired:
+        signal_family(popen, "SIGKILL")
+        popen.wait()
 
 
 def _start(
@@ -108,7 +119,8 @@ def _start(
     )
 
 
-def _signal(popen: subprocess.Popen[bytes], name: str) -> None:
+def signal_family(popen: subprocess.Popen[bytes], name: str) -> None:
+    """That signal to all in the process's session; on Windows the process itself is ended."""
     if sys.platform == "win32":
         popen.kill()
         return

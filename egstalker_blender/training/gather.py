@@ -1,0 +1,113 @@
+"""From the scene's settings to one frozen record, and why a training cannot start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ...core.avatar.file import SUFFIX
+from ...core.errors import ArgumentError, EgsError, MissingPackageError
+from .. import preferences
+from ..gather import absolute
+from ..setup_worker.session import session as worker_session
+from .plan import Settings, dataset_folder, has_state, work_folder
+from .session import session
+
+NO_PYTHON = "Training needs a worker Python with torch; Set Up in the preferences makes one"
+NO_PLACE = "Save the .blend, or choose a full path for the output"
+# What the preferences name as what the worker computes on, in the words of `train`.
+DEVICES = {"auto": "auto", "numba": "cpu", "gsplat": "cuda"}
+
+
+def output_of(scene: Any) -> Path | None:
+    """The avatar file that would be written, None where there is no such place yet."""
+    text = scene.egstalker_training.output.strip()
+    if not text or text.endswith(("/", "\\")):
+        return None
+    try:
+        path = absolute(text).absolute()
+    except EgsError:
+        return None
+    return path if path.suffix.lower() == SUFFIX else path.with_name(path.name + SUFFIX)
+
+
+def can_resume(scene: Any) -> bool:
+    output = output_of(scene)
+    return output is not None and has_state(work_folder(output))
+
+
+def python_reason() -> str:
+    """Why the worker's Python cannot train, empty where it can or where that is not known yet."""
+    try:
+        python = preferences.worker_python()
+    except EgsError as error:
+        return str(error)
+    if python is None:
+        return NO_PYTHON
+    return session().probe.answer(python) or ""
+
+
+def blocker(context: Any) -> str:
+    """Why no training can start now, empty where one can. Cheap: a panel asks at every redraw."""
+    if session().running:
+        return "A training runs; wait for it, or stop it"
+    if worker_session().setting_up:
+        return "Wait until the worker is set up"
+    return python_reason() or source_reason(context.scene) or output_reason(context.scene)
+
+
+def source_reason(scene: Any) -> str:
+    props = scene.egstalker_training
+    film = props.source == "VIDEO"
+    text = props.video if film else props.dataset
+    if not text:
+        return "Choose a video" if film else "Choose the dataset's folder"
+    try:
+        path = absolute(text)
+    except EgsError:
+        return "Save the .blend, or choose a full path for what it learns from"
+    if film:
+        return "" if path.is_file() else f"The video is not at {path}"
+    return "" if path.is_dir() else f"The dataset's folder is not at {path}"
+
+
+def output_reason(scene: Any) -> str:
+    props = scene.egstalker_training
+    if not props.output.strip():
+        return "Choose the avatar file that is written"
+    path = output_of(scene)
+    if path is None:
+        return NO_PLACE if props.output.startswith("//") else "Give the output a file name"
+    if not path.parent.is_dir():
+        return f"The output folder {path.parent} is not there"
+    if not os.access(path.parent, os.W_OK):
+        return f"The output folder {path.parent} may not be written"
+    if path.is_dir():
+        return f"The output {path} is a folder; give it a file name"
+    return ""
+
+
+def settings_of(context: Any, resume: bool = False) -> Settings:
+    """What the scene and the preferences ask for. ArgumentError, MissingPackageError."""
+    scene = context.scene
+    reason = source_reason(scene) or output_reason(scene)
+    python = preferences.worker_python()
+    output = output_of(scene)
+    if reason or output is None:
+        raise ArgumentError(reason or NO_PLACE)
+    if python is None:
+        raise MissingPackageError(NO_PYTHON)
+    props = scene.egstalker_training
+    video = absolute(props.video).absolute() if props.source == "VIDEO" else None
+    return Settings(
+        python=python.absolute(),
+        dataset=dataset_folder(output) if video else absolute(props.dataset).absolute(),
+        output=output,
+        video=video,
+        preset=props.preset,
+        minutes=props.minutes,
+        features=props.features,
+        device=DEVICES[preferences.backend()],
+        resume=resume,
+    )

@@ -1,0 +1,168 @@
+"""The training in the sidebar: what it learns from, how far it is, its last picture, why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ... import __package__ as base_package
+from .. import preferences
+from ..labels import draw_text, translated
+from . import picture
+from .gather import blocker, can_resume, python_reason
+from .job import DONE, FAILED, STOPPED, STOPPING, State
+from .news import Progress
+from .operators import (
+    EGSTALKER_OT_train,
+    EGSTALKER_OT_train_import,
+    EGSTALKER_OT_train_log,
+    EGSTALKER_OT_train_resume,
+    EGSTALKER_OT_train_stop,
+)
+from .session import Session, session, wake
+
+ICONS = {DONE: "CHECKMARK", STOPPED: "PAUSE", FAILED: "ERROR"}
+STAGES = {"static": "Shape", "motion": "Motion"}  # of `train`; `prepare` names its steps itself
+ICON_PIXELS = 20.0  # of an icon at scale 1
+MARGIN = 50.0  # pixels beside a picture in the sidebar
+MAX_PICTURE = 14.0  # in icons
+
+
+class EGSTALKER_PT_train(bpy.types.Panel):
+    bl_label = "Train an Avatar"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "EGSTalker"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 200  # after all that is done with an avatar
+
+    def draw(self, context: Any) -> None:
+        layout, now = self.layout, session()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        _draw_settings(layout, context.scene.egstalker_training, now.running)
+        if now.running and now.state is not None:
+            _draw_running(layout, context, now, now.state)
+        else:
+            _draw_buttons(layout, context)
+            _draw_end(layout, context, now)
+        _draw_picture(layout, context)
+        if now.probe.busy:
+            wake()
+
+
+def _draw_settings(layout: Any, props: Any, running: bool) -> None:
+    col = layout.column()
+    col.enabled = not running
+    col.row().prop(props, "source", expand=True)
+    col.prop(props, "video" if props.source == "VIDEO" else "dataset")
+    col.prop(props, "output")
+    col.prop(props, "preset")
+    col.prop(props, "minutes")
+    col.prop(props, "features")
+    col.prop(props, "import_result")
+
+
+def _draw_buttons(layout: Any, context: Any) -> None:
+    reason = blocker(context)
+    if reason:
+        draw_text(layout, context, translated(reason), "INFO")
+    if python_reason() and preferences.get() is not None:
+        button = layout.operator(
+            "preferences.addon_show", text="Set Up in Preferences...", icon="PREFERENCES"
+        )
+        button.module = base_package
+    row = layout.row(align=True)
+    if can_resume(context.scene):
+        row.operator(EGSTALKER_OT_train_resume.bl_idname, icon="PLAY")
+        row.operator(EGSTALKER_OT_train.bl_idname, text="Start Over...", icon="FILE_REFRESH")
+    else:
+        row.operator(EGSTALKER_OT_train.bl_idname, icon="PLAY")
+    row.operator(EGSTALKER_OT_train_log.bl_idname, text="", icon="TEXT")
+
+
+def _draw_running(layout: Any, context: Any, now: Session, state: State) -> None:
+    row = layout.row(align=True)
+    factor = state.progress.factor if state.progress is not None else 0.0
+    row.progress(factor=factor, type="BAR", text=bar_text(state))
+    row.operator(EGSTALKER_OT_train_stop.bl_idname, text="", icon="X")
+    row.operator(EGSTALKER_OT_train_log.bl_idname, text="", icon="TEXT")
+    col = layout.column(align=True)
+    for line in detail_lines(state):
+        draw_text(col, context, line)
+    if state.news.note:
+        draw_text(layout, context, state.news.note, "INFO")
+    if now.settings is not None:
+        draw_text(layout, context, str(now.settings.output), "FILE")
+
+
+def _draw_end(layout: Any, context: Any, now: Session) -> None:
+    if now.state is None:
+        return
+    draw_text(layout, context, now.state.text, ICONS[now.state.kind])
+    if now.fault:
+        draw_text(layout, context, now.fault, "ERROR")
+    if now.result is not None:
+        layout.operator(EGSTALKER_OT_train_import.bl_idname, icon="IMPORT")
+
+
+def _draw_picture(layout: Any, context: Any) -> None:
+    icon = picture.icon()
+    if not icon:
+        return
+    width = context.region.width if context.region else 300
+    scale = (width - MARGIN) / (ICON_PIXELS * context.preferences.system.ui_scale)
+    row = layout.row()
+    row.alignment = "CENTER"
+    row.template_icon(icon_value=icon, scale=max(1.0, min(MAX_PICTURE, scale)))
+
+
+def bar_text(state: State) -> str:
+    """What is done now and how far it is."""
+    if state.kind == STOPPING:
+        return translated("Stopping, saves its state")
+    progress = state.progress
+    if progress is None:
+        return translated("Starting...")
+    name = STAGES.get(progress.what) or progress.what.replace("_", " ").capitalize()
+    return f"{translated(name)} {progress.done} of {progress.total}"
+
+
+def detail_lines(state: State) -> list[str]:
+    """Time, quality, size: a line each, where known."""
+    progress = state.progress
+    remaining = progress.remaining if progress is not None else None
+    times = f"{clock(state.seconds)} so far"
+    lines = [f"{times}, {clock(remaining)} left" if remaining is not None else times]
+    if progress is not None:
+        lines += _quality(progress)
+    if state.quiet:
+        lines.append(f"No word for {clock(state.quiet)}")
+    return lines
+
+
+def _quality(progress: Progress) -> list[str]:
+    parts = []
+    if progress.loss is not None:
+        parts.append(f"Loss {progress.loss:.4f}")
+    if progress.psnr is not None:
+        parts.append(f"PSNR {progress.psnr:.1f} dB")
+    lines = [", ".join(parts)] if parts else []
+    if progress.gaussians is not None:
+        lines.append(f"{progress.gaussians:,} Gaussians")
+    return lines
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(int(max(0.0, min(seconds, 1e7))), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_PT_train)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_PT_train)

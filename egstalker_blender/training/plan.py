@@ -1,0 +1,95 @@
+"""What a training runs: the commands that a terminal would. No bpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+STOP, STATE, LOG = "stop", "state", "blender.log"  # in the work folder
+AUTO = "auto"
+PRESETS = ("draft", "good", "best")
+FEATURES = (AUTO, "log-mel", "phonetic", "log-mel+phonetic")  # auto: the command's own choice
+
+
+@dataclass(frozen=True)
+class Settings:
+    """python: the worker's. dataset: the folder that is trained on; with a video it is made from
+    that first, beside the output. output: the .egs. minutes: 0 for as long as the preset takes.
+    features: of FEATURES. device: auto, cpu or cuda. resume: go on from the work folder's state.
+    """
+
+    python: Path
+    dataset: Path
+    output: Path
+    video: Path | None = None
+    preset: str = "good"
+    minutes: float = 0.0
+    features: str = AUTO
+    device: str = AUTO
+    resume: bool = False
+
+    @property
+    def work(self) -> Path:
+        return work_folder(self.output)
+
+
+@dataclass(frozen=True)
+class Step:
+    """stop_file: what it looks for to end in good order, None where an interrupt does that. result:
+    a file that must be there at last."""
+
+    label: str
+    command: tuple[str, ...]
+    stop_file: Path | None = None
+    result: Path | None = None
+
+
+def work_folder(output: Path) -> Path:
+    """Where a training keeps its state and previews: as `train` chooses it."""
+    return output.with_suffix(".training")
+
+
+def dataset_folder(output: Path) -> Path:
+    """Where a video's dataset is made."""
+    return output.with_suffix(".dataset")
+
+
+def has_state(work: Path) -> bool:
+    """Whether there is a training to go on with. Cheap: a panel asks at every redraw."""
+    try:
+        return any(path.is_file() for path in work.glob(f"{STATE}*"))
+    except OSError:
+        return False
+
+
+def command_for(settings: Settings) -> list[str]:
+    """The training."""
+    command = [str(settings.python), "-m", "core", "train"]
+    command += [str(settings.dataset), str(settings.output)]
+    command += ["--preset", settings.preset, "--device", settings.device]
+    if settings.minutes > 0:
+        command += ["--minutes", f"{settings.minutes:g}"]
+    if settings.features != AUTO:
+        command += ["--features", settings.features]
+    command += ["--work", str(settings.work)]
+    if settings.resume:
+        command.append("--resume")
+    return [*command, "--json"]
+
+
+def prepare_command_for(settings: Settings) -> list[str]:
+    """The dataset of a video; what is there of it already is kept."""
+    command = [str(settings.python), "-m", "core", "prepare"]
+    return [*command, str(settings.video), str(settings.dataset), "--json"]
+
+
+def steps_for(settings: Settings) -> tuple[Step, ...]:
+    train = Step(
+        "Training",
+        tuple(command_for(settings)),
+        stop_file=settings.work / STOP,
+        result=settings.output,
+    )
+    if settings.video is None:
+        return (train,)
+    return (Step("Preparing", tuple(prepare_command_for(settings))), train)

@@ -1,0 +1,271 @@
+"""A training as a process: its words, its ends, its stop. No window, no torch."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from egstalker.core.errors import EgsError, OutputError
+from egstalker.egstalker_blender.training import job as jobs
+from egstalker.egstalker_blender.training import plan, probe, process
+from egstalker.egstalker_blender.training.job import DONE, FAILED, STOPPED, STOPPING, Job, State
+from egstalker.egstalker_blender.training.plan import Settings
+
+from tests.blender.training_support import LONG, alive, fake_python, until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended Python is a script")
+
+
+@pytest.fixture
+def start(tmp_path: Path, avatar_path: Path) -> Callable[..., Job]:
+    jobs_made: list[Job] = []
+
+    def begin(
+        words: str = "", video: bool = False, patience: float = 20.0, **values: object
+    ) -> Job:
+        python = fake_python(tmp_path / "python", avatar_path, words, **values)
+        jobs_made.append(
+            Job(plan.steps_for(settings(tmp_path, python, video)), work(tmp_path), patience)
+        )
+        return jobs_made[-1]
+
+    yield begin
+    for job in jobs_made:
+        job.close(0.0)
+        assert not alive(job.pid)
+
+
+def settings(folder: Path, python: Path, video: bool = False) -> Settings:
+    return Settings(
+        python=python,
+        dataset=folder / ("head.dataset" if video else "clip"),
+        output=folder / "head.egs",
+        video=folder / "film.mp4" if video else None,
+    )
+
+
+def work(folder: Path) -> Path:
+    return folder / "head.training"
+
+
+def finish(job: Job, seconds: float = 20.0) -> State:
+    until(lambda: not job.poll().alive, seconds)
+    return job.poll()
+
+
+def test_the_command_of_each_choice(tmp_path: Path) -> None:
+    least = Settings(Path("/py"), Path("/clip"), Path("/out/head.egs"))
+    assert plan.command_for(least) == [
+        "/py", "-m", "core", "train", "/clip", "/out/head.egs", "--preset", "good",
+        "--device", "auto", "--work", "/out/head.training", "--json",
+    ]  # fmt: skip
+    most = Settings(
+        Path("/py"),
+        Path("/out/head.dataset"),
+        Path("/out/head.egs"),
+        video=Path("/film.mp4"),
+        preset="best",
+        minutes=5,
+        features="log-mel+phonetic",
+        device="cuda",
+        resume=True,
+    )
+    text = " ".join(plan.command_for(most))
+    assert "--preset best --device cuda --minutes 5 --features log-mel+phonetic" in text
+    assert text.endswith("--work /out/head.training --resume --json")
+    first, second = plan.steps_for(most)
+    assert first.command == (
+        "/py", "-m", "core", "prepare", "/film.mp4", "/out/head.dataset", "--json",
+    )  # fmt: skip
+    assert second.command == tuple(plan.command_for(most))
+    assert second.stop_file == Path("/out/head.training/stop")
+
+
+def test_from_a_video_to_the_avatar(start: Callable[..., Job], tmp_path: Path) -> None:
+    job = start(video=True, pause=0.05)
+    seen = []
+    while (state := job.poll()).alive:
+        if state.progress is not None:
+            seen.append((state.text, state.progress.what))
+            assert 0 <= state.progress.factor <= 1
+        time.sleep(0.01)
+    assert list(dict.fromkeys(seen)) == [
+        ("Preparing", "landmarks"),
+        ("Training", "static"),
+        ("Training", "motion"),
+    ]
+    assert state.kind == DONE and state.text == f"{tmp_path / 'head.egs'} is ready, PSNR 31.2 dB"
+    assert state.news.saved and state.news.preview == work(tmp_path) / "preview_000005.png"
+    arguments = json.loads((work(tmp_path) / "arguments.json").read_text())
+    assert arguments[:2] == [str(tmp_path / "head.dataset"), str(tmp_path / "head.egs")]
+    assert plan.has_state(work(tmp_path))
+
+
+def test_progress_carries_time_and_quality(start: Callable[..., Job]) -> None:
+    job = start(**LONG)
+    until(lambda: (p := job.poll().progress) is not None and p.done >= 3)
+    progress = job.poll().progress
+    assert progress is not None and progress.loss and progress.loss < 0.1
+    assert progress.remaining and progress.psnr and progress.gaussians == 20000 + 10 * progress.done
+
+
+def test_stop_keeps_the_state(start: Callable[..., Job], tmp_path: Path) -> None:
+    assert not plan.has_state(work(tmp_path))
+    job = start(**LONG)
+    until(lambda: job.poll().progress is not None)
+    job.stop()
+    assert job.poll().kind in (STOPPING, STOPPED)
+    state = finish(job)
+    assert state.kind == STOPPED and "Resume" in state.text
+    assert plan.has_state(work(tmp_path))
+    assert not (work(tmp_path) / plan.STOP).exists()  # the next one is not stopped by it
+    job.stop()  # may come late
+    assert job.poll() == state
+
+
+def test_a_stop_of_an_earlier_training_does_not_count(
+    start: Callable[..., Job], tmp_path: Path
+) -> None:
+    work(tmp_path).mkdir()
+    (work(tmp_path) / plan.STOP).touch()
+    assert finish(start()).kind == DONE
+
+
+def test_one_that_does_not_stop_is_ended(
+    start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process.Child.end, "__defaults__", (0.2,))
+    job = start("deaf", patience=0.3, **LONG)
+    until(lambda: job.poll().progress is not None)
+    job.stop()
+    state = finish(job)
+    assert state.kind == STOPPED and "was ended" in state.text
+    assert not alive(job.pid)
+
+
+def test_the_second_stop_does_not_wait(start: Callable[..., Job]) -> None:
+    job = start("silent", patience=60)
+    time.sleep(0.3)
+    job.stop()
+    assert job.poll().kind == STOPPING
+    job.stop()
+    assert job.poll().kind == STOPPED and not alive(job.pid)
+
+
+def test_preparing_is_stopped_by_an_interrupt(start: Callable[..., Job], tmp_path: Path) -> None:
+    job = start(video=True, patience=60, **LONG)
+    until(lambda: job.poll().progress is not None)
+    job.stop()
+    assert finish(job).kind == STOPPED
+    assert not (tmp_path / "head.egs").exists()
+
+
+def test_noise_is_passed_over(start: Callable[..., Job]) -> None:
+    job = start("noise", video=True)
+    state = finish(job)
+    assert state.kind == DONE and state.news.note == "two frames have no landmarks"
+    log = job.log.read_text(errors="replace")
+    assert "a library says hello" in log and "xxx" not in log
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("error", "clip/ori_imgs holds no frame; prepare it again"),
+        ("crash", "ValueError: a defect"),
+        ("killed", "Training: it was killed from outside; a system does that when memory runs out"),
+        ("nothing", "Training: it ended without a result; look at the log"),
+        ("lost", "Training: it is done, but {folder}/head.egs is not there"),
+    ],
+)
+def test_how_it_fails(start: Callable[..., Job], tmp_path: Path, words: str, expected: str) -> None:
+    state = finish(start(words))
+    assert (state.kind, state.text) == (FAILED, expected.format(folder=tmp_path))
+
+
+def test_a_video_that_cannot_be_prepared_is_not_trained_on(
+    start: Callable[..., Job], tmp_path: Path
+) -> None:
+    state = finish(start("no-face", video=True))
+    assert state.kind == FAILED
+    assert state.text == (
+        f"{tmp_path / 'film.mp4'} shows no face in any frame; choose another video"
+    )
+    assert not (work(tmp_path) / "arguments.json").exists()
+
+
+def test_an_error_while_stopping_is_shown(
+    start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when it saves its state."""
+    job = start("error")
+    job.stop()
+    assert finish(job).text.startswith("clip/ori_imgs holds no frame")
+
+
+def test_what_outlives_the_command_goes_too(
+    start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(process, "DRAIN", 0.2)
+    state = finish(start("orphan"))
+    assert state.text == "the parent ends first"
+    until(lambda: not alive(int((work(tmp_path) / "orphan").read_text())))
+
+
+def test_silence_is_said(start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "QUIET", 0.1)
+    job = start("silent")
+    until(lambda: job.poll().quiet > 0.2)
+    assert job.poll().alive
+
+
+def test_blender_ends(start: Callable[..., Job], tmp_path: Path) -> None:
+    job = start(**LONG)
+    until(lambda: job.poll().progress is not None)
+    job.close()
+    assert not alive(job.pid) and plan.has_state(work(tmp_path))
+    assert job.poll().kind == STOPPED
+    job.close()
+
+
+def test_places_that_do_not_serve(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"gone/head\.training cannot be used: No such file"):
+        Job([], tmp_path / "gone" / "head.training")
+    with pytest.raises(OutputError, match="cannot be used"):
+        (tmp_path / "head.training").write_text("")
+        Job([], tmp_path / "head.training")
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    missing = settings(tmp_path, tmp_path / "no python")
+    with pytest.raises(EgsError, match="no python cannot be started"):
+        Job(plan.steps_for(missing), missing.work)
+
+
+def test_the_probe(tmp_path: Path, avatar_path: Path) -> None:
+    python = fake_python(tmp_path / "python", avatar_path)
+    asking = probe.Probe()
+    assert asking.answer(python) is None  # not known yet, and it does not wait
+    until(lambda: asking.answer(python) == "")
+    assert not asking.busy
+    without = fake_python(tmp_path / "bare", avatar_path, "no-torch")
+    assert "needs torch" in asking.wait_for(without)
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    assert "does not run as Python" in asking.wait_for(broken)
+    assert "does not run as Python" in asking.wait_for(tmp_path / "nowhere")
+
+
+def test_a_no_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "RETRY", 0.0)
+    answers = ["no torch", ""]
+    asking = probe.Probe(lambda _python: answers.pop(0))
+    python = Path("python")
+    assert asking.wait_for(python) == "no torch"
+    until(lambda: asking.answer(python) == "")
+    assert asking.answer(python) == "" and not answers  # a Yes stays

@@ -1,0 +1,91 @@
+"""Parts of the Train panel: its lines, its picture, what it makes of what a command says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from egstalker.egstalker_blender.training import news, panel, picture
+from egstalker.egstalker_blender.training.job import State
+from egstalker.egstalker_blender.training.news import News, Progress
+
+from tests.blender.test_interface_panels import ICONS
+from tests.blender.training_fake import write_png
+
+
+def test_lines_of_the_panel() -> None:
+    progress = Progress("landmarks", 3, 10)
+    state = State("running", "Preparing", 75.0, News(), progress, quiet=3700.0)
+    assert panel.bar_text(state) == "Landmarks 3 of 10"
+    assert panel.detail_lines(state) == ["1:15 so far", "No word for 1:01:40"]
+    assert panel.bar_text(State("running", "Training", 0.0)) == "Starting..."
+    assert set(panel.ICONS.values()) <= set(ICONS)
+
+
+def test_the_picture_is_replaced_by_one_that_is_whole(tmp_path: Path) -> None:
+    images = len(bpy.data.images)
+    for name in ("none.png", "one.png", "two.png", "bad.png"):
+        path = tmp_path / name
+        if name == "bad.png":
+            path.write_bytes(b"no picture")
+        elif name != "none.png":
+            write_png(path, 32 if name == "one.png" else 16)
+        picture.show(path)
+        picture.show(path)
+        expected = {"none.png": (0, 0), "one.png": (32, 32)}.get(name, (16, 16))
+        assert picture.size() == expected, name
+    assert len(bpy.data.images) == images and len(picture._icons) == 1
+    picture.show(None)
+    assert picture.size() == (16, 16)
+    picture.clear()
+    assert picture.size() == (0, 0) and picture.icon() == 0
+
+
+PROGRESS = {"event": "progress", "stage": "static", "step": 3, "steps": 10}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, Progress("static", 3, 10)),
+        ({"loss": 0.5, "psnr": 30, "gaussians": 7}, Progress("static", 3, 10, None, 0.5, 30.0, 7)),
+        ({"loss": float("nan"), "psnr": "x", "remaining": None}, Progress("static", 3, 10)),
+        ({"loss": True, "remaining": 10**400, "gaussians": -1}, Progress("static", 3, 10)),
+        ({"steps": "ten"}, None),
+        ({"step": -1}, None),
+        ({"stage": 4, "step": 5}, None),
+    ],
+)
+def test_a_word_of_progress(change: dict[str, Any], expected: Progress | None) -> None:
+    assert news.folded(News(), {**PROGRESS, **change}).progress == expected
+
+
+def test_news_keeps_the_newest_of_each_kind() -> None:
+    heard = News()
+    for event in (
+        PROGRESS,
+        {"event": "preview", "path": "a.jpg"},
+        {"event": "note", "text": "x" * 9999},
+        {"event": "saved"},
+        {"event": "preview", "path": None},
+        {"event": "progress"},
+        {"event": "of a later version"},
+    ):
+        heard = news.folded(heard, event)
+    assert heard.progress == Progress("static", 3, 10) and heard.preview == Path("a.jpg")
+    assert len(heard.note) == news.MAX_TEXT and heard.saved and not heard.done
+    assert news.folded(heard, {"event": "done", "psnr": None}).done
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"words", b"[1]", b"{}", b'{"event": 1}', b"\xff", b"[" * 9999]
+)
+def test_a_line_that_is_no_event(line: bytes) -> None:
+    assert news.parse(line) is None
+
+
+def test_a_bar_never_leaves_its_ends() -> None:
+    factors = [Progress("x", done, total).factor for done, total in ((5, 0), (5, 3), (0, 3))]
+    assert factors == [0.0, 1.0, 0.0]

@@ -1,0 +1,138 @@
+"""Stands for the worker's Python in tests of the Train panel: says what `train` and `prepare` say.
+
+Run as a script: `training_fake.py -m core train DATASET OUT ... --json`, or `-c CODE` for the
+question about torch. EGS_FAKE steers it: words, separated by blanks. Standard library alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+WORDS = os.environ.get("EGS_FAKE", "").split()
+AVATAR = os.environ.get("EGS_FAKE_AVATAR", "")  # what a training ends with
+PICTURES = os.environ.get("EGS_FAKE_PICTURES", "")  # a folder of previews
+PAUSE = float(os.environ.get("EGS_FAKE_PAUSE", "0.01"))  # seconds between two lines
+STEPS = int(os.environ.get("EGS_FAKE_STEPS", "5"))
+
+
+def say(event: str, **values: object) -> None:
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+def fail(text: str, code: int) -> None:
+    print(text, file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def write_png(path: Path, side: int = 32) -> None:
+    rows = b"".join(
+        b"\0" + b"".join(bytes((8 * x, 8 * y, 90)) for x in range(side)) for y in range(side)
+    )
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+
+
+def write_preview(work: Path, step: int) -> None:
+    found = sorted(Path(PICTURES).glob("*.jpg")) if PICTURES else []
+    if found:
+        path = work / f"preview_{step:06d}.jpg"
+        shutil.copyfile(found[step % len(found)], path)
+    else:
+        path = work / f"preview_{step:06d}.png"
+        write_png(path)
+    say("preview", path=str(path))
+
+
+def train(arguments: list[str]) -> None:
+    output = Path(arguments[1])
+    work = Path(arguments[arguments.index("--work") + 1])
+    (work / "arguments.json").write_text(json.dumps(arguments), encoding="utf-8")
+    say("start", dataset=arguments[0])
+    misbehave(work)
+    for stage in ("static", "motion"):
+        for step in range(STEPS + 1):
+            if (work / "stop").exists() and "deaf" not in WORDS:
+                (work / "state").write_bytes(b"state")
+                say("saved", path=str(work / "state"))
+                fail("stopped", 130)
+            say(
+                "progress", stage=stage, step=step, steps=STEPS, seconds=step * PAUSE,
+                remaining=(STEPS - step) * PAUSE, loss=0.2 / (1 + step),
+                psnr=20 + 10 * step / STEPS, gaussians=20000 + 10 * step,
+            )  # fmt: skip
+            if step % 5 == 0:
+                write_preview(work, step)
+            time.sleep(PAUSE)
+    (work / "state").write_bytes(b"state")
+    say("saved", path=str(work / "state"))
+    if "lost" not in WORDS:
+        shutil.copyfile(AVATAR, output)
+    say("done", path=str(output), psnr=31.25)
+
+
+def misbehave(work: Path) -> None:
+    if "noise" in WORDS:
+        print("a library says hello", flush=True)
+        print('{"event": "progress", "stage": ', flush=True)
+        print('[1, 2]\n{"event": 7}\n{"event": "unheard of"}', flush=True)
+        print('{"event": "progress", "stage": "static", "step": "x", "steps": NaN}', flush=True)
+        print("[" * 100000, flush=True)
+        sys.stdout.buffer.write(b"\xff\xfe\x00\n")
+        print("x" * 3_000_000, flush=True)
+        say("note", text="two frames\nhave no landmarks")
+    if "error" in WORDS:
+        fail("a library warns\nerror: clip/ori_imgs holds no frame; prepare it again\nbye", 2)
+    if "crash" in WORDS:
+        raise ValueError("a defect")
+    if "killed" in WORDS:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "nothing" in WORDS:
+        sys.exit(0)
+    if "orphan" in WORDS:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        (work / "orphan").write_text(str(child.pid))
+        fail("error: the parent ends first", 1)
+    if "deaf" in WORDS:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "silent" in WORDS:
+        time.sleep(60)
+
+
+def prepare(arguments: list[str]) -> None:
+    folder = Path(arguments[1])
+    if "no-face" in WORDS:
+        fail(f"error: {arguments[0]} shows no face in any frame; choose another video", 2)
+    for done in range(STEPS + 1):
+        say("progress", step="landmarks", done=done, total=STEPS)
+        time.sleep(PAUSE)
+    folder.mkdir(exist_ok=True)
+    say("done", path=str(folder))
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[0] == "-c":
+        sys.exit(3 if "no-torch" in WORDS else 0)
+    assert arguments[:2] == ["-m", "core"] and arguments[-1] == "--json"
+    try:
+        {"train": train, "prepare": prepare}[arguments[2]](arguments[3:-1])
+    except KeyboardInterrupt:
+        fail("stopped", 130)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
