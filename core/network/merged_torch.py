@@ -1,0 +1,107 @@
+"""The part of the official networks that runs per Gaussian, for batches: norm, feed-forward, norm,
+heads, in as few and as wide products as exact algebra allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .basics import Float32
+from .folded import Head, fold_heads
+from .names import layer_prefix
+from .weights import NetworkWeights
+
+LAYER_NORM_EPS = 1e-12
+ALIGNED = 16  # columns of a product that tensor cores like; those too many are not read
+
+
+class MergedLayer:
+    """attributes: what `offsets` moves, those that are not frozen. widest: bytes of a Gaussian in
+    the widest array between two products."""
+
+    def __init__(self, weights: NetworkWeights, device: torch.device, dtype: torch.dtype) -> None:
+        arrays, prefix = weights.arrays, layer_prefix(0)
+        self._dtype = dtype
+
+        def wide(name: str) -> NDArray[np.float64]:
+            return arrays[f"{prefix}{name}"].astype(np.float64)
+
+        def put(array: NDArray[Any], kind: torch.dtype = dtype) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device, kind)
+
+        w1, b1 = wide("ffn.linear1.weight"), wide("ffn.linear1.bias")
+        w2, b2 = wide("ffn.linear2.weight"), wide("ffn.linear2.bias")
+        # The second bias goes into the first norm's, and out of what the first matrix sees.
+        norm1 = wide("norm1.gamma"), wide("norm1.beta") + b2
+        self._norm1 = tuple(put(values, torch.float32) for values in norm1)
+        self._inner, self._outer = (put(w1), put(b1 - w1 @ b2)), put(w2.T)
+        self._norm2 = put(wide("norm2.gamma")), put(wide("norm2.beta"))
+        heads = fold_heads(weights)
+        # Colours apart from the narrow heads: one product for all would be five times as much.
+        groups = [
+            [head for head in heads if head.attribute != "sh"],
+            [head for head in heads if head.attribute == "sh"],
+        ]
+        ordered = [head for group in groups for head in group]
+        self.attributes = tuple(head.attribute for head in ordered)
+        self.widest = len(w1) * dtype.itemsize
+        self._first: tuple[Tensor, Tensor] | None = None
+        self._second: list[tuple[slice, Tensor, Tensor, list[slice]]] = []
+        if ordered:
+            inner = np.concatenate([head.inner.T for head in ordered])
+            self._first = put(inner), put(np.concatenate([head.inner_bias for head in ordered]))
+            self.widest = max(len(w1), len(inner)) * dtype.itemsize
+        start = 0
+        for group in filter(None, groups):
+            matrix, bias, columns = side_by_side(group)
+            inputs = slice(start, start + matrix.shape[1])
+            self._second.append((inputs, put(matrix), put(bias), columns))
+            start = inputs.stop
+
+    def offsets(self, x: Tensor, shares: Tensor, values: Tensor) -> tuple[Tensor, ...]:
+        """x (n, 64), shares (B, n, M), values (B, M, 64), float32 -> for each of `attributes`
+        (B, n, width) in the layer's own type."""
+        if self._first is None:
+            return ()
+        batch, rows = shares.shape[:2]
+        y = torch.baddbmm(x[None].expand(batch, *x.shape), shares, values).flatten(0, 1)
+        z = F.layer_norm(y, y.shape[1:], *self._norm1, LAYER_NORM_EPS).to(self._dtype)
+        y = torch.addmm(z, relu_linear(z, *self._inner), self._outer)
+        hidden = F.layer_norm(y, y.shape[1:], *self._norm2, LAYER_NORM_EPS).relu_()
+        wide = relu_linear(hidden, *self._first)
+        found = []
+        for inputs, matrix, bias, columns in self._second:
+            out = F.linear(wide[:, inputs], matrix, bias).reshape(batch, rows, -1)
+            found += [out[..., own] for own in columns]
+        return tuple(found)
+
+
+def relu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """relu(x @ weight.T + bias); on CUDA in one kernel where this torch has it."""
+    fused = getattr(torch, "_addmm_activation", None) if x.is_cuda else None
+    if fused is None:
+        return F.linear(x, weight, bias).relu_()
+    result: Tensor = fused(bias, x, weight.T)
+    return result
+
+
+def side_by_side(heads: list[Head]) -> tuple[Float32, Float32, list[slice]]:
+    """Second layers of some heads as one: matrix (outputs, inputs), bias (outputs,), and which
+    outputs are each head's."""
+    outputs = sum(len(head.outer_bias) for head in heads)
+    inputs = sum(len(head.outer) for head in heads)
+    matrix = np.zeros((-(-outputs // ALIGNED) * ALIGNED, inputs), np.float32)
+    bias = np.zeros(len(matrix), np.float32)
+    columns, column, row = [], 0, 0
+    for head in heads:
+        own = slice(column, column + len(head.outer_bias))
+        matrix[own, row : row + len(head.outer)] = head.outer.T
+        bias[own] = head.outer_bias
+        columns.append(own)
+        column, row = own.stop, row + len(head.outer)
+    return matrix, bias, columns

@@ -1,0 +1,183 @@
+"""Batches on a device: equal to the plain network, whatever the batch, also in half precision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.gaussians import Gaussians, activate
+from core.network.reference_file import read_reference
+from core.network.weights import EGSTALKER, GAUSSIANTALKER
+from core.render import reference as oracle
+from tests.core.render_scenes import camera, decibels
+from tests.core.synthetic import random_avatar, random_pose, random_windows
+
+torch = pytest.importorskip("torch", reason="torch is not installed in this environment")
+torch_network = pytest.importorskip("core.network.torch_network")
+fast_torch = pytest.importorskip("core.network.fast_torch")
+merged_torch = pytest.importorskip("core.network.merged_torch")
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+KINDS = (EGSTALKER, GAUSSIANTALKER)
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]
+EYES = (0.37, 0.9, 0.0)
+STRENGTHS = (1.0, 0.4, 1.5)
+
+
+class Case:
+    """An avatar on a device and inputs of three frames."""
+
+    def __init__(self, kind: str = EGSTALKER, device: str = "cpu", count: int = 700, **changes):
+        weights, gaussians = random_avatar(count, kind, agents=70)
+        self.weights = replace(weights, **changes)
+        self.network = torch_network.TorchNetwork(self.weights).to(device).requires_grad_(False)
+        self.canonical = torch_network.raw_tensors(gaussians, device)
+        windows = torch.from_numpy(np.stack([random_windows(k) for k in range(3)])).to(device)
+        self.codes = self.network.encode_audio(windows)
+        self.eyes = torch.tensor(EYES, dtype=torch.float64, device=device)
+        self.poses = torch.from_numpy(np.stack([random_pose(k) for k in range(3)])).to(device)
+        self.strengths = torch.tensor(STRENGTHS, device=device)
+
+    def frames(self, **options):
+        return fast_torch.frames_of(self.weights, self.network, self.canonical, **options)
+
+    def run(self, frames, which=slice(None)):
+        inputs = frames.prepared(self.codes[which], self.eyes[which], self.poses[which])
+        return frames(inputs, self.strengths[which])
+
+    def plain(self):
+        return self.run(fast_torch.PlainFrames(self.network, self.canonical))
+
+
+def furthest(a, b) -> float:
+    return max(float((x - y).abs().max()) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_the_plain_network(kind: str, device: str) -> None:
+    case = Case(kind, device)
+    frames = case.frames()
+    assert isinstance(frames, fast_torch.FastFrames)
+    moved, expected = case.run(frames), case.plain()
+    assert [value.shape for value in moved] == [value.shape for value in expected]
+    assert furthest(moved, expected) < 5e-6
+    canonical = [value[None] for value in case.canonical]
+    assert furthest(expected, [value.expand(3, *value.shape[1:]) for value in canonical]) > 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_the_official_network(kind: str) -> None:
+    file = read_reference(GOLDEN / f"network_{kind}.npz")
+    network = torch_network.TorchNetwork(file.weights).requires_grad_(False)
+    canonical = torch_network.raw_tensors(file.gaussians)
+    frames = fast_torch.frames_of(file.weights, network, canonical)
+    assert isinstance(frames, fast_torch.FastFrames)
+    codes = network.encode_audio(torch.from_numpy(file.windows))
+    inputs = frames.prepared(codes, torch.from_numpy(file.eyes), torch.from_numpy(file.poses))
+    moved = frames(inputs, torch.ones(len(codes)))
+    names = ("means3D", "scales_raw", "rotations_raw", "opacity_raw", "shs")
+    for name, value in zip(names, moved, strict=True):
+        expected = file.outputs[name]
+        assert np.abs(value.numpy().reshape(expected.shape) - expected).max() <= 1e-5, name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frozen_attributes_stay_and_are_one_array(kind: str) -> None:
+    case = Case(kind, frozen=frozenset({"sh", "quats"}))
+    moved = case.run(case.frames())
+    assert furthest(moved, case.plain()) < 5e-6
+    assert torch.equal(moved.sh[1], case.canonical.sh) and moved.sh.stride(0) == 0
+    still = Case(kind, frozen=frozenset({"means", "scales", "quats", "opacities", "sh"}))
+    moved = still.run(still.frames())
+    assert all(torch.equal(v[2], c) for v, c in zip(moved, still.canonical, strict=True))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gaussians_in_slices_are_the_same_gaussians(device: str, monkeypatch) -> None:
+    case = Case(device=device)
+    frames = case.frames()
+    whole = case.run(frames)
+    monkeypatch.setitem(fast_torch.WIDEST, device, 1)  # 256 Gaussians at a time
+    assert furthest(case.run(frames), whole) < 2e-6
+
+
+def test_a_frame_in_a_batch_of_that_size_is_the_same_wherever_it_stands() -> None:
+    case = Case()
+    frames = case.frames()
+    together = case.run(frames)
+    for k in range(3):
+        padded = case.run(frames, [k, k, k])
+        for value, whole in zip(padded, together, strict=True):
+            assert torch.equal(value[0], whole[k]) and torch.equal(value[2], whole[k])
+
+
+def test_another_network_takes_the_plain_path() -> None:
+    weights, gaussians = random_avatar(300, layers=2, agents=40)
+    network = torch_network.TorchNetwork(weights).requires_grad_(False)
+    frames = fast_torch.frames_of(weights, network, torch_network.raw_tensors(gaussians))
+    assert isinstance(frames, fast_torch.PlainFrames)
+    code = network.encode_audio(torch.from_numpy(random_windows()[None]))
+    pose = torch.from_numpy(random_pose()[None])
+    inputs = frames.prepared(code, torch.tensor([0.3], dtype=torch.float64), pose)
+    moved = frames(inputs, torch.ones(1))
+    expected = torch_network.prepare_torch(weights, gaussians).deform_raw(
+        code[0].numpy(), 0.3, random_pose(), 1.0
+    )
+    assert np.abs(moved.sh[0].numpy() - expected.sh).max() < 2e-6
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_keeps_the_picture(kind: str, device: str) -> None:
+    """Within 2/255: a Gaussian whose alpha falls to the other side of 1/255 is a step of 1/255."""
+    case = Case(kind, device, count=2000)
+    exact, rough = case.run(case.frames()), case.run(case.frames(half=True))
+    assert all(value.dtype == torch.float32 for value in rough)
+    assert 0 < furthest(exact, rough) < 2e-2
+    for k in range(3):
+        pictures = [
+            oracle.rasterise(
+                activate(Gaussians(*(value[k].cpu().numpy() for value in moved))), camera()
+            )
+            for moved in (exact, rough)
+        ]
+        assert decibels(*pictures) >= 65
+        assert np.abs(pictures[0] - pictures[1]).max() < 2 / 255
+
+
+def test_a_pose_token_in_the_hundreds_does_not_overflow_half_precision() -> None:
+    case = Case()
+    case.poses = case.poses.clone()
+    case.poses[:, 11] = 60.0  # squared by the KAN, twice
+    moved = case.run(case.frames(half=True))
+    assert all(bool(torch.isfinite(value).all()) for value in moved)
+    assert furthest(moved, case.plain()) < 2e-2
+
+
+def test_compiling_that_fails_falls_back_and_says_why(monkeypatch) -> None:
+    def broken(function, **options):
+        def call(*arguments):
+            raise RuntimeError("no compiler was found\nmore")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    case = Case()
+    frames = case.frames(compiled=True)
+    assert torch.equal(case.run(frames).sh, case.run(case.frames()).sh)
+    assert frames.reason == "torch.compile did not work: no compiler was found"
+
+
+def test_relu_in_the_product_is_relu_after_it() -> None:
+    x, weight, bias = torch.randn(9, 4), torch.randn(6, 4), torch.randn(6)
+    fused = getattr(torch, "_addmm_activation", None)
+    if fused is None:
+        pytest.skip("this torch has no product with an activation")
+    expected = merged_torch.relu_linear(x, weight, bias)
+    assert (expected >= 0).all() and (expected > 0).any()
+    torch.testing.assert_close(fused(bias, x, weight.T), expected)
