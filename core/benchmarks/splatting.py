@@ -9,6 +9,7 @@ from ..camera import Camera
 from ..gaussians import activate
 from ..job import BakeJob
 from ..training.splatting.choose import splatter_for
+from ..training.splatting.record import Rendered
 from .rows import Row, measured
 
 
@@ -23,12 +24,13 @@ def splatting(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
     splats = activate(avatar.gaussians)
     values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
     inputs = [torch.tensor(value).requires_grad_() for value in values]
+    means, quats, scales, opacities, sh = inputs
 
-    def there(camera: Camera) -> object:
-        return splat(*inputs, camera, 3)
+    def there(camera: Camera) -> Rendered:
+        return splat(means, quats, scales, opacities, sh, camera, 3)
 
     def there_and_back(camera: Camera) -> None:
-        drawn = splat(*inputs, camera, 3)
+        drawn = there(camera)
         torch.autograd.grad(drawn.colour.mean() + drawn.alpha.mean(), inputs)
 
     cameras = [task.camera for task in job.frames]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -22,6 +27,7 @@ from tests.core.splatting_scenes import (
     tensors,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = scenes()
 # Of the norm of all gradients of an input. Plain torch in float32 is up to 2e-5 from float64.
 TOLERANCE = 2e-5
@@ -106,3 +112,33 @@ def test_the_probe_moves_nothing_and_measures_in_pixels() -> None:
             picture = plain_torch.splat(*inputs[:5], view, 0, moved)
             values.append(loss_of(picture, view).item())
         assert (values[0] - values[1]) / (2 * step) == pytest.approx(probe[axis], rel=1e-3)
+
+
+NARROW = """
+import sys
+import numpy as np
+from core.render.numba_vectors import WIDTH
+from core.training.splatting.splat_numba_torch import splat
+from tests.core.splatting_scenes import gradients, scenes, small_camera
+assert WIDTH == 8, "compiled for vectors of 16"
+np.savez(sys.argv[1], **gradients(splat, scenes()["saturated"], small_camera(), 3))
+"""
+
+
+def test_vectors_of_eight_give_the_same_gradients(tmp_path: Path) -> None:
+    """The path of processors without AVX-512, whatever this one has."""
+    environ = {
+        **os.environ,
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_OPT": "1",  # quicker to compile
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+    }
+    out = tmp_path / "narrow.npz"
+    subprocess.run([sys.executable, "-c", NARROW, str(out)], env=environ, check=True, timeout=120)
+    truth = gradients(plain_torch.splat, SMALL["saturated"], small_camera(), 3, torch.float64)
+    with np.load(out) as found:
+        for key in INPUTS:
+            error = np.linalg.norm(found[key] - truth[key])
+            assert error <= TOLERANCE * np.linalg.norm(truth[key]), key

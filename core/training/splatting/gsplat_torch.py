@@ -31,11 +31,9 @@ def splat(
         size = (camera.height, camera.width)
         return Rendered(means.new_zeros(*size, 3), means.new_zeros(size), means.new_zeros(0))
 
-    def constant(values: object) -> Tensor:
-        return torch.as_tensor(values, dtype=means.dtype, device=means.device)
-
-    directions = torch.nn.functional.normalize(means - constant(camera.centre), dim=-1)
-    basis = torch.stack(terms(*directions.unbind(-1), sh_degree), dim=-1)
+    directions = torch.nn.functional.normalize(means - means.new_tensor(camera.centre), dim=-1)
+    x, y, z = directions.unbind(-1)
+    basis = torch.stack(terms(x, y, z, sh_degree), dim=-1)
     colours = torch.einsum("nk,nkc->nc", basis, sh[:, : basis.shape[1]]) + 0.5
     rgb, alpha, meta = gsplat.rasterization(
         means=means,
@@ -43,8 +41,8 @@ def splat(
         scales=scales,
         opacities=opacities.clamp(max=MAX_ALPHA),
         colors=colours.clamp(min=0)[None],
-        viewmats=constant(camera.viewmat)[None],
-        Ks=constant(camera.K)[None],
+        viewmats=means.new_tensor(camera.viewmat)[None],
+        Ks=means.new_tensor(camera.K)[None],
         width=camera.width,
         height=camera.height,
         near_plane=NEAR,

@@ -3,6 +3,8 @@ fast derivatives are held to. Every Gaussian against every pixel: for small scen
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,20 @@ from ...render.projection import DEPTH_GUARD, MIN_SPREAD, clamp_limits, grid
 from ...render.rasteriser import DILATION, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, NEAR, TILE
 from ...render.sh import terms
 from .record import Rendered, check
+
+
+class Ellipses(NamedTuple):
+    """What of the Gaussians is drawn at all, M of them, nearest first. index (M,) into the inputs;
+    centres (M, 2) pixels; conics (M, 2, 2), inverse covariances per square pixel; opacities (M,);
+    colours (M, 3); radii (M,) pixels; rects (M, 4) tiles x0, y0, x1, y1, ends excluded."""
+
+    index: Tensor
+    centres: Tensor
+    conics: Tensor
+    opacities: Tensor
+    colours: Tensor
+    radii: Tensor
+    rects: Tensor
 
 
 def splat(
@@ -23,67 +39,80 @@ def splat(
     sh_degree: int,
     probe: Tensor | None = None,
 ) -> Rendered:
-    """A `Splatter`; also takes float64, and then works in it."""
+    """A `Splatter`; also takes float64, and then works in it. The probe does move the centres."""
     check(means, quats, scales, opacities, sh, sh_degree, probe)
+    ellipses = _project(means, quats, scales, opacities, sh, camera, sh_degree, probe)
+    colour, transmittance = _blend(ellipses, camera)
+    radii = torch.zeros(len(means), device=means.device)
+    radii[ellipses.index] = ellipses.radii.float()
+    return Rendered(colour, 1 - transmittance, radii)
 
-    def constant(values: object) -> Tensor:
-        return torch.as_tensor(values, dtype=means.dtype, device=means.device)
 
-    rotation, translation = constant(camera.viewmat[:3, :3]), constant(camera.viewmat[:3, 3])
-    points = means @ rotation.T + translation
+def _project(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    sh: Tensor,
+    camera: Camera,
+    sh_degree: int,
+    probe: Tensor | None,
+) -> Ellipses:
+    rotation = means.new_tensor(camera.viewmat[:3, :3])
+    points = means @ rotation.T + means.new_tensor(camera.viewmat[:3, 3])
     # What is not drawn never meets the divisions below: NaN times 0 would reach its gradient.
-    kept = torch.nonzero((points[:, 2] > NEAR) & (opacities >= MIN_ALPHA))[:, 0]
-    kept = kept[torch.argsort(points[kept, 2].float(), stable=True)]
-    x, y, z = points[kept].unbind(-1)
-    lens = constant([camera.fx, camera.fy])
+    index = torch.nonzero((points[:, 2] > NEAR) & (opacities >= MIN_ALPHA))[:, 0]
+    index = index[torch.argsort(points[index, 2].detach().float(), stable=True)]
+    x, y, z = points[index].unbind(-1)
     left, right, top, bottom = clamp_limits(camera)
-    nothing = torch.zeros_like(z)
     slope_x, slope_y = (x / z).clamp(left, right), (y / z).clamp(top, bottom)
-    jacobian = torch.stack(
-        [
-            torch.stack([camera.fx / z, nothing, -camera.fx * slope_x / z], dim=-1),
-            torch.stack([nothing, camera.fy / z, -camera.fy * slope_y / z], dim=-1),
-        ],
-        dim=-2,
-    )
-    axes = rotations(quats[kept]) * scales[kept][:, None, :]
-    flat = jacobian @ rotation @ axes  # (M, 2, 3)
-    covariance = flat @ flat.mT + DILATION * torch.eye(2, dtype=means.dtype, device=means.device)
-    conic = torch.linalg.inv(covariance)
-    centres = torch.stack([x, y], -1) * lens / (z + DEPTH_GUARD)[:, None]
-    centres = centres + constant([camera.cx, camera.cy])
+    nothing = torch.zeros_like(z)
+    in_x = torch.stack([camera.fx / z, nothing, -camera.fx * slope_x / z], dim=-1)
+    in_y = torch.stack([nothing, camera.fy / z, -camera.fy * slope_y / z], dim=-1)
+    axes = rotations(quats[index]) * scales[index][:, None, :]
+    flat = torch.stack([in_x, in_y], dim=-2) @ rotation @ axes  # (M, 2, 3)
+    covariances = flat @ flat.mT + DILATION * torch.eye(2).to(means)
+
+    depth = z + DEPTH_GUARD
+    centres = [camera.fx * x / depth + camera.cx, camera.fy * y / depth + camera.cy]
+    middle = torch.stack(centres, dim=-1)
     if probe is not None:
-        centres = centres + probe[kept]
-    radius, rects = _extent(centres.detach(), covariance.detach(), camera)
+        middle = middle + probe[index]
 
-    directions = torch.nn.functional.normalize(means[kept] - constant(camera.centre), dim=-1)
-    basis = torch.stack(terms(*directions.unbind(-1), sh_degree), dim=-1)
-    colours = torch.einsum("nk,nkc->nc", basis, sh[kept][:, : basis.shape[1]]) + 0.5
-    colours = colours.clamp(min=0)
+    directions = torch.nn.functional.normalize(
+        means[index] - means.new_tensor(camera.centre), dim=-1
+    )
+    along_x, along_y, along_z = directions.unbind(-1)
+    basis = torch.stack(terms(along_x, along_y, along_z, sh_degree), dim=-1)
+    colours = torch.einsum("nk,nkc->nc", basis, sh[index][:, : basis.shape[1]]) + 0.5
+    radii, rects = _extent(middle.detach(), covariances.detach(), camera)
+    conics = torch.linalg.inv(covariances)
+    return Ellipses(index, middle, conics, opacities[index], colours.clamp(min=0), radii, rects)
 
-    columns = constant(range(camera.width))
-    rows = constant(range(camera.height))[:, None]
-    colour = means.new_zeros(camera.height, camera.width, 3)
-    transmittance = means.new_ones(camera.height, camera.width)
-    done = torch.zeros_like(transmittance, dtype=torch.bool)
-    for k in range(len(kept)):
-        x0, y0, x1, y1 = (rects[k] * TILE).tolist()
-        inside = (columns >= x0) & (columns < x1) & (rows >= y0) & (rows < y1)
-        dx, dy = centres[k, 0] - (columns + 0.5), centres[k, 1] - (rows + 0.5)
-        (a, b), (_, c) = conic[k]
+
+def _blend(ellipses: Ellipses, camera: Camera) -> tuple[Tensor, Tensor]:
+    """colour (H, W, 3) and transmittance (H, W)."""
+    zero = ellipses.centres.new_zeros(())
+    x = torch.arange(camera.width).to(zero) + 0.5
+    y = torch.arange(camera.height).to(zero)[:, None] + 0.5
+    colour = zero.expand(camera.height, camera.width, 3)
+    transmittance = 1 + zero.expand(camera.height, camera.width)
+    done = transmittance < 0
+    for k in range(len(ellipses.index)):
+        x0, y0, x1, y1 = (ellipses.rects[k] * TILE).tolist()
+        inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
+        dx, dy = ellipses.centres[k, 0] - x, ellipses.centres[k, 1] - y
+        (a, b), (_, c) = ellipses.conics[k]
         power = -0.5 * (a * dx * dx + c * dy * dy) - b * dx * dy
-        alpha = (opacities[kept[k]] * torch.exp(power)).clamp(max=MAX_ALPHA)
+        alpha = (ellipses.opacities[k] * torch.exp(power)).clamp(max=MAX_ALPHA)
         touched = inside & (power <= 0) & (alpha >= MIN_ALPHA) & ~done
         after = transmittance * (1 - alpha)
         drawn = touched & (after >= MIN_TRANSMITTANCE)
         done = done | (touched & ~drawn)
-        weight = torch.where(drawn, alpha * transmittance, 0)
-        colour = colour + weight[..., None] * colours[k]
+        weight = torch.where(drawn, alpha * transmittance, zero)
+        colour = colour + weight[..., None] * ellipses.colours[k]
         transmittance = torch.where(drawn, after, transmittance)
-
-    radii = torch.zeros(len(means), device=means.device)
-    radii[kept] = radius.float()
-    return Rendered(colour, 1 - transmittance, radii)
+    return colour, transmittance
 
 
 def rotations(quats: Tensor) -> Tensor:
@@ -104,7 +133,7 @@ def _extent(centres: Tensor, covariance: Tensor, camera: Camera) -> tuple[Tensor
     longest = middle + (middle * middle - determinant).clamp(min=MIN_SPREAD).sqrt()
     radius = torch.ceil(3 * longest.sqrt())
     whole = (determinant > 0) & radius.isfinite() & centres.isfinite().all(dim=1)
-    most = torch.tensor(grid(camera), device=centres.device)
+    most = torch.tensor(grid(camera)).to(centres)
     # The official rule counts from pixel 0.
     start = torch.floor((centres - 0.5 - radius[:, None]) / TILE)
     end = torch.floor((centres - 0.5 + radius[:, None] + (TILE - 1)) / TILE)
