@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from .errors import EgsError
 
-COMMANDS = ("convert", "info", "verify", "render", "bench")
+COMMANDS = ("convert", "info", "verify", "render", "bench", "evaluate")
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -1,0 +1,62 @@
+"""What moves and should not: unrest of still places, flicker of the picture, a mouth in silence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+def acceleration(rows: Sequence[int], places: Float64) -> float:
+    """Mean length of the second difference of places (R, P, 2) over consecutive rows, in their
+    unit a row squared. NaN where there are no three rows in a row."""
+    numbers = np.asarray(rows)
+    if len(numbers) < 3:
+        return math.nan
+    inner = (numbers[2:] - numbers[1:-1] == 1) & (numbers[1:-1] - numbers[:-2] == 1)
+    second = places[2:] - 2 * places[1:-1] + places[:-2]
+    lengths = np.linalg.norm(second, axis=2)[inner]
+    lengths = lengths[np.isfinite(lengths)]
+    return float(lengths.mean()) if lengths.size else math.nan
+
+
+class Flicker:
+    """Fed with one row after the other: how much the head changes from frame to frame, in the
+    render and in the truth, and how much the error itself does. In 8-bit steps."""
+
+    def __init__(self) -> None:
+        self._last: tuple[int, Float64, Float64, NDArray[np.bool_]] | None = None
+        self._sums = np.zeros(3)
+        self._count = 0
+
+    def add(
+        self,
+        row: int,
+        picture: NDArray[np.floating],
+        truth: NDArray[np.floating],
+        head: NDArray[np.bool_],
+    ) -> None:
+        """picture, truth (H, W, 3) in [0, 1]; head (H, W)."""
+        now = (row, picture.astype(np.float64), truth.astype(np.float64), head)
+        before, self._last = self._last, now
+        if before is None or row != before[0] + 1:
+            return
+        both = head & before[3]
+        if not both.any():
+            return
+        shown, true = (now[1] - before[1])[both], (now[2] - before[2])[both]
+        changes = (np.abs(shown).mean(), np.abs(true).mean(), np.abs(shown - true).mean())
+        self._sums += 255 * np.array(changes)
+        self._count += 1
+
+    def means(self) -> tuple[float, float, float]:
+        """(render's change, truth's change, change of the error) per frame; NaN without two rows
+        in a row."""
+        if not self._count:
+            return math.nan, math.nan, math.nan
+        shown, true, error = self._sums / self._count
+        return float(shown), float(true), float(error)

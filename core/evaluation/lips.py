@@ -1,0 +1,61 @@
+"""What the landmarks of a row say of mouth and eyes. Landmarks are (R, 68, 2) pixels, NaN where
+unknown; numbers are the usual ones of the 68-point markup."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+MOUTH = slice(48, 68)
+EYES = slice(36, 48)
+UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)
+# Upper and lower lids, right eye and left eye.
+UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
+EYE_CORNERS = ((36, 39), (42, 45))
+# Bridge of the nose and the corners of the eyes: what speech and blinks leave where it is.
+STATIC = (27, 28, 29, 30, 36, 39, 42, 45)
+
+
+def lip_gap(landmarks: Float64, up: Float64) -> Float64:
+    """(R,) pixels: the upper inner lip minus the lower one along the head's own upward direction
+    `up` (R, 2), mean of the three pairs. Below zero where they cross. The project's lip measure:
+    it sees the same on a turned head, and on landmarks of any origin."""
+    return _opening(landmarks, up, UPPER_INNER, LOWER_INNER)
+
+
+def eye_gap(landmarks: Float64, up: Float64) -> Float64:
+    """(R,) pixels between the lids, mean of both eyes."""
+    return _opening(landmarks, up, UPPER_LIDS, LOWER_LIDS)
+
+
+def mouth_distance(landmarks: Float64, truth: Float64) -> Float64:
+    """(R,) LMD in pixels: mean distance of the mouth's landmarks 48..67, each set about its own
+    mean."""
+    return _centred_distance(landmarks[:, MOUTH], truth[:, MOUTH])
+
+
+def face_distance(landmarks: Float64, truth: Float64) -> Float64:
+    """(R,) the same over all 68."""
+    return _centred_distance(landmarks, truth)
+
+
+def eye_distance(landmarks: Float64, truth: Float64) -> Float64:
+    """(R,) the same over the eyes' landmarks 36..47."""
+    return _centred_distance(landmarks[:, EYES], truth[:, EYES])
+
+
+def _opening(
+    landmarks: Float64, up: Float64, upper: tuple[int, ...], lower: tuple[int, ...]
+) -> Float64:
+    between = landmarks[:, list(upper)] - landmarks[:, list(lower)]
+    gap: Float64 = np.einsum("rpc,rc->rp", between, up).mean(axis=1)
+    return gap
+
+
+def _centred_distance(landmarks: Float64, truth: Float64) -> Float64:
+    a = landmarks - landmarks.mean(axis=1, keepdims=True)
+    b = truth - truth.mean(axis=1, keepdims=True)
+    distance: Float64 = np.linalg.norm(a - b, axis=2).mean(axis=1)
+    return distance

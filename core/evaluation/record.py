@@ -1,0 +1,144 @@
+"""What a report holds: numbers, curves and picture strips, in sections. All of it but the pictures
+is JSON; nothing here knows how it is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+VERSION = 1  # of report.json
+DIGITS = 5  # that a number of a report keeps
+
+
+@dataclass(frozen=True)
+class Metric:
+    """key: its name in the JSON. label: for people. value: None where it could not be measured;
+    `note` then says why, else how it was measured. better: "up", "down" or "" where neither is."""
+
+    key: str
+    label: str
+    value: float | None
+    unit: str = ""
+    better: str = ""
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value for people: four digits are more than any of these measures is worth."""
+        if self.value is None:
+            return "not measured"
+        return f"{self.value:.4g}" if abs(self.value) < 1000 else f"{self.value:.0f}"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """series: label -> values, one for every x; NaN leaves a gap. marks: places on the x axis."""
+
+    key: str
+    title: str
+    x_label: str
+    y_label: str
+    x: tuple[float, ...]
+    series: dict[str, tuple[float, ...]]
+    marks: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """columns: (caption, pictures from top to bottom, each (H, W, 3) uint8). rows: what each row of
+    pictures is."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[tuple[str, tuple[NDArray[np.uint8], ...]], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    key: str
+    title: str
+    about: str
+    metrics: tuple[Metric, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    strips: tuple[Strip, ...] = ()
+
+    def value(self, key: str) -> float | None:
+        """The number of that name; None where it was not measured or is not there."""
+        return next((m.value for m in self.metrics if m.key == key), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """facts: label -> text, for the head of the report."""
+
+    title: str
+    facts: dict[str, str]
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def document_of(report: Report) -> dict[str, Any]:
+    """The JSON document: {"version", "title", "facts", "notes", "sections": {key: {"title",
+    "values": {key: number or null}, "notes": {key: text}, "curves": {key: {...}}}}}."""
+    return {
+        "version": VERSION,
+        "title": report.title,
+        "facts": report.facts,
+        "notes": list(report.notes),
+        "sections": {section.key: _section(section) for section in report.sections},
+    }
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "title": section.title,
+        "values": {m.key: rounded(m.value) for m in section.metrics},
+        "units": {m.key: m.unit for m in section.metrics if m.unit},
+        "notes": {m.key: m.note for m in section.metrics if m.note},
+        "curves": {
+            curve.key: {
+                "title": curve.title,
+                "x": [rounded(value) for value in curve.x],
+                "series": {
+                    name: [rounded(value) for value in values]
+                    for name, values in curve.series.items()
+                },
+            }
+            for curve in section.curves
+        },
+    }
+
+
+def rounded(value: float | None) -> float | None:
+    """For JSON, which knows neither NaN nor infinity."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{DIGITS}g}")
+
+
+def measured(
+    key: str,
+    label: str,
+    value: float | None,
+    unit: str = "",
+    better: str = "",
+    *,
+    note: str = "",
+    missing: str = "no row shows it",
+) -> Metric:
+    """A metric whose value may have come out as NaN: then it is not measured, for `missing`."""
+    if value is None or not math.isfinite(value):
+        return Metric(key, label, None, unit, better, missing)
+    return Metric(key, label, float(value), unit, better, note)
+
+
+def mean_of(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """Mean of what is finite; NaN where nothing is."""
+    array = np.asarray(values, np.float64)
+    array = array[np.isfinite(array)]
+    return float(array.mean()) if len(array) else math.nan

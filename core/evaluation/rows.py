@@ -1,0 +1,30 @@
+"""Which frames of a dataset are looked at: "val", "more", "train", or numbers as in 714-785."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError, DatasetError
+from ..plan import parse_frames
+from ..training.clip import TrainingClip
+
+SPLITS = {"val": "transforms_val.json", "more": "transforms_more.json", "train": "the training"}
+
+
+def rows_of(clip: TrainingClip, text: str) -> tuple[int, ...]:
+    """Ascending frame numbers that the clip has. ArgumentError, DatasetError."""
+    known = {"val": clip.val_rows, "more": clip.more_rows, "train": clip.train_rows}
+    if text in known:
+        if not known[text]:
+            raise DatasetError(
+                f"{clip.folder} has no frames of {SPLITS[text]}; give frame numbers, for example "
+                f"--rows {clip.train_rows[-1] - 50}-{clip.train_rows[-1]}"
+            )
+        return known[text]
+    asked = parse_frames(text)
+    there = {row for rows in known.values() for row in rows}
+    chosen = tuple(sorted(row for row in asked if row in there))
+    if not chosen:
+        raise ArgumentError(
+            f"rows {text!r} are none of the frames of {clip.folder}, which has {min(there)} to "
+            f"{max(there)}; give others, or val, more or train"
+        )
+    return chosen

@@ -1,0 +1,119 @@
+"""The avatar against the frames that its training never saw, driven by their own sound.
+
+A frame is drawn over `Frame.protocol_background` (the true picture around the head mask grown by a
+pixel, torso plate inside) and compared with the original inside the head mask and that same
+background outside: so are the authors' frames (reference note §3.9). PSNR is the mean of the
+frames' decibels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images.image import Image
+from ..training.clip import Frame
+from . import lips
+from .drive import Driver, seen_landmarks
+from .jitter import Flicker
+from .landmarks import Binding, projected, upwards
+from .metrics import psnr, ssim
+from .sounds import Heard
+
+Float64 = NDArray[np.float64]
+Look = Callable[[Frame, NDArray[np.float32], NDArray[np.float32]], None]
+
+UNIT = np.float32(1 / 255)
+
+
+@dataclass(eq=False)
+class Seen:
+    """What was measured row by row. rendered, true (R, 68, 2): landmarks in pixels, NaN where the
+    dataset has none. still (R, 68, 2): where the mean head's landmarks would be. up (R, 2): the
+    head's upward direction. scores: name -> one value a row."""
+
+    rows: tuple[int, ...]
+    rendered: Float64
+    true: Float64
+    still: Float64
+    up: Float64
+    binding: Binding | None
+    flicker: Flicker = field(default_factory=Flicker)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, **values: float) -> None:
+        for name, value in values.items():
+            self.scores.setdefault(name, []).append(value)
+
+    @property
+    def lip_gap(self) -> Float64:
+        return lips.lip_gap(self.rendered, self.up)
+
+    @property
+    def true_lip_gap(self) -> Float64:
+        return lips.lip_gap(self.true, self.up)
+
+
+def protocol(frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(background, truth), each (H, W, 3) float32 in [0, 1]."""
+    background = frame.protocol_background.astype(np.float32) * UNIT
+    truth = np.where(frame.head[..., None], frame.original.astype(np.float32) * UNIT, background)
+    return background, truth
+
+
+def watch(
+    driver: Driver,
+    heard: Heard,
+    rows: tuple[int, ...],
+    binding: Binding | None,
+    look: Look | None = None,
+) -> Iterator[Seen]:
+    """Render and measure row by row; the same record is yielded after each, filled so far. look:
+    called with every frame, its picture and the truth."""
+    clip = driver.clip
+    shape = (len(rows), clip.landmarks.shape[1], 2)
+    seen = Seen(
+        rows=rows,
+        rendered=np.full(shape, np.nan),
+        true=clip.landmarks[list(rows)].astype(np.float64),
+        still=np.full(shape, np.nan),
+        up=np.array([upwards(clip.viewmats[row]) for row in rows]),
+        binding=binding,
+    )
+    for index, row in enumerate(rows):
+        frame = clip.frame(row)
+        background, truth = protocol(frame)
+        image, splats = driver.picture(heard.track, heard.seconds(row), row, background)
+        picture = unit(image)
+        seen.note(
+            psnr=psnr(picture, truth),
+            psnr_head=psnr(picture, truth, frame.head),
+            ssim=ssim(picture, truth),
+            ssim_head=ssim(picture, truth, frame.head),
+            l1=float(np.abs(picture - truth).mean()),
+            psnr_lips=psnr(picture, truth, _box_mask(frame)),
+        )
+        seen.flicker.add(row, picture, truth, frame.head)
+        if binding is not None:
+            camera = clip.camera(row)
+            seen.rendered[index] = seen_landmarks(binding, splats, camera)
+            seen.still[index] = projected(binding.mean, camera)
+        if look is not None:
+            look(frame, picture, truth)
+        yield seen
+
+
+def unit(image: Image) -> NDArray[np.float32]:
+    """(H, W, 3) an opaque picture's colours within [0, 1]."""
+    return np.asarray(np.clip(image[..., :3], 0, 1), np.float32)
+
+
+def _box_mask(frame: Frame) -> NDArray[np.bool_]:
+    mask = np.zeros(frame.head.shape, bool)
+    if frame.lips is not None:
+        y0, y1, x0, x1 = frame.lips
+        mask[y0:y1, x0:x1] = True
+    return mask & frame.head

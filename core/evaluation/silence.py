@@ -1,0 +1,77 @@
+"""A mouth that moves though nobody speaks: driven by silence, and in the pauses of a voice."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .lips import Float64
+from .record import Metric, measured
+
+QUIET = 35.0  # dB under the loudest moment of the sound: a pause
+SETTLED = 3  # rows that a pause lasts before the mouth is expected to rest
+LEAST = 5  # rows of pause under which nothing is said
+
+
+def silence_metrics(gap: Float64, quiet: Float64, missing: str) -> tuple[Metric, ...]:
+    """gap, quiet (R,): lips driven by the voice and, at the same poses and eyes, by silence."""
+    known = np.isfinite(gap) & np.isfinite(quiet)
+    ratio = spread = open_by = math.nan
+    if known.sum() > 1 and gap[known].std() > 0:
+        spread = float(quiet[known].std())
+        ratio = spread / float(gap[known].std())
+        low = float(np.percentile(gap[known], 5))
+        open_by = float(quiet[known].mean()) - low
+    return (
+        measured(
+            "silence",
+            "Mouth movement in silence, share of that in speech",
+            ratio,
+            "",
+            "down",
+            note=f"standard deviations of the lip gap; {spread:.2f} px in silence",
+            missing=missing,
+        ),
+        measured(
+            "silence_open",
+            "Lip gap in silence above closed lips",
+            open_by,
+            "px",
+            "",
+            note="over the 5th hundredth of the gap in speech",
+            missing=missing,
+        ),
+    )
+
+
+def pause_metrics(gap: Float64, loud: Float64, missing: str) -> tuple[Metric, ...]:
+    """loud (R,) dB: where it stays 35 dB under its highest value for three rows, lips rest."""
+    rows = pauses(loud)
+    ratio = math.nan
+    known = np.isfinite(gap)
+    if known.any() and (rows & known).sum() >= LEAST and gap[known].std() > 0:
+        ratio = float(gap[rows & known].std() / gap[known].std())
+    return (
+        measured(
+            "pauses",
+            "Mouth movement in pauses, share of that in speech",
+            ratio,
+            "",
+            "down",
+            note=f"{int(rows.sum())} frames of pause",
+            missing=missing if not known.any() or not np.isfinite(loud).any() else "no long pause",
+        ),
+    )
+
+
+def pauses(loud: Float64) -> np.ndarray:
+    """(R,) bool: the sound has been quiet at this row and the two before."""
+    if not np.isfinite(loud).any():
+        return np.zeros(len(loud), bool)
+    quiet = loud < np.nanmax(loud) - QUIET
+    out = quiet.copy()
+    for back in range(1, SETTLED):
+        out[back:] &= quiet[:-back]
+        out[:back] = False
+    return out

@@ -1,0 +1,140 @@
+"""What an avatar hears at a dataset's frames, and how loud it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.features import load_track, track_from_waveform
+from ..audio.files import load_waveform
+from ..audio.track import AudioTrack
+from ..audio.waveform import RATE, Waveform
+from ..avatar.record import Avatar
+from ..errors import DatasetError, FeatureMismatchError
+from ..timeline import ROW_RATE
+from ..training.clip import TrainingClip
+
+# Ready features of a clip, in the names of the field; the first that fits the avatar is taken.
+FEATURE_FILES = ("aud_ds.npy", "aud.npy", "aud_eo.npy", "aud_hu.npy", "aud_wav2vec.npy")
+FLOOR = 1e-4  # root mean square that counts as silence, -80 dB
+STEP = int(RATE / ROW_RATE)  # samples a row
+SILENT_AT = 1.0  # seconds; the middle of a silence, far from what lies around it
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """track: row k of it belongs to frame first + k. waveform: None where only ready features were
+    to be had. source: the files' names."""
+
+    track: AudioTrack
+    first: int
+    waveform: Waveform | None
+    source: str
+
+    def seconds(self, row: int) -> float:
+        return (row - self.first) / ROW_RATE
+
+    def loudness(self, rows: tuple[int, ...]) -> NDArray[np.float64]:
+        """(R,) dB of full scale at each frame; NaN without a waveform."""
+        if self.waveform is None:
+            return np.full(len(rows), np.nan)
+        return loudness(self.waveform, np.array(rows) - self.first)
+
+
+def loudness(waveform: Waveform, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(R,) dB of full scale: root mean square of the 80 ms around the time of each row (row k at
+    k / 25 s), floor at -80 dB."""
+    power = np.concatenate([[0.0], np.cumsum(np.square(waveform.samples, dtype=np.float64))])
+    start = np.clip(rows * STEP - STEP, 0, len(waveform))
+    stop = np.clip(rows * STEP + STEP, 0, len(waveform))
+    mean = (power[stop] - power[start]) / np.maximum(stop - start, 1)
+    return np.asarray(20 * np.log10(np.maximum(np.sqrt(mean), FLOOR)))
+
+
+def heard_by(avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...], split: bool) -> Heard:
+    """The dataset's own sound as the avatar hears it at `rows` (all of aud.wav's part of the clip,
+    or all of the frames that follow it). Ready features where the avatar's cannot be computed here.
+    split: nothing is heard outside the rows, as the official loader does for a held-out part.
+    DatasetError where the dataset has neither a sound nor features that fit."""
+    if avatar.features is None:
+        return Heard(AudioTrack(np.zeros((0, 1, 1), np.float32)), 0, _sound(clip, rows)[1], "none")
+    first, waveform, source = _sound(clip, rows)
+    track = None
+    if waveform is not None:
+        try:
+            track = track_from_waveform(waveform, avatar.features)
+        except FeatureMismatchError:
+            track = None
+    if track is None:
+        first, track, source = _ready(avatar, clip, rows)
+    if split:
+        track = _cut(track, rows[0] - first, rows[-1] + 1 - first)
+        return Heard(track, rows[0], _cut_sound(waveform, first, rows), f"{source}, split")
+    return Heard(track, first, waveform, source)
+
+
+def _sound(clip: TrainingClip, rows: tuple[int, ...]) -> tuple[int, Waveform | None, str]:
+    """(frame at which it begins, waveform, name). The sound of later frames is set behind the
+    first one where it follows without a gap, so that nothing is cut between them."""
+    whole = load_waveform(clip.sound) if clip.sound is not None else None
+    name = clip.sound.name if clip.sound is not None else ""
+    if not clip.more_rows or rows[-1] < clip.more_rows[0] or clip.sound_more is None:
+        return 0, whole, name
+    first, more = clip.more_rows[0], load_waveform(clip.sound_more)
+    if whole is not None and len(whole) == first * STEP:
+        joined = Waveform(np.concatenate([whole.samples, more.samples]))
+        return 0, joined, f"{name} + {clip.sound_more.name}"
+    if rows[0] < first:
+        raise DatasetError(
+            f"frames {rows[0]} to {rows[-1]} lie in two sounds that do not meet; evaluate the "
+            f"frames before and from {first} apart"
+        )
+    return first, more, clip.sound_more.name
+
+
+def _ready(
+    avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...]
+) -> tuple[int, AudioTrack, str]:
+    assert avatar.features is not None
+    later = bool(clip.more_rows) and rows[0] >= clip.more_rows[0]
+    for name in FEATURE_FILES:
+        path = clip.folder / name
+        if later:
+            path = path.with_stem(f"{path.stem}_more")
+        if not path.is_file():
+            continue
+        try:
+            track = load_track(path, avatar.features)
+        except FeatureMismatchError:
+            continue
+        return (clip.more_rows[0] if later else 0), track, path.name
+    raise DatasetError(
+        f"{clip.folder} has no sound features that fit the avatar, which hears "
+        f"{avatar.features.kind} of {avatar.features.dim} values; add them as {FEATURE_FILES[0]}"
+    )
+
+
+def _cut(track: AudioTrack, start: int, stop: int) -> AudioTrack:
+    inside = track.windows[track.margin + start : track.margin + stop]
+    return AudioTrack(np.ascontiguousarray(inside), track.outside)
+
+
+def _cut_sound(waveform: Waveform | None, first: int, rows: tuple[int, ...]) -> Waveform | None:
+    if waveform is None:
+        return None
+    start, stop = ((row - first) * STEP for row in (rows[0], rows[-1] + 1))
+    return Waveform(waveform.samples[start:stop])
+
+
+def silence_like(avatar: Avatar, heard: Heard) -> AudioTrack:
+    """Digital silence as the avatar hears it, to be heard at SILENT_AT, or what it hears far
+    outside a sound where its features cannot be computed here."""
+    if avatar.features is not None and heard.waveform is not None:
+        try:
+            quiet = np.zeros(int(2 * SILENT_AT * RATE), np.float32)
+            return track_from_waveform(Waveform(quiet), avatar.features)
+        except FeatureMismatchError:
+            pass
+    return AudioTrack(heard.track.windows[:0], heard.track.outside)
