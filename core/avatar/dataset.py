@@ -123,8 +123,9 @@ def poses_of(content: Mapping[str, Any], path: Path) -> NDArray[np.float64]:
     return viewmats
 
 
-def read_eyes(path: Path, count: int, notes: list[str]) -> NDArray[np.float64]:
-    """(count,) closure in [0, 1]: clip(AU45_r, 0, 2) / 2, row i for frame i."""
+def read_eyes(path: Path, count: int, notes: list[str], short: int = 0) -> NDArray[np.float64]:
+    """(count,) closure in [0, 1]: clip(AU45_r, 0, 2) / 2, row i for frame i. short: rows that the
+    table may lack at its end; its last value goes on."""
     if not path.exists():
         notes.append("no au.csv: the eyes stay open")
         return np.zeros(count)
@@ -138,6 +139,9 @@ def read_eyes(path: Path, count: int, notes: list[str]) -> NDArray[np.float64]:
         values = [_number(row, column) for row in rows if row]
     except (csv.Error, ValueError):
         raise DatasetError(f"{path} is no table of numbers; write it with OpenFace again") from None
+    if values and len(values) < count <= len(values) + short:
+        notes.append(f"au.csv has {len(values)} rows for {count} frames: the last one goes on")
+        values += values[-1:] * (count - len(values))
     if len(values) < count:
         raise DatasetError(
             f"{path} has {len(values)} rows, track_params.pt has {count} frames; "

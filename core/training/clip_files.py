@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import warnings
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from ..errors import DatasetError, MissingPackageError
 from ..files import read_bounded, reason
 
 LANDMARKS = 68
+_FRAME_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")  # 007.jpg is nobody's
 LIPS = slice(48, 60)  # the outer lip
 MAX_LMS = 2**16  # bytes of one landmark file
 HEAD_COLOUR = (0, 0, 255)  # of parsing/, as RGB; neck is green, torso red, the rest white
@@ -59,8 +61,7 @@ def _numbered(where: Path, suffixes: tuple[str, ...], needed: bool = True) -> di
     for suffix in suffixes:
         for name in names:
             stem, ending = os.path.splitext(name)
-            # Without leading zeros: 7.jpg is frame 7, and 007.jpg is nobody's.
-            if ending == suffix and stem.isascii() and stem.isdigit() and stem == str(int(stem)):
+            if ending == suffix and _FRAME_NUMBER.fullmatch(stem):
                 found[int(stem)] = where / name
     return found
 
@@ -95,7 +96,8 @@ def lip_box(
 
 def head_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """(H, W) where the parsing (H, W, 3) is exactly the head's colour."""
-    return (picture == np.array(HEAD_COLOUR, np.uint8)).all(2)
+    red, green, blue = HEAD_COLOUR
+    return (picture[..., 2] == blue) & (picture[..., 0] == red) & (picture[..., 1] == green)
 
 
 def looks_whole(path: Path, size: tuple[int, int]) -> str | None:

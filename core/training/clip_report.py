@@ -36,9 +36,9 @@ class Report:
         counted = [_counted(rows, text) for text, rows in self._frames.items()]
         if not self.errors:
             return (*self.notes, *counted)
-        if len(self.errors) == 1 and not counted:
+        if len(self.errors) == 1 and not counted and not self.notes:
             raise DatasetError(self.errors[0])
-        every = [*self.errors, *counted]
+        every = [*self.errors, *self.notes, *counted]
         listed = "; ".join(f"({number}) {text}" for number, text in enumerate(every, 1))
         raise DatasetError(f"{len(every)} things are wrong with the dataset: {listed}")
 

@@ -15,6 +15,7 @@ FRAMES = 40  # masks that carve
 CELLS = 96  # of the block along its longer sides
 DEPTH = 0.65  # of the height: a head seen from the front alone tells nothing of its depth
 SLACK = 0.05  # of the masks may miss a cell: a mask is not right everywhere
+SEEN = 2 / 3  # of the masks must hold a cell; in the rest it may be beyond the picture's edge
 MARGIN = 1.15  # of the block around the largest mask
 
 
@@ -29,11 +30,14 @@ def points_from_masks(clip: TrainingClip, count: int, seed: int = 0) -> Float64:
     size = (high - low).max() / CELLS
     shape = np.maximum(np.ceil((high - low) / size).astype(int), 3)
     cells = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, 3)
-    misses = np.zeros(len(cells), np.int64)
+    hits, misses = np.zeros((2, len(cells)), np.int64)
     for camera, mask in views:
-        misses += ~_inside(low + (cells + 0.5) * size, camera, mask)
+        shown, inside = _seen(low + (cells + 0.5) * size, camera, mask)
+        hits += inside
+        misses += shown & ~inside
         stays = misses <= SLACK * len(views)
-        cells, misses = cells[stays], misses[stays]
+        cells, hits, misses = cells[stays], hits[stays], misses[stays]
+    cells = cells[hits >= SEEN * len(views)]
     if not len(cells):
         raise DatasetError(
             f"{clip.folder}: the head masks and the poses of track_params.pt do not meet in one "
@@ -67,18 +71,18 @@ def _block(views: list[tuple[Camera, NDArray[np.bool_]]]) -> tuple[Float64, Floa
     return middle - half, middle + half
 
 
-def _inside(points: Float64, camera: Camera, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N,) whether a point lies behind a set pixel; outside the picture counts as set, since
-    nothing is known there."""
+def _seen(
+    points: Float64, camera: Camera, mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(N,) whether a point is in the picture, and (N,) whether it lies behind a set pixel there."""
     seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
     depth = np.maximum(seen[:, 2], 1e-6)
     column = np.floor(seen[:, 0] / depth * camera.fx + camera.cx)
     row = np.floor(seen[:, 1] / depth * camera.fy + camera.cy)
     shown = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    out = seen[:, 2] > 0
-    at = row[shown].astype(np.int64), column[shown].astype(np.int64)
-    out[shown] &= mask[at]
-    return out
+    inside = shown.copy()
+    inside[shown] = mask[row[shown].astype(np.int64), column[shown].astype(np.int64)]
+    return shown, inside
 
 
 def _surface(cells: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
