@@ -3,9 +3,11 @@
     reference   numpy deformation, float64 oracle      slow, for comparison
     numpy       numpy deformation, numpy tiles         needs nothing
     numba       compiled deformation and tiles on all cores
-    gsplat      torch and gsplat on a CUDA GPU
+    gsplat      torch and gsplat on a CUDA GPU; gsplat is prebuilt, or compiled at first use
+    nvrtc       torch and kernels of our own on a CUDA GPU; no compiler needed
 
-On a CPU torch deforms slower than numba (`bench` shows all), so that it is left alone there.
+"cuda" is gsplat where it can be used, else nvrtc; "auto" is that, else numba, else numpy. On a CPU
+torch deforms slower than numba (`bench` shows all), so that it is left alone there.
 Nothing heavy is imported before it is needed.
 """
 
@@ -14,9 +16,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,23 +28,30 @@ from .avatar.record import Avatar
 from .camera import Camera
 from .errors import ArgumentError, MissingPackageError
 from .gaussians import Splats, activate
-from .images.image import Image
+from .images.image import Image, Pixels
+from .job import BakeJob
 from .network.deformer import Deformer
 from .render import gsplat_cuda
+from .render.nvrtc import rasterise as nvrtc
 from .render.rasteriser import Rasteriser
 
-BACKENDS = ("numpy", "numba", "gsplat", "reference")
+BACKENDS = ("numpy", "numba", "gsplat", "nvrtc", "reference")
+CHOICES = ("auto", "cuda", *BACKENDS)
 PACKAGES = ("numpy", "torch", "numba", "gsplat", "librosa")
 KEPT_AVATARS = 2
 
 Float32 = NDArray[np.float32]
+Film = Callable[[BakeJob, Avatar, Deformer, bool], Generator[Image | Pixels, None, None]]
+"""(job, avatar, its deformer, in bytes) -> the job's pictures in order: Pixels where bytes are
+wanted, else Images."""
 
 
 @dataclass(frozen=True)
 class Backend:
     """name: one of BACKENDS. label: for people, for example "numba". device: "CPU" or the
     GPU's name. prepare: an avatar to its deformer. rasterise: see render/rasteriser.py. warm_up:
-    compile, or load what was compiled before, ahead of the first frame; on any thread."""
+    compile, or load what was compiled before, ahead of the first frame; on any thread. film: the
+    pictures of a whole job, where several at once are cheaper than one after the other."""
 
     name: str
     label: str
@@ -49,6 +59,7 @@ class Backend:
     prepare: Callable[[Avatar], Deformer]
     rasterise: Rasteriser
     warm_up: Callable[[], None] = lambda: None
+    film: Film | None = None
 
 
 class StillDeformer:
@@ -73,15 +84,16 @@ def backend_named(name: str) -> Backend:
         ),
         "numba": _numba,
         "gsplat": _gsplat,
+        "nvrtc": _nvrtc,
     }
     if name not in makers:
-        raise ArgumentError(f"backend {name!r} is unknown; choose one of {', '.join(BACKENDS)}")
+        raise ArgumentError(f"backend {name!r} is unknown; choose one of {', '.join(CHOICES)}")
     return makers[name]()
 
 
 def best_backend() -> Backend:
-    """gsplat on a CUDA GPU, else numba, else numpy."""
-    for maker in (_gsplat, _numba):
+    """On a CUDA GPU gsplat or our own kernels, else numba, else numpy."""
+    for maker in (_cuda, _numba):
         try:
             return maker()
         except MissingPackageError:
@@ -90,7 +102,10 @@ def best_backend() -> Backend:
 
 
 def choose_backend(name: str = "auto") -> Backend:
-    return best_backend() if name == "auto" else backend_named(name)
+    """name: one of CHOICES. Raises as `backend_named` does."""
+    if name == "auto":
+        return best_backend()
+    return _cuda() if name == "cuda" else backend_named(name)
 
 
 def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], Deformer]]]:
@@ -107,9 +122,11 @@ def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], D
         return found
     import torch
 
-    found.append(("torch CPU", _prepare_torch("cpu")))
+    found += [("torch CPU", _prepare_torch("cpu")), ("torch CPU, merged", _prepare_fast("cpu"))]
     if torch.cuda.is_available():
-        found.append((f"torch {torch.cuda.get_device_name()}", _prepare_torch("cuda")))
+        name = torch.cuda.get_device_name()
+        found.append((f"torch {name}", _prepare_torch("cuda")))
+        found.append((f"torch {name}, merged", _prepare_fast("cuda")))
     return found
 
 
@@ -168,6 +185,17 @@ def _prepare_torch(device: str) -> Callable[[Avatar], Deformer]:
     return prepare
 
 
+def _prepare_fast(device: str) -> Callable[[Avatar], Deformer]:
+    def prepare(avatar: Avatar) -> Deformer:
+        if avatar.network is None:
+            return StillDeformer(avatar)
+        from .network.fast_deformer_torch import prepare_fast
+
+        return prepare_fast(avatar.network, avatar.gaussians, device)
+
+    return prepare
+
+
 def _lazy(module: str) -> Rasteriser:
     def rasterise(
         splats: Splats,
@@ -194,13 +222,45 @@ def _warm_up_numba() -> None:
     warm_up_tiles()
 
 
+def _cuda() -> Backend:
+    """gsplat where it can be used, else our own kernels; its error where neither can."""
+    try:
+        return _gsplat()
+    except MissingPackageError:
+        return _nvrtc()
+
+
 def _gsplat() -> Backend:
-    if (reason := gsplat_cuda.available()) is not None:
+    def drawer() -> Any:
+        from .render.gsplat_batch_torch import GsplatDrawer
+
+        return GsplatDrawer()
+
+    return _on_gpu("gsplat", "gsplat", gsplat_cuda.available(), gsplat_cuda.rasterise, drawer)
+
+
+def _nvrtc() -> Backend:
+    backend = _on_gpu("nvrtc", "CUDA kernels", nvrtc.available(), nvrtc.rasterise, nvrtc.drawer)
+    return replace(backend, warm_up=nvrtc.warm_up)
+
+
+def _on_gpu(
+    name: str, label: str, reason: str | None, rasterise: Rasteriser, drawer: Callable[[], Any]
+) -> Backend:
+    if reason is not None:
         raise MissingPackageError(reason)
     import torch
 
-    name = torch.cuda.get_device_name()
-    return Backend("gsplat", "gsplat", name, _prepare_torch("cuda"), gsplat_cuda.rasterise)
+    def film(
+        job: BakeJob, avatar: Avatar, deformer: Deformer, in_bytes: bool
+    ) -> Generator[Image | Pixels, None, None]:
+        from .film_torch import Film
+
+        device = torch.device("cuda", torch.cuda.current_device())
+        return Film(job, avatar, deformer, drawer(), device, in_bytes).pictures()
+
+    gpu = torch.cuda.get_device_name()
+    return Backend(name, label, gpu, _prepare_fast("cuda"), rasterise, film=film)
 
 
 def _need(package: str) -> None:

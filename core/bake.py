@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from .avatar.file import load_avatar
 from .avatar.record import Avatar
@@ -14,7 +17,7 @@ from .engine.seam import Progress
 from .errors import InputError, OutputError
 from .files import reason
 from .images.files import stage_image
-from .images.image import Image
+from .images.image import Image, Pixels
 from .images.queue import WriteQueue
 from .job import BakeJob, FrameTask
 from .network.deformer import Deformer, splats_at
@@ -40,10 +43,10 @@ def bake(
     """Write every frame of the job in its order, yielding once before the first and after each.
 
     A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone
-    or in a sequence. Files are encoded and written on other threads while the next frame is
-    computed; they get their names in order, each just before it is told. Closing the iterator
-    stops; the files told are whole, and no other file is left. avatar: the one that
-    job.avatar_path holds, where it is in memory already.
+    or in a sequence (on a GPU: see film_torch.Film). Files are encoded and written on other threads
+    while the next frame is computed; they get their names in order, each just before it is told.
+    Closing the iterator stops; the files told are whole, and no other file is left. avatar: the one
+    that job.avatar_path holds, where it is in memory already.
     Raises InputError, OutputError, EngineError.
     """
     if avatar is None or avatar.content_hash != job.avatar_hash:
@@ -53,27 +56,52 @@ def bake(
     total = len(job.frames)
     yield Progress(0, total)
     largest = max(task.camera.width * task.camera.height for task in job.frames)
-    computed = iter(job.frames)
-    with WriteQueue(largest * BYTES_PER_PIXEL) as queue:
+    tasks = iter(job.frames)
+    in_bytes = job.file_format == "png"
+    with (
+        contextlib.closing(pictures(job, avatar, deformer, backend, in_bytes)) as computed,
+        WriteQueue(largest * BYTES_PER_PIXEL) as queue,
+    ):
         for done, written in enumerate(job.frames, start=1):
             # Frames are computed ahead while older ones are being written.
-            while not queue.ready() and (task := next(computed, None)) is not None:
-                image = picture(job, task, avatar, deformer, backend)
+            while not queue.ready() and (task := next(tasks, None)) is not None:
+                image = next(computed)
                 queue.put(partial(stage_image, job.path_of(task), image, job.file_format))
                 del image  # the queue lets go of it once it is encoded
             queue.finish()
             yield Progress(done, total, written.number, job.path_of(written))
 
 
-def picture(
+def pictures(
+    job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, in_bytes: bool = False
+) -> Generator[Image | Pixels, None, None]:
+    """The job's pictures in order, the only way from a strip to pixels: the head at each moment,
+    before the avatar's plates where the job wants them. in_bytes: Pixels are welcome; a backend
+    that works picture by picture gives Images all the same, which are the same in a PNG."""
+    if backend.film is not None:
+        yield from backend.film(job, avatar, deformer, in_bytes)
+        return
+    for task in job.frames:
+        yield _drawn(job, task, avatar, deformer, backend)
+
+
+def _drawn(
     job: BakeJob, task: FrameTask, avatar: Avatar, deformer: Deformer, backend: Backend
 ) -> Image:
-    """One frame: the head at its moment, before the avatar's plates where the job wants them."""
     splats = splats_at(deformer, job.track, task.moment)
     background = None
     if job.plate and avatar.plates is not None:
         background = background_of(avatar.plates, task.camera)
     return backend.rasterise(splats, task.camera, background, job.sh_degree)
+
+
+def picture(
+    job: BakeJob, task: FrameTask, avatar: Avatar, deformer: Deformer, backend: Backend
+) -> Image:
+    """One frame of the job, as an Image."""
+    alone = replace(job, frames=(task,))
+    with contextlib.closing(pictures(alone, avatar, deformer, backend)) as one:
+        return cast(Image, next(one))
 
 
 def make_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..avatar.file import load_avatar
 from ..avatar.motion import POSE_SOURCES
-from ..backends import BACKENDS
+from ..backends import CHOICES
 from ..engine.choose import KINDS, open_engine
 from ..engine.seam import Progress
 from ..errors import ArgumentError
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FILE_FORMATS, default="png")
     add("--transparent", action="store_true", help="without background and torso")
     add("--engine", choices=KINDS, default="auto")
-    add("--backend", choices=("auto", *BACKENDS), default="auto")
+    add("--backend", choices=CHOICES, default="auto")
     add("--json", action="store_true", help="progress as JSON lines")
 
 

@@ -22,7 +22,7 @@ class BuiltinEngine:
     frame at a time and never while its caller has the turn, so that nothing can wait for ever."""
 
     def __init__(self, backend: str = "auto", reason: str = "") -> None:
-        """backend: a name of backends.BACKENDS, or "auto". reason: why another was not taken."""
+        """backend: one of backends.CHOICES. reason: why another was not taken."""
         self._backend = remembering(choose_backend(backend))
         self._reason = reason
         self._turn = threading.Lock()

@@ -22,7 +22,7 @@ def open_engine(
 ) -> Engine:
     """kind: one of KINDS; "auto" takes the worker where `python` answers, else the built-in engine
     with the reason in its status. python: the worker's interpreter. log: the worker's stderr, by
-    default worker.log in the user's cache. backend: a name of backends.BACKENDS, or "auto".
+    default worker.log in the user's cache. backend: one of backends.CHOICES.
     Raises ArgumentError, WorkerError ("worker" that cannot start), MissingPackageError."""
     if kind not in KINDS:
         raise ArgumentError(f"engine {kind!r} is unknown; choose one of {', '.join(KINDS)}")

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from ..errors import ArgumentError, OutputError
 from ..files import Staged, stage
 from .exr import encode_exr
-from .image import Image, to_linear, to_uint8
+from .image import Image, Pixels, to_linear, to_uint8
 from .png import encode_png
 
 
-def write_image(path: Path, image: Image, file_format: str) -> None:
+def write_image(path: Path, image: Image | Pixels, file_format: str) -> None:
     """`stage_image`, and the name."""
     stage_image(path, image, file_format).commit()
 
 
-def stage_image(path: Path, image: Image, file_format: str) -> Staged:
+def stage_image(path: Path, image: Image | Pixels, file_format: str) -> Staged:
     """Write a picture whole or not at all, up to its name: "png" as 8-bit sRGB with straight alpha,
     "exr" as scene-linear premultiplied half floats. The same picture gives the same bytes wherever
     zlib is the same. OutputError where the file cannot be written or the picture is empty or not
-    finite; ArgumentError for another format."""
+    finite; ArgumentError for another format, and for pixels in eight bits as anything but PNG."""
     if file_format not in ("png", "exr"):
         raise ArgumentError(f"format {file_format!r} is unknown; choose png or exr")
     if image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:
         raise OutputError(f"{path.name}: a picture of shape {image.shape} cannot be a file")
+    if image.dtype == np.uint8:
+        if file_format != "png":
+            raise ArgumentError(f"{path.name}: eight bits a channel are too few for {file_format}")
+        return stage(path, [encode_png(cast(Pixels, image))])
+    image = cast(Image, image)
     if not np.isfinite(image).all():
         raise OutputError(f"{path.name}: the picture holds values that are not finite numbers")
     if file_format == "png":

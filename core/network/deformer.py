@@ -36,12 +36,18 @@ class Deformer(Protocol):
 
 def splats_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Splats:
     """The head at one moment, its controls applied."""
+    code = heard_at(deformer, track, moment)
+    splats = deformer.deform(code, moment.eye, moment.pose, moment.strength)
+    return adjusted(splats, moment.opacity, moment.colour_gain)
+
+
+def heard_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Float32:
+    """(32,) what the network hears at one moment, the mouth's gain applied."""
     code = code_at(deformer, track, moment.seconds)
     if moment.mouth_gain != 1.0:
         quiet = quiet_code(deformer, track)
         code = quiet + np.float32(moment.mouth_gain) * (code - quiet)
-    splats = deformer.deform(code, moment.eye, moment.pose, moment.strength)
-    return adjusted(splats, moment.opacity, moment.colour_gain)
+    return code
 
 
 def code_at(deformer: Deformer, track: AudioTrack, seconds: float) -> Float32:
@@ -49,11 +55,18 @@ def code_at(deformer: Deformer, track: AudioTrack, seconds: float) -> Float32:
     mixed linearly, so that any scene frame rate moves smoothly; on a row the result is the official
     one."""
     row, weight = row_of_seconds(seconds)
-    code = deformer.encode_audio(track.around(row))
+    code = code_of_row(deformer, track, row)
     if weight:
-        following = deformer.encode_audio(track.around(row + 1))
+        following = code_of_row(deformer, track, row + 1)
         code = np.float32(1 - weight) * code + np.float32(weight) * following
     return code
+
+
+def code_of_row(deformer: Deformer, track: AudioTrack, row: int) -> Float32:
+    """(32,) of one row of the track; a deformer that keeps the codes of a track says so by a method
+    of this name."""
+    kept = getattr(deformer, "code_of_row", None)
+    return deformer.encode_audio(track.around(row)) if kept is None else kept(track, row)
 
 
 def quiet_code(deformer: Deformer, track: AudioTrack) -> Float32:
@@ -61,7 +74,7 @@ def quiet_code(deformer: Deformer, track: AudioTrack) -> Float32:
     known = _quiet.setdefault(deformer, WeakKeyDictionary())
     code = known.get(track)
     if code is None:
-        code = known[track] = deformer.encode_audio(track.around(-track.margin - AROUND))
+        code = known[track] = code_of_row(deformer, track, -track.margin - AROUND)
     return code
 
 

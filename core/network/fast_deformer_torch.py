@@ -59,20 +59,16 @@ class FastDeformer:
 
     def deform_raw(self, code: Float32, eye: float, pose: Float32, strength: float) -> Gaussians:
         """As `deform`, before activation."""
-        inputs = self.prepared(code[None], np.array([eye]), np.asarray(pose)[None])
+        eyes, poses = np.array([eye], np.float64), np.asarray(pose, np.float32)[None]
+        inputs = self.prepared(self._put(code[None]), self._put(eyes), self._put(poses))
         strengths = self._put(np.array([strength], np.float32))
         run = self._frames if self._single is None else self._single
         return _on_host(run(inputs, strengths))
 
-    def prepared(
-        self, codes: Float32, eyes: np.ndarray[tuple[int], np.dtype[np.float64]], poses: Float32
-    ) -> Inputs:
-        """codes (B, 32), eyes (B,), poses (B, 12) -> what `moved` takes, on the device."""
-        return self._frames.prepared(
-            self._put(np.asarray(codes, np.float32)),
-            self._put(np.asarray(eyes, np.float64)),
-            self._put(np.asarray(poses, np.float32)),
-        )
+    def prepared(self, codes: Tensor, eyes: Tensor, poses: Tensor) -> Inputs:
+        """codes (B, 32) and poses (B, 12) float32, eyes (B,) float64, on the device -> what `moved`
+        takes."""
+        return self._frames.prepared(codes, eyes, poses)
 
     def moved(self, inputs: Inputs, strengths: Tensor) -> RawTensors:
         """strengths (B,) float32 on the device -> raw values there, see fast_torch.Frames."""

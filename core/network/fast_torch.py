@@ -108,7 +108,8 @@ class FastFrames:
         with torch.no_grad():
             self._x = network.features(canonical.means)
             first = network.first_attention(self._x)
-        self._agents, self._shares = first or (None, None)
+        self._agents: Tensor | None = first.agents if first else None
+        self._shares: Tensor | None = first.shares if first else None
         dim = self._x.shape[1]
         self._positions = torch.from_numpy(positions(4, dim)).to(self._device)
         self._waves = torch.from_numpy(EYE_FREQUENCIES).double().to(self._device)
@@ -195,7 +196,8 @@ class FastFrames:
         def move(x: Tensor, shares: Tensor, values: Tensor) -> tuple[Tensor, ...]:
             if not self.reason:
                 try:
-                    return quick(x, shares, values)  # type: ignore[no-any-return]
+                    found: tuple[Tensor, ...] = quick(x, shares, values)
+                    return found
                 except Exception as error:  # whatever a compiler raises; the plain layer is there
                     lines = str(error).strip().splitlines() or [type(error).__name__]
                     self.reason = f"torch.compile did not work: {lines[0]}"

@@ -37,10 +37,10 @@ class MergedLayer:
         w1, b1 = wide("ffn.linear1.weight"), wide("ffn.linear1.bias")
         w2, b2 = wide("ffn.linear2.weight"), wide("ffn.linear2.bias")
         # The second bias goes into the first norm's, and out of what the first matrix sees.
-        norm1 = wide("norm1.gamma"), wide("norm1.beta") + b2
-        self._norm1 = tuple(put(values, torch.float32) for values in norm1)
+        self._gamma1 = put(wide("norm1.gamma"), torch.float32)
+        self._beta1 = put(wide("norm1.beta") + b2, torch.float32)
         self._inner, self._outer = (put(w1), put(b1 - w1 @ b2)), put(w2.T)
-        self._norm2 = put(wide("norm2.gamma")), put(wide("norm2.beta"))
+        self._gamma2, self._beta2 = put(wide("norm2.gamma")), put(wide("norm2.beta"))
         heads = fold_heads(weights)
         # Colours apart from the narrow heads: one product for all would be five times as much.
         groups = [
@@ -70,9 +70,9 @@ class MergedLayer:
             return ()
         batch, rows = shares.shape[:2]
         y = torch.baddbmm(x[None].expand(batch, *x.shape), shares, values).flatten(0, 1)
-        z = F.layer_norm(y, y.shape[1:], *self._norm1, LAYER_NORM_EPS).to(self._dtype)
+        z = F.layer_norm(y, y.shape[1:], self._gamma1, self._beta1, LAYER_NORM_EPS).to(self._dtype)
         y = torch.addmm(z, relu_linear(z, *self._inner), self._outer)
-        hidden = F.layer_norm(y, y.shape[1:], *self._norm2, LAYER_NORM_EPS).relu_()
+        hidden = F.layer_norm(y, y.shape[1:], self._gamma2, self._beta2, LAYER_NORM_EPS).relu_()
         wide = relu_linear(hidden, *self._first)
         found = []
         for inputs, matrix, bias, columns in self._second:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...gaussians import Splats
+from ...network.torch_network import RawTensors
 
 
 class Scene(NamedTuple):
@@ -47,11 +48,20 @@ class Drawn:
 def scene_of(splats: Splats, device: torch.device) -> Scene:
     """One frame's splats, copied to the device."""
     values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
-    tensors = (
-        torch.from_numpy(np.ascontiguousarray(value, np.float32)).to(device)[None]
-        for value in values
+    means, quats, scales, opacities, sh = (
+        torch.from_numpy(np.array(value, np.float32)).to(device)[None] for value in values
     )
-    return Scene(*tensors, raw=False)
+    return Scene(means, quats, scales, opacities, sh, raw=False)
+
+
+def scene_of_raw(moved: RawTensors) -> Scene:
+    """A network's batch (B, N, ...). What is one array for all frames (`expand`) is read as one."""
+
+    def whole(value: Tensor) -> Tensor:
+        return (value[:1] if value.stride(0) == 0 else value).contiguous()
+
+    means, log_scales, quats, logits, sh = (whole(value) for value in moved)
+    return Scene(means, quats, log_scales, logits, sh, raw=True)
 
 
 def to_bytes(pictures: Tensor) -> Tensor:
