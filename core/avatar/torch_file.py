@@ -17,7 +17,7 @@ MAX_MEMBERS = 20_000
 MAX_PICKLE = 16 * 2**20  # bytes; names and shapes of a few hundred tensors
 MAX_VALUES = 2**28  # of one tensor that is copied out: 1 GiB of float32
 MAX_POINTS = 2**22  # of one frame
-MAX_PIECE = 2**21  # values averaged at a time: 16 MiB of float64
+MAX_PIECE = 2**21  # values added up at a time: 8 MiB of float32
 
 
 def load_torch(path: Path, error: type[EgsError], limit: int) -> dict[str, Any]:
@@ -93,8 +93,10 @@ def mean_points(content: Mapping[str, Any], name: str) -> NDArray[np.float64] | 
     total, count = np.zeros((tensor.shape[1], 3)), 0
     at_once = max(1, MAX_PIECE // (3 * tensor.shape[1]))
     for piece in tensor.detach().split(at_once):
-        values = piece.to(torch.float64).numpy()
-        finite = np.isfinite(values).all((1, 2))
-        total += values[finite].sum(0)
-        count += int(finite.sum())
+        summed = piece.sum(0, dtype=torch.float64)
+        if not torch.isfinite(summed).all():
+            piece = piece[torch.isfinite(piece).all(2).all(1)]
+            summed = piece.sum(0, dtype=torch.float64)
+        total += summed.numpy()
+        count += len(piece)
     return total / count if count else None

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..avatar.plates import MAX_BYTES
 from ..errors import DatasetError, MissingPackageError
-from ..files import read_bounded, reason
+from ..files import open_regular, read_bounded, reason
 
 LANDMARKS = 68
 _FRAME_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")  # 007.jpg is nobody's
@@ -111,18 +112,20 @@ def looks_whole(path: Path, size: tuple[int, int]) -> str | None:
         ) from None
     folder = path.parent.name
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
+        file, length = open_regular(path, DatasetError, MAX_BYTES)
+        with file, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             head = file.read(2)
+            file.seek(max(length - TAIL_BYTES, 0))
+            ends = TAILS[head] in file.read()
             file.seek(0)
             with Image.open(file, formats=("JPEG", "PNG")) as picture:
                 if picture.size != size:
                     return f"in {folder} have another size than {size[0]}x{size[1]}"
-            file.seek(0, os.SEEK_END)
-            file.seek(max(file.tell() - TAIL_BYTES, 0))
-            cut = TAILS[head] not in file.read()
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error):
-        cut = True
+                if not ends:  # cut off, or something was put behind the picture: decoding tells
+                    picture.load()
+    except (DatasetError, OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error):
+        return f"in {folder} are cut off or no picture"
     except Image.DecompressionBombError:
         return f"in {folder} have another size than {size[0]}x{size[1]}"
-    return f"in {folder} are cut off or no picture" if cut else None
+    return None

@@ -346,6 +346,21 @@ def test_a_report_names_the_first_of_many() -> None:
     assert report.finish() == ("n", "6 frames are odd (1, 2, 3, 5, 8, ...)", "1 frame are even (4)")
 
 
+def test_bytes_behind_a_whole_picture_do_no_harm(folder: Path) -> None:
+    for path in (folder / "ori_imgs/4.jpg", folder / "parsing/5.png"):
+        path.write_bytes(path.read_bytes() + bytes(500))
+    assert load_clip(folder).notes == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_no_picture_and_nobody_waits_for_it(folder: Path) -> None:
+    for name in ("ori_imgs/4.jpg", "ori_imgs/5.lms"):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+    clip = load_clip(folder)
+    assert 4 not in clip.train_rows and clip.frame(5).lips is None
+
+
 FILES = (
     "transforms_train.json",
     "transforms_val.json",
