@@ -13,7 +13,6 @@ import torch
 
 from core.errors import ArgumentError, MissingPackageError
 from core.render import reference, tiles_numba
-from core.render.numba_vectors import WIDTH
 from core.training.splatting import plain_torch, splat_numba_torch
 from core.training.splatting.choose import splatter_for
 from core.training.splatting.record import Rendered
@@ -197,7 +196,3 @@ def test_every_device_has_its_own() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(MissingPackageError):
             splatter_for("cuda")
-
-
-def test_vectors_have_a_width_that_divides_a_tile() -> None:
-    assert 16 % WIDTH == 0
