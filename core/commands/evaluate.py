@@ -38,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--phonemes", type=Path, metavar="JSON", help="what the first of them says when")
     add(
-        "--split",
+        "--context",
         action="store_true",
-        help="hear nothing outside the rows, as the authors' loader does for held-out frames",
+        help="hear the sound around the frames too; the authors' loader hears nothing there",
     )
     add("--lpips", type=Path, metavar="NPZ", help="weights of LPIPS (AlexNet)")
     add("--backend", choices=("auto", *BACKENDS), default="auto")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     options = Options(
         rows=tuple(args.rows or ("val",)),
         audio=tuple(args.audio),
-        split=args.split,
+        context=args.context,
         lpips=args.lpips,
         phonemes=args.phonemes,
     )

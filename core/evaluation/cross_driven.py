@@ -16,11 +16,12 @@ from ..audio.files import load_waveform
 from ..audio.track import AudioTrack
 from ..errors import ArgumentError
 from ..timeline import ROW_RATE, ping_pong
-from .drive import Driver, gap_of
+from .drive import Driver, gap_of, lip_gap_of, unit
 from .landmarks import Binding
 from .lips import Float64
 from .phonemes import Spoken, closures
 from .pictures import cropped, enlarged, to_bytes
+from .reader import Reader
 from .record import Curve, Metric, Section, Strip, measured
 from .self_section import NO_LANDMARKS, NO_SOUND
 from .silence import pause_metrics, silence_metrics
@@ -39,13 +40,19 @@ ABOUT = (
 
 @dataclass(eq=False)
 class Spoke:
-    """gap (R,): lips driven by the sound; quiet (R,): by silence, same poses and eyes. Pixels, NaN
-    where not yet done or without landmarks. pictures: (row of the sound, frame whose pose it has,
-    (H, W, 3) uint8) of a few rows."""
+    """Lip gaps (R,) in pixels, NaN where not yet done or not known: read off the pictures; surface,
+    of the Gaussians; quiet, of the Gaussians driven by silence at the same poses and eyes.
+    pictures: (row of the sound, frame whose pose it has, (H, W, 3) uint8) of a few rows."""
 
-    gap: Float64
+    read: Float64
+    surface: Float64
     quiet: Float64
     pictures: list[tuple[int, int, NDArray[np.uint8]]] = field(default_factory=list)
+
+    @property
+    def gap(self) -> Float64:
+        """(R,) as read off the pictures where that is known, else of the surface."""
+        return self.read if np.isfinite(self.read).any() else self.surface
 
 
 def other_sound(driver: Driver, path: Path) -> Heard:
@@ -74,25 +81,31 @@ def rows_of_sound(heard: Heard) -> int:
 
 
 def speak(
-    driver: Driver, heard: Heard, poses: tuple[int, ...], binding: Binding | None
+    driver: Driver,
+    heard: Heard,
+    poses: tuple[int, ...],
+    binding: Binding | None,
+    reader: Reader | None,
 ) -> Iterator[Spoke]:
     """Row by row; the same record, filled so far. poses: frames of the clip whose poses, eyes and
     backgrounds the head has, played forwards and backwards."""
     clip, count = driver.clip, rows_of_sound(heard)
-    spoke = Spoke(np.full(count, np.nan), np.full(count, np.nan))
+    spoke = Spoke(*(np.full(count, np.nan) for _ in range(3)))
     silence = silence_like(driver.avatar, heard)
     shown = set(np.linspace(0, count - 1, min(COLUMNS, count)).round().astype(int).tolist())
     for index in range(count):
         row = poses[ping_pong(index, len(poses))]
         camera, seconds = clip.camera(row), index / ROW_RATE
-        if index in shown:
+        splats = driver.splats(heard.track, seconds, row)
+        if index in shown or reader is not None:
             background = clip.frame(row).background.astype(np.float32) / 255
-            image, splats = driver.picture(heard.track, seconds, row, background)
-            spoke.pictures.append((index, row, to_bytes(image)))
-        else:
-            splats = driver.splats(heard.track, seconds, row)
+            picture = unit(driver.backend.rasterise(splats, camera, background))
+            if index in shown:
+                spoke.pictures.append((index, row, to_bytes(picture)))
+            if reader is not None:
+                spoke.read[index] = lip_gap_of(reader.read(picture, camera), camera)
         if binding is not None:
-            spoke.gap[index] = gap_of(binding, splats, camera)
+            spoke.surface[index] = gap_of(binding, splats, camera)
             quiet = driver.splats(silence, SILENT_AT, row)
             spoke.quiet[index] = gap_of(binding, quiet, camera)
         yield spoke
@@ -118,7 +131,7 @@ def cross_section(
             missing=no_sound,
         ),
         *pause_metrics(spoke.gap, loud, no_sound),
-        *silence_metrics(spoke.gap, spoke.quiet, NO_LANDMARKS),
+        *silence_metrics(spoke.surface, spoke.quiet, NO_LANDMARKS),
         closure_metric(spoken, 0, rows, spoke.gap),
     )
     return Section(
@@ -153,7 +166,7 @@ def _curves(key: str, spoke: Spoke, loud: Float64, shifts: Float64) -> tuple[Cur
     if not np.isfinite(spoke.gap).any():
         return ()
     seconds = tuple(index / ROW_RATE for index in range(len(spoke.gap)))
-    gap = {"voice": tuple(spoke.gap), "silence": tuple(spoke.quiet)}
+    gap = {"voice": tuple(spoke.gap), "silence (surface)": tuple(spoke.quiet)}
     curves = [Curve(f"{key}_lips", "Lip gap", "seconds", "pixels", seconds, gap)]
     if np.isfinite(loud).any():
         spans = tuple(float(s) for s in range(-SPAN, SPAN + 1))

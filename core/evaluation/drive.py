@@ -79,6 +79,15 @@ def seen_landmarks(binding: Binding, splats: Splats, camera: Camera) -> NDArray[
 
 
 def gap_of(binding: Binding, splats: Splats, camera: Camera) -> float:
-    """The lip gap of one picture, pixels (see lips.lip_gap)."""
-    seen = seen_landmarks(binding, splats, camera)
-    return float(lip_gap(seen[None], upwards(camera.viewmat)[None])[0])
+    """The lip gap of the surface, pixels (see lips.lip_gap)."""
+    return lip_gap_of(seen_landmarks(binding, splats, camera), camera)
+
+
+def lip_gap_of(landmarks: NDArray[np.float64], camera: Camera) -> float:
+    """The lip gap of one frame's landmarks (68, 2), pixels."""
+    return float(lip_gap(landmarks[None], upwards(camera.viewmat)[None])[0])
+
+
+def unit(image: Image) -> NDArray[np.float32]:
+    """(H, W, 3) an opaque picture's colours within [0, 1]."""
+    return np.asarray(np.clip(image[..., :3], 0, 1), np.float32)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,9 +21,11 @@ from ..training.clip import Frame, TrainingClip
 from . import cross_driven, self_driven
 from .drive import Driver, bound, driver_for, gap_of
 from .landmarks import Binding
+from .lips import lip_gap
 from .lpips import LpipsMeter
 from .page import page_of
 from .phonemes import Spoken, load_phonemes
+from .reader import Reader, taught_on, teach
 from .record import Metric, Report, Section, document_of, measured
 from .rows import rows_of
 from .self_section import NO_LANDMARKS, self_section
@@ -35,18 +38,19 @@ PHONEMES = ("phonemes_all.json", "phonemes.json")  # of a dataset, where its tex
 MAX_QUIET = 200  # rows driven by silence
 
 Tell = Callable[[str, int, int], None]  # (what, done, total)
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
 class Options:
     """rows: "val", "more", "train" or frame numbers; several are sections of one report. audio:
-    sounds for the cross-driven part. split: nothing is heard outside the rows, as in the authors'
-    loader. lpips: .npz of weights. phonemes: for the first sound of `audio`, where it is not a file
-    of the sound's name with .json."""
+    sounds for the cross-driven part. context: the sound around the rows is heard too; without it
+    nothing is, as in the authors' loader. lpips: .npz of weights. phonemes: for the first sound of
+    `audio`, where it is not a file of the sound's name with .json."""
 
     rows: tuple[str, ...] = ("val",)
     audio: tuple[Path, ...] = ()
-    split: bool = False
+    context: bool = False
     lpips: Path | None = None
     phonemes: Path | None = None
 
@@ -58,35 +62,28 @@ def evaluate(
     anything is computed."""
     driver = driver_for(avatar, backend, clip)
     parts = [(text, rows_of(clip, text)) for text in options.rows]
+    heard = [heard_by(avatar, clip, rows, split=not options.context) for _, rows in parts]
     sounds = [cross_driven.other_sound(driver, path) for path in options.audio]
     spoken = [_spoken_in(path, options, index) for index, path in enumerate(options.audio)]
     meters = [LpipsMeter(options.lpips, len(rows)) for _, rows in parts]
+    observers = _observers(driver, tell)
     backend.warm_up()
-    whole = heard_by(avatar, clip, clip.train_rows, split=False)
-    binding = bound(driver, whole)
-    sections = []
-    for (text, rows), meter in zip(parts, meters, strict=True):
-        heard = heard_by(avatar, clip, rows, options.split)
-        sections.append(_self(driver, heard, text, rows, binding, meter, tell))
-    for index, (heard, said) in enumerate(zip(sounds, spoken, strict=True)):
-        key = f"audio_{index + 1}"
-        poses = parts[0][1]
-        spoke = None
-        total = cross_driven.rows_of_sound(heard)
-        for done, spoke in enumerate(cross_driven.speak(driver, heard, poses, binding), start=1):
-            tell(key, done, total)
-        assert spoke is not None
-        sections.append(cross_driven.cross_section(key, driver, heard, spoke, said))
+    sections = [
+        _self(driver, sound, text, rows, observers, meter, tell)
+        for (text, rows), sound, meter in zip(parts, heard, meters, strict=True)
+    ]
+    for index, (sound, said) in enumerate(zip(sounds, spoken, strict=True), start=1):
+        sections.append(_cross(driver, sound, f"audio_{index}", parts[0][1], observers, said, tell))
     return Report(
         f"{avatar.name or 'Avatar'} on {clip.folder.resolve().name}",
-        _facts(avatar, clip, backend, binding),
+        _facts(avatar, clip, backend, observers, options),
         tuple(sections),
         clip.notes,
     )
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
-    """report.json, report.txt and report.html in `folder`, each whole or not at all. OutputError."""
+    """report.json, .txt and .html in `folder`, each whole or not at all. OutputError."""
     make_folder(folder)
     document = json.dumps(document_of(report), ensure_ascii=False, indent=1, allow_nan=False)
     files = {"report.json": document + "\n", "report.txt": text_of(report)}
@@ -96,12 +93,38 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in files)
 
 
+@dataclass(frozen=True, eq=False)
+class _Observers:
+    """Who tells where lips and eyes are: the Gaussians, and a reader of pictures."""
+
+    binding: Binding | None
+    reader: Reader | None
+    learnt: int  # frames that the reader learnt from
+
+
+def _observers(driver: Driver, tell: Tell) -> _Observers:
+    clip = driver.clip
+    whole = heard_by(driver.avatar, clip, clip.train_rows, split=False)
+    binding = bound(driver, whole)
+    if binding is None:
+        return _Observers(None, None, 0)
+    rows = taught_on(clip.train_rows)
+
+    def picture(index: int) -> np.ndarray:
+        tell("reader", index + 1, len(rows))
+        return clip.decode(rows[index]).original.astype(np.float32) / np.float32(255)
+
+    cameras = [clip.camera(row) for row in rows]
+    landmarks = clip.landmarks[list(rows)].astype(np.float64)
+    return _Observers(binding, teach(binding.mean, cameras, landmarks, picture), len(rows))
+
+
 def _self(
     driver: Driver,
     heard: Heard,
     text: str,
     rows: tuple[int, ...],
-    binding: Binding | None,
+    observers: _Observers,
     meter: LpipsMeter,
     tell: Tell,
 ) -> Section:
@@ -112,32 +135,53 @@ def _self(
         meter.add(picture, truth)
 
     driver.seconds.clear()
-    seen = None
-    for done, seen in enumerate(self_driven.watch(driver, heard, rows, binding, look), start=1):
-        tell(text, done, len(rows))
-    assert seen is not None
-    speed = _speed(driver)
-    quiet = _quiet_gap(driver, heard, rows, binding)
+    watched = self_driven.watch(driver, heard, rows, observers.binding, observers.reader, look)
+    seen = _last(watched, text, len(rows), tell)
+    quiet = _quiet_gap(driver, heard, rows, observers.binding)
+    true, gap = (lip_gap(landmarks, seen.up) for landmarks in (seen.true, seen.read))
+    surface = lip_gap(seen.surface, seen.up)[: len(quiet)]
     spoken = _spoken_of(driver.clip)
-    extra = (
-        meter.metric(),
-        speed,
-        *silence_metrics(seen.lip_gap[: len(quiet)], quiet, NO_LANDMARKS),
-        cross_driven.closure_metric(spoken, 0, rows, seen.lip_gap),
-        cross_driven.closure_metric(spoken, 0, rows, seen.true_lip_gap, ", true lips"),
+    more = (
+        *silence_metrics(surface, quiet, NO_LANDMARKS),
+        cross_driven.closure_metric(spoken, 0, rows, gap),
+        cross_driven.closure_metric(spoken, 0, rows, true, ", true lips"),
+        _speed(driver),
     )
-    key = f"rows_{text}"
     title = f"Driven by its own sound: frames {rows[0]} to {rows[-1]} ({text})"
-    return self_section(key, title, seen, heard, extra, strips.strips())
+    lpips = meter.metric()
+    return self_section(f"rows_{text}", title, seen, heard, lpips, more, strips.strips())
+
+
+def _cross(
+    driver: Driver,
+    heard: Heard,
+    key: str,
+    poses: tuple[int, ...],
+    observers: _Observers,
+    spoken: tuple[Spoken, ...] | None,
+    tell: Tell,
+) -> Section:
+    speaking = cross_driven.speak(driver, heard, poses, observers.binding, observers.reader)
+    spoke = _last(speaking, key, cross_driven.rows_of_sound(heard), tell)
+    return cross_driven.cross_section(key, driver, heard, spoke, spoken)
+
+
+def _last(records: Iterator[Record], what: str, total: int, tell: Tell) -> Record:
+    """The record when it is full; told after each row."""
+    record = None
+    for done, record in enumerate(records, start=1):  # noqa: B007  the last one is returned
+        tell(what, done, total)
+    assert record is not None
+    return record
 
 
 def _speed(driver: Driver) -> Metric:
     seconds = float(np.median(driver.seconds)) if driver.seconds else math.nan
     size = f"{driver.clip.width}x{driver.clip.height}"
     where = f"{driver.backend.label} on {driver.backend.device}"
-    return measured(
-        "fps", "Frames a second", 1 / seconds, "", "up", note=f"deform and draw {size}, {where}"
-    )
+    fastest = 1 / min(driver.seconds) if driver.seconds else math.nan
+    note = f"deform and draw {size}, {where}; median, {fastest:.3g} at best"
+    return measured("fps", "Frames a second", 1 / seconds, "", "up", note=note)
 
 
 def _quiet_gap(
@@ -174,7 +218,11 @@ def _spoken_in(path: Path, options: Options, index: int) -> tuple[Spoken, ...] |
 
 
 def _facts(
-    avatar: Avatar, clip: TrainingClip, backend: Backend, binding: Binding | None
+    avatar: Avatar,
+    clip: TrainingClip,
+    backend: Backend,
+    observers: _Observers,
+    options: Options,
 ) -> dict[str, str]:
     here = machine()
     kind = "still" if avatar.network is None else avatar.network.kind
@@ -184,11 +232,16 @@ def _facts(
         "File": f"sha256 {avatar.content_hash}" if avatar.content_hash else "not written",
         "Dataset": f"{clip.folder.resolve().name}: {len(clip.train_rows)} frames to train, "
         f"{len(clip.val_rows)} held out, {len(clip.more_rows)} more, {clip.width}x{clip.height}",
+        "Heard": "the sound around the frames too"
+        if options.context
+        else "the frames' own sound, nothing around it",
         "Drawn by": f"{backend.label} on {backend.device} ({here['cpu']}, {here['cores']} cores)",
     }
-    if binding is not None and np.isfinite(binding.distances).any():
-        off = float(np.nanmean(binding.distances))
-        facts["Landmarks"] = f"each by its nearest Gaussians, {10 * off:.2f} cm away on average"
+    if observers.reader is not None:
+        facts["Reader"] = f"learnt from {observers.learnt} training frames"
+    if observers.binding is not None:
+        off = float(np.nanmean(observers.binding.distances))
+        facts["Surface"] = f"Gaussians {10 * off:.2f} cm from their landmarks on average"
     if avatar.licence:
         facts["Licence"] = avatar.licence
     return facts

@@ -1,4 +1,4 @@
-"""LPIPS when it can be had: found, measured on a bounded number of frames, or the reason why not."""
+"""LPIPS when it can be had: on a bounded number of frames, or the reason why not."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _from_package(path: Path) -> Arrays:
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
 
 
-class _Unread(Exception):
+class _UnreadError(Exception):
     """An instruction that a plain table of arrays does not have."""
 
 
@@ -99,7 +99,7 @@ def read_table(data: bytes, path: Path) -> dict[str, Any]:
     else."""
     try:
         tree = _Reader().read(data)
-    except (_Unread, ValueError, IndexError, TypeError, KeyError, AttributeError):
+    except (_UnreadError, ValueError, IndexError, TypeError, KeyError, AttributeError):
         raise InputError(f"{path} holds more than a plain table of arrays; {ADVICE}") from None
     if not isinstance(tree, dict):
         raise InputError(f"{path} holds no table of arrays; {ADVICE}")
@@ -125,7 +125,7 @@ class _Reader:
             if opcode.name == "STOP":
                 return _finished(self.stack.pop())
             self._step(opcode.name, argument)
-        raise _Unread
+        raise _UnreadError
 
     def _step(self, name: str, argument: Any) -> None:
         stack = self.stack
@@ -165,7 +165,7 @@ class _Reader:
         elif isinstance(argument, str | bytes | int | float):
             stack.append(argument)
         else:
-            raise _Unread(name)
+            raise _UnreadError(name)
 
     def _since_mark(self) -> list[Any]:
         start = self.marks.pop()
@@ -180,19 +180,19 @@ def _made(name: object, arguments: tuple[Any, ...]) -> Any:
         return _Array()
     if isinstance(name, _Name) and name == "numpy dtype" and arguments[0] == "f4":
         return np.dtype("<f4")
-    raise _Unread
+    raise _UnreadError
 
 
 def _fill(made: object, state: tuple[Any, ...]) -> None:
     if isinstance(made, np.dtype):
         if state[1] != "<":
-            raise _Unread
+            raise _UnreadError
         return
     if not isinstance(made, _Array):
-        raise _Unread
+        raise _UnreadError
     _, shape, dtype, fortran, data = state
     if not isinstance(data, bytes) or not isinstance(dtype, np.dtype):
-        raise _Unread
+        raise _UnreadError
     made.value = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
@@ -201,7 +201,7 @@ def _finished(value: Any) -> Any:
         return {str(key): _finished(inner) for key, inner in _items(value)}
     if isinstance(value, _Array) and value.value is not None:
         return value.value
-    raise _Unread
+    raise _UnreadError
 
 
 def _items(value: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:

@@ -16,30 +16,40 @@ STYLE = """
 :root{color-scheme:light}
 body{font:15px/1.5 system-ui,sans-serif;color:#20262e;background:#f3f2ee;margin:0}
 main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}
-h1{font-size:26px;margin:8px 0 4px}h2{font-size:20px;margin:0 0 4px}h3{font-size:15px;margin:18px 0 6px}
-section,header{background:#fff;border:1px solid #dddad2;border-radius:10px;padding:18px 22px;margin:16px 0}
-p{max-width:75ch;margin:4px 0 12px;color:#525a64}
+h1{font-size:26px;margin:8px 0 4px}
+h2{font-size:20px;margin:0 0 4px}
+h3{font-size:15px;margin:18px 0 6px}
+section,header{background:#fff;border:1px solid #dddad2;border-radius:10px;margin:16px 0;
+ padding:18px 22px}
+p{max-width:90ch;margin:4px 0 12px;color:#525a64}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:10px 0 0}
-dt{color:#6d747d}dd{margin:0;overflow-wrap:anywhere}
+dt{color:#6d747d}
+dd{margin:0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid #ecebe6;vertical-align:top}
 th{font-weight:600;color:#6d747d;font-size:13px}
 td.n{white-space:nowrap;font-variant-numeric:tabular-nums;font-weight:600}
 td.n small{font-weight:400;color:#6d747d}
-td.o{color:#6d747d;font-size:13px}.no{color:#a05a2c;font-weight:400}
-.cards{display:flex;flex-wrap:wrap;gap:10px;margin:14px 0 4px}
-.cards div{background:#f3f2ee;border-radius:8px;padding:8px 16px;min-width:110px}
+td.o{color:#6d747d;font-size:13px}
+.no{color:#a05a2c;font-weight:400}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;
+ margin:14px 0 4px}
+.cards div{background:#f3f2ee;border-radius:8px;padding:8px 14px}
 .cards b{display:block;font-size:22px;font-variant-numeric:tabular-nums}
-.cards span{color:#6d747d;font-size:13px}
-.strip{overflow-x:auto}.strip table{width:auto}
+.cards span{color:#6d747d;font-size:13px;line-height:1.3;display:block}
+.strip table{table-layout:fixed}
 .strip td,.strip th{border:0;padding:1px;text-align:center;vertical-align:middle}
-.strip th.r{text-align:right;padding-right:8px;white-space:nowrap}
-.strip img{display:block}
+.strip th.r{text-align:right;padding-right:8px;width:76px}
+.strip img{display:block;width:100%;height:auto}
 .curves{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:6px 24px}
-svg{width:100%;height:auto;font:11px system-ui,sans-serif}
-svg .area{fill:#faf9f6}svg line{stroke:#e4e2db}svg .mark{stroke:#8a9099;stroke-dasharray:3 3}
-svg path{fill:none;stroke-width:1.6;stroke-linejoin:round}svg text{fill:#6d747d}
-.legend{font-size:13px;color:#525a64}.legend i{display:inline-block;width:14px;height:3px;margin:0 5px 3px 0}
+svg{width:100%;height:auto;font:14px system-ui,sans-serif}
+svg .area{fill:#faf9f6}
+svg line{stroke:#e4e2db}
+svg .mark{stroke:#8a9099;stroke-dasharray:3 3}
+svg path{fill:none;stroke-width:1.8;stroke-linejoin:round}
+svg text{fill:#6d747d}
+.legend{font-size:13px;color:#525a64}
+.legend i{display:inline-block;width:14px;height:3px;margin:0 5px 3px 0}
 .legend span{margin-right:14px}
 """
 
@@ -124,8 +134,8 @@ def _strip(strip: Strip) -> str:
         for number, name in enumerate(strip.rows)
     )
     return (
-        f'<h3>{escape(strip.title)}</h3><div class="strip"><table><tr><th></th>{head}</tr>{body}'
-        "</table></div>"
+        f'<h3>{escape(strip.title)}</h3><div class="strip"><table>'
+        f'<tr><th class="r"></th>{head}</tr>{body}</table></div>'
     )
 
 

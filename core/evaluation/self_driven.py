@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.image import Image
 from ..training.clip import Frame
-from . import lips
-from .drive import Driver, seen_landmarks
+from .drive import Driver, seen_landmarks, unit
 from .jitter import Flicker
 from .landmarks import Binding, projected, upwards
 from .metrics import psnr, ssim
+from .reader import Reader
 from .sounds import Heard
 
 Float64 = NDArray[np.float64]
@@ -31,30 +30,25 @@ UNIT = np.float32(1 / 255)
 
 @dataclass(eq=False)
 class Seen:
-    """What was measured row by row. rendered, true (R, 68, 2): landmarks in pixels, NaN where the
-    dataset has none. still (R, 68, 2): where the mean head's landmarks would be. up (R, 2): the
-    head's upward direction. scores: name -> one value a row."""
+    """What was measured row by row. Landmarks (R, 68, 2) in pixels, NaN where they are not known:
+    true, the dataset's; surface, of the avatar's Gaussians; read, off the rendered picture (mouth
+    and eyes); read_true, off the true picture, which says how well the reader reads; still, where
+    the mean head's would be. up (R, 2): the head's upward direction. scores: name -> one value a
+    row."""
 
     rows: tuple[int, ...]
-    rendered: Float64
     true: Float64
+    surface: Float64
+    read: Float64
+    read_true: Float64
     still: Float64
     up: Float64
-    binding: Binding | None
     flicker: Flicker = field(default_factory=Flicker)
     scores: dict[str, list[float]] = field(default_factory=dict)
 
     def note(self, **values: float) -> None:
         for name, value in values.items():
             self.scores.setdefault(name, []).append(value)
-
-    @property
-    def lip_gap(self) -> Float64:
-        return lips.lip_gap(self.rendered, self.up)
-
-    @property
-    def true_lip_gap(self) -> Float64:
-        return lips.lip_gap(self.true, self.up)
 
 
 def protocol(frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -69,6 +63,7 @@ def watch(
     heard: Heard,
     rows: tuple[int, ...],
     binding: Binding | None,
+    reader: Reader | None,
     look: Look | None = None,
 ) -> Iterator[Seen]:
     """Render and measure row by row; the same record is yielded after each, filled so far. look:
@@ -77,11 +72,12 @@ def watch(
     shape = (len(rows), clip.landmarks.shape[1], 2)
     seen = Seen(
         rows=rows,
-        rendered=np.full(shape, np.nan),
         true=clip.landmarks[list(rows)].astype(np.float64),
+        surface=np.full(shape, np.nan),
+        read=np.full(shape, np.nan),
+        read_true=np.full(shape, np.nan),
         still=np.full(shape, np.nan),
         up=np.array([upwards(clip.viewmats[row]) for row in rows]),
-        binding=binding,
     )
     for index, row in enumerate(rows):
         frame = clip.frame(row)
@@ -97,18 +93,16 @@ def watch(
             psnr_lips=psnr(picture, truth, _box_mask(frame)),
         )
         seen.flicker.add(row, picture, truth, frame.head)
+        camera = clip.camera(row)
         if binding is not None:
-            camera = clip.camera(row)
-            seen.rendered[index] = seen_landmarks(binding, splats, camera)
+            seen.surface[index] = seen_landmarks(binding, splats, camera)
             seen.still[index] = projected(binding.mean, camera)
+        if reader is not None:
+            seen.read[index] = reader.read(picture, camera)
+            seen.read_true[index] = reader.read(truth, camera)
         if look is not None:
             look(frame, picture, truth)
         yield seen
-
-
-def unit(image: Image) -> NDArray[np.float32]:
-    """(H, W, 3) an opaque picture's colours within [0, 1]."""
-    return np.asarray(np.clip(image[..., :3], 0, 1), np.float32)
 
 
 def _box_mask(frame: Frame) -> NDArray[np.bool_]:

@@ -8,18 +8,22 @@ import numpy as np
 
 from . import lips
 from .jitter import acceleration
+from .lips import Float64
 from .record import Curve, Metric, Section, Strip, mean_of, measured
 from .self_driven import Seen
 from .sounds import Heard
 from .sync import SPAN, best_shift, correlation, shifted
 
 NO_LANDMARKS = "the dataset has no landmarks (.lms)"
+NO_READER = "too few training frames have landmarks to learn to read pictures from"
 NO_SOUND = "the sound itself is not there, only its features"
+NO_RUN = "no three frames follow each other"
 
 ABOUT = (
     "Frames that the training did not see, driven by their own sound, poses and eyes, drawn over "
-    "the true surroundings of the head. PSNR is the mean over frames. Landmarks of the avatar are "
-    "the places of the Gaussians nearest to them."
+    "the true surroundings of the head. PSNR is the mean over the frames. Mouth and eyes are read "
+    "off the pictures by a reader that learnt from the clip's own training frames; how it reads "
+    "the true held-out frames stands beside. “Surface” means the Gaussians nearest to a landmark."
 )
 
 
@@ -28,23 +32,20 @@ def self_section(
     title: str,
     seen: Seen,
     heard: Heard,
-    extra: tuple[Metric, ...] = (),
+    lpips: Metric,
+    more: tuple[Metric, ...] = (),
     strips: tuple[Strip, ...] = (),
 ) -> Section:
-    """extra: more metrics of the same rows (LPIPS, the picture reader, speed)."""
+    """more: metrics of the same rows that others made (silence, phonemes, speed)."""
     loud = heard.loudness(seen.rows)
-    return Section(
-        key,
-        title,
-        ABOUT,
-        (*_pictures(seen), *extra, *_mouth(seen, loud), *_eyes(seen), *_unrest(seen)),
-        _curves(key, seen, loud),
-        strips,
-    )
+    metrics = (*_pictures(seen, lpips), *_mouth(seen, loud), *_eyes(seen), *more, *_unrest(seen))
+    return Section(key, title, ABOUT, metrics, _curves(key, seen, loud), strips)
 
 
-def _pictures(seen: Seen) -> tuple[Metric, ...]:
+def _pictures(seen: Seen, lpips: Metric) -> tuple[Metric, ...]:
     means = {name: mean_of(values) for name, values in seen.scores.items()}
+    small = "the pictures are under 11 pixels"
+    box = "the square around the lips"
     return (
         measured("psnr", "PSNR", means["psnr"], "dB", "up", note="whole frame"),
         measured("psnr_head", "PSNR inside the head", means["psnr_head"], "dB", "up"),
@@ -54,63 +55,75 @@ def _pictures(seen: Seen) -> tuple[Metric, ...]:
             means["psnr_lips"],
             "dB",
             "up",
-            note="the square around the lips",
+            note=box,
             missing=NO_LANDMARKS,
         ),
-        measured("ssim", "SSIM", means["ssim"], "", "up", note="whole frame", missing="too small"),
-        measured("ssim_head", "SSIM inside the head", means["ssim_head"], "", "up"),
+        measured("ssim", "SSIM", means["ssim"], "", "up", note="whole frame", missing=small),
+        measured("ssim_head", "SSIM inside the head", means["ssim_head"], "", "up", missing=small),
+        lpips,
     )
 
 
-def _mouth(seen: Seen, loud: lips.Float64) -> tuple[Metric, ...]:
-    gap, true = seen.lip_gap, seen.true_lip_gap
+def _mouth(seen: Seen, loud: Float64) -> tuple[Metric, ...]:
+    gap, true = lips.lip_gap(seen.read, seen.up), lips.lip_gap(seen.true, seen.up)
+    surface = lips.lip_gap(seen.surface, seen.up)
+    floor = lips.lip_gap(seen.read_true, seen.up)
     shift, at_best = best_shift(shifted(seen.rows, gap, true))
-    both = np.isfinite(gap) & np.isfinite(true)
-    ratio = math.nan
-    if both.sum() > 1 and true[both].std() > 0:
-        ratio = float(gap[both].std() / true[both].std())
+    true_shift, true_best = best_shift(shifted(seen.rows, true, loud))
+    floor_lmd = mean_of(lips.mouth_distance(seen.read_true, seen.true))
+    no_loud = NO_READER if np.isfinite(loud).any() else NO_SOUND
     return (
-        measured(
-            "lmd",
-            "Mouth landmark distance (LMD)",
-            mean_of(lips.mouth_distance(seen.rendered, seen.true)),
-            "px",
-            "down",
-            missing=NO_LANDMARKS,
-        ),
-        measured(
-            "face_distance",
-            "Landmark distance, whole face",
-            mean_of(lips.face_distance(seen.rendered, seen.true)),
-            "px",
-            "down",
-            missing=NO_LANDMARKS,
-        ),
         measured(
             "lip_correlation",
             "Lip sync: lip gap against the true one",
             correlation(gap, true),
             "",
             "up",
-            note="correlation over the frames",
+            note=f"correlation over the frames; read off the true frames "
+            f"{correlation(floor, true):.3f}",
+            missing=NO_READER,
+        ),
+        measured(
+            "lip_correlation_surface",
+            "The same of the surface",
+            correlation(surface, true),
+            "",
+            "up",
             missing=NO_LANDMARKS,
         ),
         measured(
             "lip_shift",
-            "Best time shift",
+            "Best time shift of the lips",
             float(shift) if math.isfinite(at_best) else None,
             "frames",
             "",
-            note=f"within {SPAN}; above zero the lips come late; correlation there {at_best:.3f}",
-            missing=NO_LANDMARKS,
+            note=f"within {SPAN}; above zero they come late; correlation there {at_best:.3f}",
+            missing=NO_READER,
         ),
         measured(
             "lip_range",
             "Lip movement, share of the true one",
-            ratio,
+            spread_ratio(gap, true),
             "",
             "",
             note="standard deviations; 1 is right",
+            missing=NO_READER,
+        ),
+        measured(
+            "lmd",
+            "Mouth landmark distance (LMD)",
+            mean_of(lips.mouth_distance(seen.read, seen.true)),
+            "px",
+            "down",
+            note=f"landmarks 48 to 67, mean taken off; read off the true frames {floor_lmd:.2f}",
+            missing=NO_READER,
+        ),
+        measured(
+            "lmd_surface",
+            "The same of the surface",
+            mean_of(lips.mouth_distance(seen.surface, seen.true)),
+            "px",
+            "down",
             missing=NO_LANDMARKS,
         ),
         measured(
@@ -119,30 +132,49 @@ def _mouth(seen: Seen, loud: lips.Float64) -> tuple[Metric, ...]:
             correlation(gap, loud),
             "",
             "",
-            note=f"the true lips: {correlation(true, loud):.3f}",
-            missing=NO_SOUND if not np.isfinite(loud).any() else NO_LANDMARKS,
+            note=f"the true lips {correlation(true, loud):.3f}, at best {true_best:.3f} at "
+            f"{true_shift} frames",
+            missing=no_loud,
         ),
     )
 
 
+def spread_ratio(values: Float64, true: Float64) -> float:
+    """Standard deviation of values over that of true, over the rows in which both are known; NaN
+    where there are none or the true ones stand still."""
+    both = np.isfinite(values) & np.isfinite(true)
+    if both.sum() < 2 or not true[both].std() > 0:
+        return math.nan
+    return float(values[both].std() / true[both].std())
+
+
 def _eyes(seen: Seen) -> tuple[Metric, ...]:
-    gap, true = lips.eye_gap(seen.rendered, seen.up), lips.eye_gap(seen.true, seen.up)
+    gap, true = lips.eye_gap(seen.read, seen.up), lips.eye_gap(seen.true, seen.up)
+    floor = lips.eye_gap(seen.read_true, seen.up)
+    surface = lips.eye_gap(seen.surface, seen.up)
     return (
         measured(
             "eye_error",
             "Eye opening error",
-            mean_of(np.abs((gap - np.nanmean(gap)) - (true - np.nanmean(true))))
-            if np.isfinite(gap).any() and np.isfinite(true).any()
-            else None,
+            mean_of(np.abs(gap - true)),
             "px",
             "down",
-            note="of the lids' Gaussians, means taken off",
-            missing=NO_LANDMARKS,
+            note=f"between the lids; read off the true frames {mean_of(np.abs(floor - true)):.2f}",
+            missing=NO_READER,
         ),
         measured(
             "eye_correlation",
             "Eye opening against the true one",
             correlation(gap, true),
+            "",
+            "up",
+            note=f"read off the true frames {correlation(floor, true):.3f}",
+            missing=NO_READER,
+        ),
+        measured(
+            "eye_correlation_surface",
+            "The same of the surface",
+            correlation(surface, true),
             "",
             "up",
             missing=NO_LANDMARKS,
@@ -153,10 +185,9 @@ def _eyes(seen: Seen) -> tuple[Metric, ...]:
 def _unrest(seen: Seen) -> tuple[Metric, ...]:
     # Beside the head's own motion: what rests on the head has none left.
     still = list(lips.STATIC)
-    shown = acceleration(seen.rows, (seen.rendered - seen.still)[:, still])
+    shown = acceleration(seen.rows, (seen.surface - seen.still)[:, still])
     true = acceleration(seen.rows, (seen.true - seen.still)[:, still])
     change, true_change, error_change = seen.flicker.means()
-    rest = "no three frames follow each other"
     return (
         measured(
             "jitter",
@@ -164,8 +195,8 @@ def _unrest(seen: Seen) -> tuple[Metric, ...]:
             shown,
             "px/frame²",
             "down",
-            note=f"acceleration beside the head's motion; true landmarks: {true:.3g}",
-            missing=NO_LANDMARKS if np.isnan(seen.rendered).all() else rest,
+            note=f"acceleration beside the head's motion; the true landmarks {true:.3g}",
+            missing=NO_LANDMARKS if np.isnan(seen.surface).all() else NO_RUN,
         ),
         measured(
             "flicker",
@@ -173,8 +204,8 @@ def _unrest(seen: Seen) -> tuple[Metric, ...]:
             change / true_change if true_change else None,
             "",
             "",
-            note="inside the head; above 1 it flickers more than the film",
-            missing=rest,
+            note="inside the head; above 1 it flickers more than the film does",
+            missing=NO_RUN,
         ),
         measured(
             "error_flicker",
@@ -183,60 +214,50 @@ def _unrest(seen: Seen) -> tuple[Metric, ...]:
             "of 255",
             "down",
             note="how much the error itself changes from frame to frame",
-            missing=rest,
+            missing=NO_RUN,
         ),
     )
 
 
-def _curves(key: str, seen: Seen, loud: lips.Float64) -> tuple[Curve, ...]:
+def _curves(key: str, seen: Seen, loud: Float64) -> tuple[Curve, ...]:
     rows = tuple(float(row) for row in seen.rows)
-    curves = [
+    true = lips.lip_gap(seen.true, seen.up)
+    gap = lips.lip_gap(seen.read, seen.up)
+    surface = lips.lip_gap(seen.surface, seen.up)
+    gaps = _known({"true": true, "avatar": gap, "its surface": surface})
+    eyes = _known(
+        {
+            "true": lips.eye_gap(seen.true, seen.up),
+            "avatar": lips.eye_gap(seen.read, seen.up),
+            "its surface": lips.eye_gap(seen.surface, seen.up),
+        }
+    )
+    shown = gap if np.isfinite(gap).any() else surface
+    shifts = _known(
+        {
+            "with the true lips": shifted(seen.rows, shown, true),
+            "with the loudness": shifted(seen.rows, shown, loud),
+        }
+    )
+    spans = tuple(float(s) for s in range(-SPAN, SPAN + 1))
+    late = "frames that the avatar's lips are late"
+    decibels = {"whole frame": seen.scores["psnr"], "head": seen.scores["psnr_head"]}
+    found = [
+        Curve(f"{key}_lips", "Lip gap", "frame", "pixels", rows, gaps),
+        Curve(f"{key}_shift", "Lips under time shifts", late, "correlation", spans, shifts, (0.0,)),
+        Curve(f"{key}_eyes", "Eye opening", "frame", "pixels", rows, eyes),
         Curve(
             f"{key}_psnr",
             "PSNR by frame",
             "frame",
             "dB",
             rows,
-            {"whole frame": tuple(seen.scores["psnr"]), "head": tuple(seen.scores["psnr_head"])},
-        )
+            {name: tuple(values) for name, values in decibels.items()},
+        ),
     ]
-    if np.isfinite(seen.rendered).any():
-        gap, true = seen.lip_gap, seen.true_lip_gap
-        spans = tuple(float(s) for s in range(-SPAN, SPAN + 1))
-        curves = [
-            Curve(
-                f"{key}_lips",
-                "Lip gap",
-                "frame",
-                "pixels",
-                rows,
-                {"true": tuple(true), "avatar": tuple(gap)},
-            ),
-            Curve(
-                f"{key}_shift",
-                "Lip correlation under time shifts",
-                "frames that the avatar's lips are late",
-                "correlation",
-                spans,
-                {"with the true lips": tuple(shifted(seen.rows, gap, true))}
-                | (
-                    {"with loudness": tuple(shifted(seen.rows, gap, loud))}
-                    if np.isfinite(loud).any()
-                    else {}
-                ),
-                marks=(0.0,),
-            ),
-            Curve(
-                f"{key}_eyes",
-                "Eye opening",
-                "frame",
-                "pixels",
-                rows,
-                {
-                    "true": tuple(lips.eye_gap(seen.true, seen.up)),
-                    "avatar": tuple(lips.eye_gap(seen.rendered, seen.up)),
-                },
-            ),
-            *curves,
-        ]
-    return tuple(curves)
+    return tuple(curve for curve in found if curve.series)
+
+
+def _known(series: dict[str, Float64]) -> dict[str, tuple[float, ...]]:
+    """The series that hold any number."""
+    return {name: tuple(values) for name, values in series.items() if np.isfinite(values).any()}

@@ -10,6 +10,7 @@ from .pictures import Box, cropped, difference, enlarged, to_bytes
 from .record import Strip
 
 COLUMNS = 8
+BLINK = 0.5  # closure of the eyes from which a frame is worth showing
 MOUTH_HEIGHT = 96  # pixels, of the enlarged mouths
 
 
@@ -18,7 +19,12 @@ class StripMaker:
 
     def __init__(self, clip: TrainingClip, rows: tuple[int, ...], columns: int = COLUMNS) -> None:
         spread = np.linspace(0, len(rows) - 1, min(columns, len(rows))).round().astype(int)
-        self.rows = {rows[index] for index in spread}
+        chosen = [rows[index] for index in spread]
+        # A blink is short: without looking for it no strip would show one.
+        blink = max(rows, key=lambda row: float(clip.eyes[row]))
+        if clip.eyes[blink] > BLINK and len(chosen) > 2:
+            chosen[min(range(len(chosen)), key=lambda i: abs(chosen[i] - blink))] = blink
+        self.rows = set(chosen)
         self._clip = clip
         self._box: Box = clip.head_box(sorted(self.rows))
         self._frames: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}

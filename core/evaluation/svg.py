@@ -7,8 +7,8 @@ from html import escape
 
 from .record import Curve
 
-WIDTH, HEIGHT = 760, 220
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 38
+WIDTH, HEIGHT = 760, 250
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 48
 COLOURS = ("#20262e", "#d1495b", "#2e7da6", "#7a9e3f", "#b07aa1")
 TICKS = 5
 
@@ -36,12 +36,12 @@ def svg_of(curve: Curve) -> str:
         x = across(value)
         parts.append(f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}"/>')
         parts.append(
-            f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 13}" text-anchor="middle">{value:g}</text>'
+            f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{value:g}</text>'
         )
     for value in _ticks(y_low, y_high):
         y = down(value)
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 5:.1f}" text-anchor="end">{value:g}</text>')
     for mark in curve.marks:
         x = across(mark)
         parts.append(
@@ -52,9 +52,9 @@ def svg_of(curve: Curve) -> str:
         parts.append(f'<path d="{path}" stroke="{colour}"/>')
     middle = TOP + (HEIGHT - TOP - BOTTOM) / 2
     parts.append(
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 6}" text-anchor="middle">'
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle">'
         f"{escape(curve.x_label)}</text>"
-        f'<text transform="translate(12 {middle:.0f}) rotate(-90)" text-anchor="middle">'
+        f'<text transform="translate(16 {middle:.0f}) rotate(-90)" text-anchor="middle">'
         f"{escape(curve.y_label)}</text></svg>"
     )
     return "".join(parts)
