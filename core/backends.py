@@ -6,8 +6,9 @@
     gsplat      torch and gsplat on a CUDA GPU; gsplat is prebuilt, or compiled at first use
     nvrtc       torch and kernels of our own on a CUDA GPU; no compiler needed
 
-"cuda" is gsplat where it can be used, else nvrtc; "auto" is that, else numba, else numpy. On a CPU
-torch deforms slower than numba (`bench` shows all), so that it is left alone there.
+"cuda" is gsplat where it can be used, else nvrtc; "cuda-half" is that with the network in half
+precision; "auto" is "cuda", else numba, else numpy. On a CPU torch deforms slower than numba
+(`bench` shows all), so that it is left alone there.
 Nothing heavy is imported before it is needed.
 """
 
@@ -36,7 +37,7 @@ from .render.nvrtc import rasterise as nvrtc
 from .render.rasteriser import Rasteriser
 
 BACKENDS = ("numpy", "numba", "gsplat", "nvrtc", "reference")
-CHOICES = ("auto", "cuda", *BACKENDS)
+CHOICES = ("auto", "cuda", "cuda-half", *BACKENDS)
 PACKAGES = ("numpy", "torch", "numba", "gsplat", "librosa")
 KEPT_AVATARS = 2
 
@@ -105,7 +106,9 @@ def choose_backend(name: str = "auto") -> Backend:
     """name: one of CHOICES. Raises as `backend_named` does."""
     if name == "auto":
         return best_backend()
-    return _cuda() if name == "cuda" else backend_named(name)
+    if name in ("cuda", "cuda-half"):
+        return _cuda(half=name == "cuda-half")
+    return backend_named(name)
 
 
 def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], Deformer]]]:
@@ -185,13 +188,13 @@ def _prepare_torch(device: str) -> Callable[[Avatar], Deformer]:
     return prepare
 
 
-def _prepare_fast(device: str) -> Callable[[Avatar], Deformer]:
+def _prepare_fast(device: str, half: bool = False) -> Callable[[Avatar], Deformer]:
     def prepare(avatar: Avatar) -> Deformer:
         if avatar.network is None:
             return StillDeformer(avatar)
         from .network.fast_deformer_torch import prepare_fast
 
-        return prepare_fast(avatar.network, avatar.gaussians, device)
+        return prepare_fast(avatar.network, avatar.gaussians, device, half=half)
 
     return prepare
 
@@ -222,12 +225,16 @@ def _warm_up_numba() -> None:
     warm_up_tiles()
 
 
-def _cuda() -> Backend:
-    """gsplat where it can be used, else our own kernels; its error where neither can."""
+def _cuda(half: bool = False) -> Backend:
+    """gsplat where it can be used, else our own kernels; their error where neither can."""
     try:
-        return _gsplat()
+        backend = _gsplat()
     except MissingPackageError:
-        return _nvrtc()
+        backend = _nvrtc()
+    if not half:
+        return backend
+    label = f"{backend.label}, half precision"
+    return replace(backend, label=label, prepare=_prepare_fast("cuda", half=True))
 
 
 def _gsplat() -> Backend:

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..audio.track import AudioTrack
@@ -30,6 +31,11 @@ class FastDeformer:
         self._codes: WeakKeyDictionary[AudioTrack, dict[int, Float32]] = WeakKeyDictionary()
         graph = self.device.type == "cuda" and isinstance(frames, FastFrames)
         self._single = Replayed(frames) if graph else None
+        self._side = None
+        if self.device.type == "cuda":
+            # Sound is encoded beside the batches in hand, so that it need not wait for them.
+            self._side = torch.cuda.Stream(self.device)
+            self._side.wait_stream(torch.cuda.current_stream(self.device))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,11 +81,11 @@ class FastDeformer:
         return self._frames(inputs, strengths)
 
     def _encoded(self, windows: Float32) -> Float32:
-        with torch.no_grad():
+        with torch.no_grad(), torch.cuda.stream(self._side):  # None: as it is
             codes = self._network.encode_audio(self._put(np.asarray(windows, np.float32)))
-        return np.asarray(codes.cpu().numpy(), np.float32)
+            return np.asarray(codes.cpu().numpy(), np.float32)
 
-    def _put(self, array: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> Tensor:
+    def _put(self, array: NDArray[np.floating]) -> Tensor:
         return torch.from_numpy(np.array(array)).to(self.device)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from core.backends import Backend, StillDeformer, backend_named, remembering
 from core.bake import bake, picture, pictures
-from core.errors import OutputError
+from core.errors import MissingPackageError, OutputError
 from core.images.image import to_uint8
 from core.plan import training_tasks
 from core.render.nvrtc.rasterise import draw_one
@@ -227,3 +227,20 @@ def test_rows_of_a_track_are_heard_once(egs, backend, tmp_path, monkeypatch):
     list(pictures(job, egs[1], deformer, backend))
     list(pictures(job, egs[1], deformer, backend))
     assert calls == [fast_deformer.CODES_AT_ONCE]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize(("name", "least"), [("nvrtc", 90), ("gsplat", 65)])
+def test_a_gpu_bakes_what_the_processor_bakes(egs, tmp_path, name, least):
+    try:
+        real = remembering(backend_named(name))
+    except MissingPackageError as error:
+        pytest.skip(str(error))
+    job = job_for(*egs, tmp_path / "all", count=40, plate=False)
+    for ours, theirs in both(job, egs[1], real):
+        assert decibels(ours, theirs) >= least
+    list(bake(job, real))
+    alone = replace(job, directory=tmp_path / "one", frames=job.frames[36:37])
+    list(bake(alone, real))
+    name = job.path_of(job.frames[36]).name
+    assert files(alone.directory) == {name: (job.directory / name).read_bytes()}

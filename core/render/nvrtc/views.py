@@ -20,14 +20,11 @@ def view_table(
     """(B, VIEW) float32, rounded from float64 once. opacities, colour_gains: controls of a Moment,
     1 where they are not given."""
     table = np.zeros((len(cameras), VIEW))
-    table[:, 23:25] = 1
-    for row, camera in zip(table, cameras, strict=True):
-        row[:12] = camera.viewmat[:3].ravel()
-        row[12:16] = camera.fx, camera.fy, camera.cx, camera.cy
-        row[16:19] = camera.centre
-        row[19:23] = clamp_limits(camera)
-    if opacities is not None:
-        table[:, 23] = opacities
-    if colour_gains is not None:
-        table[:, 24] = colour_gains
+    viewmats = np.array([camera.viewmat for camera in cameras])
+    table[:, :12] = viewmats[:, :3].reshape(-1, 12)
+    table[:, 12:16] = [(camera.fx, camera.fy, camera.cx, camera.cy) for camera in cameras]
+    table[:, 16:19] = -np.einsum("bji,bj->bi", viewmats[:, :3, :3], viewmats[:, :3, 3])
+    table[:, 19:23] = [clamp_limits(camera) for camera in cameras]
+    table[:, 23] = 1 if opacities is None else opacities
+    table[:, 24] = 1 if colour_gains is None else colour_gains
     return table.astype(np.float32)

@@ -1,0 +1,153 @@
+"""Which backend is taken, and what is said where it cannot be."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from core.backends import CHOICES, choose_backend, preparations
+from core.errors import ArgumentError, MissingPackageError
+from core.render import gsplat_cuda
+from core.render.nvrtc import rasterise as nvrtc
+from tests.core.render_scenes import background, camera, head
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+gsplat_batch = pytest.importorskip("core.render.gsplat_batch_torch")
+scene_torch = pytest.importorskip("core.render.nvrtc.scene_torch")
+graph_torch = pytest.importorskip("core.network.graph_torch")
+views = pytest.importorskip("core.render.nvrtc.views")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU, as far as the choice of a backend asks; returns what sets the reasons."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+
+    def reasons(gsplat: str | None, kernels: str | None) -> None:
+        monkeypatch.setattr(gsplat_cuda, "available", lambda: gsplat)
+        monkeypatch.setattr(nvrtc, "available", lambda: kernels)
+
+    return reasons
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_gsplat_comes_before_our_own_kernels_before_the_processor(gpu, name) -> None:
+    gpu(None, None)
+    assert choose_backend(name).name == "gsplat"
+    gpu("no nvcc", None)
+    taken = choose_backend(name)
+    assert (taken.name, taken.label, taken.device) == ("nvrtc", "CUDA kernels", "Some GPU")
+    assert taken.film is not None
+    gpu("no nvcc", "no GPU")
+    if name == "cuda":
+        with pytest.raises(MissingPackageError, match="no GPU"):
+            choose_backend(name)
+    else:
+        assert choose_backend(name).device == "CPU"
+
+
+def test_half_precision_is_said(gpu) -> None:
+    gpu("no nvcc", None)
+    assert choose_backend("cuda-half").label == "CUDA kernels, half precision"
+
+
+def test_every_choice_is_known_and_no_other(gpu) -> None:
+    gpu(None, None)
+    for name in CHOICES:
+        choose_backend(name)
+    with pytest.raises(ArgumentError, match=r"'vulkan' is unknown; choose one of auto, cuda,"):
+        choose_backend("vulkan")
+
+
+def test_without_a_gpu_the_reason_is_one_line() -> None:
+    reason = nvrtc.available()
+    if reason is None:
+        pytest.skip("the CUDA kernels run here")
+    with pytest.raises(MissingPackageError) as caught:
+        nvrtc.rasterise(head(1), camera())
+    assert str(caught.value) == reason and "\n" not in reason
+
+
+def test_both_torch_networks_are_measured() -> None:
+    names = [name for name, _ in preparations()]
+    assert {"torch CPU", "torch CPU, merged"} <= set(names)
+    assert next(name for name, _ in preparations(torch_too=False)) == "numpy"
+
+
+# gsplat in batches --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("degree", [0, 3])
+def test_each_frame_of_a_batch_has_the_arguments_it_has_alone(degree: int) -> None:
+    heads, cameras = [head(300, 1), head(300, 2)], [camera(), camera(distance=5.0)]
+    table = torch.from_numpy(views.view_table(cameras))
+    scenes = [scene_torch.scene_of(splats, torch.device("cpu")) for splats in heads]
+    scene = scene_torch.Scene(
+        *(torch.cat(parts) for parts in zip(*(s.tensors for s in scenes), strict=True)), raw=False
+    )
+    given = gsplat_batch.arguments(scene, table, (97, 61), degree)
+    for k in range(2):
+        alone = gsplat_cuda.arguments(heads[k], cameras[k], degree, "cpu")
+        assert given.keys() == alone.keys()
+        for name, value in alone.items():
+            found = given[name]
+            if not torch.is_tensor(value):
+                assert found == value, name
+            else:
+                shape = value.shape if name in ("viewmats", "Ks", "colors") else (1, *value.shape)
+                part = found[k : k + 1] if name == "colors" else found[k].reshape(shape)
+                torch.testing.assert_close(part, value.reshape(shape), atol=2e-6, rtol=2e-6)
+
+
+def test_gsplats_pictures_are_laid_over_the_plate(monkeypatch) -> None:
+    fake = ModuleType("gsplat")
+
+    def rasterization(*, means, width, height, **_):
+        size = (len(means), 1, height, width)
+        return torch.full((*size, 3), 0.25), torch.full((*size, 1), 0.5), {}
+
+    fake.rasterization = rasterization  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gsplat", fake)
+    scene = scene_torch.scene_of(head(5), torch.device("cpu"))
+    table, plate = torch.from_numpy(views.view_table([camera()] * 2)), background()
+    drawer = gsplat_batch.GsplatDrawer()
+    over = drawer.draw(scene, table, (97, 61), torch.from_numpy(plate)).pictures.numpy()
+    assert over.shape == (2, 61, 97, 4) and (over[..., 3] == 1).all()
+    np.testing.assert_allclose(over[1, ..., :3], 0.25 + 0.5 * plate, atol=1e-6)
+    bare = drawer.draw(scene, table, (97, 61), in_bytes=True)
+    assert bare.pictures[0, 0, 0].tolist() == [127, 127, 127, 127] and not bare.broken.any()
+
+
+# One frame as a graph -----------------------------------------------------------------------
+
+
+def test_a_graph_that_cannot_be_captured_is_no_error(monkeypatch) -> None:
+    def refuse(*_):
+        raise RuntimeError("operation not permitted\nwhen capturing")
+
+    monkeypatch.setattr(graph_torch.Replayed, "_capture", refuse)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    calls = []
+    replayed = graph_torch.Replayed(lambda inputs, strengths: calls.append(inputs) or "moved")
+    for _ in range(2):
+        assert replayed((torch.zeros(1),), torch.ones(1)) == "moved"
+    assert replayed.reason == "no CUDA graph: operation not permitted" and len(calls) == 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_a_graph_gives_what_the_network_gives() -> None:
+    from core.network.fast_deformer_torch import prepare_fast
+    from tests.core.synthetic import random_avatar, random_pose, random_windows
+
+    weights, gaussians = random_avatar(3000)
+    fast, plain = prepare_fast(weights, gaussians, "cuda"), prepare_fast(weights, gaussians)
+    for seed in range(3):
+        code, pose = plain.encode_audio(random_windows(seed)), random_pose(seed)
+        ours = fast.deform_raw(code, 0.1 * seed, pose, 1.0)
+        theirs = plain.deform_raw(code, 0.1 * seed, pose, 1.0)
+        assert np.abs(ours.sh - theirs.sh).max() < 1e-5
+        assert np.abs(ours.means - theirs.means).max() < 1e-5
+    assert fast.notes == ()
