@@ -24,9 +24,9 @@ ENGINE_ITEMS = (
 DEVICE_ITEMS = (
     ("auto", "Auto", "The GPU where the worker has one, else the processor"),
     ("cpu", "CPU", "The processor, all cores (the worker needs numba)"),
-    ("cuda", "CUDA", "An NVIDIA GPU (the worker needs torch and gsplat)"),
+    ("cuda", "CUDA", "An NVIDIA GPU (the worker needs torch with CUDA)"),
 )
-BACKENDS = {"auto": "auto", "cpu": "numba", "cuda": "gsplat"}  # device -> core.backends' name
+BACKENDS = {"auto": "auto", "cpu": "numba", "cuda": "cuda"}  # device -> core.backends' name
 MEMORY_MB, DISK_MB = 1024, 4096  # budgets of the cache unless the user says otherwise
 LOG_ITEMS = tuple(
     (name, name.title(), f"Log messages of level {name.lower()} and above")

@@ -29,8 +29,8 @@ CHOICES = (
     (
         "cuda",
         "NVIDIA GPU (torch, gsplat)",
-        "Draws on an NVIDIA GPU; about 7 GB. gsplat compiles at first use, which needs a CUDA "
-        "toolkit",
+        "Draws on an NVIDIA GPU; about 7 GB. gsplat is compiled at first use where there is a CUDA "
+        "toolkit; without one, kernels that need no compiler draw",
     ),
 )
 SPACE = {"cpu": 1.0e9, "cpu_torch": 3.0e9, "cuda": 12.0e9}  # bytes, with what pip unpacks
