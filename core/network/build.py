@@ -29,6 +29,7 @@ from .weights import EGSTALKER, PAPER, NetworkWeights
 
 CHANNELS, LEVELS = 32, 2
 DIM = CHANNELS * LEVELS
+OWN, OWN_BIAS = 4, 4.0  # the frame's own window of the eight, and its logit beside zeros
 # Slow waves of the eye's closure. The official ones turn a thousand times on the way from open to
 # shut, so that two nearly equal closures mean two unrelated things (reference note §3.5).
 SLOW = np.linspace(0.2, 3.2, 16)
@@ -71,7 +72,7 @@ def new_weights(plan: NetworkPlan, seed: int) -> NetworkWeights:
     for mlp, width in zip(TOKEN_MLPS, (CODE, 32, 12), strict=True):
         for i, inputs in enumerate((width, DIM)):
             if kan:
-                make.kan(f"{mlp}.net.{i}", DIM, inputs)
+                make.kan(f"{mlp}.net.{i}", DIM, inputs, gain=2.0 if paper else 1.0)
             else:
                 make.uniform(f"{mlp}.net.{i}.weight", (DIM, inputs), *_span(inputs, DIM))
     prefix = layer_prefix(0)
@@ -98,13 +99,17 @@ def new_weights(plan: NetworkPlan, seed: int) -> NetworkWeights:
 
 
 def _sound(make: _Maker, audio_dim: int) -> None:
+    """Each layer passes on as much as it gets (He): with less, the sound reaches the Gaussians so
+    faintly that hundreds of steps pass before a mouth moves."""
     for i, (out, inputs) in enumerate(((32, audio_dim), (32, 32), (64, 32), (64, 64))):
-        make.linear(f"audio_net.encoder_conv.{2 * i}", out, inputs, 3)
-    make.linear("audio_net.encoder_fc1.0", 64, 64)
-    make.linear("audio_net.encoder_fc1.2", CODE, 64)
+        make.he(f"audio_net.encoder_conv.{2 * i}", out, inputs, 3)
+    make.he("audio_net.encoder_fc1.0", 64, 64)
+    make.he("audio_net.encoder_fc1.2", CODE, 64)
     for i, (out, inputs) in enumerate(((16, 32), (8, 16), (4, 8), (2, 4), (1, 2))):
-        make.linear(f"audio_att_net.attentionConvNet.{2 * i}", out, inputs, 3)
+        make.he(f"audio_att_net.attentionConvNet.{2 * i}", out, inputs, 3)
     make.linear("audio_att_net.attentionNet.0", WINDOWS, WINDOWS)
+    # The frame's own window first; its neighbours are taken in as they prove useful.
+    make.arrays["audio_att_net.attentionNet.0.bias"][OWN] = OWN_BIAS
 
 
 def _paper(make: _Maker, plan: NetworkPlan) -> None:
@@ -151,6 +156,12 @@ class _Maker:
     def linear(self, name: str, out: int, inputs: int, taps: int = 1, gain: float = 1.0) -> None:
         shape = (out, inputs) if taps == 1 else (out, inputs, taps)
         self.uniform(f"{name}.weight", shape, *_span(inputs * taps, out * taps, gain))
+        self.arrays[f"{name}.bias"] = np.zeros(out, np.float32)
+
+    def he(self, name: str, out: int, inputs: int, taps: int = 1) -> None:
+        shape = (out, inputs) if taps == 1 else (out, inputs, taps)
+        limit = float(np.sqrt(6 / (inputs * taps)))
+        self.uniform(f"{name}.weight", shape, -limit, limit)
         self.arrays[f"{name}.bias"] = np.zeros(out, np.float32)
 
     def kan(self, name: str, out: int, inputs: int, gain: float = 1.0) -> None:

@@ -52,10 +52,11 @@ def features(p: Parameters, means: Tensor) -> Tensor:
     for level in range(level_count(p)):
         product: Tensor | None = None
         for plane, (a, b) in enumerate(PLANES):
-            grid = torch.stack([points[:, a], points[:, b]], dim=1)[None, :, None]
+            # One row of N: as N rows of one, torch's CPU kernel takes many times as long.
+            grid = torch.stack([points[:, a], points[:, b]], dim=1)[None, None]
             sampled = F.grid_sample(
                 p[grid_name(level, plane)], grid, padding_mode="border", align_corners=True
-            )[0, :, :, 0].T
+            )[0, :, 0].T
             product = sampled if product is None else product * sampled
         assert product is not None
         levels.append(product)

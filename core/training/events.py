@@ -1,0 +1,44 @@
+"""What a training says while it runs: small dictionaries, one a line of log.jsonl."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Event = Mapping[str, Any]
+Listener = Callable[[Event], None]
+
+LOG = "log.jsonl"
+EVERY_SECONDS = 1.0  # between two lines of progress
+
+
+class Events:
+    """Hands each event on and appends it to the log in the work folder."""
+
+    def __init__(self, work: Path, listener: Listener) -> None:
+        self._log, self._listener = work / LOG, listener
+        self._last = -math.inf
+
+    def tell(self, event: str, **values: Any) -> None:
+        line = {"event": event, **{k: _plain(v) for k, v in values.items()}}
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._listener(line)
+
+    def progress(self, *, last: bool = False, **values: Any) -> None:
+        """As often as people read; the last one of a stage always."""
+        now = time.monotonic()
+        if last or now - self._last >= EVERY_SECONDS:
+            self._last = now
+            self.tell("progress", **values)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN, and nobody needs sixteen digits."""
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value

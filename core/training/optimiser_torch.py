@@ -1,0 +1,102 @@
+"""Adam over named parameters: rates by name, rows that come and go, a state that can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+EPS = 1e-15
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class Optimiser:
+    """rates: parameter name -> learning rate; parameters without one are not trained. decay: name
+    -> weight decay (AdamW's, apart from the moments)."""
+
+    def __init__(
+        self, module: nn.Module, rates: Mapping[str, float], decay: Mapping[str, float]
+    ) -> None:
+        self.rates = dict(rates)
+        self._module = module
+        parameters = dict(module.named_parameters())
+        groups = [
+            {
+                "params": [parameters[name]],
+                "lr": rate,
+                "name": name,
+                "weight_decay": decay.get(name, 0),
+            }
+            for name, rate in rates.items()
+        ]
+        self._adam = torch.optim.AdamW(groups, eps=EPS, fused=True)
+
+    def step(self, factor: float) -> None:
+        """One step at `factor` of every rate; the gradients are dropped."""
+        for group in self._adam.param_groups:
+            group["lr"] = self.rates[group["name"]] * factor
+        self._adam.step()
+        self._adam.zero_grad(set_to_none=True)
+
+    def resize(self, values: Mapping[str, Tensor], origin: Tensor, fresh: int) -> None:
+        """Parameters of the module, by name, become `values`: row i comes from row origin[i], the
+        last `fresh` rows begin with no history."""
+        for group in self._adam.param_groups:
+            if group["name"] not in values:
+                continue
+            old = group["params"][0]
+            new = nn.Parameter(values[group["name"]].contiguous())
+            state = self._adam.state.pop(old, None)
+            if state:
+                for moment in MOMENTS:
+                    rows = state[moment][origin].clone()
+                    rows[len(rows) - fresh :] = 0
+                    state[moment] = rows
+                self._adam.state[new] = state
+            group["params"][0] = new
+            _assign(self._module, group["name"], new)
+
+    def state(self) -> dict[str, Tensor]:
+        out = {}
+        for group in self._adam.param_groups:
+            state = self._adam.state.get(group["params"][0])
+            if state:
+                for key in (*MOMENTS, "step"):
+                    out[f"{group['name']}/{key}"] = state[key]
+        return out
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        for group in self._adam.param_groups:
+            parameter = group["params"][0]
+            keys = [f"{group['name']}/{key}" for key in (*MOMENTS, "step")]
+            if all(key in state for key in keys):
+                values = [state[key].clone() for key in keys]
+                self._adam.state[parameter] = dict(zip((*MOMENTS, "step"), values, strict=True))
+
+
+def _assign(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+    *path, leaf = name.split(".")
+    owner = module.get_submodule(".".join(path))
+    if isinstance(owner, nn.ParameterDict):
+        owner[leaf] = parameter
+    else:
+        setattr(owner, leaf, parameter)
+
+
+class Average:
+    """Exponential moving average of the parameters: what is kept in the end. decay: 0.999 forgets
+    in a thousand steps; the first ones weigh less, so that the beginning is forgotten sooner."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.values = {name: p.detach().clone() for name, p in module.named_parameters()}
+
+    def restore(self, values: Mapping[str, Tensor], steps: int) -> None:
+        self.values, self.steps = {name: value.clone() for name, value in values.items()}, steps
+
+    def update(self, module: nn.Module) -> None:
+        self.steps += 1
+        weight = 1 - min(self.decay, self.steps / (self.steps + 10))
+        new = [p.detach() for _, p in module.named_parameters()]
+        torch._foreach_lerp_(list(self.values.values()), new, weight)
