@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from ..machine import available_cores
 from ..network.gemm import aligned
 from ..network.names import HEADS, layer_count, layer_prefix
 from ..threads import for_each
+from .rows import Row
+
+if TYPE_CHECKING:
+    from .device_torch import DeviceCeilings
 
 SIDE = 1024  # of the matrices: their product is bound by arithmetic
 COPIED = 1 << 26  # bytes, more than caches hold
@@ -47,6 +52,18 @@ class Roofline:
     bound_ms: float
     measured_ms: float
     reached: float  # bound over measured
+
+
+@dataclass(frozen=True)
+class GpuRoofline:
+    """float_ms, half_ms: a frame's deformation at best, bound by arithmetic or by bytes. measured:
+    the fastest rows; 0 where there is none."""
+
+    ceilings: DeviceCeilings
+    float_ms: float
+    half_ms: float
+    measured_float_ms: float
+    measured_half_ms: float
 
 
 def ceilings() -> Ceilings:
@@ -95,6 +112,28 @@ def roofline(avatar: Avatar, measured_ms: float) -> Roofline:
     fastest = max(found.gemm_gflops, found.tile_gflops)
     bound = max(work.gflop / fastest, work.megabytes / 1e3 / found.copy_gbs) * 1e3
     return Roofline(found, work, bound, measured_ms, bound / measured_ms)
+
+
+def gpu_roofline(avatar: Avatar, rows: Sequence[Row], device: str = "cuda") -> GpuRoofline:
+    """rows: deformations on that device; those in half precision say so in their names."""
+    from .device_torch import device_ceilings
+
+    found, work = device_ceilings(device), work_of(avatar)
+
+    def bound(gflops: float) -> float:
+        arithmetic = work.gflop / gflops if gflops else 0.0
+        return 1e3 * max(arithmetic, work.megabytes / 1e3 / found.copy_gbs)
+
+    times: dict[bool, list[float]] = {False: [], True: []}
+    for row in rows:
+        times["half" in row.backend].append(row.min_ms)
+    return GpuRoofline(
+        found,
+        bound(found.gemm_gflops),
+        bound(found.half_gflops),
+        min(times[False], default=0.0),
+        min(times[True], default=0.0),
+    )
 
 
 def _tile_gflops(cores: int) -> float:

@@ -21,7 +21,6 @@ from .rows import Row, measured
 
 THREADS = (1, 2, 4)
 COUNTS = (35_000, 60_000, 120_000)
-BATCHES = (1, 8, 32)
 SIZES = ((512, 512), (1920, 1080))
 
 
@@ -89,35 +88,10 @@ def counts(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
 
 
 def batches(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
-    """torch, several frames at once, where it has a GPU; a CPU gains nothing from a batch."""
-    network = avatar.network
-    if network is None or not _cuda():
-        return
-    import torch
-
-    from ..network.torch_network import prepare_torch
-
-    deformer = prepare_torch(network, avatar.gaussians, "cuda")
-    moment = job.frames[0].moment
-    code = deformer.encode_audio(job.track.around(0))
-
-    def run(size: int) -> None:
-        codes = torch.tensor(np.tile(code, (size, 1)), device="cuda")
-        eyes = torch.full((size,), float(moment.eye), dtype=torch.float64, device="cuda")
-        poses = torch.tensor(np.tile(np.float32(moment.pose), (size, 1)), device="cuda")
-        deformer.deform_tensors(codes, eyes, poses, 1.0)
-        torch.cuda.synchronize()
-
-    for size in BATCHES:
-        row = measured("deform", f"torch batch {size}", run, [size] * 10)
-        times = (row.median_ms, row.min_ms, row.first_ms, row.cpu_ms)
-        median, least, first, cpu = (value / size for value in times)
-        yield replace(row, median_ms=median, min_ms=least, first_ms=first, cpu_ms=cpu)
-
-
-def _cuda() -> bool:
+    """torch, several frames at once, on the processor and on the GPU where there is one."""
     if util.find_spec("torch") is None:
-        return False
-    import torch
+        return
+    from .batches_torch import devices, rows
 
-    return bool(torch.cuda.is_available())
+    for device in devices():
+        yield from rows(avatar, job, device)

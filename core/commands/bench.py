@@ -21,6 +21,7 @@ from ..job import BakeJob
 from ..machine import machine
 from ..plan import MAX_FRAMES, parse_size, track_for, training_tasks
 
+GPU_ROWS = "torch CUDA"  # how batches_torch.py names them
 PARTS = ("stages", "scaling", "roofline", "startup", "training")
 
 
@@ -54,8 +55,12 @@ def run(args: argparse.Namespace) -> int:
         "skipped": skipped,
     }
     deforms = [row.min_ms for row in rows if row.stage == "deform" and row.backend in BACKENDS]
-    if "roofline" in args.parts and deforms and avatar.network is not None:
-        result["roofline"] = asdict(roofline.roofline(avatar, min(deforms)))
+    if "roofline" in args.parts and avatar.network is not None:
+        if deforms:
+            result["roofline"] = asdict(roofline.roofline(avatar, min(deforms)))
+        on_gpu = [row for row in rows if row.stage == "deform" and GPU_ROWS in row.backend]
+        if on_gpu:
+            result["gpu"] = asdict(roofline.gpu_roofline(avatar, on_gpu))
     print(json.dumps(result) if args.json else _table(result, rows))
     return 0
 
@@ -72,7 +77,8 @@ def _rows(
             if "numba" in names:
                 yield from scaling.threads(avatar, job)
                 yield from scaling.counts(avatar, job)
-            yield from scaling.batches(avatar, job)
+            if with_torch(names):
+                yield from scaling.batches(avatar, job)
         except MissingPackageError as error:
             skipped.append(f"scaling: {error}")
     if "startup" in args.parts:
@@ -96,7 +102,7 @@ def _stages(
     if sound is None or sound.suffix.lower() != FEATURE_SUFFIX:
         waveform = load_waveform(sound) if sound else stages.made_sound()
         yield from stages.features(avatar, waveform)
-    yield from stages.deformation(avatar, job, torch_too="gsplat" in names)
+    yield from stages.deformation(avatar, job, torch_too=with_torch(names))
     for name in names:
         try:
             backend = remembering(backend_named(name))
@@ -106,6 +112,11 @@ def _stages(
                 raise
             skipped.append(f"{name}: {error}")
     yield from stages.writing(avatar, job, backend_named("numpy"))
+    yield from stages.encoding(avatar, job, backend_named("numpy"))
+
+
+def with_torch(names: tuple[str, ...]) -> bool:
+    return not {"gsplat", "nvrtc"}.isdisjoint(names)
 
 
 def _table(result: Mapping[str, Any], rows: list[Row]) -> str:
@@ -117,14 +128,16 @@ def _table(result: Mapping[str, Any], rows: list[Row]) -> str:
         f"{found['cpu']}, {found['cores']} cores, {found['system']}, Python {found['python']}",
         packages,
         "",
-        f"{'stage':<18} {'backend':<16} " + " ".join(f"{title:>10}" for title in titles),
+        f"{'stage':<18} {'backend':<26} " + " ".join(f"{title:>10}" for title in titles),
     ]
     for row in rows:
         values = (row.median_ms, row.min_ms, row.first_ms, row.cpu_ms)
         figures = " ".join(f"{v:>10.2f}" for v in values)
-        lines.append(f"{row.stage:<18} {row.backend:<16} {figures}")
+        lines.append(f"{row.stage:<18} {row.backend:<26} {figures}")
     if "roofline" in result:
         lines += ["", *_roofline(result["roofline"])]
+    if "gpu" in result:
+        lines += ["", *_gpu(result["gpu"])]
     return "\n".join([*lines, *(f"skipped {text}" for text in result["skipped"])])
 
 
@@ -136,4 +149,15 @@ def _roofline(found: Mapping[str, Any]) -> list[str]:
         f"deform: {work['gflop']:.2f} GFLOP and {work['megabytes']:.0f} MB a frame, at best "
         f"{found['bound_ms']:.1f} ms; the fastest row takes {found['measured_ms']:.1f} ms, "
         f"{found['reached']:.0%} of the ceiling",
+    ]
+
+
+def _gpu(found: Mapping[str, Any]) -> list[str]:
+    top = found["ceilings"]
+    return [
+        f"{top['device']}: {top['gemm_gflops'] / 1e3:.1f} TFLOP/s in float32 products, "
+        f"{top['half_gflops'] / 1e3:.1f} in float16, {top['copy_gbs']:.0f} GB/s copied",
+        f"deform: at best {found['float_ms']:.3f} ms a frame in float32, {found['half_ms']:.3f} in "
+        f"float16; the fastest rows take {found['measured_float_ms']:.3f} and "
+        f"{found['measured_half_ms']:.3f} ms",
     ]

@@ -11,11 +11,13 @@ import pytest
 from core.audio.spec import FeatureSpec
 from core.avatar.file import load_avatar
 from core.backends import backend_named
-from core.benchmarks.roofline import ceilings, work_of
+from core.benchmarks.roofline import ceilings, gpu_roofline, work_of
 from core.benchmarks.rows import measured, per_item
 from core.benchmarks.scaling import resampled
-from core.benchmarks.stages import features, made_sound
+from core.benchmarks.stages import features, made_sound, made_track
 from core.cli import main
+from core.job import BakeJob
+from core.plan import training_tasks
 from tests.core.talking import small_avatar
 
 MEL = {
@@ -59,6 +61,8 @@ def test_every_part_has_its_figures(path, capsys):
     assert {"prepare", "deform", "rasterise", "bake", "write"} <= names
     assert {"import core", "and load .egs", "worker to hello"} <= names
     assert {("first frame, cold", "numpy"), ("deform", "authors' order")} <= stages
+    assert ("bake", "encoder alone") in stages
+    assert not any("torch" in backend for _, backend in stages)  # asked for numpy alone
     assert result["machine"]["cores"] >= 1 and result["machine"]["packages"]["numpy"]
     assert result["roofline"]["reached"] > 0 and result["roofline"]["bound_ms"] > 0
 
@@ -87,8 +91,41 @@ def test_the_table_names_what_was_measured(path, capsys):
     options = ["--backend", "reference", "--frames", "1", "--parts", "stages", "roofline"]
     assert main(["bench", str(path), *options]) == 0
     table = capsys.readouterr().out
-    assert "120 splats, 48x48" in table and "rasterise          reference" in table
+    assert "120 splats, 48x48" in table and "rasterise          reference " in table
     assert "GFLOP/s" in table and "% of the ceiling" in table
+
+
+def test_torch_is_measured_in_batches(path):
+    batches = pytest.importorskip("core.benchmarks.batches_torch", reason="needs torch")
+    avatar = load_avatar(path)
+    tasks = training_tasks(avatar, range(1, 4))
+    job = BakeJob(path, avatar.content_hash, made_track(avatar), tasks, path.parent)
+    rows = list(batches.rows(avatar, job, "cpu"))
+    wanted = {
+        f"torch CPU {name} x{batch}"
+        for name in ("authors' order", "plain", "merged")
+        for batch in batches.BATCHES["cpu"]
+    }
+    assert {row.backend for row in rows} == wanted and all(row.min_ms > 0 for row in rows)
+    assert list(batches.rows(replace(avatar, network=None), job, "cpu")) == []
+
+
+def test_a_film_is_measured_to_its_bytes(path):
+    batches = pytest.importorskip("core.benchmarks.batches_torch", reason="needs torch")
+    avatar = load_avatar(path)
+    tasks = training_tasks(avatar, range(1, 4))
+    job = BakeJob(path, avatar.content_hash, made_track(avatar), tasks, path.parent)
+    row = batches.film(avatar, job, backend_named("numpy"), "numpy", frames=5)
+    assert (row.stage, row.backend) == ("film", "numpy") and row.min_ms > 0
+
+
+def test_the_roofline_of_a_device(path):
+    pytest.importorskip("torch", reason="needs torch")
+    rows = [measured("deform", f"torch CUDA {n} x8", time.sleep, [0.002]) for n in ("a", "half")]
+    found = gpu_roofline(load_avatar(path), rows, "cpu")
+    assert found.ceilings.gemm_gflops > 0 and found.ceilings.copy_gbs > 0
+    assert found.float_ms >= found.half_ms > 0  # nothing of half precision on a CPU but its bytes
+    assert found.measured_float_ms > 1 and found.measured_half_ms > 1
 
 
 def test_a_resampled_avatar_keeps_its_agents(path):

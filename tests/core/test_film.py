@@ -229,6 +229,19 @@ def test_rows_of_a_track_are_heard_once(egs, backend, tmp_path, monkeypatch):
     assert calls == [fast_deformer.CODES_AT_ONCE]
 
 
+def test_bench_shows_what_drawing_and_the_whole_film_take(egs, backend, drawer, tmp_path):
+    batches = pytest.importorskip("core.benchmarks.batches_torch")
+    job = job_for(*egs, tmp_path, count=2)
+    inputs = batches.Inputs(egs[1], egs[1].network, job, "cpu")
+    found = {(row.stage, row.backend) for row in batches.drawing(inputs, backend, drawer, frames=4)}
+    assert found == {
+        ("rasterise", "nvrtc x1"),
+        ("rasterise", "nvrtc x4"),
+        ("film", "nvrtc"),
+        ("film", "nvrtc half"),
+    }
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 @pytest.mark.parametrize(("name", "least"), [("nvrtc", 90), ("gsplat", 65)])
 def test_a_gpu_bakes_what_the_processor_bakes(egs, tmp_path, name, least):
