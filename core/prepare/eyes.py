@@ -1,0 +1,50 @@
+"""How far the eyes are closed, from the landmarks of their lids."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mesh import LEFT_EYE, RIGHT_EYE
+
+Float64 = NDArray[np.float64]
+
+OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
+NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by
+SHUT = 0.35  # of the open ratio: closed, in such a clip
+FULL_AU = 2.0  # AU45_r at which training takes an eye as closed (reference note §3.5)
+
+
+def aspect_ratios(meshes: Float64) -> Float64:
+    """(F,) height over width of the eyes in the meshes (F, 478, 2 or more), the mean of both."""
+    both = []
+    for outer, upper_a, lower_a, upper_b, lower_b, inner in (RIGHT_EYE, LEFT_EYE):
+        height = _apart(meshes, upper_a, lower_a) + _apart(meshes, upper_b, lower_b)
+        both.append(height / 2 / np.maximum(_apart(meshes, outer, inner), 1e-6))
+    return np.asarray(np.mean(both, 0))
+
+
+def _apart(meshes: Float64, a: int, b: int) -> Float64:
+    return np.asarray(np.linalg.norm(meshes[:, a, :2] - meshes[:, b, :2], axis=1))
+
+
+def closure(meshes: Float64, valid: NDArray[np.bool_]) -> Float64:
+    """(F,) from 0, open as this person's eyes usually are, to 1, closed. Frames without a face
+    (valid (F,)) are joined by a line."""
+    ratios = aspect_ratios(meshes)
+    rows = np.flatnonzero(valid)
+    ratios = np.interp(np.arange(len(ratios)), rows, ratios[rows])
+    usual = float(np.percentile(ratios, OPEN_RANK))
+    shut = float(np.percentile(ratios, 0.5))
+    if shut > NEVER_SHUT * usual:
+        shut = SHUT * usual
+    return np.clip((usual - ratios) / max(usual - shut, 1e-6), 0, 1)
+
+
+def table(closed: Float64, valid: NDArray[np.bool_]) -> str:
+    """The text of au.csv as OpenFace writes it, with the blanks of its header; row i is frame i."""
+    rows = ["frame, timestamp, confidence, success, AU45_r"]
+    for index, value in enumerate(closed):
+        sure = int(valid[index])
+        rows.append(f"{index + 1}, {index / 25:.3f}, {sure:.2f}, {sure}, {FULL_AU * value:.3f}")
+    return "\n".join(rows) + "\n"

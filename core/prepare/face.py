@@ -1,0 +1,170 @@
+"""Faces, face meshes and the person's outline in a picture, by MediaPipe. Needs mediapipe.
+
+Version 0.10.21 carries its models. Later ones do not: for those a face_landmarker .task file has to
+be named, and masks have to be given.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MissingPackageError, VideoError
+from .mesh import MESH_POINTS
+from .pictures import Pixels
+
+MOST_FACES = 3
+LOG = "mediapipe.log"
+
+
+def mediapipe() -> Any:
+    """The package. MissingPackageError where it is not installed."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import mediapipe as package
+    except ImportError:
+        raise MissingPackageError(
+            "preparing a video needs mediapipe 0.10.21; install what the group `prepare` lists in "
+            "an environment of its own (make prepare)"
+        ) from None
+    return package
+
+
+@contextmanager
+def quiet(folder: Path) -> Iterator[None]:
+    """What MediaPipe's native code says goes to a file in `folder` and not to the terminal."""
+    sys.stderr.flush()
+    try:
+        terminal = os.dup(2)
+    except OSError:  # no standard error at all: nothing to be kept quiet
+        yield
+        return
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.dup2(log, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of protobuf, about itself
+            yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(log)
+
+
+class FaceFinder:
+    """Boxes of the faces of a picture, from afar too, the largest first."""
+
+    def __init__(self, model: Path | None) -> None:
+        self._mesher = FaceMesher(model, still=True) if model is not None else None
+        self._detector: Any = None
+        if model is None:
+            solutions = _solutions("--landmark-model face_landmarker.task")
+            self._detector = solutions.face_detection.FaceDetection(
+                model_selection=1, min_detection_confidence=0.6
+            )
+
+    def find(self, pixels: Pixels) -> NDArray[np.float64]:
+        """(n, 4) x0, y0, x1, y1 in pixels: from the brows to the chin."""
+        height, width = pixels.shape[:2]
+        boxes = []
+        if self._mesher is not None:
+            boxes = [
+                np.r_[face[:, :2].min(0), face[:, :2].max(0)] for face in self._mesher.find(pixels)
+            ]
+        else:
+            for found in self._detector.process(pixels).detections or []:
+                box = found.location_data.relative_bounding_box
+                corners = (box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height)
+                boxes.append(np.array(corners) * (width, height, width, height))
+        boxes.sort(key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
+        return np.array(boxes, np.float64).reshape(-1, 4)
+
+
+class FaceMesher:
+    """The mesh of the face in pictures that follow each other, or (still) have nothing to do with
+    each other."""
+
+    def __init__(self, model: Path | None, *, still: bool = False) -> None:
+        self._task: Any = None
+        self._graph: Any = None
+        self._package = mediapipe()
+        if model is not None:
+            self._task = self._landmarker(model)
+        else:
+            solutions = _solutions("--landmark-model face_landmarker.task")
+            self._graph = solutions.face_mesh.FaceMesh(
+                static_image_mode=still,
+                max_num_faces=MOST_FACES,
+                refine_landmarks=True,
+                min_detection_confidence=0.5,
+                min_tracking_confidence=0.5,
+            )
+
+    def _landmarker(self, model: Path) -> Any:
+        if not model.is_file():
+            raise VideoError(f"{model} does not exist; give MediaPipe's face_landmarker.task")
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        options = vision.FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(model)), num_faces=MOST_FACES
+        )
+        try:
+            return vision.FaceLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError) as error:
+            text = str(error).splitlines()[0]
+            raise VideoError(
+                f"{model} is no model that finds a face's landmarks ({text}); give MediaPipe's "
+                "face_landmarker.task"
+            ) from None
+
+    def find(self, pixels: Pixels) -> list[NDArray[np.float64]]:
+        """(478, 3) of each face, the largest first: x and y in pixels, the first pixel's centre at
+        0.5, z towards the picture in the same measure, smaller is nearer."""
+        height, width = pixels.shape[:2]
+        if self._task is not None:
+            picture = self._package.Image(image_format=self._package.ImageFormat.SRGB, data=pixels)
+            found = self._task.detect(picture).face_landmarks
+        else:
+            found = [
+                face.landmark for face in self._graph.process(pixels).multi_face_landmarks or []
+            ]
+        faces = [
+            np.array([(p.x, p.y, p.z) for p in face], np.float64) * (width, height, width)
+            for face in found
+            if len(face) == MESH_POINTS
+        ]
+        faces.sort(key=lambda face: -float(np.prod(np.ptp(face[:, :2], axis=0))))
+        return faces
+
+
+class PersonFinder:
+    """How much each pixel belongs to a person."""
+
+    def __init__(self) -> None:
+        solutions = _solutions("--parsing FOLDER with masks")
+        self._graph = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+
+    def find(self, pixels: Pixels) -> NDArray[np.float32]:
+        """(H, W) from 0, surely none, to 1."""
+        return np.array(self._graph.process(pixels).segmentation_mask, np.float32)
+
+
+def _solutions(instead: str) -> Any:
+    """What carries the models. MissingPackageError where this MediaPipe has none."""
+    package = mediapipe()
+    if not hasattr(package, "solutions"):
+        raise MissingPackageError(
+            f"mediapipe {getattr(package, '__version__', '')} carries no models; install 0.10.21 "
+            f"or give {instead}"
+        )
+    return package.solutions

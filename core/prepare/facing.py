@@ -1,0 +1,115 @@
+"""The steps about the face: its mesh in every frame, the head's pose, the eyes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import VideoError
+from .eyes import closure, table
+from .face import FaceMesher, quiet
+from .mesh import IBUG, MESH_POINTS
+from .patches import Float32
+from .pictures import read_pixels, write_bytes
+from .surface import head_points
+from .torch_writer import torch_bytes
+from .tracking import Float64, track_head
+from .transforms import documents, official
+from .work import Work
+
+MOST_MISSING = 0.2  # of the frames
+MESHES, TRACK = "meshes.npz", "track.npz"
+
+
+def find_meshes(work: Work, count: int) -> dict[str, Any]:
+    """The face mesh of every frame, and the .lms files of the frames that have one."""
+    meshes = np.full((count, MESH_POINTS, 3), np.nan, np.float32)
+    with quiet(work.side):
+        mesher = FaceMesher(work.options.landmark_model)
+        last: Float64 | None = None
+        for row in range(count):
+            faces = mesher.find(work.pixels(row))
+            if faces:
+                # Of several faces the one that was there before.
+                if last is not None and len(faces) > 1:
+                    middle = last[:, :2].mean(0)
+                    faces.sort(key=lambda face: float(np.abs(face[:, :2].mean(0) - middle).sum()))
+                last = faces[0]
+                meshes[row] = last
+            work.told("landmarks", row + 1, count)
+    valid = np.isfinite(meshes).all((1, 2))
+    missing = int((~valid).sum())
+    if missing > MOST_MISSING * count:
+        raise VideoError(
+            f"{work.video} shows no face in {missing} of {count} frames; take a part in which the "
+            "person faces the camera, with --start and --seconds"
+        )
+    if missing:
+        work.note(f"{missing} of {count} frames show no face and are left out of the training")
+    filled = fill_gaps(meshes, valid)
+    for row in range(count):
+        lines = (f"{x:f} {y:f}" for x, y in filled[row, IBUG, :2])
+        write_bytes(work.landmarks(row), ("\n".join(lines) + "\n").encode())
+    work.save(MESHES, meshes=filled, valid=valid)
+    return {"missing": missing}
+
+
+def fill_gaps(meshes: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Meshes (F, P, 3) in which frames without a face lie on the line between their neighbours."""
+    rows = np.flatnonzero(valid)
+    out = meshes.copy()
+    for row in np.flatnonzero(~valid):
+        after = int(np.searchsorted(rows, row))
+        a, b = rows[max(after - 1, 0)], rows[min(after, len(rows) - 1)]
+        share = 0.0 if a == b else (row - a) / (b - a)
+        out[row] = (1 - share) * meshes[a] + share * meshes[b]
+    return out
+
+
+def track(work: Work, count: int) -> dict[str, Any]:
+    """Head pose and focal length: track_params.pt, transforms_train.json, transforms_val.json."""
+    found = work.load(MESHES)
+    meshes, valid = found["meshes"].astype(np.float64), found["valid"].astype(bool)
+    size = work.options.size
+
+    def pictures(rows: NDArray[np.intp]) -> Float32:
+        from scipy.ndimage import gaussian_filter
+
+        grey = (read_pixels(work.image(int(row)), "L").astype(np.float32) for row in rows)
+        return np.stack([gaussian_filter(picture, 0.7 * size / 512) for picture in grey])
+
+    result = track_head(
+        meshes, valid, size, pictures, work.options.focal,
+        lambda done, total: work.told("pose", done, total),
+    )  # fmt: skip
+    work.save(
+        TRACK, mesh=result.mesh, rotations=result.rotations, shifts=result.shifts,
+        focal=np.array(result.focal),
+    )  # fmt: skip
+    euler, trans = official(result.rotations, result.shifts)
+    points = head_points(result.mesh)
+    arrays = {
+        "euler": euler, "trans": trans, "focal": np.array([result.focal]), "vertices": points[None],
+    }  # fmt: skip
+    write_bytes(work.folder / "track_params.pt", torch_bytes(arrays))
+    rows = [int(row) for row in np.flatnonzero(valid)]
+    train, val = documents(result.rotations, result.shifts, result.focal, size, rows)
+    for name, document in (("train", train), ("val", val)):
+        write_bytes(work.folder / f"transforms_{name}.json", json.dumps(document).encode())
+    return {"focal": round(result.focal, 2), "error": round(result.error, 3)}
+
+
+def write_eyes(work: Work) -> dict[str, Any]:
+    """au.csv."""
+    found = work.load(MESHES)
+    valid = found["valid"].astype(bool)
+    closed = closure(found["meshes"].astype(np.float64), valid)
+    write_bytes(work.folder / "au.csv", table(closed, valid).encode())
+    blinks = int((np.diff((closed > 0.5).astype(int)) == 1).sum())
+    if blinks == 0:
+        work.note("the person never blinks; the avatar's eyes will not close")
+    work.told("eyes", 1, 1)
+    return {"blinks": blinks}

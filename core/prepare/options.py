@@ -1,0 +1,56 @@
+"""What a preparation is asked for, and how it tells how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ArgumentError
+
+FPS = 25  # what every dataset of the field has
+MIN_SECONDS, MAX_SECONDS = 2.0, 1800.0
+MIN_SIZE, MAX_SIZE = 128, 1024
+
+Progress = Callable[[str, int, int], None]  # step, done, total
+Note = Callable[[str], None]  # one line that the user should know
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """size: pixels a side of the square pictures. start, seconds: the part of the video to take.
+    crop: (x, y, side) of the square in the video's upright pixels, found where not given. focal:
+    of the square pictures, in pixels, fitted where not given. landmark_model: a face_landmarker
+    .task file, where MediaPipe carries no model of its own. parsing: a folder of masks to use in
+    place of found ones. quality: of the JPEG pictures."""
+
+    size: int = 512
+    start: float = 0.0
+    seconds: float | None = None
+    crop: tuple[int, int, int] | None = None
+    focal: float | None = None
+    landmark_model: Path | None = None
+    parsing: Path | None = None
+    quality: int = 97
+
+    def __post_init__(self) -> None:
+        if not MIN_SIZE <= self.size <= MAX_SIZE or self.size % 2:
+            raise ArgumentError(
+                f"--size {self.size}: give an even number from {MIN_SIZE} to {MAX_SIZE}"
+            )
+        if not 0 <= self.start < 1e6:
+            raise ArgumentError(f"--start {self.start:g} must be 0 or more seconds")
+        if self.seconds is not None and not MIN_SECONDS <= self.seconds <= MAX_SECONDS:
+            raise ArgumentError(
+                f"--seconds {self.seconds:g} must lie from {MIN_SECONDS:g} to {MAX_SECONDS:g}"
+            )
+        if self.crop is not None and (min(self.crop[:2]) < 0 or self.crop[2] < MIN_SIZE // 2):
+            raise ArgumentError(
+                f"--crop {','.join(map(str, self.crop))}: give x,y,side in pixels of the video, "
+                f"the side {MIN_SIZE // 2} or more"
+            )
+        if self.focal is not None and not 0.5 <= self.focal / self.size <= 20:
+            raise ArgumentError(
+                f"--focal {self.focal:g} must lie from {0.5 * self.size:g} to {20 * self.size:g} "
+                f"pixels for pictures of {self.size}"
+            )

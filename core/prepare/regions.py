@@ -1,0 +1,225 @@
+"""Who is who in a picture: head (with hair), neck, torso, background. Needs scipy.
+
+The person's outline comes from a network, sharpened where the empty background is known; the head
+ends at the line of the jaw; below it skin is neck, hair is head, and the rest is torso.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mesh import JAW_LINE, OVAL
+from .pictures import Pixels
+
+Mask = NDArray[np.bool_]
+Float64 = NDArray[np.float64]
+
+BACKGROUND, HEAD, NECK, TORSO = 0, 1, 2, 3
+# RGB of parsing/ (its note speaks of OpenCV's order, which is the reverse).
+COLOURS = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
+
+PERSON = 0.35  # of the network's belief; its outline lies a little inside the true one
+BAND = 8 / 512  # of the picture's side: how far the network's outline may be wrong
+LEAST_CONTRAST = 14.0  # grey levels that the person must differ from the background
+LOBES = (6, -7)  # places in JAW_LINE beside the ear lobes' height
+FACES = 400_000  # pixels that a colour is learnt from, at most
+TOO_ALIKE = 2.5  # standard deviations between hair and clothes, below which they look the same
+
+
+@dataclass(frozen=True, eq=False)
+class Colour:
+    """Mean (3,) and inverse covariance (3, 3) of a colour, luma counted half."""
+
+    mean: Float64
+    inverse: Float64
+    log_spread: float
+
+    def distance(self, values: Float64) -> Float64:
+        """(...,) how unlike this colour the values (..., 3) are; comparable between colours."""
+        apart = values - self.mean
+        square = np.einsum("...i,ij,...j->...", apart, self.inverse, apart)
+        return np.asarray(square + self.log_spread)
+
+
+def ycc(pixels: NDArray[np.generic]) -> Float64:
+    """(..., 3) half of luma, and two differences of colour."""
+    r, g, b = np.moveaxis(np.asarray(pixels, np.float64), -1, 0)
+    luma = 0.299 * r + 0.587 * g + 0.114 * b
+    return np.stack([luma / 2, 0.564 * (b - luma), 0.713 * (r - luma)], -1)
+
+
+def learn_colour(pixels: NDArray[np.generic]) -> Colour | None:
+    """Of (n, 3) pixels; None where they are too few to tell."""
+    if len(pixels) < 50:
+        return None
+    values = ycc(pixels[:: max(1, len(pixels) // FACES)])
+    middle = np.median(values, 0)
+    near = np.abs(values - middle).sum(1)
+    values = values[near <= np.percentile(near, 85)]
+    covariance = np.cov(values.T) + 9 * np.eye(3)
+    return Colour(
+        values.mean(0), np.linalg.inv(covariance), float(np.linalg.slogdet(covariance)[1])
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """Colours of the clip's person; hair and clothes only where they can be told from the rest."""
+
+    skin: Colour | None
+    hair: Colour | None
+    clothes: Colour | None
+
+
+def polygon(points: Float64, size: int) -> Mask:
+    """(size, size) pixels inside the closed line through points (n, 2), x and y."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("1", (size, size))
+    ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in points], fill=1)
+    return np.asarray(picture, bool)
+
+
+def jaw_height(face: Float64, size: int) -> Float64:
+    """(size,) for every column the row at which the head ends: the line of the jaw, and beside it
+    the height of the ear lobes. face (478, 2 or more) in pixels."""
+    line = face[JAW_LINE, :2]
+    columns = np.arange(size) + 0.5
+    ends = np.full(size, -np.inf)
+    for (x0, y0), (x1, y1) in itertools.pairwise(line):
+        lo, hi = min(x0, x1), max(x0, x1)
+        inside = (columns >= lo) & (columns <= hi)
+        if hi > lo:
+            rows = y0 + (columns[inside] - x0) / (x1 - x0) * (y1 - y0)
+            ends[inside] = np.maximum(ends[inside], rows)
+    right, left = line[LOBES[0], 1], line[LOBES[1], 1]
+    beside = ~np.isfinite(ends)
+    middle = line[:, 0].mean()
+    ends[beside & (columns < middle)] = right
+    ends[beside & (columns >= middle)] = left
+    return ends
+
+
+def learn_palette(pictures: list[Pixels], people: list[Mask], faces: list[Float64]) -> Palette:
+    """From some frames: skin inside the face, hair above it, clothes far below it."""
+    skins, hairs, clothes = [], [], []
+    for pixels, person, face in zip(pictures, people, faces, strict=True):
+        size = len(pixels)
+        rows, columns = np.mgrid[:size, :size]
+        oval = face[OVAL, :2]
+        inside = polygon(oval.mean(0) + 0.7 * (oval - oval.mean(0)), size)
+        top, bottom = oval[:, 1].min(), oval[:, 1].max()
+        height = bottom - top
+        x0, x1 = oval[:, 0].min(), oval[:, 0].max()
+        over = (rows < top - 0.12 * height) & (columns > x0) & (columns < x1)
+        below = rows > bottom + 0.55 * height
+        skins.append(pixels[inside & person])
+        hairs.append(pixels[over & person])
+        clothes.append(pixels[below & person])
+    skin, hair, cloth = (learn_colour(np.concatenate(part)) for part in (skins, hairs, clothes))
+    if skin is not None and hair is not None and _alike(skin, hair):
+        hair = None
+    if hair is not None and cloth is not None and _alike(hair, cloth):
+        hair = None
+    if skin is not None and cloth is not None and _alike(skin, cloth):
+        cloth = None
+    return Palette(skin, hair, cloth)
+
+
+def _alike(a: Colour, b: Colour) -> bool:
+    apart = a.mean - b.mean
+    pooled = np.linalg.inv(np.linalg.inv(a.inverse) / 2 + np.linalg.inv(b.inverse) / 2)
+    return float(np.sqrt(apart @ pooled @ apart)) < TOO_ALIKE
+
+
+def sharpen(person: Mask, pixels: Pixels, plate: Pixels, known: Mask) -> Mask:
+    """The person's outline where it differs from the empty background (plate, where known), within
+    a narrow band around the network's outline."""
+    from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, median_filter
+
+    width = max(2, round(BAND * len(person)))
+    band = binary_dilation(person, iterations=width) & ~binary_erosion(
+        person, iterations=width, border_value=1
+    )
+    apart = np.abs(pixels.astype(np.float32) - plate.astype(np.float32)).max(2)
+    apart = gaussian_filter(apart, 0.8)
+    outside = known & ~binary_dilation(person, iterations=2 * width)
+    noise = float(np.percentile(apart[outside], 98)) if outside.any() else 0.0
+    limit = max(LEAST_CONTRAST, 1.5 * noise)
+    decided = band & known
+    out = np.where(decided, apart > limit, person)
+    return np.asarray(median_filter(out, 3))
+
+
+def split(person: Mask, pixels: Pixels, face: Float64, palette: Palette) -> NDArray[np.uint8]:
+    """(H, W) BACKGROUND, HEAD, NECK or TORSO for a person whose face mesh is known."""
+    from scipy.ndimage import binary_fill_holes, binary_opening, label, median_filter
+
+    size = len(person)
+    ends = jaw_height(face, size)
+    rows = np.arange(size)[:, None] + 0.5
+    above = rows < ends
+    oval = face[OVAL, :2]
+    whole = person | polygon(oval, size)  # the network may leave holes in a face
+    kept, count = label(whole)
+    if count > 1:  # the piece that holds the face; others are passers-by or errors
+        inside = kept[polygon(oval, size)]
+        whole = kept == np.bincount(inside[inside > 0], minlength=2).argmax()
+    out = np.where(whole, TORSO, BACKGROUND).astype(np.uint8)
+    out[whole & above] = HEAD
+    below = whole & ~above
+    bottom = oval[:, 1].max()
+    height = bottom - oval[:, 1].min()
+    if palette.skin is None or not below.any():
+        out[below & (rows < bottom + 0.25 * height)] = NECK
+        return out
+    values = ycc(pixels[below])
+    distances = [palette.skin.distance(values)]
+    labels = [NECK]
+    if palette.clothes is not None:
+        distances.append(palette.clothes.distance(values))
+        labels.append(TORSO)
+    if palette.hair is not None:
+        distances.append(palette.hair.distance(values))
+        labels.append(HEAD)
+    # Shadow under the chin makes skin look like anything: near the jaw it has an advantage.
+    columns = np.nonzero(below)[1]
+    under = np.nonzero(below)[0] - ends[columns]
+    centre, half = oval[:, 0].mean(), np.ptp(oval[:, 0]) / 2
+    beneath = np.abs(columns - centre) < 0.75 * half
+    distances[0] = distances[0] - 12 * np.exp(-((under / (0.2 * height)) ** 2)) * beneath
+    if palette.clothes is None:
+        far = under > 0.45 * height
+        distances.append(np.where(far, -1.0, 1e6))
+        labels.append(TORSO)
+    chosen = np.array(labels, np.uint8)[np.argmin(distances, 0)]
+    parts = np.zeros_like(out)
+    parts[below] = chosen
+    for part in (NECK, HEAD):
+        solid = binary_opening(median_filter(parts == part, 5), iterations=1)
+        pieces, _ = label(solid | (out == HEAD))
+        joined = pieces == (
+            pieces[out == HEAD].max() if part == HEAD and (out == HEAD).any() else -1
+        )
+        if part == NECK:
+            out[below & binary_fill_holes(solid)] = NECK
+        else:
+            out[below & solid & joined] = HEAD
+    return out
+
+
+def to_picture(regions: NDArray[np.uint8]) -> Pixels:
+    """(H, W, 3) RGB as parsing/ has it."""
+    return COLOURS[regions]
+
+
+def to_regions(picture: Pixels) -> NDArray[np.uint8]:
+    """(H, W) of a parsing picture; what has none of its colours is background."""
+    out = np.zeros(picture.shape[:2], np.uint8)
+    for region in (HEAD, NECK, TORSO):
+        out[(picture == COLOURS[region]).all(2)] = region
+    return out

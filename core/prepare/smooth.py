@@ -1,0 +1,98 @@
+"""Poses of every frame of a clip, smooth in time where the pictures do not say otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .pose import Float64, pose_jacobian, robust_sigmas, robust_weights, rotation
+
+# How much a head's motion changes from one frame to the next two, at 25 a second: radians and
+# decimetres. Much less would take quick nods away.
+TURN_CHANGE, SHIFT_CHANGE = 0.0015, 0.005
+# Errors of neighbouring patches go together: so many of them count as one.
+ALIKE = 100.0
+
+
+def rotation_vectors(rotations: Float64) -> Float64:
+    """(K, 3) radians of (K, 3, 3), for turns below half a turn."""
+    skew = (rotations - np.swapaxes(rotations, 1, 2)) / 2
+    axis = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], 1)
+    sine = np.linalg.norm(axis, axis=1)
+    angle = np.arctan2(sine, (np.trace(rotations, axis1=1, axis2=2) - 1) / 2)
+    return np.asarray(axis * (angle / np.maximum(sine, 1e-12))[:, None])
+
+
+def mean_rotation(rotations: Float64) -> Float64:
+    u, _, vt = np.linalg.svd(rotations.mean(0))
+    return np.asarray(u @ vt)
+
+
+def pull_of(
+    points: Float64,
+    rotations: Float64,
+    shifts: Float64,
+    focal: float,
+    places: Float64,
+    whiten: Float64 | None = None,
+) -> tuple[Float64, Float64]:
+    """Normal matrices (K, 6, 6) and right sides (K, 6) of each frame's pose, from where its points
+    are seen: `places` (K, P, 2), pixels from the picture's centre."""
+    seen, by_pose, _ = pose_jacobian(points, rotations, shifts, focal)
+    residuals = places - seen
+    if whiten is not None:
+        residuals = np.einsum("kpab,kpb->kpa", whiten, residuals)
+        by_pose = whiten @ by_pose
+    weights = robust_weights(residuals, robust_sigmas(residuals))[..., None, None]
+    normal = np.einsum("kpai,kpaj->kij", weights * by_pose, by_pose)
+    right = np.einsum("kpai,kpa->ki", weights * by_pose, residuals)
+    return normal, right
+
+
+def settle(
+    points: Float64,
+    rotations: Float64,
+    shifts: Float64,
+    focal: float,
+    places: Float64,
+    whiten: Float64 | None = None,
+    rounds: int = 3,
+) -> tuple[Float64, Float64]:
+    """Each frame's pose for itself (Gauss-Newton)."""
+    for _ in range(rounds):
+        normal, right = pull_of(points, rotations, shifts, focal, places, whiten)
+        step = np.linalg.solve(normal + 1e-6 * np.eye(6), right[..., None])[..., 0]
+        rotations = rotation(step[:, :3]) @ rotations
+        shifts = shifts + step[:, 3:]
+    return rotations, shifts
+
+
+def smoothed(
+    rotations: Float64, shifts: Float64, normal: Float64, right: Float64
+) -> tuple[Float64, Float64]:
+    """Poses (K, 3, 3) and (K, 3) that meet both what each frame says (normal (K, 6, 6) and right
+    (K, 6) at its pose; zero where it says nothing) and that heads do not jerk. Needs scipy."""
+    from scipy.linalg import solveh_banded
+
+    count = len(rotations)
+    if count < 3:
+        return rotations, shifts
+    middle = mean_rotation(rotations)
+    poses = np.concatenate([rotation_vectors(rotations @ middle.T), shifts], 1)
+    stiff = 1 / np.repeat([TURN_CHANGE, SHIFT_CHANGE], 3) ** 2
+    band = np.zeros((18, 6 * count))  # lower: band[d, c] is the element of row c + d, column c
+    for d in range(6):
+        diagonal = np.zeros((count, 6))
+        diagonal[:, : 6 - d] = np.diagonal(normal / ALIKE, -d, 1, 2)
+        band[d] = diagonal.ravel()
+    band[0] += 1e-9 * stiff.max()
+    # Second differences: 1, -2, 1 on frames k, k + 1, k + 2.
+    taps = (1.0, -2.0, 1.0)
+    pull = np.zeros((count, 6))
+    bend = poses[:-2] - 2 * poses[1:-1] + poses[2:]
+    for i, a in enumerate(taps):
+        pull[i : count - 2 + i] -= a * stiff * bend
+        for j, b in enumerate(taps[: i + 1]):
+            band[6 * (i - j)].reshape(count, 6)[j : count - 2 + j] += a * b * stiff
+    total = (right / ALIKE + pull).ravel()
+    step = solveh_banded(band, total, lower=True).reshape(count, 6)
+    return rotation(step[:, :3]) @ rotations, shifts + step[:, 3:]

@@ -1,0 +1,69 @@
+"""Tensors to a file in PyTorch's layout, without PyTorch: track_params.pt is read by others.
+
+The file is a zip of raw numbers and of a short program that names them, for a machine with a stack.
+Its instructions are written out here one by one; they say: a table, and for each name a float32
+tensor on the CPU. Nothing is read or run.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+STORAGE = b"ctorch\nFloatStorage\n"
+ORDERED = b"ccollections\nOrderedDict\n)R"
+MARK, TUPLE, CALL, PERSISTENT, FALSE = b"(", b"t", b"R", b"Q", b"\x89"
+
+
+def torch_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The file's bytes for names and arrays, which become float32."""
+    tensors = {name: np.ascontiguousarray(array, "<f4") for name, array in arrays.items()}
+    program = [b"\x80\x02}", MARK]
+    for key, (name, tensor) in enumerate(tensors.items()):
+        program += [_text(name), _tensor(str(key), tensor)]
+    program.append(b"u.")
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, "track_params/data.pkl", b"".join(program))
+        _add(archive, "track_params/byteorder", b"little")
+        for key, tensor in enumerate(tensors.values()):
+            _add(archive, f"track_params/data/{key}", tensor.tobytes())
+        _add(archive, "track_params/version", b"3\n")
+    return data.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    """With a fixed date, and the numbers on a multiple of 64 bytes, so that they can be mapped."""
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    stream = archive.fp
+    start = (stream.tell() if stream else 0) + 30 + len(name)
+    pad = -(start + 4) % 64
+    entry.extra = struct.pack("<2sH", b"FB", pad) + b"Z" * pad
+    archive.writestr(entry, data)
+
+
+def _tensor(key: str, tensor: NDArray[np.float32]) -> bytes:
+    strides = [stride // 4 for stride in tensor.strides]
+    storage = [MARK, _text("storage"), STORAGE, _text(key), _text("cpu"), _number(tensor.size)]
+    layout = [_number(0), _numbers(tensor.shape), _numbers(strides), FALSE, ORDERED]
+    return b"".join([REBUILD, MARK, *storage, TUPLE, PERSISTENT, *layout, TUPLE, CALL])
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def _number(value: int) -> bytes:
+    return b"J" + struct.pack("<i", value)
+
+
+def _numbers(values: Any) -> bytes:
+    return b"".join([MARK, *(_number(int(value)) for value in values), TUPLE])

@@ -1,0 +1,219 @@
+"""From face meshes and pictures to the head: its shape, the camera's focal length, every pose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mesh import STABLE
+from .patches import Float32, Look, Patches, find, median_look, patches_on, take
+from .pose import (
+    FOCAL_GUESS,
+    Float64,
+    Solution,
+    adjust,
+    first_guess,
+    pose_jacobian,
+    project,
+    rotation,
+)
+from .shape import head_frame, mean_head, similarity
+from .smooth import ALIKE, mean_rotation, pull_of, rotation_vectors, settle, smoothed
+
+KEYS = 80  # frames that shape and focal length are fitted on
+# Rounds of looking for the patches. More of them do not help: what is left then is noise, which the
+# head's depth gives way to.
+WIDE_ROUNDS, FINE_ROUNDS = 5, 4
+WIDE, FINE = 12.0, 9.0  # half sides of the patches, pixels of a head that is 200 wide
+FRAME_ROUNDS = 5  # of every frame for itself
+CHUNK = 64  # frames in memory at a time
+MESH_SHAPE_SIGMA = 0.006  # the mesh's own depth is better than what its jitter would make of it
+PATCH_SHAPE_SIGMA = 0.02
+
+Pictures = Callable[[NDArray[np.intp]], Float32]  # rows -> (K, H, W) grey, softened
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """mesh (478, 3): the mean face in the head's frame. rotations (F, 3, 3), shifts (F, 3): head to
+    OpenCV camera. focal: pixels. error: pixels between where patches are and where the head's
+    points are projected, median."""
+
+    mesh: Float64
+    rotations: Float64
+    shifts: Float64
+    focal: float
+    error: float
+
+
+def choose_keys(
+    rotations: Float64, valid: NDArray[np.bool_], count: int = KEYS
+) -> NDArray[np.intp]:
+    """Rows of frames to fit the head on: half evenly in time, half where the head is turned most
+    differently from those."""
+    rows = np.flatnonzero(valid)
+    if len(rows) <= count:
+        return rows
+    vectors = rotation_vectors(rotations[rows] @ mean_rotation(rotations[rows]).T)
+    chosen = list(np.unique(np.linspace(0, len(rows) - 1, count // 2).astype(int)))
+    far = np.linalg.norm(vectors[:, None] - vectors[chosen], axis=2).min(1)
+    while len(chosen) < count:
+        chosen.append(int(far.argmax()))
+        far = np.minimum(far, np.linalg.norm(vectors - vectors[chosen[-1]], axis=1))
+    return rows[np.sort(chosen)]
+
+
+def track_head(
+    meshes: Float64,
+    valid: NDArray[np.bool_],
+    size: int,
+    pictures: Pictures,
+    focal: float | None,
+    told: Told,
+) -> Track:
+    """meshes (F, 478, 3) in pixels as MediaPipe gives them, valid (F,) where a face was found.
+    focal: given, or fitted. told(done, total) as it goes."""
+    centred = meshes[:, STABLE, :2] - size / 2
+    rows = np.flatnonzero(valid)
+    spread = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
+    mesh = mean_head(meshes[spread])
+    guess = FOCAL_GUESS * size if focal is None else focal
+    rotations = np.tile(np.eye(3), (len(meshes), 1, 1))
+    shifts = np.zeros((len(meshes), 3))
+    rotations[rows], shifts[rows] = first_guess(mesh[STABLE], centred[rows], guess)
+    keys = choose_keys(rotations, valid)
+    total = WIDE_ROUNDS + FINE_ROUNDS + -(-len(rows) // CHUNK)
+    solution = Solution(mesh[STABLE], rotations[keys], shifts[keys], guess, np.ones(len(STABLE)))
+    solution = adjust(
+        centred[keys], solution, fixed_focal=True, width=size, shape_sigma=MESH_SHAPE_SIGMA
+    )
+    solution, patches, look = _fit(solution, mesh, pictures(keys), size, focal, told, total)
+    rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys)
+    normal, right = np.zeros((len(meshes), 6, 6)), np.zeros((len(meshes), 6))
+    errors = []
+    for first in range(0, len(rows), CHUNK):
+        part = rows[first : first + CHUNK]
+        posed = replace(solution, rotations=rotations[part], translations=shifts[part])
+        posed, normal[part], right[part], error = _settle_frames(
+            posed, pictures(part), patches, look
+        )
+        rotations[part], shifts[part] = posed.rotations, posed.translations
+        errors.append(error)
+        told(WIDE_ROUNDS + FINE_ROUNDS + first // CHUNK + 1, total)
+    _fill(rotations, shifts, rows)
+    rotations, shifts = smoothed(rotations, shifts, normal, right)
+    mesh = _whole_mesh(meshes, rows, rotations, shifts, solution, mesh, size)
+    scale, turn, move = head_frame(mesh)
+    mesh = scale * mesh @ turn.T + move
+    rotations = rotations @ turn.T
+    shifts = scale * shifts - rotations @ move
+    return Track(mesh, rotations, shifts, solution.focal, float(np.median(errors)))
+
+
+def _fit(
+    solution: Solution,
+    mesh: Float64,
+    grey: Float32,
+    size: int,
+    focal: float | None,
+    told: Told,
+    total: int,
+) -> tuple[Solution, Patches, Look]:
+    """Look for the patches, fit the head to where they are, look again."""
+    for turn in range(WIDE_ROUNDS + FINE_ROUNDS):
+        pixel = float(solution.translations[:, 2].mean()) / solution.focal
+        half = (WIDE if turn < WIDE_ROUNDS else FINE) * 0.0078 / pixel
+        patches = patches_on(mesh, STABLE, pixel, half)
+        taken = take(grey, solution, patches)
+        look = median_look(taken, patches)
+        places, whiten = find(taken, look, solution, patches)
+        solution = adjust(
+            places,
+            solution,
+            fixed_focal=focal is not None or turn < WIDE_ROUNDS,
+            width=size,
+            rounds=4,
+            shape_sigma=PATCH_SHAPE_SIGMA,
+            whiten=whiten,
+            focal_weight=ALIKE,
+        )
+        told(turn + 1, total)
+    return solution, patches, median_look(take(grey, solution, patches), patches)
+
+
+def _first_poses(
+    solution: Solution, landmarks: Float64, rows: NDArray[np.intp], keys: NDArray[np.intp]
+) -> tuple[Float64, Float64]:
+    """Poses of all frames with a face: from their landmarks, put right as those of the key frames
+    next to them in time were. How landmarks go wrong depends on the pose, which changes slowly."""
+    points, focal = solution.points, solution.focal
+    rotations, shifts = first_guess(points, landmarks[rows], focal)
+    rotations, shifts = settle(points, rotations, shifts, focal, landmarks[rows], rounds=5)
+    at = np.searchsorted(rows, keys)
+    turns = rotation_vectors(solution.rotations @ np.swapaxes(rotations[at], 1, 2))
+    moves = solution.translations - shifts[at]
+    wrong = np.concatenate([turns, moves], 1)
+    mended = np.stack([np.interp(rows, keys, column) for column in wrong.T], 1)
+    return rotation(mended[:, :3]) @ rotations, shifts + mended[:, 3:]
+
+
+def _settle_frames(
+    solution: Solution, grey: Float32, patches: Patches, look: Look
+) -> tuple[Solution, Float64, Float64, float]:
+    """Poses of some frames, what pulls on them still (`pull_of`), and the error in pixels."""
+    points, focal = solution.points, solution.focal
+    rotations, shifts = solution.rotations, solution.translations
+    for _ in range(FRAME_ROUNDS):
+        now = replace(solution, rotations=rotations, translations=shifts)
+        places, whiten = find(take(grey, now, patches), look, now, patches)
+        rotations, shifts = settle(points, rotations, shifts, focal, places, whiten)
+    normal, right = pull_of(points, rotations, shifts, focal, places, whiten)
+    strayed = np.linalg.norm(places - project(points, rotations, shifts, focal), axis=2)
+    posed = replace(solution, rotations=rotations, translations=shifts)
+    return posed, normal, right, float(np.median(strayed))
+
+
+def _fill(rotations: Float64, shifts: Float64, rows: NDArray[np.intp]) -> None:
+    """Poses of frames without a face: of the nearest one that has a face; smoothing joins them."""
+    for row in np.setdiff1d(np.arange(len(rotations)), rows):
+        nearest = rows[np.abs(rows - row).argmin()]
+        rotations[row], shifts[row] = rotations[nearest], shifts[nearest]
+
+
+def _whole_mesh(
+    meshes: Float64,
+    rows: NDArray[np.intp],
+    rotations: Float64,
+    shifts: Float64,
+    solution: Solution,
+    guess: Float64,
+    size: int,
+) -> Float64:
+    """(478, 3) all points of the mean face, those that move too, where their landmarks are on
+    average; the first guess, laid on the fitted points, tells their depth."""
+    scale, turn, move = similarity(guess[STABLE], solution.points)
+    start = scale * guess @ turn.T + move
+    some = rows[:: max(1, len(rows) // 200)]
+    fitted = adjust_points(
+        start, rotations[some], shifts[some], solution.focal, meshes[some, :, :2] - size / 2
+    )
+    return fitted
+
+
+def adjust_points(
+    points: Float64, rotations: Float64, shifts: Float64, focal: float, landmarks: Float64
+) -> Float64:
+    """The points (P, 3) that meet `landmarks` (K, P, 2) under known poses, near where they were."""
+    start, prior = points, ALIKE * np.eye(3) / PATCH_SHAPE_SIGMA**2
+    for _ in range(4):
+        seen, _, by_camera = pose_jacobian(points, rotations, shifts, focal)
+        by_point = np.einsum("kpab,kbc->kpac", by_camera, rotations)
+        normal = np.einsum("kpai,kpaj->pij", by_point, by_point) + prior
+        right = np.einsum("kpai,kpa->pi", by_point, landmarks - seen)
+        right += (start - points) @ prior
+        points = points + np.linalg.solve(normal, right[..., None])[..., 0]
+    return points
