@@ -11,14 +11,12 @@ from typing import Any
 import bpy
 from mathutils import Euler, Vector
 
-from . import talking
-from .driver import EXTENSION, Session, Step, StepError, Wait
+from . import sidebar, talking, training
+from .driver import EXTENSION, Session, Step, Wait
 
-TAB = "EGSTalker"
 TALKING_FRAME = 28
 RING_HEIGHT = -0.3  # of the head's height, from its middle
 SCROLL = 360  # pixels, to the live panel
-TAB_STEP = 12  # pixels between two clicks in search of the sidebar's tab
 
 
 def make_the_scene(session: Session) -> Wait:
@@ -38,7 +36,7 @@ def make_the_scene(session: Session) -> Wait:
     view.view_distance *= 1.15
     side = view.view_rotation @ Vector((1.0, 0.0, 0.0))
     view.view_location += side * 0.06  # the sidebar covers the right of the view
-    yield from _open_tab(session)
+    yield from sidebar.open_tab(session)
 
 
 def _save_beside_the_avatar(session: Session, head: Any) -> None:
@@ -64,18 +62,6 @@ def _put_ring_around(head: Any) -> None:
     bpy.ops.object.shade_smooth()
     ring.color = (0.1, 0.35, 0.8, 1.0)
     ring.select_set(False)
-
-
-def _open_tab(session: Session) -> Wait:
-    """Click along the sidebar's right edge until our tab is open: it cannot be set by name."""
-    region = session.region(session.area(), "UI")
-    x = region.x + region.width - 8
-    y = region.y + region.height - 40
-    while region.active_panel_category != TAB:
-        if y < region.y:
-            raise StepError(f"a tab {TAB} in the sidebar")
-        yield from session.press("LEFTMOUSE", x, y)
-        y -= TAB_STEP
 
 
 def show_the_head(session: Session) -> Wait:
@@ -114,19 +100,15 @@ def show_the_bake(session: Session) -> Wait:
 def show_the_live_panel(session: Session) -> Wait:
     """Open, in a sidebar that is scrolled down; with a worker, but nothing is recorded."""
     panel = session.module("egstalker_blender.live_panel").EGSTALKER_PT_live
-    opened = type("EGSTALKER_PT_live_opened", (panel,), {"bl_options": set()})
     preferences = bpy.context.preferences.addons[EXTENSION].preferences
     preferences.worker_python = sys.executable
-    bpy.utils.unregister_class(panel)
-    bpy.utils.register_class(opened)
-    yield from session.redraw()
-    area = session.area()
-    region = session.region(area, "UI")
-    with bpy.context.temp_override(window=session.window, area=area, region=region):
-        bpy.ops.view2d.scroll_down(deltay=SCROLL)
-    yield from session.save("live.png", region)
-    bpy.utils.unregister_class(opened)
-    bpy.utils.register_class(panel)
+    with sidebar.opened(panel):
+        yield from session.redraw()
+        area = session.area()
+        region = session.region(area, "UI")
+        with bpy.context.temp_override(window=session.window, area=area, region=region):
+            bpy.ops.view2d.scroll_down(deltay=SCROLL)
+        yield from session.save("live.png", region)
     preferences.worker_python = ""
 
 
@@ -146,6 +128,7 @@ def show_the_preferences(session: Session) -> Wait:
 
 
 STEPS: list[Step] = [
+    training.train,
     make_the_scene,
     show_the_head,
     show_the_panel,

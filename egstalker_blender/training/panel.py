@@ -10,7 +10,7 @@ from ... import __package__ as base_package
 from .. import preferences
 from ..labels import draw_text, translated
 from . import picture
-from .gather import blocker, can_resume, python_reason
+from .gather import blocker, can_resume, output_of, python_reason
 from .job import DONE, FAILED, STOPPED, STOPPING, State
 from .news import Progress
 from .operators import (
@@ -23,10 +23,14 @@ from .operators import (
 from .session import Session, session, wake
 
 ICONS = {DONE: "CHECKMARK", STOPPED: "PAUSE", FAILED: "ERROR"}
-STAGES = {"static": "Shape", "motion": "Motion"}  # of `train`; `prepare` names its steps itself
+STAGES = {
+    "static": "Shape",
+    "lips": "Lips",
+    "motion": "Motion",
+}  # of `train`; `prepare` names its steps itself
 ICON_PIXELS = 20.0  # of an icon at scale 1
 MARGIN = 50.0  # pixels beside a picture in the sidebar
-MAX_PICTURE = 14.0  # in icons
+MAX_PICTURE = 10.0  # in icons
 
 
 class EGSTALKER_PT_train(bpy.types.Panel):
@@ -93,8 +97,8 @@ def _draw_running(layout: Any, context: Any, now: Session, state: State) -> None
         draw_text(col, context, line)
     if state.news.note:
         draw_text(layout, context, state.news.note, "INFO")
-    if now.settings is not None:
-        draw_text(layout, context, str(now.settings.output), "FILE")
+    if now.settings is not None and now.settings.output != output_of(context.scene):
+        draw_text(layout, context, str(now.settings.output), "FILE")  # another file was opened
 
 
 def _draw_end(layout: Any, context: Any, now: Session) -> None:

@@ -13,9 +13,9 @@ SOURCE_ITEMS = (
     ("VIDEO", "Video", "A film of one talking person; a dataset is made from it first"),
 )
 PRESET_ITEMS = (
-    ("draft", "Draft", "Small and soon done: to see whether the video serves"),
-    ("good", "Good", "For use"),
-    ("best", "Best", "Takes longest"),
+    ("draft", "Draft", "Small and soon done, to see whether the dataset works"),
+    ("good", "Good", "For use; within reach of a processor"),
+    ("best", "Best", "For a GPU, or a night"),
 )
 FEATURE_ITEMS = (
     (AUTO, "Automatic", "What the preset prefers"),
@@ -58,7 +58,7 @@ class EGSTALKER_PG_training(bpy.types.PropertyGroup):
         description="Time that the training may take. 0: as long as the preset needs",
         min=0,
         soft_max=240,
-        max=100_000,
+        max=10_000,
     )
     features: EnumProperty(
         name="Sound",

@@ -143,20 +143,15 @@ def _redraw() -> None:
                         region.tag_redraw()
 
 
-def _close() -> None:
-    _session.close()
-    picture.clear()
-
-
 @persistent
 def _close_before_exit(*_: Any) -> None:
-    _close()
+    _session.close()
 
 
 def _close_at_exit() -> None:
     """As a module, Blender ends after Python has: its handler would find nothing to call."""
     _remove_handler()
-    _close()
+    _session.close()
 
 
 def _remove_handler() -> None:
@@ -177,5 +172,6 @@ def unregister() -> None:
     atexit.unregister(_close_at_exit)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
-    _close()
+    _session.close()
+    picture.clear()
     _session = Session()

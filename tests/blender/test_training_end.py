@@ -17,15 +17,17 @@ ENDS = """
 import os, runpy, signal, sys, time
 import bpy
 package = runpy.run_path(sys.argv[1])["load_extension"]()
-from egstalker.egstalker_blender.training import gather, session
+from egstalker.egstalker_blender.training import gather, picture, session
 clip, output, way = sys.argv[2:]
 props = bpy.context.scene.egstalker_training
 props.dataset, props.output = clip, output
 mine = session.session()
 mine.begin(gather.settings_of(bpy.context))
-while mine.state.progress is None:
+while mine.state.news.preview is None:
     mine.tick()
     time.sleep(0.01)
+picture.show(mine.state.news.preview)
+assert picture.size() == (32, 32)
 print("PID", mine.job.pid, flush=True)
 if way == "exit":
     sys.exit(0)
@@ -52,7 +54,9 @@ def test_it_ends_with_blender(tmp_path: Path, avatar_path: Path, way: str) -> No
             way,
         ),
         env=clean_environment(
-            tmp_path / "profile", **{preferences.WORKER_PYTHON_VARIABLE: str(python)}
+            tmp_path / "profile",
+            XDG_CACHE_HOME=str(tmp_path / "cache"),
+            **{preferences.WORKER_PYTHON_VARIABLE: str(python)},
         ),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -24,14 +24,17 @@ def test_lines_of_the_panel() -> None:
     assert set(panel.ICONS.values()) <= set(ICONS)
 
 
-def test_the_picture_is_replaced_by_one_that_is_whole(tmp_path: Path) -> None:
+def test_the_picture_is_replaced_by_one_that_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "user_folder", lambda _name: tmp_path)
     images = len(bpy.data.images)
     for name in ("none.png", "one.png", "two.png", "bad.png"):
         path = tmp_path / name
         if name == "bad.png":
             path.write_bytes(b"no picture")
         elif name != "none.png":
-            write_png(path, 32 if name == "one.png" else 16)
+            write_png(path, *((32, 32) if name == "one.png" else (64, 16)))  # its left square
         picture.show(path)
         picture.show(path)
         expected = {"none.png": (0, 0), "one.png": (32, 32)}.get(name, (16, 16))

@@ -24,9 +24,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended P
 
 
 @pytest.fixture
-def mine(scene: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def mine(scene: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Session]:
     """A session of its own; nothing of it stays."""
     own = Session()
+    monkeypatch.setattr(picture, "user_folder", lambda _name: tmp_path)
     monkeypatch.setattr(session, "_session", own)
     yield own
     own.close()
@@ -82,7 +83,7 @@ def test_a_result_that_is_not_wanted_waits_for_the_button(
     ready().import_result = False
     bpy.ops.egstalker.train()
     assert not avatars() and mine.result is not None
-    assert bpy.ops.egstalker.train_import() == {"FINISHED"}
+    assert bpy.ops.egstalker.train_import("EXEC_DEFAULT", True) == {"FINISHED"}  # as the timer
     assert len(avatars()) == 1 and mine.result is None
 
 

@@ -33,25 +33,26 @@ def fail(text: str, code: int) -> None:
     sys.exit(code)
 
 
-def write_png(path: Path, side: int = 32) -> None:
+def write_png(path: Path, width: int = 32, height: int = 32) -> None:
     rows = b"".join(
-        b"\0" + b"".join(bytes((8 * x, 8 * y, 90)) for x in range(side)) for y in range(side)
+        b"\0" + b"".join(bytes((3 * x, 3 * y, 90)) for x in range(width)) for y in range(height)
     )
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
 
 
 def write_preview(work: Path, step: int) -> None:
-    found = sorted(Path(PICTURES).glob("*.jpg")) if PICTURES else []
+    found = sorted(Path(PICTURES).glob("*.*g")) if PICTURES else []  # .jpg, .png
     if found:
-        path = work / f"preview_{step:06d}.jpg"
-        shutil.copyfile(found[step % len(found)], path)
+        chosen = found[step % len(found)]
+        path = work / f"preview_{step:06d}{chosen.suffix}"
+        shutil.copyfile(chosen, path)
     else:
         path = work / f"preview_{step:06d}.png"
         write_png(path)

@@ -1,0 +1,108 @@
+"""The Train panel in a window: a training that only pretends, from the button to the import."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import sidebar
+from .driver import EXTENSION, Session, Wait, check
+
+FAKE = Path(__file__).resolve().parents[2] / "tests" / "blender" / "training_fake.py"
+LOOK = "training"  # a folder of pictures that are looked at and kept out of docs/
+STEPS, PAUSE = 60, 0.15  # of each stage; seconds between two
+
+
+def pretended_python(folder: Path, session: Session) -> Path:
+    """Takes what the worker's Python takes; see tests/blender/training_fake.py. In the folder's
+    `pictures` are its previews."""
+    values = {
+        "AVATAR": session.asset("demo.egs"),
+        "PICTURES": folder / "pictures",
+        "STEPS": STEPS,
+        "PAUSE": PAUSE,
+    }
+    lines = [f"export EGS_FAKE_{name}='{value}'" for name, value in values.items()]
+    path = folder / "python"
+    path.write_text("\n".join(["#!/bin/sh", *lines, f"exec '{sys.executable}' '{FAKE}' \"$@\"\n"]))
+    path.chmod(0o755)
+    return path
+
+
+def train(session: Session) -> Wait:
+    """From an empty scene to an imported avatar, with a stop and a resume on the way."""
+    folder = Path(bpy.app.tempdir)
+    (session.out / LOOK).mkdir(exist_ok=True)
+    (folder / "pictures").mkdir()
+    (folder / "clip").mkdir()
+    yield from make_previews(session, folder / "pictures")
+    area = session.area()
+    area.spaces.active.show_region_ui = True
+    yield from session.redraw()
+    yield from sidebar.open_tab(session)
+    region = session.region(area, "UI")
+    panel = session.module("egstalker_blender.training.panel").EGSTALKER_PT_train
+    with sidebar.opened(panel):
+        yield from session.save(f"{LOOK}/off.png", region)
+        preferences = bpy.context.preferences.addons[EXTENSION].preferences
+        preferences.worker_python = str(pretended_python(folder, session))
+        props = bpy.context.scene.egstalker_training
+        props.dataset, props.output = str(folder / "clip"), str(folder / "head.egs")
+        props.minutes = 5
+        bpy.ops.ed.undo_push(message="settings")
+        yield from session.save(f"{LOOK}/idle.png", region)
+        yield from _run(session, region)
+        preferences.worker_python = ""
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+
+
+def make_previews(session: Session, folder: Path) -> Wait:
+    """Pictures of the bundled avatar."""
+    with session.over():
+        bpy.ops.egstalker.add_talking_head()
+    obj = bpy.context.object
+    settings = obj.egstalker
+    settings.camera_source, settings.size_source = "training", "OWN"
+    settings.width = settings.height = 256
+    settings.range_source, settings.frame_start, settings.frame_end = "OWN", 20, 23
+    settings.output_path = str(folder)
+    with session.over():
+        bpy.ops.egstalker.bake("EXEC_DEFAULT")
+    yield 0.5
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+
+
+def _run(session: Session, region: Any) -> Wait:
+    training = session.module("egstalker_blender.training.session").session()
+    _press("train", session)
+    yield from session.wait(lambda: _step(training) >= STEPS // 2, 60, "half of the first stage")
+    yield 1.0
+    yield from session.save("train.png", region)
+    bpy.ops.ed.undo_push(message="meanwhile")
+    bpy.ops.ed.undo()
+    check(training.running, "a training that an undo leaves alone")
+    _press("train_stop", session)
+    yield from session.wait(lambda: not training.running, 20, "a training that stops")
+    yield from session.save(f"{LOOK}/stopped.png", region)
+    _press("train_resume", session)
+    yield from session.wait(lambda: not training.running, 90, "the end of the training")
+    yield from session.wait(lambda: training.result is None, 10, "the import of its result")
+    yield from session.save(f"{LOOK}/done.png", region)
+    names = [obj.name for obj in bpy.data.objects if obj.egstalker.avatar_path]
+    check(len(names) == 1, f"one imported avatar, not {names}")
+
+
+def _press(name: str, session: Session) -> None:
+    with session.over():
+        result = getattr(bpy.ops.egstalker, name)("INVOKE_DEFAULT")
+    check(result == {"FINISHED"}, f"egstalker.{name} that finishes, not {result}")
+
+
+def _step(training: Any) -> int:
+    progress = training.state.progress
+    return progress.done if progress is not None else 0
