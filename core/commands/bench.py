@@ -128,12 +128,12 @@ def _table(result: Mapping[str, Any], rows: list[Row]) -> str:
         f"{found['cpu']}, {found['cores']} cores, {found['system']}, Python {found['python']}",
         packages,
         "",
-        f"{'stage':<18} {'backend':<26} " + " ".join(f"{title:>10}" for title in titles),
+        f"{'stage':<18} {'backend':<30} " + " ".join(f"{title:>10}" for title in titles),
     ]
     for row in rows:
         values = (row.median_ms, row.min_ms, row.first_ms, row.cpu_ms)
         figures = " ".join(f"{v:>10.2f}" for v in values)
-        lines.append(f"{row.stage:<18} {row.backend:<26} {figures}")
+        lines.append(f"{row.stage:<18} {row.backend:<30} {figures}")
     if "roofline" in result:
         lines += ["", *_roofline(result["roofline"])]
     if "gpu" in result:

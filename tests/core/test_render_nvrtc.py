@@ -177,10 +177,10 @@ def test_where_it_cannot_run_it_says_why() -> None:
 def test_another_torch_is_told_in_one_line(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "_compile_kernel", None, raising=False)
     with pytest.raises(MissingPackageError, match=r"torch .* has no NVRTC compiler; choose"):
-        compiler_torch.kernels.__wrapped__(0)
+        compiler_torch._compile(0)
     monkeypatch.setattr(torch.cuda, "_compile_kernel", lambda text, options: None)
     with pytest.raises(MissingPackageError, match="which is new"):
-        compiler_torch.kernels.__wrapped__(0)
+        compiler_torch._compile(0)
 
 
 def test_a_machine_without_a_toolkit_is_no_error(monkeypatch) -> None:

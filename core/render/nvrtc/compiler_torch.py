@@ -7,9 +7,9 @@ without it, or with another one, is told from here in one line and nowhere else.
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
@@ -20,6 +20,9 @@ from .source import KERNELS, source
 Launch = Callable[..., None]
 """(grid=(x, y, z), block=(x, y, z), args=[tensors and whole numbers]), on torch's present stream.
 It checks neither the number of arguments nor their types."""
+
+_compiling = threading.Lock()
+_compiled: dict[int, Mapping[str, Launch]] = {}
 
 HINT = "choose gsplat or numba, or install the torch of pyproject.toml"
 
@@ -37,10 +40,16 @@ def available() -> str | None:
     return None
 
 
-@cache
 def kernels(device: int) -> Mapping[str, Launch]:
-    """Name -> kernel for that GPU; compiled at the first call of a process, in about a second.
-    Raises MissingPackageError."""
+    """Name -> kernel for that GPU; compiled at the first call of a process, in about a second, on
+    any thread. Raises MissingPackageError."""
+    with _compiling:
+        if device not in _compiled:
+            _compiled[device] = _compile(device)
+        return _compiled[device]
+
+
+def _compile(device: int) -> dict[str, Launch]:
     compiler = _compiler()
     try:
         with torch.cuda.device(device), _without_toolkit():
