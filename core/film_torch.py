@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .avatar.record import Avatar
-from .errors import OutputError
+from .errors import EngineError, OutputError
 from .gaussians import activate
 from .images.image import Image, Pixels
 from .job import BakeJob, FrameTask
@@ -28,6 +28,7 @@ from .render.picture import check
 from .render.plates import background_of
 
 BATCH = 32  # frames at once
+SMALL_BATCH, SMALL_GPU = 8, 7.5e9  # on a GPU of fewer bytes
 MOST_PIXELS = 1 << 24  # of a batch: 32 pictures of 512 x 512, 8 of 1920 x 1080
 MOST_GAUSSIANS = 1 << 22  # of a batch: 32 frames of 131,072
 CLIP = 8  # batches whose sound, eyes and poses are prepared at once
@@ -47,6 +48,14 @@ class Drawer(Protocol):
     ) -> Drawn: ...
 
     def learn(self, shape: tuple[int, ...], pairs: int) -> int: ...
+
+
+def batch_for(device: torch.device) -> int:
+    """By what the GPU has, not by what is free: the last bits of a product may depend on it."""
+    if device.type != "cuda":
+        return BATCH
+    small = torch.cuda.get_device_properties(device).total_memory < SMALL_GPU
+    return SMALL_BATCH if small else BATCH
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +95,13 @@ class Film:
         drawer: Drawer,
         device: torch.device,
         in_bytes: bool,
-        batch: int = BATCH,
+        batch: int | None = None,
     ) -> None:
-        """deformer: a FastDeformer on that device; another one stands still. batch: at most."""
+        """deformer: a FastDeformer on that device; another one stands still. batch: at most;
+        `batch_for` the device where it is not given."""
         self._job, self._avatar, self._drawer = job, avatar, drawer
-        self._device, self._in_bytes, self._batch = device, in_bytes, batch
+        self._device, self._in_bytes = device, in_bytes
+        self._batch = batch or batch_for(device)
         self._deformer = deformer if isinstance(deformer, FastDeformer) else None
         self._still = None if self._deformer else scene_of(activate(avatar.gaussians), device)
         self._readback = Readback(device)
@@ -99,7 +110,7 @@ class Film:
     def pictures(self) -> Generator[Image | Pixels, None, None]:
         """One for each task in order: uint8 (H, W, 4) with straight alpha where `in_bytes`, else an
         Image. Each belongs to its receiver. Raises OutputError for a picture in bytes that is not
-        finite, ArgumentError."""
+        finite, EngineError where the GPU has too little memory, ArgumentError."""
         before: Sent | None = None
         for part in self._parts():
             sent = self._send(part)
@@ -150,7 +161,17 @@ class Film:
             yield Part(tasks[rows], mine, strengths[rows], views[rows])
 
     def _send(self, part: Part) -> Sent:
-        """Give the device all that the batch needs; waits for nothing."""
+        """Give the device all that the batch needs; waits for nothing. Raises EngineError."""
+        try:
+            return self._sent(part)
+        except torch.OutOfMemoryError:
+            width, height = part.size
+            raise EngineError(
+                f"the GPU has too little memory for {len(part.views)} frames of {width}x{height} at "
+                "once; close what else uses it, or choose another backend"
+            ) from None
+
+    def _sent(self, part: Part) -> Sent:
         if self._deformer is None:
             assert self._still is not None
             scene = self._still

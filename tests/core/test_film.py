@@ -11,7 +11,7 @@ import pytest
 
 from core.backends import Backend, StillDeformer, backend_named, remembering
 from core.bake import bake, picture, pictures
-from core.errors import MissingPackageError, OutputError
+from core.errors import EngineError, MissingPackageError, OutputError
 from core.images.image import to_uint8
 from core.plan import training_tasks
 from core.render.nvrtc.rasterise import draw_one
@@ -199,6 +199,16 @@ def test_a_picture_that_is_not_finite_is_no_file(egs, backend, tmp_path):
         job = job_for(*egs, tmp_path / file_format, count=2, file_format=file_format)
         with pytest.raises(OutputError, match=r"frame_0001\.\w+: the picture holds values"):
             list(bake(job, backend, broken))
+
+
+def test_too_little_memory_is_said_in_one_line(egs, backend, drawer, tmp_path, monkeypatch):
+    def draw(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n2 GiB")
+
+    monkeypatch.setattr(drawer, "draw", draw)
+    with pytest.raises(EngineError, match=r"too little memory for 3 frames of 48x48 at once; "):
+        list(bake(job_for(*egs, tmp_path), backend))
+    assert not files(tmp_path)
 
 
 def test_no_more_than_two_batches_are_held(egs, backend, tmp_path):

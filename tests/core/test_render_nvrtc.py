@@ -12,6 +12,7 @@ from core.gaussians import Splats, activate
 from core.images.image import to_uint8
 from core.network.deformer import adjusted
 from core.render import reference
+from core.render.nvrtc.source import KERNELS, source
 from core.render.nvrtc.views import view_table
 from tests.core.emulation import emulated
 from tests.core.render_scenes import background, camera, decibels, hard_cases, head
@@ -192,6 +193,17 @@ def test_a_machine_without_a_toolkit_is_no_error(monkeypatch) -> None:
     with compiler_torch._without_toolkit():
         cpp_extension.include_paths("cuda")
     assert cpp_extension.CUDA_HOME is None
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="this torch is built without CUDA")
+@pytest.mark.parametrize("architecture", ["75", "86", "90"])
+def test_nvrtc_compiles_the_kernels_also_without_a_gpu(architecture: str) -> None:
+    from torch.cuda import _utils
+
+    with compiler_torch._without_toolkit():
+        for name in KERNELS:
+            binary, found = _utils._nvrtc_compile(source(), name, architecture)
+            assert found == name and len(binary) > 1000
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
