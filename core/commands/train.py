@@ -15,6 +15,7 @@ from typing import Any
 from ..avatar.file import SUFFIX
 from ..errors import ArgumentError, MissingPackageError
 from ..training.config import ARRANGEMENTS, PRESETS, TrainConfig, config_for
+from ..training.job import ROWS, STOP, TrainJob
 
 WORK_SUFFIX = ".training"
 # Options that change one number of the preset.
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--arrangement", choices=ARRANGEMENTS, default="paper", help="of the network")
     add("--features", default=None, metavar="KIND", help="of the sound; default: the best here")
     add("--feature-files", type=Path, nargs="+", default=(), metavar="NPY", help="of that kind")
-    add("--rows", choices=("train", "all"), default="train", help="all: the held-out frames too")
+    add("--rows", choices=ROWS, default="train", help="all: the held-out frames too")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--work", type=Path, metavar="DIR", help="state and previews (default OUT.training)")
     add("--resume", action="store_true", help="go on with what lies in the work folder")
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise ArgumentError(f"{args.out} must end in {SUFFIX}; avatars are written in no other")
     if importlib.util.find_spec("torch") is None:
         raise MissingPackageError("training needs the package torch: pip install torch")
-    from ..training.trainer_torch import TrainJob, train
+    from ..training.trainer_torch import train
 
     job = TrainJob(
         dataset=args.dataset,
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     )
     show = _json_line if args.json else _Lines()
     # Ctrl-C ends the training as the stop file does: between two steps, its state saved.
-    before = signal.signal(signal.SIGINT, lambda *_: (job.work / "stop").touch())
+    before = signal.signal(signal.SIGINT, lambda *_: (job.work / STOP).touch())
     try:
         train(job, show)
     finally:

@@ -132,7 +132,8 @@ def tokens(p: Parameters, codes: Tensor, eyes: Tensor, poses: Tensor) -> Tensor:
     if POSE_MEAN in p:
         poses = (poses - p[POSE_MEAN]) * p[POSE_SCALE]
     audio = token_mlp(p, "audio_mlp", codes)
-    eye = token_mlp(p, "eye_mlp", eye_code(eyes, p.get(EYE_FREQUENCIES)))
+    wave = eye_code(eyes, p.get(EYE_FREQUENCIES)).to(codes.dtype)
+    eye = token_mlp(p, "eye_mlp", wave)
     pose = token_mlp(p, "cam_mlp", poses)
     null = p["null_vector"].reshape(1, -1).expand_as(audio)
     return torch.stack([audio, eye, pose, null], dim=1)
@@ -151,7 +152,7 @@ def esaa_shares(
 
 def indexed(token: Tensor) -> Tensor:
     """token (B, 4, 64) plus EGSTalker's encoding of the token's index."""
-    return token + torch.from_numpy(positions(*token.shape[1:])).to(token.device)
+    return token + torch.from_numpy(positions(*token.shape[1:])).to(token)
 
 
 def esaa(agent: Tensor, shares: Tensor, keys: Tensor, heads: int) -> tuple[Tensor, Tensor]:

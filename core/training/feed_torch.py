@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..audio.spec import FeatureSpec
 from ..audio.track import AudioTrack
 from ..camera import Camera, pose_vector
 from .anchors import Anchors, triangulate
@@ -55,12 +54,11 @@ class Feed:
         self,
         clip: TrainingClip,
         track: AudioTrack,
-        spec: FeatureSpec,
         config: TrainConfig,
         rows: tuple[int, ...],
         device: str,
     ) -> None:
-        self.clip, self.spec, self.config, self.device = clip, spec, config, device
+        self.clip, self.config, self.device = clip, config, device
         self.rows = np.array(rows)
         self.box = _box(clip, rows, config.scale)
         self._cuts: ByteCache[_Cut] = ByteCache(

@@ -105,7 +105,8 @@ def new_head(
     kind = PAPER if config.arrangement == "paper" else EGSTALKER
     plan = NetworkPlan(
         kind, audio_dim, points.min(0), points.max(0), poses, config.resolution, config.agents,
-        hidden=config.hidden, decoder=config.decoder, kan=config.kan, esaa=config.esaa, ppe=config.ppe,
+        hidden=config.hidden, decoder=config.decoder, kan=config.kan, esaa=config.esaa,
+        ppe=config.ppe,
     )  # fmt: skip
     static = _static_layer(config) if kind == PAPER and config.static_init else None
     return Head(canonical, new_weights(plan, config.seed), static).to(device)

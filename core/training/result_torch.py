@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,35 +12,25 @@ from ..audio.spec import FeatureSpec
 from ..avatar.dataset import load_dataset
 from ..avatar.record import Avatar, Track
 from .clip_frames import TrainingClip
-from .config import TrainConfig
 from .head_torch import Head
+from .job import TrainJob
 
 
 def avatar_of(
-    head: Head,
-    clip: TrainingClip,
-    spec: FeatureSpec,
-    config: TrainConfig,
-    name: str,
-    licence: str,
-    facts: Mapping[str, Any],
+    head: Head, clip: TrainingClip, spec: FeatureSpec, job: TrainJob, facts: Mapping[str, Any]
 ) -> Avatar:
-    """facts: about the training, JSON values, kept as the avatar's provenance. DatasetError where
+    """facts: about the training, JSON values, kept in the avatar's provenance. DatasetError where
     the plates cannot be read."""
     dataset = load_dataset(clip.folder)
-    viewmats = clip.viewmats
-    whole = np.isfinite(viewmats).all(axis=(1, 2))
-    track = Track(viewmats[whole].astype(np.float32), clip.eyes[whole])
-    settings = asdict(config)
-    weights = replace(head.network.to_weights())
+    whole = np.isfinite(clip.viewmats).all(axis=(1, 2))
     return Avatar(
-        name=name,
+        name=job.name or job.out.stem,
         gaussians=head.gaussians(),
         camera=dataset.camera,
-        network=weights,
+        network=head.network.to_weights(),
         features=spec,
         plates=dataset.plates,
-        track=track,
-        licence=licence,
-        provenance={"source": "trained here", "settings": settings, **facts},
+        track=Track(clip.viewmats[whole].astype(np.float32), clip.eyes[whole]),
+        licence=job.licence,
+        provenance={"source": "trained here", "settings": asdict(job.config), **facts},
     )

@@ -14,12 +14,11 @@ from ..network.torch_network import FirstAttention, RawTensors
 from .anchors import EYES, MOUTH
 from .density_torch import Density
 from .feed_torch import Feed, Shot, generator
-from .head_torch import Head, draw, farthest_first, reorder, settle, static_raw
+from .head_torch import Head, draw, static_raw
 from .losses_torch import picture_loss, psnr
 from .optimiser_torch import Optimiser
+from .schedule import LIPS, MOTION, STATIC
 from .splatting.record import Splatter
-
-STATIC, LIPS, MOTION = "static", "lips", "motion"
 
 # Learning rates at the beginning of the first stage; decimetres for the means.
 GAUSSIANS = {
@@ -39,12 +38,11 @@ HUBER = 1.0  # pixels
 
 
 class Stage(Protocol):
-    """name: STATIC, LIPS or MOTION. steps: when it has no time limit. share: of the whole time.
-    final: the rates' factor at the end."""
+    """name: STATIC, LIPS or MOTION. steps: where there is no time limit. final: the rates' factor
+    at the end."""
 
     name: str
     steps: int
-    share: float
     final: float
     optimiser: Optimiser
 
@@ -77,7 +75,7 @@ class StaticStage:
 
     def __init__(self, feed: Feed, head: Head, splat: Splatter) -> None:
         self.feed, self.head, self.splat = feed, head, splat
-        self.steps, self.share = feed.config.static_steps, 0.15
+        self.steps = feed.config.static_steps
         rates = dict(GAUSSIANS)
         used = ("tri_plane", "encoder")
         rates |= {k: v for k, v in network_rates(head).items() if any(part in k for part in used)}
@@ -111,14 +109,6 @@ class StaticStage:
             noise = torch.from_numpy(rng.normal(size=(len(self.head), 3)).astype("float32"))
             limit = self.feed.config.max_points
             self.density.adapt(self.head, self.optimiser, limit, noise.to(self.feed.device))
-
-
-def end_static(head: Head, agents: int) -> None:
-    """Between the first stage and the others: one set of Gaussians, the agents first."""
-    settle(head)
-    if head.is_paper:  # the official code takes whatever comes first
-        means = head.canonical["means"].detach().cpu().numpy()
-        reorder(head, farthest_first(means, agents))
 
 
 class _Speaking:
@@ -173,7 +163,7 @@ class LipsStage(_Speaking):
         super().__init__(feed, head)
         if self.points is None:
             raise TrainingError("there are no landmarks for a lips stage")
-        self.steps, self.share = feed.config.lips_steps, 0.1
+        self.steps = feed.config.lips_steps
         rates = network_rates(head)
         self.optimiser = Optimiser(head, rates, decays(rates))
 
@@ -200,7 +190,7 @@ class MotionStage(_Speaking):
     def __init__(self, feed: Feed, head: Head, splat: Splatter) -> None:
         super().__init__(feed, head)
         self.splat = splat
-        self.steps, self.share = feed.config.motion_steps, 0.75
+        self.steps = feed.config.motion_steps
         self.landmark = feed.config.losses.landmark if self.points is not None else 0.0
         rates = {name: rate * 0.3 for name, rate in GAUSSIANS.items()}
         rates |= network_rates(head, 0.5)

@@ -3,68 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..audio.spec import FeatureSpec
-from ..audio.track import AudioTrack
 from ..avatar.file import save_avatar
 from ..errors import ArgumentError, CancelledError, OutputError, TrainingError
 from ..machine import available_cores, machine
 from .clip import load_clip
-from .clip_frames import TrainingClip
-from .config import TrainConfig
 from .events import Events, Listener
 from .feed_torch import Feed
-from .head_torch import FIELDS, Head, new_head
+from .head_torch import FIELDS, Head, farthest_first, new_head, reorder, settle
+from .job import STOP, TrainJob
 from .optimiser_torch import Average
 from .points import first_colours, first_points
 from .result_torch import avatar_of
+from .rows import rows_of
+from .schedule import LIPS, MOTION, STATIC, Clock, Plan, plan
 from .sight_torch import look, spread, write_strip
-from .sound import training_track
+from .sound import shortened, training_track
 from .splatting.choose import splatter_for
-from .stages_torch import (
-    LIPS,
-    MOTION,
-    STATIC,
-    LipsStage,
-    MotionStage,
-    Stage,
-    StaticStage,
-    end_static,
-)
+from .stages_torch import LipsStage, MotionStage, Stage, StaticStage
 from .state_torch import FILE, Place, load_state, save_state
 
 SAVE_SECONDS = 60.0
-STOP = "stop"  # a file of this name in the work folder ends the training
 AVERAGE = 0.998
 WARM_UP = 20  # steps over which a stage's rates rise
-ROWS = ("train", "all")
-
-
-@dataclass(frozen=True)
-class TrainJob:
-    """dataset: folder. out: the .egs to write. work: folder of state, log and previews. device:
-    "cpu" or "cuda". resume: go on with the state in `work`. rows: "train", or "all" frames, the
-    held-out ones too, for an avatar that is not compared. init: a .ply whose points are the first
-    Gaussians. feature_files: .npy files of features that are not computed here."""
-
-    dataset: Path
-    out: Path
-    work: Path
-    config: TrainConfig
-    device: str = "cpu"
-    resume: bool = False
-    rows: str = "train"
-    init: Path | None = None
-    feature_files: tuple[Path, ...] = ()
-    name: str = ""
-    licence: str = ""
+LOOKED_AT = 12  # held-out frames of the last look
 
 
 def train(job: TrainJob, listener: Listener) -> Path:
@@ -83,22 +50,6 @@ def train(job: TrainJob, listener: Listener) -> Path:
         ) from None
 
 
-@dataclass
-class _Clock:
-    """Seconds spent in each stage, kept over interruptions."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    _since: float = field(default_factory=time.monotonic)
-
-    def tick(self, stage: str) -> None:
-        now = time.monotonic()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
-        self._since = now
-
-    def total(self) -> float:
-        return sum(self.seconds.values())
-
-
 class _Training:
     def __init__(self, job: TrainJob, listener: Listener) -> None:
         self.job, self.config = job, job.config
@@ -106,60 +57,44 @@ class _Training:
             raise OutputError(f"folder {job.out.parent} does not exist; create it first")
         self.splat = splatter_for(job.device)
         torch.set_num_threads(available_cores())
-        self.notes: list[str] = []
         clip = load_clip(job.dataset)
-        self.notes += clip.notes
-        track, self.spec = _sound(clip, job, self.notes)
-        self.feed = Feed(clip, track, self.spec, self.config, _rows(clip, job.rows), job.device)
-        points = first_points(clip, job.init)
-        self.head = new_head(
-            points,
-            self.feed.poses[self.feed.rows].cpu().numpy(),
-            self.feed.audio_dim,
-            self.config,
-            job.device,
-            first_colours(clip, points),
+        self.notes = list(clip.notes)
+        track, self.spec = training_track(
+            clip, self.config.features, files=job.feature_files, notes=self.notes
         )
+        track, self.spec = shortened(track, self.spec, self.config.window)
+        rows = rows_of(clip, job.rows)
+        self.feed = Feed(clip, track, self.config, rows, job.device)
+        points = first_points(clip, job.init)
+        poses = self.feed.poses[self.feed.rows].cpu().numpy()
+        colours = first_colours(clip, points)
+        dim = self.feed.audio_dim
+        self.head = new_head(points, poses, dim, self.config, job.device, colours)
+        self.held = clip.val_rows or clip.train_rows
         self.average: Average | None = None
-        self.clock = _Clock()
-        self.begin: Place | None = None
-        self.sections: dict[str, dict[str, Tensor]] = {}
+        self.clock = Clock()
         _make_folder(job.work)
         self.state = job.work / FILE
-        if job.resume:
-            self._resume()
+        self.place, self.sections = self._start()
         (job.work / STOP).unlink(missing_ok=True)
         self.events = Events(job.work, listener)
-        self.held = clip.val_rows or clip.train_rows
         self._saved = time.monotonic()
 
-    def _resume(self) -> None:
+    def _start(self) -> tuple[Place, dict[str, dict[str, Tensor]]]:
+        """Where to begin: at the first stage, or where the state left off."""
+        if not self.job.resume:
+            if not self.config.static_init:
+                self._order_agents()
+            return Place(self._names()[0], 0, {}, 0, 0), {}
         if not self.state.is_file():
             raise ArgumentError(
                 f"{self.job.work} holds no training to go on with; leave --resume out"
             )
-        self.begin, self.sections = load_state(self.state, self.config, self.job.device)
-        self.head.load(self.sections["head"])
-        self.head.degree = self.begin.degree
-        self.clock.seconds = dict(self.begin.seconds)
-
-    def run(self) -> Path:
-        tell = self.events.tell
-        tell(
-            "start",
-            dataset=self.job.dataset,
-            device=self.job.device,
-            stages=self._names(),
-            gaussians=len(self.head),
-            resumed=self.begin is not None,
-        )
-        for note in self.notes:
-            tell("note", text=note)
-        names = self._names()
-        first = names.index(self.begin.stage) if self.begin else 0
-        for name in names[first:]:
-            self._stage(name, names)
-        return self._finish()
+        place, sections = load_state(self.state, self.config, self.job.device)
+        self.head.load(sections["head"])
+        self.head.degree = place.degree
+        self.clock.seconds = dict(place.seconds)
+        return place, sections
 
     def _names(self) -> list[str]:
         names = [STATIC] if self.config.static_init else []
@@ -167,69 +102,72 @@ class _Training:
             names.append(LIPS)
         return [*names, MOTION]
 
-    def _stage(self, name: str, names: Sequence[str]) -> None:
-        resumed = self.begin is not None and self.begin.stage == name
-        start = self.begin.step if resumed and self.begin else 0
-        if not resumed and name == names[min(int(names[0] == STATIC), len(names) - 1)]:
-            end_static(self.head, self.config.agents)
+    def run(self) -> Path:
+        names = self._names()
+        self.events.tell(
+            "start",
+            dataset=self.job.dataset,
+            device=self.job.device,
+            stages=names,
+            gaussians=len(self.head),
+            resumed=self.job.resume,
+        )
+        for note in self.notes:
+            self.events.tell("note", text=note)
+        for name in names[names.index(self.place.stage) :]:
+            self._run_stage(name)
+            if name == STATIC:
+                settle(self.head)
+                self._order_agents()
+            if name != MOTION:
+                self.place = Place(names[names.index(name) + 1], 0, {}, self.head.degree, 0)
+                self.sections = {}
+                self._save(self.place.stage, 0, {})
+        return self._finish()
+
+    def _order_agents(self) -> None:
+        """ESAA takes the first Gaussians as agents; the official code whatever these are."""
+        if self.head.is_paper:
+            means = self.head.canonical["means"].detach().cpu().numpy()
+            reorder(self.head, farthest_first(means, self.config.agents))
+
+    def _run_stage(self, name: str) -> None:
         stage = self._make(name)
-        if name == MOTION:
-            self.average = Average(self.head, AVERAGE)
-        if resumed and self.begin:
-            stage.optimiser.restore(self.sections.get("optimiser", {}))
-            if self.average and "average" in self.sections:
-                self.average.restore(self.sections["average"], self.begin.averaged)
-            if isinstance(stage, StaticStage) and "density" in self.sections:
-                stage.density.pull = self.sections["density"]["pull"].clone()
-                stage.density.seen = self.sections["density"]["seen"].clone()
-        limit = self._limit(name, names)
-        step, progress = start, 0.0
+        timing = plan(name, self._names(), stage.steps, self.config.minutes, self.clock)
+        step = self.place.step
         self.clock.tick("setup")
         while True:
-            spent = self.clock.seconds.get(name, 0.0)
-            progress = step / max(stage.steps, 1) if limit is None else spent / max(limit, 1e-9)
+            progress = timing.progress(step, self.clock.of(name))
             if progress >= 1:
                 break
             self._check_stop(stage, step)
             loss, quality = self._step(stage, step, progress)
             step += 1
             self.clock.tick(name)
-            self._tell(stage, step, limit, loss, quality)
-            self._look(stage, step)
-            self._keep(stage, step)
-        self._tell(stage, step, limit, None, None, last=True)
-        self._follow(name, names)
-
-    def _follow(self, name: str, names: Sequence[str]) -> None:
-        """Save at a stage's end as the next one's beginning."""
-        self.begin = None
-        later = names[names.index(name) + 1 :]
-        if later:
-            self._settle_before(later[0], names)
-            self._save(later[0], 0, {})
-            self.begin = Place(later[0], 0, dict(self.clock.seconds), self.head.degree, 0)
-            self.sections = {}
-
-    def _settle_before(self, name: str, names: Sequence[str]) -> None:
-        if names[0] == STATIC and names.index(name) == 1:
-            end_static(self.head, self.config.agents)
+            self._tell(timing, step, loss, quality)
+            self._look(name, step)
+            if time.monotonic() - self._saved > SAVE_SECONDS:
+                self._save(name, step, self._sections_of(stage))
+                self.clock.tick("saving")
+        self._tell(timing, step, None, None, last=True)
 
     def _make(self, name: str) -> Stage:
+        """The stage, as it was left where a state says so."""
+        stage: Stage
         if name == STATIC:
-            return StaticStage(self.feed, self.head, self.splat)
-        if name == LIPS:
-            return LipsStage(self.feed, self.head)
-        return MotionStage(self.feed, self.head, self.splat)
-
-    def _limit(self, name: str, names: Sequence[str]) -> float | None:
-        """Seconds for this stage: its share of what is left."""
-        if self.config.minutes is None:
-            return None
-        shares = {STATIC: 0.15, LIPS: 0.1, MOTION: 0.75}
-        spent = {k: v for k, v in self.clock.seconds.items() if k != name}
-        left = max(self.config.minutes * 60 - sum(spent.values()), 1.0)
-        rest = sum(shares[other] for other in names[names.index(name) :])
-        return left * shares[name] / rest
+            stage = StaticStage(self.feed, self.head, self.splat)
+        elif name == LIPS:
+            stage = LipsStage(self.feed, self.head)
+        else:
+            stage = MotionStage(self.feed, self.head, self.splat)
+            self.average = Average(self.head, AVERAGE)
+            if "average" in self.sections:
+                self.average.restore(self.sections["average"], self.place.averaged)
+        stage.optimiser.restore(self.sections.get("optimiser", {}))
+        if isinstance(stage, StaticStage) and "density" in self.sections:
+            stage.density.pull = self.sections["density"]["pull"].clone()
+            stage.density.seen = self.sections["density"]["seen"].clone()
+        return stage
 
     def _step(self, stage: Stage, step: int, progress: float) -> tuple[float, float | None]:
         loss, quality = stage.loss(step, progress)
@@ -242,52 +180,42 @@ class _Training:
         loss.backward()
         stage.optimiser.step(min(1.0, (step + 1) / WARM_UP) * stage.final**progress)
         stage.after(step, progress)
-        if self.average is not None and stage.name == MOTION:
+        if self.average is not None:
             self.average.update(self.head)
         return value, quality
 
     def _tell(
         self,
-        stage: Stage,
+        timing: Plan,
         step: int,
-        limit: float | None,
         loss: float | None,
         quality: float | None,
         *,
         last: bool = False,
     ) -> None:
-        spent = self.clock.seconds.get(stage.name, 0.0)
-        each = spent / max(step, 1)
-        left = each * (stage.steps - step) if limit is None else limit - spent
+        steps, remaining = timing.expected(step, self.clock.of(timing.name))
         self.events.progress(
             last=last,
-            stage=stage.name,
+            stage=timing.name,
             step=step,
-            steps=stage.steps if limit is None else max(step, round(limit / max(each, 1e-6))),
+            steps=steps,
             seconds=round(self.clock.total(), 1),
-            remaining=round(max(left, 0.0), 1),
+            remaining=round(remaining, 1),
             loss=loss,
             psnr=quality,
             gaussians=len(self.head),
         )
 
-    def _look(self, stage: Stage, step: int) -> None:
+    def _look(self, name: str, step: int) -> None:
         every = self.config.preview_every
-        if not every or step % every or stage.name != MOTION:
-            return
-        sight = look(self._best(), self.feed, self.splat, spread(self.held))
-        path = self.job.work / f"preview_{step:06d}.jpg"
-        write_strip(path, sight.strip)
-        self.events.tell("preview", path=path, step=step, psnr=sight.psnr)
-        self.clock.tick("looking")
+        if name == MOTION and every and step % every == 0:
+            sight = look(self._best(), self.feed, self.splat, spread(self.held))
+            path = self.job.work / f"preview_{step:06d}.jpg"
+            write_strip(path, sight.strip)
+            self.events.tell("preview", path=path, step=step, psnr=sight.psnr)
+            self.clock.tick("looking")
 
-    def _keep(self, stage: Stage, step: int) -> None:
-        if time.monotonic() - self._saved < SAVE_SECONDS:
-            return
-        self._save(stage.name, step, self._sections(stage))
-        self.clock.tick("saving")
-
-    def _sections(self, stage: Stage) -> dict[str, dict[str, Tensor]]:
+    def _sections_of(self, stage: Stage) -> dict[str, dict[str, Tensor]]:
         sections = {"optimiser": stage.optimiser.state()}
         if isinstance(stage, StaticStage):
             sections["density"] = {"pull": stage.density.pull, "seen": stage.density.seen}
@@ -304,9 +232,10 @@ class _Training:
         self.events.tell("saved", path=self.state)
 
     def _check_stop(self, stage: Stage, step: int) -> None:
-        if (self.job.work / STOP).exists():
-            self._save(stage.name, step, self._sections(stage))
-            (self.job.work / STOP).unlink(missing_ok=True)
+        stop = self.job.work / STOP
+        if stop.exists():
+            self._save(stage.name, step, self._sections_of(stage))
+            stop.unlink(missing_ok=True)
             raise CancelledError(
                 f"stopped at step {step} of stage {stage.name}; --resume goes on from there"
             )
@@ -324,8 +253,9 @@ class _Training:
 
     def _finish(self) -> Path:
         job, best = self.job, self._best()
-        sight = look(best, self.feed, self.splat, spread(self.held, 12))
-        write_strip(job.work / "preview_final.jpg", sight.strip)
+        sight = look(best, self.feed, self.splat, spread(self.held, LOOKED_AT))
+        picture = job.work / "preview_final.jpg"
+        write_strip(picture, sight.strip)
         facts = {
             "dataset": job.dataset.resolve().name,
             "rows": job.rows,
@@ -335,34 +265,11 @@ class _Training:
         }
         if job.rows == "train":
             facts["psnr"] = round(sight.psnr, 2)
-        name = job.name or job.out.stem
-        clip = self.feed.clip
-        avatar = avatar_of(best, clip, self.spec, self.config, name, job.licence, facts)
+        avatar = avatar_of(best, self.feed.clip, self.spec, job, facts)
         save_avatar(avatar, job.out, half=True)
-        self.events.tell("preview", path=job.work / "preview_final.jpg", psnr=sight.psnr)
+        self.events.tell("preview", path=picture, psnr=sight.psnr)
         self.events.tell("done", path=job.out, psnr=sight.psnr, seconds=self.clock.total())
         return job.out
-
-
-def _rows(clip: TrainingClip, rows: str) -> tuple[int, ...]:
-    if rows not in ROWS:
-        raise ArgumentError(f"rows {rows!r} are unknown; choose one of {', '.join(ROWS)}")
-    if rows == "train":
-        return clip.train_rows
-    return tuple(sorted({*clip.train_rows, *clip.val_rows, *clip.more_rows}))
-
-
-def _sound(clip: TrainingClip, job: TrainJob, notes: list[str]) -> tuple[AudioTrack, FeatureSpec]:
-    """The track, its windows cut to the configuration's steps around each row."""
-    config = job.config
-    track, spec = training_track(clip, config.features, files=job.feature_files, notes=notes)
-    cut = (spec.window - config.window) // 2
-    if cut <= 0:
-        return track, spec
-    part = slice(cut, cut + config.window)
-    outside = None if track.outside is None else track.outside[part]
-    shorter = AudioTrack(np.ascontiguousarray(track.windows[:, part]), outside, track.margin)
-    return shorter, replace(spec, window=config.window, pad=spec.pad - cut)
 
 
 def _make_folder(path: Path) -> None:
