@@ -167,8 +167,8 @@ class Film:
         except torch.OutOfMemoryError:
             width, height = part.size
             raise EngineError(
-                f"the GPU has too little memory for {len(part.views)} frames of {width}x{height} at "
-                "once; close what else uses it, or choose another backend"
+                f"the GPU has too little memory for {len(part.views)} frames of {width}x{height} "
+                "at once; close what else uses it, or choose another backend"
             ) from None
 
     def _sent(self, part: Part) -> Sent:
