@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...core.errors import EgsError
 from .. import preferences
@@ -66,6 +66,11 @@ class EGSTALKER_OT_worker_set_up(bpy.types.Operator):
     bl_options = {"REGISTER", "INTERNAL"}
 
     choice: EnumProperty(name="For", description="What the worker computes on", items=CHOICES)
+    videos: BoolProperty(
+        name="Videos",
+        description="Also install what makes a dataset from a film, for training: mediapipe, av "
+        "and scipy, about 1 GB more. They need Python 3.11 or 3.12",
+    )
     base: StringProperty(
         name="Python",
         description="Interpreter to make the environment from, 3.11 or later. Empty: the best "
@@ -93,6 +98,7 @@ class EGSTALKER_OT_worker_set_up(bpy.types.Operator):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "choice")
+        layout.prop(self, "videos")
         layout.prop(self, "base")
         text = translated(next(item[2] for item in CHOICES if item[0] == self.choice))
         col = layout.column(align=True)
@@ -101,7 +107,8 @@ class EGSTALKER_OT_worker_set_up(bpy.types.Operator):
 
     def execute(self, _context: Any) -> set[str]:
         try:
-            session().begin_set_up(self.choice, preferences.python_path(self.base))
+            base = preferences.python_path(self.base)
+            session().begin_set_up(self.choice, base, videos=self.videos)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-# As the groups "worker" and "torch" of pyproject.toml, which is not part of the zip; a test holds
-# them together.
+# As the groups "worker", "torch" and "prepare" of pyproject.toml, which is not part of the zip; a
+# test holds them together.
 WORKER = (
     "numpy>=1.26",
     "librosa>=0.11,<2",
@@ -18,13 +18,19 @@ WORKER = (
     "soundfile>=0.13,<1",
 )
 TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.4"
+# What makes a dataset from a film. This mediapipe, the last one that carries its models, is there
+# for no later Python, and needs a numpy that is older than the others' newest.
+PREPARE = ("av>=14,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
+PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
+PREPARE_NEWEST = (3, 12)
+PREPARE_SPACE = 2.0e9  # bytes
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 CHOICES = (
     ("cpu", "CPU (numba)", "Compiled code on all cores; about 0.6 GB"),
     (
         "cpu_torch",
-        "CPU and Checkpoints (numba, torch)",
-        "As CPU, and official checkpoints can be imported; about 1.5 GB",
+        "CPU, Training and Checkpoints (numba, torch)",
+        "As CPU, and avatars can be trained and official checkpoints imported; about 1.5 GB",
     ),
     (
         "cuda",
@@ -59,9 +65,20 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def requirements(choice: str, platform: str = sys.platform) -> tuple[str, ...]:
+def requirements(
+    choice: str, platform: str = sys.platform, videos: bool = False
+) -> tuple[str, ...]:
     """Arguments of pip install. PyPI's torch is for CUDA on Linux and for the CPU elsewhere; the
-    other one comes from PyTorch's own index."""
+    other one comes from PyTorch's own index. videos: also what makes a dataset from a film."""
+    return (*_requirements(choice, platform), *(PREPARE if videos else ()))
+
+
+def space_for(choice: str, videos: bool = False) -> float:
+    """Bytes that must be free."""
+    return SPACE[choice] + (PREPARE_SPACE if videos else 0.0)
+
+
+def _requirements(choice: str, platform: str) -> tuple[str, ...]:
     if choice == "cpu":
         return WORKER
     if choice == "cpu_torch":
@@ -71,10 +88,10 @@ def requirements(choice: str, platform: str = sys.platform) -> tuple[str, ...]:
     return (*index, *WORKER, TORCH, GSPLAT)
 
 
-def steps_for(choice: str, base: Path, environment: Path) -> tuple[Step, ...]:
+def steps_for(choice: str, base: Path, environment: Path, videos: bool = False) -> tuple[Step, ...]:
     python = str(python_of(environment))
     pip = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check")
-    modules = ", ".join(IMPORTS[choice])
+    modules = ", ".join((*IMPORTS[choice], *(PREPARE_IMPORTS if videos else ())))
     return (
         Step(
             "Making the environment",
@@ -84,7 +101,7 @@ def steps_for(choice: str, base: Path, environment: Path) -> tuple[Step, ...]:
         ),
         Step(
             "Installing",
-            (python, *pip, "--progress-bar", "off", *requirements(choice)),
+            (python, *pip, "--progress-bar", "off", *requirements(choice, videos=videos)),
             120 * MINUTE,
             0.8,
         ),

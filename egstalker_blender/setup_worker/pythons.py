@@ -52,12 +52,17 @@ def blender_python() -> Iterator[Path]:
             yield Path(prefix) / "bin" / name
 
 
-def find_base(chosen: Path | None = None) -> Path:
-    """The interpreter that was chosen, or the first that runs and is new enough. WorkerError."""
+def find_base(chosen: Path | None = None, newest: tuple[int, int] = NEWEST) -> Path:
+    """The interpreter that was chosen, or the first that runs and is new enough. newest: for which
+    there are packages; less than NEWEST binds what is chosen, too. WorkerError."""
     if chosen is not None:
         version = python_version(chosen)
         if version < LEAST_PYTHON:
             raise WorkerError(f"{chosen} is Python {_text(version)}; {_least()} or later is needed")
+        if newest < NEWEST and version[:2] > newest:
+            raise WorkerError(
+                f"{chosen} is Python {_text(version)}; videos need {_least()} to {_text(newest)}"
+            )
         return chosen
     newer = None
     for path in candidates():
@@ -65,10 +70,15 @@ def find_base(chosen: Path | None = None) -> Path:
             version = python_version(path, SYSTEM_LIMIT)
         except WorkerError:  # a shim, or a program of another kind
             continue
-        if LEAST_PYTHON <= version[:2] <= NEWEST:
+        if LEAST_PYTHON <= version[:2] <= newest:
             return path
-        if version[:2] > NEWEST:
+        if version[:2] > newest:
             newer = newer or path
+    if newest < NEWEST:
+        raise WorkerError(
+            f"no Python {_least()} to {_text(newest)} was found, which videos need; install one, "
+            "or choose it"
+        )
     if newer is not None:
         return newer
     raise WorkerError(f"no Python {_least()} or later was found; install one, or choose it")

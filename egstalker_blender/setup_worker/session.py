@@ -17,8 +17,8 @@ from ...core.errors import EgsError, EngineError
 from .. import engines, preferences
 from ..folders import user_folder
 from .job import SetUp, State, remove_others
-from .plan import SPACE, Step, steps_for
-from .pythons import find_base
+from .plan import PREPARE_NEWEST, Step, space_for, steps_for
+from .pythons import NEWEST, find_base
 
 TICK = 0.2  # seconds between two looks
 CHECK_LIMIT = 60.0  # seconds
@@ -83,13 +83,16 @@ class Session:
         self.check = Check(python, log, preferences.backend())
         return self.check
 
-    def begin_set_up(self, choice: str, chosen: Path | None, plan: Plan | None = None) -> None:
-        """plan: the commands, None for those of `choice`. EgsError."""
+    def begin_set_up(
+        self, choice: str, chosen: Path | None, plan: Plan | None = None, videos: bool = False
+    ) -> None:
+        """plan: the commands, None for those of `choice`. videos: as in plan.py. EgsError."""
         if self.setting_up:
             raise EngineError("a set-up is running already; wait for it, or cancel it")
         if plan is None:
-            base = find_base(chosen)
-            self._begin(choice, lambda folder: steps_for(choice, base, folder), SPACE[choice])
+            base = find_base(chosen, PREPARE_NEWEST if videos else NEWEST)
+            space = space_for(choice, videos)
+            self._begin(choice, lambda folder: steps_for(choice, base, folder, videos), space)
         else:
             self._begin(choice, plan, 0.0)
 

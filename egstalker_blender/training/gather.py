@@ -37,7 +37,7 @@ def can_resume(scene: Any) -> bool:
     return output is not None and has_state(work_folder(output))
 
 
-def python_reason() -> str:
+def python_reason(scene: Any) -> str:
     """Why the worker's Python cannot train, empty where it can or where that is not known yet."""
     try:
         python = preferences.worker_python()
@@ -45,7 +45,8 @@ def python_reason() -> str:
         return str(error)
     if python is None:
         return NO_PYTHON
-    return session().probe.answer(python) or ""
+    answer = session().probe.answer(python)
+    return answer.reason(scene.egstalker_training.source == "VIDEO") if answer is not None else ""
 
 
 def blocker(context: Any) -> str:
@@ -54,7 +55,9 @@ def blocker(context: Any) -> str:
         return "A training runs; wait for it, or stop it"
     if worker_session().setting_up:
         return "Wait until the worker is set up"
-    return python_reason() or source_reason(context.scene) or output_reason(context.scene)
+    return (
+        python_reason(context.scene) or source_reason(context.scene) or output_reason(context.scene)
+    )
 
 
 def source_reason(scene: Any) -> str:

@@ -60,7 +60,7 @@ def folded(news: News, event: Event) -> News:
     kind = event["event"]
     if kind == "progress":
         return replace(news, progress=_progress(event) or news.progress)
-    if kind == "preview":
+    if kind in ("preview", "picture"):  # of `train`, of `prepare`
         path = _text(event, "path")
         return replace(news, preview=Path(path) if path else news.preview)
     if kind == "note":

@@ -15,7 +15,7 @@ from .session import session, watch
 def _begin(operator: Any, context: Any, resume: bool) -> set[str]:
     try:
         settings = settings_of(context, resume)
-        reason = session().probe.wait_for(settings.python)
+        reason = session().probe.wait_for(settings.python).reason(settings.video is not None)
         if reason:
             operator.report({"ERROR"}, reason)
             return {"CANCELLED"}

@@ -72,7 +72,7 @@ def _draw_buttons(layout: Any, context: Any) -> None:
     reason = blocker(context)
     if reason:
         draw_text(layout, context, translated(reason), "INFO")
-    if python_reason() and preferences.get() is not None:
+    if python_reason(context.scene) and preferences.get() is not None:
         button = layout.operator(
             "preferences.addon_show", text="Set Up in Preferences...", icon="PREFERENCES"
         )
@@ -130,7 +130,8 @@ def bar_text(state: State) -> str:
     if progress is None:
         return translated("Starting...")
     name = STAGES.get(progress.what) or progress.what.replace("_", " ").capitalize()
-    return f"{translated(name)} {progress.done} of {progress.total}"
+    of_all = f" of {progress.total}" if progress.total else ""
+    return f"{translated(name)} {progress.done}{of_all}"
 
 
 def detail_lines(state: State) -> list[str]:

@@ -14,36 +14,63 @@ from ...core.engine.process import worker_environment
 
 LIMIT = 30.0  # seconds to answer
 RETRY = 10.0  # seconds after which a No is asked again: packages may have been installed
-NEEDED = "torch"
-SEARCH = f"import importlib.util as u, sys; sys.exit(0 if u.find_spec({NEEDED!r}) else 3)"
-Ask = Callable[[Path], str]
-
-
-def ask(python: Path) -> str:
-    """Why that Python cannot train, empty where it can. Blocks for as long as it takes to start."""
-    try:
-        done = subprocess.run(
-            [str(python), "-c", SEARCH],  # torch is looked for and not imported: that takes seconds
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=worker_environment(),
-            timeout=LIMIT,
-            check=False,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except (OSError, subprocess.SubprocessError):
-        return f"{python} does not run as Python; choose another in the preferences"
-    if done.returncode == 3:
-        return f"Training needs {NEEDED}, which {python} lacks; Set Up in the preferences adds it"
-    if done.returncode != 0:
-        return f"{python} does not run as Python; choose another in the preferences"
-    return ""
+TRAIN = ("torch",)
+PREPARE = ("av", "mediapipe", "scipy")
+SEARCH = (
+    "import importlib.util, sys\n"
+    "print(*[name for name in sys.argv[1:] if importlib.util.find_spec(name) is None])"
+)
 
 
 @dataclass(frozen=True)
-class _Answer:
-    reason: str
-    at: float
+class Answer:
+    """missing: packages of those above. fault: why it could not even be asked. at: time.monotonic()
+    of the answer."""
+
+    python: Path
+    missing: tuple[str, ...] = ()
+    fault: str = ""
+    at: float = 0.0
+
+    def reason(self, video: bool = False) -> str:
+        """Why that Python cannot train, empty where it can. video: on a film."""
+        if self.fault:
+            return self.fault
+        lacks = [name for name in TRAIN if name in self.missing]
+        if lacks:
+            return f"Training needs {_listed(lacks)}, not in {self.python}; Set Up adds it"
+        lacks = [name for name in PREPARE if name in self.missing]
+        if video and lacks:
+            return f"Videos need {_listed(lacks)}, not in {self.python}; Set Up with Videos adds it"
+        return ""
+
+
+Ask = Callable[[Path], Answer]
+
+
+def ask(python: Path) -> Answer:
+    """Blocks for as long as it takes to start. Packages are looked for and not imported: that
+    takes seconds."""
+    try:
+        done = subprocess.run(
+            [str(python), "-c", SEARCH, *TRAIN, *PREPARE],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=worker_environment(),
+            timeout=LIMIT,
+            check=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.SubprocessError):
+        fault = f"{python} does not run as Python; choose another in the preferences"
+        return Answer(python, fault=fault, at=time.monotonic())
+    return Answer(python, tuple(done.stdout.split()), at=time.monotonic())
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 class Probe:
@@ -51,19 +78,20 @@ class Probe:
 
     def __init__(self, question: Ask = ask) -> None:
         self._question = question
-        self._answers: dict[Path, _Answer] = {}
+        self._answers: dict[Path, Answer] = {}
         self._threads: dict[Path, threading.Thread] = {}
 
-    def answer(self, python: Path) -> str | None:
+    def answer(self, python: Path) -> Answer | None:
         """As `ask`; None where it is not known yet, and then it is being found out."""
         known = self._answers.get(python)
-        if known is None or (known.reason and time.monotonic() - known.at > RETRY):
+        bad = known is not None and (known.missing or known.fault)
+        if known is None or (bad and time.monotonic() - known.at > RETRY):
             self._begin(python)
-        return known.reason if known is not None else None
+        return known
 
-    def wait_for(self, python: Path) -> str:
+    def wait_for(self, python: Path) -> Answer:
         self._begin(python).join()
-        return self._answers[python].reason
+        return self._answers[python]
 
     @property
     def busy(self) -> bool:
@@ -78,4 +106,4 @@ class Probe:
         return thread
 
     def _run(self, python: Path) -> None:
-        self._answers[python] = _Answer(self._question(python), time.monotonic())
+        self._answers[python] = self._question(python)

@@ -99,6 +99,7 @@ def test_from_a_video_to_the_avatar(start: Callable[..., Job], tmp_path: Path) -
         ("Training", "motion"),
     ]
     assert state.kind == DONE and state.text == f"{tmp_path / 'head.egs'} is ready, PSNR 31.2 dB"
+    assert (tmp_path / "head.dataset" / "prepare_report.png").is_file()
     assert state.news.saved and state.news.preview == work(tmp_path) / "preview_000005.png"
     arguments = json.loads((work(tmp_path) / "arguments.json").read_text())
     assert arguments[:2] == [str(tmp_path / "head.dataset"), str(tmp_path / "head.egs")]
@@ -250,22 +251,28 @@ def test_the_probe(tmp_path: Path, avatar_path: Path) -> None:
     python = fake_python(tmp_path / "python", avatar_path)
     asking = probe.Probe()
     assert asking.answer(python) is None  # not known yet, and it does not wait
-    until(lambda: asking.answer(python) == "")
-    assert not asking.busy
-    without = fake_python(tmp_path / "bare", avatar_path, "no-torch")
-    assert "needs torch" in asking.wait_for(without)
+    until(lambda: (known := asking.answer(python)) is not None and not known.reason())
+    assert not asking.busy and not asking.wait_for(python).reason(video=True)
+    bare = asking.wait_for(fake_python(tmp_path / "bare", avatar_path, "no-torch no-av"))
+    assert bare.reason(True) == (
+        f"Training needs torch, not in {tmp_path / 'bare'}; Set Up adds it"
+    )
+    films = asking.wait_for(fake_python(tmp_path / "films", avatar_path, "no-av no-scipy"))
+    assert films.reason() == ""
+    assert films.reason(video=True).startswith("Videos need av and scipy, not in")
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    assert "does not run as Python" in asking.wait_for(broken)
-    assert "does not run as Python" in asking.wait_for(tmp_path / "nowhere")
+    for python in (broken, tmp_path / "nowhere"):
+        assert "does not run as Python" in asking.wait_for(python).reason()
+    assert not asking.wait_for(Path(sys.executable)).fault
 
 
 def test_a_no_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "RETRY", 0.0)
-    answers = ["no torch", ""]
-    asking = probe.Probe(lambda _python: answers.pop(0))
     python = Path("python")
-    assert asking.wait_for(python) == "no torch"
-    until(lambda: asking.answer(python) == "")
-    assert asking.answer(python) == "" and not answers  # a Yes stays
+    answers = [probe.Answer(python, ("torch",)), probe.Answer(python)]
+    asking = probe.Probe(lambda _python: answers.pop(0))
+    assert "needs torch" in asking.wait_for(python).reason()
+    until(lambda: (known := asking.answer(python)) is not None and not known.reason())
+    assert asking.answer(python) == probe.Answer(python) and not answers  # a Yes stays

@@ -94,12 +94,20 @@ def test_a_failure_is_reported_as_it_is(ready: Callable[..., Any]) -> None:
     assert not avatars()
 
 
-def test_a_video_is_prepared_first(ready: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_video_is_prepared_first(
+    ready: Callable[..., Any], mine: Session, tmp_path: Path
+) -> None:
     props = ready()
     props.source, props.video = "VIDEO", str(tmp_path / "film.mp4")
     with pytest.raises(RuntimeError, match=r"The video is not at .*film\.mp4"):
         bpy.ops.egstalker.train()
+    until(lambda: not mine.probe.busy)
+    fake_python(tmp_path / "python", tmp_path, "no-mediapipe")
     (tmp_path / "film.mp4").write_bytes(b"film")
+    with pytest.raises(RuntimeError, match="Videos need mediapipe"):
+        bpy.ops.egstalker.train()
+    mine.probe = session.Probe()
+    ready()
     bpy.ops.egstalker.train()
     assert arguments(tmp_path)[0] == str(tmp_path / "head.dataset")
 
@@ -135,7 +143,7 @@ def test_why_it_cannot_start(
     bare = fake_python(tmp_path / "bare", tmp_path, "no-torch")
     monkeypatch.setenv(preferences.WORKER_PYTHON_VARIABLE, str(bare))
     until(lambda: "Training needs torch" in reason())
-    with pytest.raises(RuntimeError, match="Set Up in the preferences adds it"):
+    with pytest.raises(RuntimeError, match="Set Up adds it"):
         bpy.ops.egstalker.train()
     ready()
     for name, value, expected in (

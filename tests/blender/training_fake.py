@@ -1,7 +1,7 @@
 """Stands for the worker's Python in tests of the Train panel: says what `train` and `prepare` say.
 
-Run as a script: `training_fake.py -m core train DATASET OUT ... --json`, or `-c CODE` for the
-question about torch. EGS_FAKE steers it: words, separated by blanks. Standard library alone.
+Run as a script: `training_fake.py -m core train DATASET OUT ... --json`, or `-c CODE NAMES` for the
+question about packages. EGS_FAKE steers it: words, separated by blanks. Standard library alone.
 """
 
 from __future__ import annotations
@@ -122,12 +122,15 @@ def prepare(arguments: list[str]) -> None:
         say("progress", step="landmarks", done=done, total=STEPS)
         time.sleep(PAUSE)
     folder.mkdir(exist_ok=True)
+    write_png(folder / "prepare_report.png")
+    say("picture", path=str(folder / "prepare_report.png"))
     say("done", path=str(folder))
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[0] == "-c":
-        sys.exit(3 if "no-torch" in WORDS else 0)
+    if arguments[0] == "-c":  # which of these packages are missing?
+        print(*[name for name in arguments[2:] if f"no-{name}" in WORDS])
+        return
     assert arguments[:2] == ["-m", "core"] and arguments[-1] == "--json"
     try:
         {"train": train, "prepare": prepare}[arguments[2]](arguments[3:-1])
