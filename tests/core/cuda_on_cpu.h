@@ -2,6 +2,7 @@
 // another. A block with barriers runs in fibers, each switched away from where it waits.
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <tuple>
@@ -13,6 +14,8 @@
 #define __shared__ static  // blocks run one after another
 #define __launch_bounds__(threads)
 
+using std::max;
+using std::min;
 struct Place { int x, y, z; };
 struct ushort4 { unsigned short x, y, z, w; };
 struct uchar4 { unsigned char x, y, z, w; };

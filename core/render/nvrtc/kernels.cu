@@ -19,7 +19,7 @@
 struct Ellipse {  // 48 bytes, three loads
   float x, y, a, b;             // centre in pixels; inverse covariance [[a, b], [b, c]]
   float c, opacity, red, green;
-  float blue, spare0, spare1, spare2;
+  float blue, faintest, spare0, spare1;
 };
 
 __device__ inline bool finite(float value) { return fabsf(value) <= 3.4e38f; }  // false for NaN
@@ -131,6 +131,14 @@ extern "C" __global__ void project(
   int x0 = clipped((left - radius) / TILE, columns), y0 = clipped((top - radius) / TILE, rows);
   int x1 = clipped((left + radius + (TILE - 1)) / TILE, columns);
   int y1 = clipped((top + radius + (TILE - 1)) / TILE, rows);
+  // Of those tiles the ones that a pixel reaching MIN_ALPHA can lie in: along each axis an ellipse of
+  // that alpha ends at sqrt(2 log(opacity / MIN_ALPHA) variance). The rest would draw nothing.
+  float faintest = -logf(opacity / MIN_ALPHA) - 0.01f;  // power below which alpha is too small
+  float reach_x = sqrtf(-2.f * faintest * a) + 0.01f, reach_y = sqrtf(-2.f * faintest * c) + 0.01f;
+  x0 = max(x0, clipped(ceilf((left - reach_x - (TILE - 1)) / TILE), columns));
+  y0 = max(y0, clipped(ceilf((top - reach_y - (TILE - 1)) / TILE), rows));
+  x1 = min(x1, clipped((left + reach_x) / TILE, columns) + 1);
+  y1 = min(y1, clipped((top + reach_y) / TILE, rows) + 1);
   if (x0 >= x1 || y0 >= y1) return;
 
   float dx = mx - view[16], dy = my - view[17], dz = mz - view[18], rgb[3];
@@ -138,6 +146,7 @@ extern "C" __global__ void project(
   colour_of(sh, dx * away, dy * away, dz * away, degree, rgb);
   float gain = view[24], scale = 1.f / determinant;
   Ellipse ellipse = {centre_x, centre_y, c * scale, -b * scale, a * scale, opacity};
+  ellipse.faintest = faintest;
   ellipse.red = positive(gain * rgb[0]);
   ellipse.green = positive(gain * rgb[1]);
   ellipse.blue = positive(gain * rgb[2]);
@@ -205,7 +214,7 @@ extern "C" __global__ void __launch_bounds__(TILE * TILE) blend(
       Ellipse e = held[k];
       float dx = e.x - x, dy = e.y - y;
       float power = -0.5f * (e.a * dx * dx + e.c * dy * dy) - e.b * dx * dy;
-      if (power > 0.f) continue;
+      if (power > 0.f || power < e.faintest) continue;  // the latter spares an exp, nothing else
       float alpha = fminf(MAX_ALPHA, e.opacity * expf(power));
       if (alpha < MIN_ALPHA) continue;
       float after = left * (1.f - alpha);
