@@ -46,7 +46,7 @@ class LpipsMeter:
         self._values.append(self._distance(picture, truth))
 
     def metric(self) -> Metric:
-        note = f"every {self.step}th frame" if self.step > 1 else "whole frame"
+        note = f"one frame in {self.step}" if self.step > 1 else "whole frame"
         missing = self._missing or "no frame"
         return measured(
             "lpips", LABEL, mean_of(self._values), "", "down", note=note, missing=missing

@@ -32,7 +32,7 @@ td.n{white-space:nowrap;font-variant-numeric:tabular-nums;font-weight:600}
 td.n small{font-weight:400;color:#6d747d}
 td.o{color:#6d747d;font-size:13px}
 .no{color:#a05a2c;font-weight:400}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(112px,1fr));gap:10px;
  margin:14px 0 4px}
 .cards div{background:#f3f2ee;border-radius:8px;padding:8px 14px}
 .cards b{display:block;font-size:22px;font-variant-numeric:tabular-nums}
@@ -60,6 +60,7 @@ CARDS = (
     "lpips",
     "lmd",
     "lip_correlation",
+    "eye_correlation",
     "loudness_correlation",
     "silence",
     "fps",

