@@ -93,7 +93,9 @@ class Average:
         self.values = {name: p.detach().clone() for name, p in module.named_parameters()}
 
     def restore(self, values: Mapping[str, Tensor], steps: int) -> None:
-        self.values, self.steps = {name: value.clone() for name, value in values.items()}, steps
+        # In the module's order, in which `update` goes through them; a file has one of its own.
+        self.values = {name: values[name].clone() for name in self.values}
+        self.steps = steps
 
     def update(self, module: nn.Module) -> None:
         self.steps += 1
