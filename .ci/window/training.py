@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from . import sidebar
 from .driver import EXTENSION, Session, Wait, check
@@ -61,7 +63,7 @@ def train(session: Session) -> Wait:
 
 
 def make_previews(session: Session, folder: Path) -> Wait:
-    """Pictures of the bundled avatar."""
+    """Strips of the bundled avatar, as a training looks at itself."""
     with session.over():
         bpy.ops.egstalker.add_talking_head()
     obj = bpy.context.object
@@ -69,12 +71,28 @@ def make_previews(session: Session, folder: Path) -> Wait:
     settings.camera_source, settings.size_source = "training", "OWN"
     settings.width = settings.height = 256
     settings.range_source, settings.frame_start, settings.frame_end = "OWN", 20, 23
-    settings.output_path = str(folder)
+    frames = folder.parent / "frames"
+    settings.output_path = str(frames)
     with session.over():
         bpy.ops.egstalker.bake("EXEC_DEFAULT")
     yield 0.5
+    pixels = [_read(path) for path in sorted(frames.glob("*.png"))]
+    for number in range(len(pixels)):  # two frames, below them two for the true ones
+        row = np.concatenate([pixels[number], pixels[number - 1]], axis=1)
+        strip = np.concatenate([row, row])
+        session.module("core.images.png").write_png(folder / f"{number}.png", strip)
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3), first row on top."""
+    image = bpy.data.images.load(str(path))
+    width, height = image.size
+    values = np.empty(width * height * 4, np.float32)
+    image.pixels.foreach_get(values)
+    bpy.data.images.remove(image)
+    return np.rint(values.reshape(height, width, 4)[::-1, :, :3] * 255).astype(np.uint8)
 
 
 def _run(session: Session, region: Any) -> Wait:

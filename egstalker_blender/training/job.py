@@ -15,7 +15,7 @@ from .news import News, Progress
 from .plan import LOG, Step
 from .process import Child, child_environment, exit_text, make_folder
 
-STOP_PATIENCE = 30.0  # seconds to stop in good order before the process is ended
+STOP_PATIENCE = 60.0  # seconds to end a step and save, before the process is ended
 EXIT_PATIENCE = 8.0  # the same when Blender ends and waits
 QUIET = 30.0  # seconds without a word after which the panel says so
 STOPPED_CODE = 130  # of a command that stopped because it was asked to

@@ -138,6 +138,8 @@ def detail_lines(state: State) -> list[str]:
     """Time, quality, size: a line each, where known."""
     progress = state.progress
     remaining = progress.remaining if progress is not None else None
+    if state.kind == STOPPING:
+        remaining = None  # it stops sooner
     times = f"{clock(state.seconds)} so far"
     lines = [f"{times}, {clock(remaining)} left" if remaining is not None else times]
     if progress is not None:
