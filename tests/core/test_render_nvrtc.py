@@ -14,6 +14,7 @@ from core.network.deformer import adjusted
 from core.render import reference
 from core.render.nvrtc.source import KERNELS, source
 from core.render.nvrtc.views import view_table
+from core.render.projection import project
 from tests.core.emulation import emulated
 from tests.core.render_scenes import background, camera, decibels, hard_cases, head
 from tests.core.synthetic import random_gaussians
@@ -65,6 +66,14 @@ def test_equals_the_oracle(drawer, name: str) -> None:
         # In float32 throughout; the largest differences are where an alpha of 1/255 is met.
         assert decibels(picture, truth) >= 100
         assert np.abs(picture - truth).max() < 1.5 / 255
+
+
+def test_tiles_that_nothing_visible_reaches_are_not_listed(drawer) -> None:
+    """The oracle draws whole rectangles of tiles, so that one too few would show above."""
+    needles, view = hard_cases()["needles"], camera()
+    found = drawer.draw(scene_torch.scene_of(needles, CPU), views_of(view), (97, 61))
+    left, top, right, bottom = project(needles, view, 0).rects.T
+    assert 0 < int(found.pairs) < 0.5 * ((right - left) * (bottom - top)).sum()
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2])

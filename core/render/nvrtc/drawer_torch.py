@@ -52,11 +52,12 @@ class Drawer:
         ellipses = empty(total, ELLIPSE, dtype=torch.float32)
         touched, depths = empty(total), empty(total)
         rects = empty(total, 4, dtype=torch.int16)
+        masks = empty(total, dtype=torch.int64)
         shared = sum((len(tensor) != frames) << bit for bit, tensor in enumerate(scene.tensors))
         self._run(
             "project", total,
             [frames, count, *scene.tensors, shared, int(scene.raw), sh_degree, views, columns, rows,
-             ellipses, touched, rects, depths],
+             ellipses, touched, rects, depths, masks],
         )  # fmt: skip
         ends = torch.cumsum(touched, 0, dtype=torch.int64)
         pairs = ends[-1] if total else torch.zeros((), dtype=torch.int64, device=device)
@@ -67,7 +68,7 @@ class Drawer:
         owners, listed = empty(capacity), empty(capacity)
         self._run(
             "list_pairs", total,
-            [frames, count, columns, tiles, capacity, ends, touched, rects, depths, keys, owners],
+            [frames, count, columns, tiles, capacity, ends, touched, rects, depths, masks, keys, owners],
         )  # fmt: skip
         keys, order = torch.sort(keys, stable=True)
         starts = torch.zeros(frames * tiles, dtype=torch.int32, device=device)

@@ -67,12 +67,31 @@ __device__ void colour_of(const float *sh, float x, float y, float z, int degree
   }
 }
 
+// The greatest power that an ellipse has in a range of pixels, given by their distances to its centre:
+// it lies on an edge that the centre sees, or is 0 where the centre is inside.
+__device__ float greatest_power(const Ellipse &e, float x0, float x1, float y0, float y1) {
+  bool beside = x0 > 0.f || x1 < 0.f, above = y0 > 0.f || y1 < 0.f;
+  if (!beside && !above) return 0.f;
+  float greatest = -3.4e38f;
+  if (beside) {
+    float dx = x0 > 0.f ? x0 : x1, dy = fminf(fmaxf(-e.b * dx / e.c, y0), y1);
+    greatest = -0.5f * (e.a * dx * dx + e.c * dy * dy) - e.b * dx * dy;
+  }
+  if (above) {
+    float dy = y0 > 0.f ? y0 : y1, dx = fminf(fmaxf(-e.b * dy / e.a, x0), x1);
+    greatest = fmaxf(greatest, -0.5f * (e.a * dx * dx + e.c * dy * dy) - e.b * dx * dy);
+  }
+  return greatest;
+}
+
 // means, quats, scales, opacities, sh: (count or frames * count, 3 | 4 | 3 | 1 | 48). raw: scales
 // are logarithms, opacities logits, quats of any length. touched: tiles; 0 where it is not drawn.
+// masks: a bit for each tile of the rectangle, row by row, where it has at most 64; else all bits.
 extern "C" __global__ void project(
     int frames, int count, const float *means, const float *quats, const float *scales,
     const float *opacities, const float *sh, int shared, int raw, int degree, const float *views,
-    int columns, int rows, Ellipse *ellipses, int *touched, ushort4 *rects, unsigned *depths) {
+    int columns, int rows, Ellipse *ellipses, int *touched, ushort4 *rects,
+    unsigned *depths, unsigned long long *masks) {
   long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= (long long)frames * count) return;
   touched[i] = 0;
@@ -150,8 +169,26 @@ extern "C" __global__ void project(
   ellipse.red = positive(gain * rgb[0]);
   ellipse.green = positive(gain * rgb[1]);
   ellipse.blue = positive(gain * rgb[2]);
+  // An ellipse askew misses corners of its rectangle. What float32 may be wrong by grows with the
+  // terms that cancel; a tile too many costs time, a tile too few would be seen.
+  int tiles = (x1 - x0) * (y1 - y0), reached = tiles;
+  unsigned long long mask = ~0ULL;
+  if (tiles > 1 && tiles <= 64) {
+    mask = 0, reached = 0;
+    float x = centre_x - 0.5f, y = centre_y - 0.5f;
+    for (int k = 0; k < tiles; k++) {
+      float right = x - (x0 + k % (x1 - x0)) * TILE, low = y - (y0 + k / (x1 - x0)) * TILE;
+      float wide = fabsf(right) + TILE, high = fabsf(low) + TILE;
+      float doubt = 1e-5f * (ellipse.a * wide * wide + ellipse.c * high * high);
+      float power = greatest_power(ellipse, right - (TILE - 1), right, low - (TILE - 1), low);
+      if (power + doubt < faintest) continue;
+      mask |= 1ULL << k, reached++;
+    }
+    if (!reached) return;
+  }
   ellipses[i] = ellipse;
-  touched[i] = (x1 - x0) * (y1 - y0);
+  masks[i] = mask;
+  touched[i] = reached;
   rects[i] = make_ushort4(x0, y0, x1, y1);
   depths[i] = __float_as_uint(z);  // positive floats order as their bits do
 }
@@ -160,17 +197,20 @@ extern "C" __global__ void project(
 // capacity are left out; the host sees from the last end that they were. keys hold PAIR_NONE before.
 extern "C" __global__ void list_pairs(
     int frames, int count, int columns, int tiles, int capacity, const long long *ends,
-    const int *touched, const ushort4 *rects, const unsigned *depths, long long *keys,
-    int *owners) {
+    const int *touched, const ushort4 *rects, const unsigned *depths,
+    const unsigned long long *masks, long long *keys, int *owners) {
   long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= (long long)frames * count || touched[i] == 0) return;
   long long at = ends[i] - touched[i], first = i / count * tiles;
   ushort4 rect = rects[i];
+  unsigned long long mask = masks[i];
+  int bit = 0, all = mask == ~0ULL;
   for (int row = rect.y; row < rect.w; row++)
-    for (int column = rect.x; column < rect.z; column++, at++) {
+    for (int column = rect.x; column < rect.z; column++, bit++) {
+      if (!all && !(mask >> bit & 1)) continue;
       if (at >= capacity) return;
       keys[at] = ((first + row * columns + column) << 32) | depths[i];
-      owners[at] = (int)i;
+      owners[at++] = (int)i;
     }
 }
 
