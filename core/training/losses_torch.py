@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
+from .blur_numba_torch import SIDE, means
 from .clip_frames import Box
 from .config import Losses
-
-SSIM_SIDE, SSIM_SIGMA = 11, 1.5
-
-
-@lru_cache(maxsize=16)
-def _blur(length: int, device: str) -> Tensor:
-    """(length, length - 10): one line of pixels to its Gaussian means. A matrix product of this is
-    several times faster on a CPU than torch's convolution, above all backwards."""
-    x = torch.arange(SSIM_SIDE, dtype=torch.float64) - SSIM_SIDE // 2
-    weights = torch.exp(-(x**2) / (2 * SSIM_SIGMA**2))
-    weights = (weights / weights.sum()).float()
-    matrix = torch.zeros(length, length - SSIM_SIDE + 1)
-    for place in range(matrix.shape[1]):
-        matrix[place : place + SSIM_SIDE, place] = weights
-    return matrix.to(device)
-
-
-def _means(maps: Tensor) -> Tensor:
-    """(M, H, W) -> (M, H - 10, W - 10)."""
-    device = str(maps.device)
-    rows = maps @ _blur(maps.shape[2], device)
-    return _blur(maps.shape[1], device).T @ rows
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
     """Mean structural similarity, a Gaussian window of 11 pixels and sigma 1.5 (Wang 2004), over
     the windows that lie inside the picture. b has no gradient."""
     x, y = a.permute(2, 0, 1), b.detach().permute(2, 0, 1)
-    mx, xx, xy = _means(torch.cat([x, x * x, x * y])).chunk(3)
-    my, yy = _means(torch.cat([y, y * y])).chunk(2)
+    mx, xx, xy = means(torch.cat([x, x * x, x * y])).chunk(3)
+    my, yy = means(torch.cat([y, y * y])).chunk(2)
     c1, c2 = 0.01**2, 0.03**2
     above = (2 * mx * my + c1) * (2 * (xy - mx * my) + c2)
     below = (mx * mx + my * my + c1) * (xx - mx * mx + yy - my * my + c2)
@@ -54,7 +31,7 @@ def picture_loss(
     loss = weights.l1 * error.abs().mean()
     if weights.square:
         loss = loss + weights.square * (error * error).mean()
-    if weights.ssim and min(picture.shape[:2]) >= SSIM_SIDE:
+    if weights.ssim and min(picture.shape[:2]) >= SIDE:
         loss = loss + weights.ssim * (1 - ssim(picture, target))
     if weights.lips and lips is not None:
         y0, y1, x0, x1 = lips
