@@ -172,7 +172,6 @@ def test_the_lists_are_those_of_the_project() -> None:
     worker = {item for item in groups["worker"] if isinstance(item, str)}
     assert set(plan.WORKER) == worker | set(groups["core"])
     assert groups["torch"] == [plan.TORCH]
-    assert set(plan.PREPARE) == set(groups["prepare"])
 
 
 @pytest.mark.parametrize("choice", [item[0] for item in plan.CHOICES])
@@ -188,10 +187,6 @@ def test_commands_of_each_choice(choice: str, tmp_path: Path) -> None:
     )
     assert ("--extra-index-url" in packages) == (choice == "cpu_torch")
     assert choice in plan.SPACE
-    more = plan.steps_for(choice, Path("base"), tmp_path / "new", videos=True)
-    assert set(plan.PREPARE) <= set(more[1].command) and "mediapipe" in more[2].command[-1]
-    assert plan.requirements(choice, "linux", videos=True)[: len(packages)] == packages
-    assert plan.space_for(choice, videos=True) > plan.space_for(choice)
 
 
 def test_a_base_is_found() -> None:
@@ -208,21 +203,6 @@ def test_a_chosen_base_must_run(tmp_path: Path) -> None:
     no_python.write_text("#!/bin/sh\necho 3.9.1\n")
     with pytest.raises(WorkerError, match=r"is Python 3\.9\.1; 3\.11 or later is needed"):
         pythons.find_base(no_python)
-
-
-def test_videos_need_a_python_that_has_their_packages(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    newer = tmp_path / "python"
-    newer.write_text("#!/bin/sh\necho 3.13.1\n")
-    newer.chmod(0o755)
-    assert pythons.find_base(newer) == newer
-    with pytest.raises(WorkerError, match=r"is Python 3\.13\.1; videos need 3\.11 to 3\.12"):
-        pythons.find_base(newer, plan.PREPARE_NEWEST)
-    monkeypatch.setattr(pythons, "candidates", lambda: iter([newer]))
-    assert pythons.find_base() == newer
-    with pytest.raises(WorkerError, match=r"no Python 3\.11 to 3\.12 was found, which videos need"):
-        pythons.find_base(None, plan.PREPARE_NEWEST)
 
 
 def test_blenders_python_is_only_a_base() -> None:
