@@ -23,6 +23,7 @@ from .phonemes import Spoken, closures
 from .pictures import cropped, enlarged, to_bytes
 from .reader import Reader
 from .record import Curve, Metric, Section, Strip, measured
+from .self_driven import UNIT
 from .self_section import NO_LANDMARKS, NO_SOUND
 from .silence import pause_metrics, silence_metrics
 from .sounds import SILENT_AT, Heard, silence_like
@@ -90,7 +91,8 @@ def speak(
     """Row by row; the same record, filled so far. poses: frames of the clip whose poses, eyes and
     backgrounds the head has, played forwards and backwards."""
     clip, count = driver.clip, rows_of_sound(heard)
-    spoke = Spoke(*(np.full(count, np.nan) for _ in range(3)))
+    unknown = np.full((3, count), np.nan)
+    spoke = Spoke(unknown[0], unknown[1], unknown[2])
     silence = silence_like(driver.avatar, heard)
     shown = set(np.linspace(0, count - 1, min(COLUMNS, count)).round().astype(int).tolist())
     for index in range(count):
@@ -98,7 +100,7 @@ def speak(
         camera, seconds = clip.camera(row), index / ROW_RATE
         splats = driver.splats(heard.track, seconds, row)
         if index in shown or reader is not None:
-            background = clip.frame(row).background.astype(np.float32) / 255
+            background = clip.frame(row).background.astype(np.float32) * UNIT
             picture = unit(driver.backend.rasterise(splats, camera, background))
             if index in shown:
                 spoke.pictures.append((index, row, to_bytes(picture)))

@@ -115,5 +115,5 @@ def _meeting(viewmats: Float64, rays: Float64) -> Float64:
     rotation, shift = viewmats[:, :3, :3], viewmats[:, :3, 3]
     matrix = rotation[:, :2] - rays[:, :, None] * rotation[:, 2:]  # (F, 2, 3)
     right = rays * shift[:, 2:] - shift[:, :2]
-    solution: Float64 = np.linalg.lstsq(matrix.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
-    return solution
+    solution = np.linalg.lstsq(matrix.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
+    return np.asarray(solution, np.float64)

@@ -1,4 +1,4 @@
-"""A dataset that a small avatar itself has acted: what it is evaluated on must come out as known."""
+"""A dataset that a small avatar itself has acted: what comes out of its evaluation is known."""
 
 from __future__ import annotations
 

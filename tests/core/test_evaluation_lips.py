@@ -74,7 +74,7 @@ def test_the_lip_gap_is_taken_along_the_head():
 
 def test_landmark_distances_do_not_see_where_the_mouth_is():
     truth = np.random.default_rng(1).normal(size=(4, 68, 2))
-    assert lips.mouth_distance(truth + (3, -4), truth) == pytest.approx(np.zeros(4))
+    assert lips.mouth_distance(truth + np.array((3, -4)), truth) == pytest.approx(np.zeros(4))
     wrong = truth.copy()
     wrong[:, 48:58] += (1, 0)
     wrong[:, 58:68] -= (1, 0)
