@@ -47,11 +47,13 @@ ERROR_KINDS: Mapping[str, type[EgsError]] = {
         errors.DatasetError,
         errors.AudioError,
         errors.FeatureMismatchError,
+        errors.VideoError,
         errors.CameraError,
         errors.MissingPackageError,
         errors.EngineError,
         errors.WorkerError,
         errors.ProtocolError,
+        errors.TrainingError,
         errors.OutputError,
         errors.CancelledError,
     )

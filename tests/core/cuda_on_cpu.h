@@ -1,5 +1,5 @@
-// As much of CUDA as core/render/nvrtc/kernels.cu speaks, on a processor: one thread of a block after
-// another. A block with barriers runs in fibers, each switched away from where it waits.
+// As much of CUDA as core/render/nvrtc/kernels.cu speaks, on a processor: one thread of a block
+// after another. A block with barriers runs in fibers, each switched away from where it waits.
 #include <ucontext.h>
 
 #include <algorithm>

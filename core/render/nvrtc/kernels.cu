@@ -11,9 +11,9 @@
 // written once (rasteriser.py, projection.py). Nothing is included: NVRTC has no headers to find.
 //
 // Frame f's Gaussian n is row i = f * count + n of what is per frame, or row n of what all frames
-// share (a bit of `shared`). A frame's view is VIEW floats: three rows of the matrix from the head to
-// the camera (12), fx, fy, cx, cy, the camera's place (3), limits of x/z and y/z (left, right, top,
-// bottom), factors of opacity and of colour.
+// share (a bit of `shared`). A frame's view is VIEW floats: three rows of the matrix from the head
+// to the camera (12), fx, fy, cx, cy, the camera's place (3), limits of x/z and y/z (left, right,
+// top, bottom), factors of opacity and of colour.
 #define PAIR_NONE 0x7fffffffffffffffLL
 
 struct Ellipse {  // 48 bytes, three loads
@@ -67,7 +67,7 @@ __device__ void colour_of(const float *sh, float x, float y, float z, int degree
   }
 }
 
-// The greatest power that an ellipse has in a range of pixels, given by their distances to its centre:
+// The greatest power that an ellipse has in a range of pixels, which are distances to its centre:
 // it lies on an edge that the centre sees, or is 0 where the centre is inside.
 __device__ float greatest_power(const Ellipse &e, float x0, float x1, float y0, float y1) {
   bool beside = x0 > 0.f || x1 < 0.f, above = y0 > 0.f || y1 < 0.f;
@@ -150,8 +150,8 @@ extern "C" __global__ void project(
   int x0 = clipped((left - radius) / TILE, columns), y0 = clipped((top - radius) / TILE, rows);
   int x1 = clipped((left + radius + (TILE - 1)) / TILE, columns);
   int y1 = clipped((top + radius + (TILE - 1)) / TILE, rows);
-  // Of those tiles the ones that a pixel reaching MIN_ALPHA can lie in: along each axis an ellipse of
-  // that alpha ends at sqrt(2 log(opacity / MIN_ALPHA) variance). The rest would draw nothing.
+  // Of those tiles the ones that a pixel reaching MIN_ALPHA can lie in: along each axis an ellipse
+  // of that alpha ends at sqrt(2 log(opacity / MIN_ALPHA) variance). The rest would draw nothing.
   float faintest = -logf(opacity / MIN_ALPHA) - 0.01f;  // power below which alpha is too small
   float reach_x = sqrtf(-2.f * faintest * a) + 0.01f, reach_y = sqrtf(-2.f * faintest * c) + 0.01f;
   x0 = max(x0, clipped(ceilf((left - reach_x - (TILE - 1)) / TILE), columns));
@@ -194,7 +194,7 @@ extern "C" __global__ void project(
 }
 
 // ends: the running sum of `touched`, so that a Gaussian's pairs lie before its end. Pairs past the
-// capacity are left out; the host sees from the last end that they were. keys hold PAIR_NONE before.
+// capacity are left out; the last end tells the host. keys hold PAIR_NONE before.
 extern "C" __global__ void list_pairs(
     int frames, int count, int columns, int tiles, int capacity, const long long *ends,
     const int *touched, const ushort4 *rects, const unsigned *depths,
