@@ -1,6 +1,7 @@
-"""Virtual environments, made and kept up to date: `environments.py [setup|worker|all]`.
+"""Virtual environments, made and kept up to date: `environments.py [setup|worker|prepare|all]`.
 
     .venv               Python 3.11 if there is one: core, worker, tests, lint, torch
+    .venv-prepare       Python 3.11 with what makes datasets of videos, which needs an older numpy
     .venv-blender-4.5   Python 3.11 with Blender 4.5 as a module
     .venv-blender-5.2   Python 3.13 with Blender 5.2 as a module
 
@@ -53,6 +54,9 @@ class Environment:
 
 
 MAIN = Environment(".venv", "3.11", strict=False, imports="numpy, numba, soundfile")
+PREPARE = Environment(".venv-prepare", "3.11", strict=True, imports="av, mediapipe, scipy")
+PREPARE_GROUPS = ("prepare",)
+PREPARE_DEVELOP = ("prepare", "prepare-test")
 BLENDER_45 = Environment(".venv-blender-4.5", "3.11", strict=True, imports="bpy")
 BLENDER_52 = Environment(".venv-blender-5.2", "3.13", strict=True, imports="bpy")
 BLENDER_GROUPS = {BLENDER_45: ("blender-4-5",), BLENDER_52: ("blender-5-2",)}
@@ -169,13 +173,17 @@ def prepare_preferred_blender() -> Path:
 
 def main(argv: Sequence[str]) -> int:
     what = argv[0] if argv else "setup"
-    if what not in ("setup", "worker", "all"):
-        print(f"error: {what!r} is none of setup, worker, all", file=sys.stderr)
+    if what not in ("setup", "worker", "prepare", "all"):
+        print(f"error: {what!r} is none of setup, worker, prepare, all", file=sys.stderr)
         return 2
     start = time.monotonic()
     try:
-        prepare(MAIN, WORKER if what == "worker" else DEVELOP)
+        if what == "prepare":
+            prepare(PREPARE, PREPARE_GROUPS)
+        else:
+            prepare(MAIN, WORKER if what == "worker" else DEVELOP)
         if what == "all":
+            prepare(PREPARE, PREPARE_DEVELOP)
             for environment in BLENDER_GROUPS:
                 prepare_blender(environment)
     except SetupError as error:

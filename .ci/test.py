@@ -19,7 +19,7 @@ from pathlib import Path
 import build_zip
 import environments
 import lint
-from environments import BLENDER_45, BLENDER_52, MAIN, ROOT
+from environments import BLENDER_45, BLENDER_52, MAIN, PREPARE, ROOT
 from process import SetupError, say
 
 Counts = tuple[int, int, int]  # passed, failed, skipped
@@ -117,8 +117,13 @@ def main() -> int:
         stage(check.name, functools.partial(run_check, check))
     stage(
         "core tests",
-        lambda: run_pytest("core", MAIN.executable, "tests", "--ignore=tests/blender"),
+        lambda: run_pytest(
+            "core", MAIN.executable, "tests", "--ignore=tests/blender", "--ignore=tests/prepare"
+        ),
     )
+    prepare_videos = functools.partial(environments.prepare, PREPARE, environments.PREPARE_DEVELOP)
+    stage("environment prepare", functools.partial(attempt, prepare_videos))
+    stage("tests prepare", lambda: run_pytest("prepare", PREPARE.executable, "tests/prepare"))
     for blender in (BLENDER_45, BLENDER_52):
         name = blender.name.removeprefix(".venv-")
         prepare = functools.partial(environments.prepare_blender, blender)

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from .errors import EgsError
 
-COMMANDS = ("convert", "info", "verify", "render", "train", "bench", "evaluate", "ablate")
+COMMANDS = ("convert", "info", "verify", "render", "prepare", "train", "bench", "evaluate", "ablate")
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ from ..errors import DatasetError
 from ..files import read_bounded
 from .pictures import Pixels, read_pixels
 from .plates import over, spread_rows
-from .regions import HEAD, to_regions
+from .regions import HEAD, Mask, to_regions
 from .tracking import Float64
 
 FRAMES = 60  # whose masks and plates are looked at
@@ -43,7 +43,7 @@ def compare(found: Path, truth: Path) -> dict[str, float]:
 
 def _landmarks(folder: Path) -> Float64:
     """(F, 68, 2)."""
-    rows = []
+    rows: list[Float64] = []
     while (path := folder / "ori_imgs" / f"{len(rows)}.lms").exists():
         words = read_bounded(path, DatasetError, MAX_TEXT).split()
         rows.append(np.array(words, np.float64).reshape(68, 2))
@@ -139,7 +139,7 @@ def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
     }
 
 
-def _overlap(a: Pixels, b: Pixels) -> float:
+def _overlap(a: Mask, b: Mask) -> float:
     return float((a & b).sum() / max((a | b).sum(), 1))
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import MissingPackageError, VideoError
 from .mesh import MESH_POINTS
+from .options import INSTALL
 from .pictures import Pixels
 
 MOST_FACES = 3
@@ -34,8 +35,7 @@ def mediapipe() -> Any:
             import mediapipe as package
     except ImportError:
         raise MissingPackageError(
-            "preparing a video needs mediapipe 0.10.21; install what the group `prepare` lists in "
-            "an environment of its own (make prepare)"
+            f"preparing a video needs mediapipe 0.10.21, in Python 3.9 to 3.12: {INSTALL}"
         ) from None
     return package
 

@@ -40,7 +40,7 @@ def find_meshes(work: Work, count: int) -> dict[str, Any]:
                 last = faces[0]
                 meshes[row] = last
             work.told("landmarks", row + 1, count)
-    valid = np.isfinite(meshes).all((1, 2))
+    valid = np.asarray(np.isfinite(meshes).all((1, 2)))
     missing = int((~valid).sum())
     if missing > MOST_MISSING * count:
         raise VideoError(

@@ -13,6 +13,7 @@ from .facing import MESHES
 from .pictures import Pixels, read_pixels, resized, write_picture
 from .plates import BackgroundPlate, spread_rows, torso_picture
 from .regions import (
+    PERHAPS,
     PERSON,
     Mask,
     Palette,
@@ -76,7 +77,7 @@ def _given(work: Work) -> Any:
 
 def _found(work: Work) -> Any:
     finder = PersonFinder()
-    return lambda row, pixels: finder.find(pixels) > PERSON
+    return lambda row, pixels: finder.find(pixels) > PERHAPS
 
 
 def given_parsing(folder: Path, row: int, size: int) -> Pixels:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import DatasetError, MissingPackageError, OutputError
 from ..files import PART, reason
+from .options import INSTALL
 
 Pixels = NDArray[np.uint8]
 
@@ -23,9 +24,7 @@ def pillow() -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise MissingPackageError(
-            "preparing a video needs Pillow; install what the group `prepare` lists"
-        ) from None
+        raise MissingPackageError(f"preparing a video needs Pillow: {INSTALL}") from None
     return Image
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from .facing import MESHES, TRACK, find_meshes, track, write_eyes
-from .options import Note, PrepareOptions, Progress
+from .options import Note, PrepareOptions, Progress, check_packages
 from .parting import PLATE, make_plate, write_masks
 from .reading import look_at, write_frames, write_sound
 from .report import REPORT, write_report
@@ -46,6 +46,7 @@ def prepare(
 
     VideoError: what is wrong with the video. OutputError: the folder holds something else, or the
     disk is full. ArgumentError, MissingPackageError, CancelledError. What is finished stays."""
+    check_packages()
     if options.parsing is not None and not options.parsing.is_dir():
         raise ArgumentError(f"--parsing {options.parsing} is no folder; give a folder of masks")
     if options.landmark_model is not None and not options.landmark_model.is_file():

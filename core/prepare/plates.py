@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from .pictures import Pixels
 from .regions import HEAD, NECK, TORSO, Mask
 
-LEAST_DISTANCE = 5 / 512  # of the side: pixels nearer to the person than this are not believed
+# Of the side: pixels that are never farther from the person are not believed; what was filled into
+# them this near to believed ones is as good.
+LEAST_DISTANCE, GOOD_FILL = 6 / 512, 10 / 512
 NECK_UP, TORSO_UP, BELOW = 53 / 512, 9 / 512, 4 / 512  # of the side (reference note §5)
 DARKER = 0.98  # a row, upward under the chin
 SOFT = 4.0  # pixels
@@ -40,10 +42,14 @@ class BackgroundPlate:
         self._count[used] += 1
 
     def finish(self) -> tuple[Pixels, Mask]:
-        """The plate (H, W, 3), filled where the person always stood, and where it was seen."""
-        known = self._far > max(2.0, LEAST_DISTANCE * len(self._far))
+        """The plate (H, W, 3), filled where the person always stood, and where it is
+        known: seen, or filled from close by."""
+        from scipy.ndimage import binary_dilation
+
+        size = len(self._far)
+        known = self._far > max(2.0, LEAST_DISTANCE * size)
         plate = self._sum / np.maximum(self._count, 1)[..., None]
-        return fill(plate, known), known
+        return fill(plate, known), binary_dilation(known, iterations=round(GOOD_FILL * size))
 
 
 def fill(picture: NDArray[np.float64], known: Mask) -> Pixels:

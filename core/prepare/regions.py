@@ -22,9 +22,12 @@ BACKGROUND, HEAD, NECK, TORSO = 0, 1, 2, 3
 # RGB of parsing/ (its note speaks of OpenCV's order, which is the reverse).
 COLOURS = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
 
-PERSON = 0.35  # of the network's belief; its outline lies a little inside the true one
-BAND = 8 / 512  # of the picture's side: how far the network's outline may be wrong
-LEAST_CONTRAST = 14.0  # grey levels that the person must differ from the background
+# Of the network's belief: its outline lies a little inside the true one. Beyond the second there is
+# surely background.
+PERSON, PERHAPS = 0.25, 0.1
+BAND = 6 / 512  # of the picture's side: how far the network's outline may be wrong
+LEAST_CONTRAST = 8.0  # grey levels that the person must differ from the background
+EDGE = 0.25  # of the contrast between them: hair and soft edges belong to the person
 LOBES = (6, -7)  # places in JAW_LINE beside the ear lobes' height
 FACES = 400_000  # pixels that a colour is learnt from, at most
 TOO_ALIKE = 2.5  # standard deviations between hair and clothes, below which they look the same
@@ -61,9 +64,8 @@ def learn_colour(pixels: NDArray[np.generic]) -> Colour | None:
     near = np.abs(values - middle).sum(1)
     values = values[near <= np.percentile(near, 85)]
     covariance = np.cov(values.T) + 9 * np.eye(3)
-    return Colour(
-        values.mean(0), np.linalg.inv(covariance), float(np.linalg.slogdet(covariance)[1])
-    )
+    spread = float(np.linalg.slogdet(covariance)[1])
+    return Colour(values.mean(0), np.asarray(np.linalg.inv(covariance), np.float64), spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +98,9 @@ def jaw_height(face: Float64, size: int) -> Float64:
         if hi > lo:
             rows = y0 + (columns[inside] - x0) / (x1 - x0) * (y1 - y0)
             ends[inside] = np.maximum(ends[inside], rows)
-    right, left = line[LOBES[0], 1], line[LOBES[1], 1]
-    beside = ~np.isfinite(ends)
-    middle = line[:, 0].mean()
-    ends[beside & (columns < middle)] = right
-    ends[beside & (columns >= middle)] = left
-    return ends
+    # Not above the ear lobes: at the ears the line runs nearly straight up.
+    lobes = np.where(columns < line[:, 0].mean(), line[LOBES[0], 1], line[LOBES[1], 1])
+    return np.maximum(ends, lobes)
 
 
 def learn_palette(pictures: list[Pixels], people: list[Mask], faces: list[Float64]) -> Palette:
@@ -139,18 +138,26 @@ def _alike(a: Colour, b: Colour) -> bool:
 def sharpen(person: Mask, pixels: Pixels, plate: Pixels, known: Mask) -> Mask:
     """The person's outline where it differs from the empty background (plate, where known), within
     a narrow band around the network's outline."""
-    from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, median_filter
+    from scipy.ndimage import (
+        binary_dilation,
+        binary_erosion,
+        gaussian_filter,
+        maximum_filter,
+        median_filter,
+    )
 
     width = max(2, round(BAND * len(person)))
     band = binary_dilation(person, iterations=width) & ~binary_erosion(
         person, iterations=width, border_value=1
     )
     apart = np.abs(pixels.astype(np.float32) - plate.astype(np.float32)).max(2)
-    apart = gaussian_filter(apart, 0.8)
+    apart = gaussian_filter(apart, 0.6)
     outside = known & ~binary_dilation(person, iterations=2 * width)
     noise = float(np.percentile(apart[outside], 98)) if outside.any() else 0.0
-    limit = max(LEAST_CONTRAST, 1.5 * noise)
-    decided = band & known
+    full = maximum_filter(apart, 2 * width + 1)
+    least = max(LEAST_CONTRAST, 1.5 * noise)
+    limit = np.maximum(least, EDGE * full)
+    decided = band & known & (full > 3 * least)
     out = np.where(decided, apart > limit, person)
     return np.asarray(median_filter(out, 3))
 
@@ -164,10 +171,11 @@ def split(person: Mask, pixels: Pixels, face: Float64, palette: Palette) -> NDAr
     rows = np.arange(size)[:, None] + 0.5
     above = rows < ends
     oval = face[OVAL, :2]
-    whole = person | polygon(oval, size)  # the network may leave holes in a face
+    inner = polygon(oval.mean(0) + 0.9 * (oval - oval.mean(0)), size)
+    whole = person | inner  # the network may leave holes in a face
     kept, count = label(whole)
     if count > 1:  # the piece that holds the face; others are passers-by or errors
-        inside = kept[polygon(oval, size)]
+        inside = kept[inner]
         whole = kept == np.bincount(inside[inside > 0], minlength=2).argmax()
     out = np.where(whole, TORSO, BACKGROUND).astype(np.uint8)
     out[whole & above] = HEAD

@@ -24,7 +24,7 @@ def rotation_vectors(rotations: Float64) -> Float64:
 
 def mean_rotation(rotations: Float64) -> Float64:
     u, _, vt = np.linalg.svd(rotations.mean(0))
-    return np.asarray(u @ vt)
+    return np.asarray(u @ vt, np.float64)
 
 
 def pull_of(
@@ -60,7 +60,8 @@ def settle(
     """Each frame's pose for itself (Gauss-Newton)."""
     for _ in range(rounds):
         normal, right = pull_of(points, rotations, shifts, focal, places, whiten)
-        step = np.linalg.solve(normal + 1e-6 * np.eye(6), right[..., None])[..., 0]
+        solved = np.linalg.solve(normal + 1e-6 * np.eye(6), right[..., None])
+        step = np.asarray(solved[..., 0], np.float64)
         rotations = rotation(step[:, :3]) @ rotations
         shifts = shifts + step[:, 3:]
     return rotations, shifts

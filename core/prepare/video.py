@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..audio.waveform import RATE, Waveform, from_samples, mono
 from ..errors import AudioError, MissingPackageError, VideoError
-from .options import FPS, MAX_SECONDS
+from .options import FPS, INSTALL, MAX_SECONDS
 from .pictures import Pixels
 
 MAX_PIXELS = 8192 * 4352  # of one picture
@@ -38,9 +38,7 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         import av
     except ImportError:
-        raise MissingPackageError(
-            "preparing a video needs PyAV; install what the group `prepare` lists"
-        ) from None
+        raise MissingPackageError(f"preparing a video needs PyAV: {INSTALL}") from None
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:

@@ -1,0 +1,80 @@
+"""Videos for the tests, written here: a phone's turned ones, other rates, broken ones."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "talker_small.mp4"
+
+
+def pictures(path: Path = GOLDEN) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def tone(seconds: float, rate: int, channels: int = 1) -> np.ndarray:
+    """(channels, n) a tone with a click at half a second."""
+    time = np.arange(round(seconds * rate)) / rate
+    samples = 0.2 * np.sin(2 * np.pi * 220 * time)
+    samples[round(0.5 * rate) : round(0.51 * rate)] = 0.9
+    return np.tile(samples.astype(np.float32), (channels, 1))
+
+
+def write(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    sound: np.ndarray | None,
+    *,
+    rate: int = 25,
+    sound_rate: int = 48000,
+    times: Iterable[float] | None = None,
+    codec: str = "mpeg4",
+) -> Path:
+    """frames (H, W, 3) uint8; sound (channels, n) float32 or None; times: seconds of each frame,
+    else at `rate`."""
+    frames = list(frames)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream(codec, rate=rate)
+        video.height, video.width = frames[0].shape[:2]
+        video.pix_fmt = "yuv420p"
+        video.bit_rate = 4_000_000
+        if times is not None:
+            video.codec_context.time_base = Fraction(1, 1000)
+        audio = None
+        if sound is not None:
+            layout = "mono" if len(sound) == 1 else "stereo"
+            audio = container.add_stream("aac", rate=sound_rate, layout=layout)
+        stamps = None if times is None else [round(1000 * time) for time in times]
+        for index, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            if stamps is not None:
+                frame.pts, frame.time_base = stamps[index], Fraction(1, 1000)
+            for packet in video.encode(frame):
+                container.mux(packet)
+        for packet in video.encode():
+            container.mux(packet)
+        if audio is not None and sound is not None:
+            piece = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(sound), format="fltp", layout=audio.layout.name
+            )
+            piece.sample_rate, piece.pts, piece.time_base = sound_rate, 0, Fraction(1, sound_rate)
+            for packet in [*audio.encode(piece), *audio.encode()]:
+                container.mux(packet)
+    return path
+
+
+def turn(path: Path, quarters: int) -> None:
+    """Write into an .mp4 file that its pictures are to be shown turned clockwise, as phones do."""
+    matrices = {0: (1, 0, 0, 1), 1: (0, 1, -1, 0), 2: (-1, 0, 0, -1), 3: (0, -1, 1, 0)}
+    a, b, c, d = (65536 * value for value in matrices[quarters])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4
+    assert data[at] == 0, "only version 0 is known here"
+    data[at + 40 : at + 76] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
