@@ -105,7 +105,7 @@ def settings_of(context: Any, resume: bool = False) -> Settings:
     video = absolute(props.video).absolute() if props.source == "VIDEO" else None
     return Settings(
         python=python.absolute(),
-        dataset=dataset_folder(output) if video else absolute(props.dataset).absolute(),
+        dataset=dataset_folder(output, video) if video else absolute(props.dataset).absolute(),
         output=output,
         video=video,
         preset=props.preset,

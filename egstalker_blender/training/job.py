@@ -125,9 +125,9 @@ class Job:
         elif complete:
             self._next(step)
         elif self._asked is not None and (code in (0, STOPPED_CODE) or code < 0 or not words):
-            self._finish(STOPPED, "Stopped; Resume goes on from the saved state")
+            self._finish(STOPPED, f"Stopped; {_kept(step)}")
         elif code == STOPPED_CODE:
-            self._finish(STOPPED, "Stopped from outside; Resume goes on from the saved state")
+            self._finish(STOPPED, f"Stopped from outside; {_kept(step)}")
         elif code == 0:
             self._finish(FAILED, f"{step.label}: it ended without a result; look at the log")
         else:
@@ -140,7 +140,7 @@ class Job:
             quality = f", PSNR {psnr:.1f} dB" if psnr is not None else ""
             self._finish(DONE, f"{step.result or step.label} is ready{quality}")
         elif self._asked is not None:
-            self._finish(STOPPED, "Stopped; what was prepared stays")
+            self._finish(STOPPED, f"Stopped; {_kept(step)}")
         else:
             try:
                 self._child = self._start()
@@ -165,3 +165,10 @@ class Job:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+
+def _kept(step: Step) -> str:
+    """What a stop of that step leaves; a training alone has a stop file, and a state."""
+    if step.stop_file is None:
+        return "what was prepared stays, the next training goes on from there"
+    return "Resume goes on from the saved state"

@@ -49,9 +49,9 @@ def work_folder(output: Path) -> Path:
     return output.with_suffix(".training")
 
 
-def dataset_folder(output: Path) -> Path:
-    """Where a video's dataset is made."""
-    return output.with_suffix(".dataset")
+def dataset_folder(output: Path, video: Path) -> Path:
+    """Where a video's dataset is made: beside the output, one for all trainings on that video."""
+    return output.with_name(f"{video.stem}.dataset")
 
 
 def has_state(work: Path) -> bool:

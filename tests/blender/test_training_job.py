@@ -42,7 +42,7 @@ def start(tmp_path: Path, avatar_path: Path) -> Callable[..., Job]:
 def settings(folder: Path, python: Path, video: bool = False) -> Settings:
     return Settings(
         python=python,
-        dataset=folder / ("head.dataset" if video else "clip"),
+        dataset=folder / ("film.dataset" if video else "clip"),
         output=folder / "head.egs",
         video=folder / "film.mp4" if video else None,
     )
@@ -99,10 +99,10 @@ def test_from_a_video_to_the_avatar(start: Callable[..., Job], tmp_path: Path) -
         ("Training", "motion"),
     ]
     assert state.kind == DONE and state.text == f"{tmp_path / 'head.egs'} is ready, PSNR 31.2 dB"
-    assert (tmp_path / "head.dataset" / "prepare_report.png").is_file()
+    assert (tmp_path / "film.dataset" / "prepare_report.png").is_file()
     assert state.news.saved and state.news.preview == work(tmp_path) / "preview_000005.png"
     arguments = json.loads((work(tmp_path) / "arguments.json").read_text())
-    assert arguments[:2] == [str(tmp_path / "head.dataset"), str(tmp_path / "head.egs")]
+    assert arguments[:2] == [str(tmp_path / "film.dataset"), str(tmp_path / "head.egs")]
     assert plan.has_state(work(tmp_path))
 
 
@@ -161,8 +161,9 @@ def test_preparing_is_stopped_by_an_interrupt(start: Callable[..., Job], tmp_pat
     job = start(video=True, patience=60, **LONG)
     until(lambda: job.poll().progress is not None)
     job.stop()
-    assert finish(job).kind == STOPPED
-    assert not (tmp_path / "head.egs").exists()
+    state = finish(job)
+    assert state.kind == STOPPED and "what was prepared stays" in state.text
+    assert not (tmp_path / "head.egs").exists() and not plan.has_state(work(tmp_path))
 
 
 def test_noise_is_passed_over(start: Callable[..., Job]) -> None:

@@ -109,7 +109,7 @@ def test_a_video_is_prepared_first(
     mine.probe = session.Probe()
     ready()
     bpy.ops.egstalker.train()
-    assert arguments(tmp_path)[0] == str(tmp_path / "head.dataset")
+    assert arguments(tmp_path)[0] == str(tmp_path / "film.dataset")
 
 
 def test_stop_and_resume(ready: Callable[..., Any], mine: Session, tmp_path: Path) -> None:
