@@ -14,7 +14,7 @@ from typing import Any
 
 from ..avatar.file import SUFFIX
 from ..errors import ArgumentError, MissingPackageError
-from ..training.config import ARRANGEMENTS, PRESETS, TrainConfig, config_for
+from ..training.config import ARRANGEMENTS, PRECISIONS, PRESETS, TrainConfig, config_for
 from ..training.job import ROWS, STOP, TrainJob
 
 WORK_SUFFIX = ".training"
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--init", type=Path, metavar="PLY", help="its points are the first Gaussians")
     add("--name", default="", help="of the avatar (default: of the file)")
     add("--licence", default="", metavar="TEXT", help="who may use the avatar how")
+    add("--precision", choices=PRECISIONS, help="bfloat16: faster on newer processors and GPUs")
     for name, kind in NUMBERS.items():
         add(f"--{name.replace('_', '-')}", type=kind, metavar="N", help="instead of the preset's")
     for part in PARTS:
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     )
     show = _json_line if args.json else _Lines()
     # Ctrl-C ends the training as the stop file does: between two steps, its state saved.
-    before = signal.signal(signal.SIGINT, lambda *_: (job.work / STOP).touch())
+    before = signal.signal(signal.SIGINT, lambda *_: _stop(job.work))
     try:
         train(job, show)
     finally:
@@ -87,12 +88,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _stop(work: Path) -> None:
+    """Before there is a work folder there is nothing to save."""
+    if not work.is_dir():
+        raise KeyboardInterrupt
+    (work / STOP).touch()
+
+
 def config_of(args: argparse.Namespace) -> TrainConfig:
     config = config_for(args.preset, args.arrangement)
     numbers = {name: getattr(args, name) for name in NUMBERS if getattr(args, name) is not None}
     parts = {part: False for part in PARTS if getattr(args, f"no_{part}")}
-    if args.features is not None:
-        numbers["features"] = args.features
+    for name in ("features", "precision"):
+        if getattr(args, name) is not None:
+            numbers[name] = getattr(args, name)
     return replace(config, minutes=args.minutes, **numbers, **parts)
 
 

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field, replace
 from ..errors import ArgumentError
 
 ARRANGEMENTS = ("paper", "official")
+LEAST = {
+    "static_steps": 1, "lips_steps": 0, "motion_steps": 1, "points": 64, "batch": 1, "agents": 1,
+    "hidden": 1, "decoder": 1, "resolution": 2, "preview_every": 0,
+}  # fmt: skip
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,9 @@ class TrainConfig:
     minutes: stop after that long, all stages scaled to it; then the steps depend on the machine.
     points: Gaussians to begin with; max_points: after densifying. batch: frames a step. agents: of
     ESAA. scale: of the pictures' sides while training. hidden, decoder: widths of the
-    feed-forward layer and of the "paper" decoder. preview_every: steps; 0 for none."""
+    feed-forward layer and of the "paper" decoder. preview_every: steps; 0 for none.
+    precision: of the layers that move Gaussians; their sums, the pictures and the weights stay
+    float32."""
 
     arrangement: str = "paper"
     features: str = "log-mel"
@@ -59,6 +66,7 @@ class TrainConfig:
     resolution: int = 64
     scale: float = 1.0
     preview_every: int = 1000
+    precision: str = "float32"
     losses: Losses = field(default_factory=Losses)
 
     def __post_init__(self) -> None:
@@ -72,8 +80,18 @@ class TrainConfig:
                 "the official arrangement has all its parts; leave --no-kan, --no-esaa and "
                 "--no-ppe out, or train the paper's"
             )
+        if self.precision not in PRECISIONS:
+            raise ArgumentError(
+                f"precision {self.precision!r} is unknown; choose one of {', '.join(PRECISIONS)}"
+            )
         if self.minutes is not None and not 0.05 <= self.minutes <= 10_000:
             raise ArgumentError(f"{self.minutes:g} minutes are no time to train in; give 5 or more")
+        if self.seed < 0:
+            raise ArgumentError(f"seed {self.seed}; give 0 or more")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                option = f"--{name.replace('_', '-')}"
+                raise ArgumentError(f"{option} {getattr(self, name)}; give {least} or more")
         if not 1 <= self.window <= 16:
             raise ArgumentError(f"a sound window of {self.window} steps; give 1 to 16")
         if not 0.05 <= self.scale <= 1:

@@ -31,7 +31,7 @@ GAUSSIANS = {
 }
 GRID, NETWORK, SOUND = 5e-3, 1e-3, 2e-3
 SOUND_DECAY = 0.01
-LANDMARK_BATCH = 32
+LANDMARK_BATCH, FEW = 32, 12  # frames a step of the lips stage, and beside pictures
 DENSIFY = (0.15, 0.75)  # of the first stage
 DENSIFY_EVERY = 50
 HUBER = 1.0  # pixels
@@ -127,11 +127,13 @@ class _Speaking:
         weights[60:] = 6
         self.weights = weights / weights.mean()
 
-    def landmark_loss(self, step: int, x: Tensor, first: FirstAttention | None) -> Tensor:
-        """x (68, 64): of the anchors; first: their shares of the agents."""
+    def landmark_loss(
+        self, step: int, count: int, x: Tensor, first: FirstAttention | None
+    ) -> Tensor:
+        """count: frames. x (68, 64): of the anchors; first: their shares of the agents."""
         feed, points = self.feed, self.points
         assert points is not None
-        rows = feed.draw(LIPS, step, LANDMARK_BATCH, marked=True)
+        rows = feed.draw(LIPS, step, count, marked=True)
         index = torch.from_numpy(rows).to(feed.device)
         codes = self.head.network.encode_audio(feed.heard(rows, LIPS, step))
         still = _still(points)
@@ -176,7 +178,7 @@ class LipsStage(_Speaking):
         own = x[len(agents) :]
         if first is not None:
             first = FirstAttention(first.agents, first.shares[len(agents) :])
-        return self.landmark_loss(step, own, first), None
+        return self.landmark_loss(step, LANDMARK_BATCH, own, first), None
 
     def after(self, step: int, progress: float) -> None:
         pass
@@ -208,9 +210,11 @@ class MotionStage(_Speaking):
         own = first and FirstAttention(first.agents, first.shares[:count])
         canonical = head.raw()
         codes = head.network.encode_audio(feed.heard(rows, self.name, step))
-        moved, _ = head.network.deform(
-            canonical, x[:count], own, codes, feed.eyes[index], feed.poses[index]
-        )
+        half = feed.config.precision == "bfloat16"
+        with torch.autocast(torch.device(feed.device).type, torch.bfloat16, enabled=half):
+            moved, _ = head.network.deform(
+                canonical, x[:count], own, codes, feed.eyes[index], feed.poses[index]
+            )
         loss = weights.offset * (moved.means - canonical.means).abs().mean()
         quality = 0.0
         for b, row in enumerate(rows):
@@ -221,7 +225,7 @@ class MotionStage(_Speaking):
             quality += db / len(rows)
         if landmarks:
             anchors = first and FirstAttention(first.agents, first.shares[count:])
-            loss = loss + self.landmark * self.landmark_loss(step, x[count:], anchors)
+            loss = loss + self.landmark * self.landmark_loss(step, FEW, x[count:], anchors)
         return loss, quality
 
     def _picture(self, shot: Shot, raw: RawTensors) -> tuple[Tensor, float]:
