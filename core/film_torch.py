@@ -164,7 +164,7 @@ class Film:
         """Give the device all that the batch needs; waits for nothing. Raises EngineError."""
         try:
             return self._sent(part)
-        except torch.OutOfMemoryError:
+        except torch.cuda.OutOfMemoryError:
             width, height = part.size
             raise EngineError(
                 f"the GPU has too little memory for {len(part.views)} frames of {width}x{height} "

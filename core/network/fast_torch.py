@@ -1,9 +1,8 @@
-"""Batches of frames on a device, by exact re-association of the official network (reference note
-§9): what does not depend on the frame is computed once, and what frames share is multiplied once.
+"""Batches of frames on a device, by exact re-association of the network (reference note §9): what does not depend on the frame is computed once, and what frames share is multiplied once.
 
-    shares (N, A) of the agents, and all frames' agents (A, 4 B) meet first: N x 4 numbers a frame
-    the second bias of the feed-forward goes into the first norm, so that its sum is one product
-    the first layers of the heads are one matrix (64, 640), the second ones two
+shares (N, A) of the agents, and all frames' agents (A, 4 B) meet first: N x 4 numbers a frame
+the second bias of the feed-forward goes into the first norm, so that its sum is one product
+the first layers of the heads are one matrix (64, 640), the second ones two
 """
 
 from __future__ import annotations
@@ -12,16 +11,18 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from . import names
 from . import torch_layers as layers
 from .attention import heads_of
 from .merged_torch import MergedLayer
 from .names import layer_count, layer_prefix
 from .tokens import EYE_FREQUENCIES, positions
 from .torch_network import RawTensors, TorchNetwork
-from .weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
+from .weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 
 # Bytes that the widest array between two products may take: of a GPU's memory, of a CPU's cache.
 WIDEST = {"cuda": 1 << 29, "cpu": 1 << 22}
@@ -60,9 +61,9 @@ def frames_of(
     half: bool = False,
     compiled: bool = False,
 ) -> Frames:
-    """The fastest that this network has: `PlainFrames` where it is of another kind than the
-    official ones or has more than one layer, since then the products differ."""
-    if weights.kind in (EGSTALKER, GAUSSIANTALKER) and layer_count(weights.arrays) == 1:
+    """The fastest that this network has: `PlainFrames` where it is of another kind than those
+    known here, or has more than one layer, since then the products differ."""
+    if weights.kind in (EGSTALKER, GAUSSIANTALKER, PAPER) and layer_count(weights.arrays) == 1:
         return FastFrames(weights, network, canonical, half, compiled)
     return PlainFrames(network, canonical)
 
@@ -111,8 +112,10 @@ class FastFrames:
         self._agents: Tensor | None = first.agents if first else None
         self._shares: Tensor | None = first.shares if first else None
         dim = self._x.shape[1]
-        self._positions = torch.from_numpy(positions(4, dim)).to(self._device)
-        self._waves = torch.from_numpy(EYE_FREQUENCIES).double().to(self._device)
+        indexed = positions(4, dim) if weights.kind != PAPER else np.zeros((4, dim), np.float32)
+        self._positions = torch.from_numpy(indexed).to(self._device)
+        waves = weights.arrays.get(names.EYE_FREQUENCIES, EYE_FREQUENCIES)
+        self._waves = torch.from_numpy(np.array(waves, np.float64)).to(self._device)
         self._layer = MergedLayer(weights, self._device, torch.float16 if half else torch.float32)
         self.reason = ""
         self._move = self._compiled() if compiled else self._layer.offsets
@@ -121,6 +124,8 @@ class FastFrames:
     def prepared(self, codes: Tensor, eyes: Tensor, poses: Tensor) -> Inputs:
         """The four tokens, (B, 4, 64); as torch_layers.tokens, without its copies to the device."""
         p = self._parameters
+        if names.POSE_MEAN in p:
+            poses = (poses - p[names.POSE_MEAN]) * p[names.POSE_SCALE]
         phase = eyes[:, None] * self._waves
         wave = torch.stack([phase.sin(), phase.cos()], dim=2).flatten(1).float()
         audio = layers.token_mlp(p, "audio_mlp", codes)
@@ -138,10 +143,13 @@ class FastFrames:
             shares = mixed.shares[rows].transpose(0, 1)
             offsets = self._move(self._x[rows], shares, mixed.values)
             for name, offset in zip(self._layer.attributes, offsets, strict=True):
+                canonical, width = self._flat(name), offset.shape[2]
                 if name not in moved:
-                    moved[name] = self._x.new_empty(batch, count, offset.shape[2])
-                canonical, strength = self._flat(name)[rows], strengths[:, None, None]
-                torch.addcmul(canonical, offset.float(), strength, out=moved[name][:, rows])
+                    moved[name] = self._x.new_empty(batch, count, canonical.shape[1])
+                    moved[name][:, :, width:] = canonical[:, width:]  # of "sh", where it may stay
+                out = moved[name][:, rows, :width]
+                strength = strengths[:, None, None]
+                torch.addcmul(canonical[rows, :width], offset.float(), strength, out=out)
         return RawTensors(
             *(
                 moved[name].reshape(batch, *value.shape)

@@ -1,8 +1,9 @@
-"""The part of the official networks that runs per Gaussian, for batches: norm, feed-forward, norm,
-heads, in as few and as wide products as exact algebra allows."""
+"""The part of a network that runs per Gaussian, for batches: norm, feed-forward, norm, heads, in as
+few and as wide products as exact algebra allows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .basics import Float32
-from .folded import Head, fold_heads
-from .names import layer_prefix
-from .weights import NetworkWeights
+from .folded import Head, fold_heads, fold_kan
+from .names import DECODER, is_kan, layer_prefix
+from .paper import COLUMNS
+from .weights import PAPER, NetworkWeights
 
 LAYER_NORM_EPS = 1e-12
 ALIGNED = 16  # columns of a product that tensor cores like; those too many are not read
+
+Put = Callable[[NDArray[Any]], Tensor]
+"""An array to the device, in the layer's type."""
 
 
 class MergedLayer:
@@ -32,7 +37,7 @@ class MergedLayer:
             return arrays[f"{prefix}{name}"].astype(np.float64)
 
         def put(array: NDArray[Any], kind: torch.dtype = dtype) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device, kind)
+            return torch.from_numpy(np.array(array, np.float32)).to(device, kind)
 
         w1, b1 = wide("ffn.linear1.weight"), wide("ffn.linear1.bias")
         w2, b2 = wide("ffn.linear2.weight"), wide("ffn.linear2.bias")
@@ -41,6 +46,27 @@ class MergedLayer:
         self._beta1 = put(wide("norm1.beta") + b2, torch.float32)
         self._inner, self._outer = (put(w1), put(b1 - w1 @ b2)), put(w2.T)
         self._gamma2, self._beta2 = put(wide("norm2.gamma")), put(wide("norm2.beta"))
+        heads = Decoder(weights, put) if weights.kind == PAPER else Heads(weights, put)
+        self._heads, self.attributes = heads, heads.attributes
+        self.widest = max(len(w1), heads.width) * dtype.itemsize
+
+    def offsets(self, x: Tensor, shares: Tensor, values: Tensor) -> tuple[Tensor, ...]:
+        """x (n, 64), shares (B, n, M), values (B, M, 64), float32 -> for each of `attributes`
+        (B, n, width) in the layer's own type."""
+        if not self.attributes:
+            return ()
+        batch, rows = shares.shape[:2]
+        y = torch.baddbmm(x[None].expand(batch, *x.shape), shares, values).flatten(0, 1)
+        z = F.layer_norm(y, y.shape[1:], self._gamma1, self._beta1, LAYER_NORM_EPS).to(self._dtype)
+        y = torch.addmm(z, relu_linear(z, *self._inner), self._outer)
+        hidden = F.layer_norm(y, y.shape[1:], self._gamma2, self._beta2, LAYER_NORM_EPS)
+        return tuple(part.reshape(batch, rows, -1) for part in self._heads(hidden))
+
+
+class Heads:
+    """The official five: hidden (n, 64) -> offsets (n, width) of each attribute."""
+
+    def __init__(self, weights: NetworkWeights, put: Put) -> None:
         heads = fold_heads(weights)
         # Colours apart from the narrow heads: one product for all would be five times as much.
         groups = [
@@ -49,13 +75,11 @@ class MergedLayer:
         ]
         ordered = [head for group in groups for head in group]
         self.attributes = tuple(head.attribute for head in ordered)
-        self.widest = len(w1) * dtype.itemsize
-        self._first: tuple[Tensor, Tensor] | None = None
+        self.width = sum(len(head.inner_bias) for head in ordered)
         self._second: list[tuple[slice, Tensor, Tensor, list[slice]]] = []
         if ordered:
             inner = np.concatenate([head.inner.T for head in ordered])
             self._first = put(inner), put(np.concatenate([head.inner_bias for head in ordered]))
-            self.widest = max(len(w1), len(inner)) * dtype.itemsize
         start = 0
         for group in filter(None, groups):
             matrix, bias, columns = side_by_side(group)
@@ -63,22 +87,43 @@ class MergedLayer:
             self._second.append((inputs, put(matrix), put(bias), columns))
             start = inputs.stop
 
-    def offsets(self, x: Tensor, shares: Tensor, values: Tensor) -> tuple[Tensor, ...]:
-        """x (n, 64), shares (B, n, M), values (B, M, 64), float32 -> for each of `attributes`
-        (B, n, width) in the layer's own type."""
-        if self._first is None:
-            return ()
-        batch, rows = shares.shape[:2]
-        y = torch.baddbmm(x[None].expand(batch, *x.shape), shares, values).flatten(0, 1)
-        z = F.layer_norm(y, y.shape[1:], self._gamma1, self._beta1, LAYER_NORM_EPS).to(self._dtype)
-        y = torch.addmm(z, relu_linear(z, *self._inner), self._outer)
-        hidden = F.layer_norm(y, y.shape[1:], self._gamma2, self._beta2, LAYER_NORM_EPS).relu_()
-        wide = relu_linear(hidden, *self._first)
+    def __call__(self, hidden: Tensor) -> list[Tensor]:
+        wide = relu_linear(hidden.relu_(), *self._first)
         found = []
         for inputs, matrix, bias, columns in self._second:
-            out = F.linear(wide[:, inputs], matrix, bias).reshape(batch, rows, -1)
-            found += [out[..., own] for own in columns]
-        return tuple(found)
+            out = F.linear(wide[:, inputs], matrix, bias)
+            found += [out[:, own] for own in columns]
+        return found
+
+
+class Decoder:
+    """The one of a "paper" network, its KANs folded: see paper.py."""
+
+    def __init__(self, weights: NetworkWeights, put: Put) -> None:
+        arrays = weights.arrays
+        self._kan = is_kan(arrays, DECODER[0])
+        columns = {name: own for name, own in COLUMNS.items() if name not in weights.frozen}
+        self.attributes, self._columns = tuple(columns), tuple(columns.values())
+        self._layers = []
+        for name in DECODER:
+            plain = (arrays[f"{name}.weight"], arrays[f"{name}.bias"]) if not self._kan else None
+            matrix, bias = plain or fold_kan(arrays, name)
+            self._layers.append(padded(matrix, bias, put))
+        self.width = max(matrix.shape[1] for matrix, _ in self._layers)
+
+    def __call__(self, hidden: Tensor) -> list[Tensor]:
+        (first, first_bias), (second, second_bias) = self._layers
+        if self._kan:
+            x = F.linear(spread(hidden), first, first_bias).tanh_()
+            out = F.linear(spread(x), second, second_bias)
+        else:
+            out = F.linear(relu_linear(hidden, first, first_bias), second, second_bias)
+        return [out[:, own] for own in self._columns]
+
+
+def spread(x: Tensor) -> Tensor:
+    """x (n, I) -> (n, 3 I), what a folded KAN multiplies."""
+    return torch.cat([F.silu(x), x, x * x], dim=1)
 
 
 def relu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -88,6 +133,12 @@ def relu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return F.linear(x, weight, bias).relu_()
     result: Tensor = fused(bias, x, weight.T)
     return result
+
+
+def padded(matrix: Float32, bias: Float32, put: Put) -> tuple[Tensor, Tensor]:
+    """With outputs of zeros up to a multiple of ALIGNED."""
+    more = -len(matrix) % ALIGNED
+    return put(np.pad(matrix, ((0, more), (0, 0)))), put(np.pad(bias, (0, more)))
 
 
 def side_by_side(heads: list[Head]) -> tuple[Float32, Float32, list[slice]]:

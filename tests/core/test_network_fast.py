@@ -11,13 +11,14 @@ import pytest
 from core.avatar.file import load_avatar
 from core.benchmarks.stages import made_track
 from core.gaussians import Gaussians, activate
+from core.network.build import NetworkPlan, new_weights
 from core.network.reference_file import read_reference
-from core.network.weights import EGSTALKER, GAUSSIANTALKER
+from core.network.weights import EGSTALKER, GAUSSIANTALKER, PAPER
 from core.plan import training_tasks
 from core.render import reference as oracle
 from core.render import tiles_numpy
 from tests.core.render_scenes import camera, decibels
-from tests.core.synthetic import random_avatar, random_pose, random_windows
+from tests.core.synthetic import random_avatar, random_gaussians, random_pose, random_windows
 
 torch = pytest.importorskip("torch", reason="torch is not installed in this environment")
 torch_network = pytest.importorskip("core.network.torch_network")
@@ -27,6 +28,7 @@ merged_torch = pytest.importorskip("core.network.merged_torch")
 DEMO = Path(__file__).parents[2] / "egstalker_blender" / "assets" / "demo.egs"
 GOLDEN = Path(__file__).parents[1] / "golden"
 KINDS = (EGSTALKER, GAUSSIANTALKER)
+PARTS = ({}, {"kan": False}, {"esaa": False}, {"ppe": False, "kan": False, "esaa": False})
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]
 EYES = (0.37, 0.9, 0.0)
@@ -37,7 +39,10 @@ class Case:
     """An avatar on a device and inputs of three frames."""
 
     def __init__(self, kind: str = EGSTALKER, device: str = "cpu", count: int = 700, **changes):
-        weights, gaussians = random_avatar(count, kind, agents=70)
+        if kind == PAPER:
+            weights, gaussians = paper_avatar(count, **changes.pop("parts", {}))
+        else:
+            weights, gaussians = random_avatar(count, kind, agents=70)
         self.weights = replace(weights, **changes)
         self.network = torch_network.TorchNetwork(self.weights).to(device).requires_grad_(False)
         self.canonical = torch_network.raw_tensors(gaussians, device)
@@ -58,6 +63,23 @@ class Case:
         return self.run(fast_torch.PlainFrames(self.network, self.canonical))
 
 
+def paper_avatar(count: int, **parts: bool):
+    """Random weights of the third kind, that move the head as much as those of the others do."""
+    gaussians = random_gaussians(count)
+    low, high = gaussians.means.min(0), gaussians.means.max(0)
+    poses = np.stack([random_pose(seed) for seed in range(20)])
+    plan = NetworkPlan(PAPER, 29, low, high, poses, resolution=16, agents=70, **parts)
+    weights = new_weights(plan, 5)
+    rng = np.random.default_rng(6)
+    arrays = {
+        name: array + np.float32(0.02) * rng.normal(size=array.shape).astype(np.float32)
+        if name.startswith("decoder.1")
+        else array
+        for name, array in weights.arrays.items()
+    }
+    return replace(weights, arrays=arrays), gaussians
+
+
 def furthest(a, b) -> float:
     return max(float((x - y).abs().max()) for x, y in zip(a, b, strict=True))
 
@@ -73,6 +95,26 @@ def test_equals_the_plain_network(kind: str, device: str) -> None:
     assert furthest(moved, expected) < 5e-6
     canonical = [value[None] for value in case.canonical]
     assert furthest(expected, [value.expand(3, *value.shape[1:]) for value in canonical]) > 0.01
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("parts", PARTS, ids=str)
+def test_the_papers_network_equals_its_plain_one(parts: dict[str, bool], device: str) -> None:
+    case = Case(PAPER, device, parts=parts)
+    frames = case.frames()
+    assert isinstance(frames, fast_torch.FastFrames)
+    moved, expected = case.run(frames), case.plain()
+    assert furthest(moved, expected) < 5e-6
+    assert (
+        furthest(
+            [expected.sh[:1], expected.means[:1]],
+            [case.canonical.sh[None], case.canonical.means[None]],
+        )
+        > 1e-3
+    )
+    assert furthest(case.run(case.frames(half=True)), expected) < 2e-2
+    frozen = Case(PAPER, device, parts=parts, frozen=frozenset({"scales", "sh"}))
+    assert furthest(frozen.run(frozen.frames()), frozen.plain()) < 5e-6
 
 
 @pytest.mark.parametrize("kind", KINDS)
