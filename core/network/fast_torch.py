@@ -1,8 +1,9 @@
-"""Batches of frames on a device, by exact re-association of the network (reference note §9): what does not depend on the frame is computed once, and what frames share is multiplied once.
+"""Batches of frames on a device, by exact re-association of the network (reference note §9): what
+does not depend on the frame is computed once, and what frames share is multiplied once.
 
-shares (N, A) of the agents, and all frames' agents (A, 4 B) meet first: N x 4 numbers a frame
-the second bias of the feed-forward goes into the first norm, so that its sum is one product
-the first layers of the heads are one matrix (64, 640), the second ones two
+    shares (N, A) of the agents, and all frames' agents (A, 4 B) meet first: N x 4 numbers a frame
+    the second bias of the feed-forward goes into the first norm, so that its sum is one product
+    the first layers of the heads are one matrix (64, 640), the second ones two
 """
 
 from __future__ import annotations
