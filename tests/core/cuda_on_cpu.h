@@ -112,8 +112,13 @@ static void launch(void (*kernel)(A...), int columns, int rows, int threads, voi
       }
     }
 }
+template <typename... A>
+static int arity(void (*)(A...)) {
+  return sizeof...(A);
+}
 // A kernel as the tests call it: arguments as cuLaunchKernel takes them.
 #define EMULATED(kernel, barriers)                                                            \
+  extern "C" int arity_##kernel() { return arity(kernel); }                                   \
   extern "C" void launch_##kernel(int columns, int rows, int threads, void **arguments) {     \
     launch(kernel, columns, rows, threads, arguments, barriers);                              \
   }

@@ -32,12 +32,15 @@ def emulated(folder: Path) -> Mapping[str, Any]:
         [compiler, *options, "-shared", "-fPIC", str(text), "-o", str(library)], check=True
     )
     loaded = ctypes.CDLL(str(library))
-    return {name: _kernel(getattr(loaded, f"launch_{name}")) for name in KERNELS}
+    return {name: _kernel(loaded, name) for name in KERNELS}
 
 
-def _kernel(launch: Any) -> Any:
+def _kernel(library: ctypes.CDLL, name: str) -> Any:
+    launch, arity = library[f"launch_{name}"], library[f"arity_{name}"]()
+
     def run(grid: tuple[int, int, int], block: tuple[int, int, int], args: list[Any]) -> None:
-        held = []
+        assert len(args) == arity  # a GPU would read beyond the list
+        held: list[Any] = []
         for value in args:
             if isinstance(value, int):
                 held.append(ctypes.c_int(value))

@@ -68,7 +68,8 @@ class Drawer:
         owners, listed = empty(capacity), empty(capacity)
         self._run(
             "list_pairs", total,
-            [frames, count, columns, tiles, capacity, ends, touched, rects, depths, masks, keys, owners],
+            [frames, count, columns, tiles, capacity, ends, touched, rects, depths, masks,
+             keys, owners],
         )  # fmt: skip
         keys, order = torch.sort(keys, stable=True)
         starts = torch.zeros(frames * tiles, dtype=torch.int32, device=device)
