@@ -14,12 +14,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BLENDER = {
     "bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "blf", "aud", "addon_utils",
-    "imbuf",
-}  # fmt: skip
+    "imbuf"}  # fmt: skip
 HEAVY = {
     "torch", "gsplat", "numba", "librosa", "soundfile", "sounddevice", "audioread", "PIL", "scipy",
-    "mediapipe", "cv2", "av",
-}  # fmt: skip
+    "mediapipe", "cv2", "av"}  # fmt: skip
 OURSELVES = {"core", "egstalker_blender", "egstalker", "bl_ext"}
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "joblib"}
 MAX_LINES = 300

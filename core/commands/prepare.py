@@ -93,23 +93,28 @@ class Printer:
         if step == self._step and now - self._last < EVERY and done != total:
             return
         self.say({"event": "progress", "step": step, "done": done, "total": total})
-        if not self._json:
+        if not self._json and sys.stdout.isatty():
             if step != self._step and self._step:
                 sys.stdout.write("\n")
             sys.stdout.write(f"\r{step}: {done}" + (f" of {total}" if total else ""))
             sys.stdout.flush()
+        elif not self._json and done == total:
+            print(f"{step}: done")
         self._step, self._last = step, now
 
     def note(self, text: str) -> None:
         self.say({"event": "note", "text": text})
         if not self._json:
-            print(f"\nnote: {text}")
+            print(f"{self._line_end()}note: {text}")
             self._step = ""
+
+    def _line_end(self) -> str:
+        return "\n" if self._step and sys.stdout.isatty() else ""
 
     def compared(self, figures: dict[str, float]) -> None:
         self.say({"event": "compared", **figures})
         if not self._json:
-            print()
+            print(end=self._line_end())
             for name, value in figures.items():
                 print(f"{name}: {value:.4g}")
 
@@ -117,7 +122,8 @@ class Printer:
         self.say({"event": "picture", "path": str(folder / "prepare_report.jpg")})
         self.say({"event": "done", "path": str(folder), **facts})
         if not self._json:
+            print(end=self._line_end())
             print(
-                f"\n{folder}: {facts['frames']} frames, focal length {facts['focal']:.0f} pixels, "
+                f"{folder}: {facts['frames']} frames, focal length {facts['focal']:.0f} pixels, "
                 f"{facts['blinks']} blinks; look at {folder / 'prepare_report.jpg'}"
             )

@@ -30,6 +30,8 @@ LEAST_CONTRAST = 8.0  # grey levels that the person must differ from the backgro
 EDGE = 0.25  # of the contrast between them: hair and soft edges belong to the person
 LOBES = (6, -7)  # places in JAW_LINE beside the ear lobes' height
 FACES = 400_000  # pixels that a colour is learnt from, at most
+BENEATH = 0.75  # half widths of the face: what is this near to its middle is under the chin
+SHADE = 12.0  # by how much skin is favoured in the shadow there, squared standard deviations
 TOO_ALIKE = 2.5  # standard deviations between hair and clothes, below which they look the same
 
 
@@ -164,60 +166,81 @@ def sharpen(person: Mask, pixels: Pixels, plate: Pixels, known: Mask) -> Mask:
 
 def split(person: Mask, pixels: Pixels, face: Float64, palette: Palette) -> NDArray[np.uint8]:
     """(H, W) BACKGROUND, HEAD, NECK or TORSO for a person whose face mesh is known."""
-    from scipy.ndimage import binary_fill_holes, binary_opening, label, median_filter
-
     size = len(person)
     ends = jaw_height(face, size)
-    rows = np.arange(size)[:, None] + 0.5
-    above = rows < ends
     oval = face[OVAL, :2]
-    inner = polygon(oval.mean(0) + 0.9 * (oval - oval.mean(0)), size)
-    whole = person | inner  # the network may leave holes in a face
-    kept, count = label(whole)
-    if count > 1:  # the piece that holds the face; others are passers-by or errors
-        inside = kept[inner]
-        whole = kept == np.bincount(inside[inside > 0], minlength=2).argmax()
+    whole = _one_piece(person, oval)
+    rows = np.arange(size)[:, None] + 0.5
     out = np.where(whole, TORSO, BACKGROUND).astype(np.uint8)
-    out[whole & above] = HEAD
-    below = whole & ~above
+    out[whole & (rows < ends)] = HEAD
+    below = whole & (rows >= ends)
     bottom = oval[:, 1].max()
     height = bottom - oval[:, 1].min()
     if palette.skin is None or not below.any():
         out[below & (rows < bottom + 0.25 * height)] = NECK
         return out
-    values = ycc(pixels[below])
-    distances = [palette.skin.distance(values)]
-    labels = [NECK]
-    if palette.clothes is not None:
-        distances.append(palette.clothes.distance(values))
-        labels.append(TORSO)
-    if palette.hair is not None:
-        distances.append(palette.hair.distance(values))
-        labels.append(HEAD)
-    # Shadow under the chin makes skin look like anything: near the jaw it has an advantage.
-    columns = np.nonzero(below)[1]
-    under = np.nonzero(below)[0] - ends[columns]
-    centre, half = oval[:, 0].mean(), np.ptp(oval[:, 0]) / 2
-    beneath = np.abs(columns - centre) < 0.75 * half
-    distances[0] = distances[0] - 12 * np.exp(-((under / (0.2 * height)) ** 2)) * beneath
-    if palette.clothes is None:
-        far = under > 0.45 * height
-        distances.append(np.where(far, -1.0, 1e6))
-        labels.append(TORSO)
-    chosen = np.array(labels, np.uint8)[np.argmin(distances, 0)]
-    parts = np.zeros_like(out)
-    parts[below] = chosen
-    for part in (NECK, HEAD):
-        solid = binary_opening(median_filter(parts == part, 5), iterations=1)
-        pieces, _ = label(solid | (out == HEAD))
-        joined = pieces == (
-            pieces[out == HEAD].max() if part == HEAD and (out == HEAD).any() else -1
-        )
-        if part == NECK:
-            out[below & binary_fill_holes(solid)] = NECK
-        else:
-            out[below & solid & joined] = HEAD
+    beside = np.abs(np.arange(size) + 0.5 - oval[:, 0].mean()) / (np.ptp(oval[:, 0]) / 2)
+    under = (rows - ends) / height  # how far below the head's end, in heights of the face
+    kinds = _kinds(pixels, below, np.broadcast_to(beside, below.shape), under, palette)
+    neck = _solid(kinds == NECK)
+    neck &= _touching(neck, below & (beside < BENEATH) & (under < 0.3))
+    out[below & neck] = NECK
+    hair = _solid(kinds == HEAD)
+    hair &= _touching(hair | (out == HEAD), out == HEAD)
+    out[below & hair] = HEAD
     return out
+
+
+def _one_piece(person: Mask, oval: Float64) -> Mask:
+    """The piece of the outline that holds the face, the face without holes; others are passers-by
+    or errors."""
+    from scipy.ndimage import label
+
+    inner = polygon(oval.mean(0) + 0.9 * (oval - oval.mean(0)), len(person))
+    pieces, count = label(person | inner)
+    if count <= 1 or not inner.any():
+        return person | inner
+    return np.asarray(pieces == np.bincount(pieces[inner]).argmax())
+
+
+def _kinds(
+    pixels: Pixels, below: Mask, beside: Float64, under: Float64, palette: Palette
+) -> NDArray[np.uint8]:
+    """(H, W) what each pixel below the head's end looks like: NECK, TORSO, HEAD (hair). beside: how
+    far from the middle of the face, in half widths of it; under: see `split`."""
+    assert palette.skin is not None
+    values, beside, under = ycc(pixels[below]), beside[below], under[below]
+    # Shadow under the chin makes skin look like anything: near the jaw it has an advantage.
+    shade = SHADE * np.exp(-((under / 0.2) ** 2)) * (beside < BENEATH)
+    distances = {NECK: palette.skin.distance(values) - shade}
+    if palette.clothes is not None:
+        distances[TORSO] = palette.clothes.distance(values)
+    else:
+        distances[TORSO] = np.where(under > 0.45, -np.inf, np.inf)
+    if palette.hair is not None:  # hair hangs beside the neck
+        distances[HEAD] = np.where(beside < BENEATH, np.inf, palette.hair.distance(values))
+    labels = np.array(list(distances), np.uint8)
+    out = np.zeros(below.shape, np.uint8)
+    out[below] = labels[np.argmin(list(distances.values()), 0)]
+    return out
+
+
+def _solid(mask: Mask) -> Mask:
+    """Without specks, and without holes."""
+    from scipy.ndimage import binary_fill_holes, binary_opening, median_filter
+
+    return np.asarray(binary_fill_holes(binary_opening(median_filter(mask, 5))))
+
+
+def _touching(mask: Mask, start: Mask) -> Mask:
+    """The pieces of the mask that have a pixel of `start`."""
+    from scipy.ndimage import label
+
+    pieces, count = label(mask)
+    wanted = np.zeros(count + 1, bool)
+    wanted[pieces[start & mask]] = True
+    wanted[0] = False
+    return np.asarray(wanted[pieces])
 
 
 def to_picture(regions: NDArray[np.uint8]) -> Pixels:

@@ -126,7 +126,7 @@ def test_a_person_is_parted_into_head_neck_and_torso() -> None:
 def test_long_hair_beside_the_neck_belongs_to_the_head() -> None:
     pixels, truth, face = person_picture()
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5
-    lock = (np.abs(x - 44) < 6) & (y > 40) & (y < 105) & (truth != HEAD)
+    lock = (np.abs(x - 40) < 6) & (y > 40) & (y < 105) & (truth != HEAD)
     pixels[lock], truth[lock] = HAIR, HEAD
     person = truth > 0
     palette = regions.learn_palette([pixels], [person], [face])
