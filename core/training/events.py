@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import reason
+
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]
 
@@ -22,12 +24,23 @@ class Events:
     def __init__(self, work: Path, listener: Listener) -> None:
         self._log, self._listener = work / LOG, listener
         self._last = -math.inf
+        self._logs = True
 
     def tell(self, event: str, **values: Any) -> None:
         line = {"event": event, **{k: _plain(v) for k, v in values.items()}}
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if self._logs:
+            self._write(json.dumps(line, ensure_ascii=False) + "\n")
         self._listener(line)
+
+    def _write(self, text: str) -> None:
+        """A log that cannot be written, as on a full disk, is said once and ends no training."""
+        try:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            self._logs = False
+            text = f"{self._log} cannot be written ({reason(error)}); training goes on without it"
+            self._listener({"event": "note", "text": text})
 
     def progress(self, *, last: bool = False, **values: Any) -> None:
         """As often as people read; the last one of a stage always."""

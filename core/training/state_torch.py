@@ -7,20 +7,30 @@ Tensors by section: head/NAME, optimiser/NAME/exp_avg, average/NAME, density/NAM
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..avatar.safetensors import parse_json, read_tensors, write_tensors
 from ..errors import AvatarFileError, InputError
+from ..network.names import POSE_MEAN, POSE_SCALE
 from .config import TrainConfig
+from .optimiser_torch import MOMENTS
+from .schedule import STATIC
 
 FILE = "state.safetensors"
 FORMAT, VERSION = "egs-training", "1"
+
+Sections = dict[str, dict[str, Tensor]]
+Shapes = dict[str, tuple[int, ...]]
+
+# Not trained: they follow from the dataset's points and poses, by which another one is known.
+_OF_DATASET = tuple(f"network.{name}" for name in ("tri_plane.grid.aabb", POSE_MEAN, POSE_SCALE))
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,7 @@ def save_state(
     write_tensors(path, tensors, metadata)
 
 
-def load_state(
-    path: Path, config: TrainConfig, device: str
-) -> tuple[Place, dict[str, dict[str, Tensor]]]:
+def load_state(path: Path, config: TrainConfig, device: str) -> tuple[Place, Sections]:
     """InputError where the file is damaged, or belongs to a training with other settings."""
     try:
         tensors, metadata, _ = read_tensors(path)
@@ -71,11 +79,9 @@ def load_state(
             int(place["averaged"]),
         )
     except (AvatarFileError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} cannot be gone on with ({error}); start again without --resume"
-        ) from None
+        raise _useless(path, str(error)) from None
     _compare(path, settings, config)
-    sections: dict[str, dict[str, Tensor]] = {}
+    sections: Sections = {}
     for name, array in tensors.items():
         section, _, rest = name.partition("/")
         sections.setdefault(section, {})[rest] = torch.from_numpy(array.copy()).to(device)
@@ -83,13 +89,75 @@ def load_state(
 
 
 def _compare(path: Path, settings: Any, config: TrainConfig) -> None:
-    """Time and previews may change; what the numbers depend on may not."""
+    """Time and previews may change; what the numbers depend on may not. A setting that an older
+    training did not have was as it is by default."""
+    if not isinstance(settings, dict):
+        raise _useless(path, "it has no settings")
     free = {"minutes", "preview_every"}
-    now = json.loads(json.dumps(asdict(config)))
+    now, before = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
     for key, value in now.items():
-        if key not in free and (not isinstance(settings, dict) or settings.get(key) != value):
-            was = settings.get(key) if isinstance(settings, dict) else None
+        was = settings.get(key, before[key])
+        if key not in free and was != value:
             raise InputError(
                 f"{path} was trained with {key} = {was!r}, not {value!r}; give the same options, "
                 "or start again without --resume"
             )
+
+
+def check_state(
+    path: Path, place: Place, sections: Sections, head: nn.Module, stages: Collection[str]
+) -> None:
+    """InputError unless the state can go into this new head, to go on in one of these stages."""
+    numbers = (place.step, place.averaged, *place.seconds.values())
+    if place.stage not in stages or not 0 <= place.degree <= 3:
+        raise _useless(path, f"stage {place.stage!r}, degree {place.degree} are unknown here")
+    if not all(math.isfinite(number) and number >= 0 for number in numbers):
+        raise _useless(path, "its place is no place in a training")
+    parameters = dict(head.named_parameters())
+    means = sections.get("head", {}).get("canonical.means")
+    if means is None or means.ndim != 2 or not len(means):
+        raise _useless(path, "it has no Gaussians")
+    count = len(means)
+    shapes = {
+        name: (count, *value.shape[1:]) if name.startswith("canonical.") else tuple(value.shape)
+        for name, value in parameters.items()
+        if place.stage == STATIC or not name.startswith("static.")
+    }
+    moments = {
+        f"{name}/{key}": shape if key in MOMENTS else ()
+        for name, shape in shapes.items()
+        for key in (*MOMENTS, "step")
+    }
+    _fit(path, "head", sections["head"], shapes)
+    for section, values in sections.items():
+        if section == "average":
+            _fit(path, section, values, shapes)
+        elif section == "density":
+            _fit(path, section, values, {"pull": (count,), "seen": (count,)})
+        elif section == "optimiser":
+            _fit(path, section, values, {k: v for k, v in moments.items() if k in values})
+        elif section != "head":
+            raise _useless(path, f"section {section!r} is unknown")
+    for name in _OF_DATASET:
+        if name in parameters:
+            old, new = sections["head"][name], parameters[name].detach()
+            if not torch.allclose(old, new, rtol=1e-3, atol=1e-4):
+                raise InputError(
+                    f"{path} was trained on other frames or points; give the same DATASET, --rows "
+                    "and --init, or start again without --resume"
+                )
+
+
+def _fit(path: Path, section: str, values: Mapping[str, Tensor], shapes: Shapes) -> None:
+    for name in values.keys() ^ shapes.keys():
+        raise _useless(path, f"{section} {name[:80]!r} is missing or unknown")
+    for name, shape in shapes.items():
+        value = values[name]
+        if tuple(value.shape) != shape or value.dtype != torch.float32:
+            raise _useless(path, f"{section} {name!r} has shape {tuple(value.shape)}, not {shape}")
+        if not torch.isfinite(value).all():
+            raise _useless(path, f"{section} {name!r} is not finite")
+
+
+def _useless(path: Path, why: str) -> InputError:
+    return InputError(f"{path} cannot be gone on with ({why}); start again without --resume")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from .sight_torch import look, spread, write_strip
 from .sound import shortened, training_track
 from .splatting.choose import splatter_for
 from .stages_torch import LipsStage, MotionStage, Stage, StaticStage
-from .state_torch import FILE, Place, load_state, save_state
+from .state_torch import FILE, Place, check_state, load_state, save_state
 
 SAVE_SECONDS = 60.0
 AVERAGE = 0.998
@@ -55,8 +56,13 @@ class _Training:
         self.job, self.config = job, job.config
         if not job.out.parent.is_dir():
             raise OutputError(f"folder {job.out.parent} does not exist; create it first")
+        if job.out.is_dir():
+            raise OutputError(f"{job.out} is a folder; give another name for the avatar")
+        if job.work.is_dir():  # what comes after this is meant for this training
+            (job.work / STOP).unlink(missing_ok=True)
         self.splat = splatter_for(job.device)
-        torch.set_num_threads(available_cores())
+        if "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(available_cores())
         clip = load_clip(job.dataset)
         self.notes = list(clip.notes)
         track, self.spec = training_track(
@@ -76,7 +82,6 @@ class _Training:
         _make_folder(job.work)
         self.state = job.work / FILE
         self.place, self.sections = self._start()
-        (job.work / STOP).unlink(missing_ok=True)
         self.events = Events(job.work, listener)
         self._saved = time.monotonic()
 
@@ -91,6 +96,7 @@ class _Training:
                 f"{self.job.work} holds no training to go on with; leave --resume out"
             )
         place, sections = load_state(self.state, self.config, self.job.device)
+        check_state(self.state, place, sections, self.head, self._names())
         self.head.load(sections["head"])
         self.head.degree = place.degree
         self.clock.seconds = dict(place.seconds)
@@ -150,6 +156,8 @@ class _Training:
                 self._save(name, step, self._sections_of(stage))
                 self.clock.tick("saving")
         self._tell(timing, step, None, None, last=True)
+        if name == MOTION:
+            self._save_last(step, self._sections_of(stage))
 
     def _make(self, name: str) -> Stage:
         """The stage, as it was left where a state says so."""
@@ -173,10 +181,7 @@ class _Training:
         loss, quality = stage.loss(step, progress)
         value = float(loss.detach())
         if not np.isfinite(value):
-            raise TrainingError(
-                f"the loss is no number at step {step} of stage {stage.name}; the last good state "
-                f"is kept in {self.job.work}: go on with --resume, or start with another --seed"
-            )
+            raise self._diverged(stage.name, step)
         loss.backward()
         stage.optimiser.step(min(1.0, (step + 1) / WARM_UP) * stage.final**progress)
         stage.after(step, progress)
@@ -227,9 +232,25 @@ class _Training:
         averaged = 0 if self.average is None else self.average.steps
         place = Place(stage, step, dict(self.clock.seconds), self.head.degree, averaged)
         head = dict(self.head.named_parameters())
+        if not all(bool(torch.isfinite(value).all()) for value in head.values()):
+            raise self._diverged(stage, step)
         save_state(self.state, self.config, place, {"head": head, **sections})
         self._saved = time.monotonic()
         self.events.tell("saved", path=self.state)
+
+    def _save_last(self, step: int, sections: dict[str, dict[str, Tensor]]) -> None:
+        """All is trained: if the avatar cannot be written, --resume has only that left to do."""
+        try:
+            self._save(MOTION, step, sections)
+        except OutputError as error:
+            self.events.tell("note", text=str(error))
+
+    def _diverged(self, stage: str, step: int) -> TrainingError:
+        kept = f"the state before is kept in {self.job.work}, for --resume; "
+        return TrainingError(
+            f"the loss is no number at step {step} of stage {stage}; "
+            f"{kept if self.state.is_file() else ''}start with another --seed"
+        )
 
     def _check_stop(self, stage: Stage, step: int) -> None:
         stop = self.job.work / STOP
