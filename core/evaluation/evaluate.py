@@ -19,6 +19,7 @@ from ..files import write_atomic
 from ..machine import machine
 from ..training.clip import Frame, TrainingClip
 from . import cross_driven, self_driven
+from .detector import DetectorMeter
 from .drive import Driver, bound, driver_for, gap_of
 from .landmarks import Binding
 from .lips import lip_gap
@@ -128,11 +129,12 @@ def _self(
     meter: LpipsMeter,
     tell: Tell,
 ) -> Section:
-    strips = StripMaker(driver.clip, rows)
+    strips, detector = StripMaker(driver.clip, rows), DetectorMeter(len(rows))
 
     def look(frame: Frame, picture: np.ndarray, truth: np.ndarray) -> None:
         strips.look(frame, picture, truth)
         meter.add(picture, truth)
+        detector.add(picture, truth)
 
     driver.seconds.clear()
     watched = self_driven.watch(driver, heard, rows, observers.binding, observers.reader, look)
@@ -142,6 +144,7 @@ def _self(
     surface = lip_gap(seen.surface, seen.up)[: len(quiet)]
     spoken = _spoken_of(driver.clip)
     more = (
+        *detector.metrics(),
         *silence_metrics(surface, quiet, NO_LANDMARKS),
         cross_driven.closure_metric(spoken, 0, rows, gap),
         cross_driven.closure_metric(spoken, 0, rows, true, ", true lips"),

@@ -11,12 +11,14 @@ import pytest
 from core.audio.waveform import RATE, Waveform
 from core.camera import Camera
 from core.errors import InputError
-from core.evaluation import lips
+from core.evaluation import detector, lips
+from core.evaluation.detector import DetectorMeter
 from core.evaluation.landmarks import bind, projected, triangulated, upwards
 from core.evaluation.phonemes import Spoken, closures, load_phonemes
 from core.evaluation.silence import pauses, silence_metrics
 from core.evaluation.sounds import loudness
 from core.evaluation.sync import best_shift, correlation, shifted
+from core.prepare.mesh import IBUG
 from tests.core.talking_clip import FOCAL, SIDE, places
 from tests.core.training_inputs import poses, viewmat_from_track
 
@@ -140,3 +142,35 @@ def test_phoneme_files(tmp_path):
         path.write_text(bad)
         with pytest.raises(InputError, match="holds no phonemes"):
             load_phonemes(path)
+
+
+def test_a_detectors_opinion():
+    """With a detector that is known: it sees the mouth open as far as the first pixel is bright."""
+    unseen = np.ones((4, 4, 3))
+
+    def find(pixels):
+        if (pixels == 255).all():
+            return []
+        mesh = np.zeros((478, 3))
+        mesh[:, 1] = np.arange(478)
+        lower = [IBUG[n] for n in (65, 66, 67)]
+        mesh[lower, 1] += pixels[0, 0, 0] / 10
+        return [mesh]
+
+    meter = DetectorMeter(20, find)
+    for step in range(20):
+        truth = np.full((4, 4, 3), (step % 5) / 10)
+        meter.add(unseen if step == 19 else truth, truth)
+    lmd, lip, eye = meter.metrics()
+    assert lmd.value == 0 and lip.value == pytest.approx(1) and eye.value is None
+    assert "19 frames" in lip.note and "no face in 1" in lip.note
+    assert DetectorMeter(250, find).step == 3
+
+
+def test_without_a_detector_the_reason_stands_in_the_table(monkeypatch):
+    monkeypatch.setattr(detector.importlib.util, "find_spec", lambda name: None)
+    meter = DetectorMeter(4)
+    meter.add(np.zeros((4, 4, 3)), np.zeros((4, 4, 3)))
+    assert {metric.note for metric in meter.metrics()} == {
+        "mediapipe 0.10.21 is not installed here"
+    }
