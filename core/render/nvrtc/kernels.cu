@@ -16,7 +16,7 @@
 // top, bottom), factors of opacity and of colour.
 #define PAIR_NONE 0x7fffffffffffffffLL
 
-struct Ellipse {  // 48 bytes, three loads
+struct alignas(16) Ellipse {  // 48 bytes, three loads
   float x, y, a, b;             // centre in pixels; inverse covariance [[a, b], [b, c]]
   float c, opacity, red, green;
   float blue, faintest, spare0, spare1;
