@@ -25,6 +25,7 @@ from ..render.nvrtc.scene_torch import Scene, scene_of_raw
 from ..render.nvrtc.views import view_table
 from ..timeline import row_of_seconds
 from .rows import Row, measured
+from .scaling import COUNTS, SIZES, resampled
 
 Item = TypeVar("Item")
 
@@ -55,6 +56,7 @@ def rows(avatar: Avatar, job: BakeJob, device: str) -> Iterator[Row]:
             except MissingPackageError:
                 continue  # bench says so where it lists the backends
             yield from drawing(inputs, backend, _drawer(name))
+            yield from growth(inputs, backend)
 
 
 def _drawer(name: str) -> Drawer:
@@ -160,6 +162,22 @@ def drawing(inputs: Inputs, backend: Backend, drawer: Drawer, frames: int = FILM
     for name, half in ((backend.name, False), (f"{backend.name} half", True)):
         precise = with_precision(backend, inputs.device, half)
         yield film(inputs.avatar, inputs.job, precise, name, frames)
+
+
+def growth(
+    inputs: Inputs, backend: Backend, counts: Sequence[int] = COUNTS, frames: int = FILM // 4
+) -> Iterator[Row]:
+    """Films of more Gaussians and more pixels, drawn from the avatar's own."""
+    precise = with_precision(backend, inputs.device, half=False)
+    for count in counts:
+        avatar = resampled(inputs.avatar, count)
+        for width, height in SIZES:
+            tasks = tuple(
+                replace(task, camera=task.camera.resized(width, height))
+                for task in inputs.job.frames
+            )
+            name = f"{backend.name} {count / 1000:.3g}k {height}p"
+            yield film(avatar, replace(inputs.job, frames=tasks), precise, name, frames)
 
 
 def with_precision(backend: Backend, device: str, half: bool) -> Backend:

@@ -239,7 +239,7 @@ def test_rows_of_a_track_are_heard_once(egs, backend, tmp_path, monkeypatch):
     assert calls == [fast_deformer.CODES_AT_ONCE]
 
 
-def test_bench_shows_what_drawing_and_the_whole_film_take(egs, backend, drawer, tmp_path):
+def test_bench_shows_what_drawing_and_films_take(egs, backend, drawer, tmp_path, monkeypatch):
     batches = pytest.importorskip("core.benchmarks.batches_torch")
     job = job_for(*egs, tmp_path, count=2)
     inputs = batches.Inputs(egs[1], egs[1].network, job, "cpu")
@@ -250,6 +250,9 @@ def test_bench_shows_what_drawing_and_the_whole_film_take(egs, backend, drawer, 
         ("film", "nvrtc"),
         ("film", "nvrtc half"),
     }
+    monkeypatch.setattr(batches, "SIZES", ((40, 30), (60, 50)))
+    found = {row.backend for row in batches.growth(inputs, backend, counts=(90, 200), frames=2)}
+    assert found == {f"nvrtc 0.{n}k {height}p" for n in ("09", "2") for height in (30, 50)}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
