@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import logmel
-from ..audio.features import track_from_waveform
+from ..audio.features import COMPUTED, computed_spec, track_from_waveform
 from ..audio.files import load_waveform
 from ..audio.spec import FeatureSpec
 from ..audio.track import AudioTrack
@@ -30,12 +31,10 @@ ENOUGH = 0.8  # of the frames must have sound
 EXACT = 2  # rows by which sound and frames may differ unmentioned
 
 
-def _log_mel() -> FeatureSpec:
-    return replace(choose_features(logmel.KIND, BANDS), normalisation="none")
-
-
 # Kinds that are computed from the sound here -> their spec, not normalised yet.
-SOUND_KINDS: dict[str, Callable[[], FeatureSpec]] = {logmel.KIND: _log_mel}
+SOUND_KINDS: dict[str, Callable[[], FeatureSpec]] = {
+    kind: partial(computed_spec, kind, BANDS) for kind in COMPUTED
+}
 
 
 def training_track(

@@ -110,7 +110,7 @@ def test_a_track_of_a_file_is_that_of_its_waveform(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "deepspeech"}, "trained on deepspeech features of 29 .* gives log-mel; .*npy"),
+        ({"kind": "deepspeech"}, "trained on deepspeech features of 29 .* gives log-mel, .*npy"),
         ({"version": 2}, "log-mel version 2.* version 1"),
         ({"dim": 44}, "44 values .* 29 values"),
         ({"rate": 100.0, "stride": 4}, "at 100 Hz, .* at 50 Hz"),

@@ -1,0 +1,97 @@
+"""Phonetic features: how much a step sounds like each of 22 mouth shapes, whoever speaks.
+
+A linear readout of the phonetic network's four blocks, over two steps to either side. Long sounds
+are worked on in windows on a fixed grid that overlap, so memory is bounded and a step depends on
+nothing farther than a window away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FeatureMismatchError
+from .phonetic_network import RATE, STEP, bands, hidden_layers
+from .phonetic_weights import PhoneticWeights, load_weights, provenance
+
+Float32 = NDArray[np.float32]
+
+KIND = "phonetic"
+VERSION = 1
+DIM = 22
+STEPS_PER_SECOND = RATE / STEP
+CORE = 400  # steps (8 s) that a window gives
+CONTEXT = 100  # steps (2 s) that a window hears before and after them
+BLEND = 20  # steps over which one window's values pass into the next one's
+AROUND = 2  # steps of the readout to either side
+
+
+def parameters() -> dict[str, Any]:
+    """Of the extractor, as an avatar's header carries them."""
+    return {"sample_rate": RATE, "hop_length": STEP, **provenance()}
+
+
+def check_parameters(values: Mapping[str, Any], version: int, dim: int) -> None:
+    """FeatureMismatchError where an avatar was trained on another phonetic network."""
+    here = parameters()
+    if (version, dim) != (VERSION, DIM):
+        raise FeatureMismatchError(
+            f"the avatar was trained on {KIND} features version {version} of {dim} values, this "
+            f"program makes version {VERSION} of {DIM}; update the program or train it again"
+        )
+    for name in ("sample_rate", "hop_length", "weights_sha256"):
+        if values.get(name) != here[name]:
+            raise FeatureMismatchError(
+                f"the avatar's {KIND} network has {name} {str(values.get(name))[:12]}, this "
+                f"program's {str(here[name])[:12]}; update the program or train it again"
+            )
+
+
+def phonetic(samples: Float32) -> Float32:
+    """(1 + T // 320, 22) float32 of (T,) samples at 16 kHz: step k is centred on sample 320 k, a
+    value is about 1 where the sound is that class (`load_weights().classes`) and 0 elsewhere."""
+    weights = load_weights()
+    steps = 1 + len(samples) // STEP
+    total = np.zeros((steps, DIM), np.float32)
+    share = np.zeros((steps, 1), np.float32)
+    for first in range(0, steps, CORE):
+        lo, hi = max(0, first - BLEND), min(steps, first + CORE + BLEND)
+        start, stop = max(0, lo - CONTEXT), min(steps, hi + CONTEXT)
+        end = len(samples) if stop == steps else (stop - 1) * STEP + 1
+        mel = bands(samples[start * STEP : end], weights)
+        values = readout(hidden_layers(mel, weights), weights)
+        weight = _weight(np.arange(lo, hi), first, steps)
+        total[lo:hi] += weight * values[lo - start : hi - start]
+        share[lo:hi] += weight
+    result: Float32 = total / share
+    return result
+
+
+def readout(layers: Float32, weights: PhoneticWeights) -> Float32:
+    """(T, 22) of (T, 4, 144) hidden layers; the first and the last stand for what is outside."""
+    flat = layers.reshape(len(layers), -1)
+    padded = np.pad(flat, ((AROUND, AROUND), (0, 0)), mode="edge")
+    near = np.concatenate([padded[k : k + len(flat)] for k in range(2 * AROUND + 1)], 1)
+    result: Float32 = near @ weights["readout.weight"].T + weights["readout.bias"]
+    return result
+
+
+def _weight(steps: NDArray[np.int64], first: int, count: int) -> Float32:
+    """(n, 1) of a window whose core begins at `first`: 1 inside, falling over 2 BLEND steps at an
+    edge that another window continues."""
+    rising = (steps - (first - BLEND) + 0.5) / (2 * BLEND)
+    falling = ((first + CORE + BLEND) - steps - 0.5) / (2 * BLEND)
+    one = np.ones(len(steps))
+    weight = np.minimum(one if first == 0 else rising, one if first + CORE >= count else falling)
+    return np.clip(weight, 0, 1)[:, None].astype(np.float32)
+
+
+@cache
+def silent_step() -> Float32:
+    """(22,) the step where there is no sound: in the middle of four seconds of silence."""
+    step = phonetic(np.zeros(4 * RATE, np.float32))[100]
+    step.flags.writeable = False
+    return step

@@ -1,0 +1,128 @@
+"""The phonetic network in numpy: sound of one voice to a hidden layer that knows phonemes.
+
+Log-mel of 80 bands, a convolution to 50 steps a second, four Conformer blocks (feed-forward,
+attention, convolution over 31 steps, feed-forward), 191 phoneme scores. The attention has no
+positions and sees the whole window. `phonetic_torch.py` is the twin."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .phonetic_weights import PhoneticWeights
+
+Float32 = NDArray[np.float32]
+
+RATE = 16000  # Hz
+HOP = 160  # samples from one spectrum to the next; two make a step
+N_FFT = 400
+STEP = 2 * HOP  # samples
+POWER_FLOOR = 1e-10
+BLOCKS = 4
+HEADS = 4
+WIDTH = 144
+EPSILON = 1e-5  # of the normalisations
+
+_erf = np.frompyfunc(math.erf, 1, 1)  # numpy has none
+
+
+def bands(samples: Float32, weights: PhoneticWeights) -> Float32:
+    """(1 + T // 160, 80) log power of (T,) samples, mirrored at both ends; step k is centred on
+    sample 160 k. A sound shorter than the mirror needs is preceded and followed by silence."""
+    short = max(0, N_FFT // 2 + 1 - len(samples))
+    padded = np.pad(np.pad(samples, (0, short)), N_FFT // 2, mode="reflect")
+    count = 1 + len(samples) // HOP
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][:count]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi / N_FFT * np.arange(N_FFT))
+    spectrum = np.fft.rfft(frames * hann)
+    power = spectrum.real**2 + spectrum.imag**2
+    return np.log(np.maximum(power @ weights["mel"], POWER_FLOOR)).astype(np.float32)
+
+
+def hidden_layers(mel: Float32, weights: PhoneticWeights) -> Float32:
+    """(T, 4, 144) the output of each block for (M, 80) bands; T = (M + 1) // 2."""
+    x = _stem(mel, weights)
+    layers = np.empty((len(x), BLOCKS, WIDTH), np.float32)
+    for block in range(BLOCKS):
+        x = _block(x, f"blocks.{block}.", weights)
+        layers[:, block] = x
+    return layers
+
+
+def log_probabilities(last: Float32, weights: PhoneticWeights) -> Float32:
+    """(T, 191) log-probabilities of the phonemes for (T, 144) outputs of the last block."""
+    scores = last @ weights["phonemes.weight"].T + weights["phonemes.bias"]
+    scores = scores - scores.max(1, keepdims=True)
+    result: Float32 = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    return result
+
+
+def _stem(mel: Float32, weights: PhoneticWeights) -> Float32:
+    """(T, 144): a convolution over three bands' steps, every second one, and GELU."""
+    count = (len(mel) + 1) // 2
+    padded = np.pad(mel, ((1, 2), (0, 0)))
+    kernel = weights["stem.weight"]
+    x = np.tile(weights["stem.bias"], (count, 1))
+    for k in range(3):
+        x += padded[k : k + 2 * count : 2][:count] @ kernel[:, :, k].T
+    gelu: Float32 = 0.5 * x * (1 + _erf(x * math.sqrt(0.5)).astype(np.float32))
+    return gelu
+
+
+def _block(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
+    """(T, 144): one Conformer block; `at` is the beginning of its tensors' names."""
+    x = x + 0.5 * _feed_forward(x, at + "ffn1.", weights)
+    x = x + _attention(_norm(x, at + "attention.norm.", weights), at + "attention.", weights)
+    x = x + _convolution(_norm(x, at + "conv.norm.", weights), at + "conv.", weights)
+    x = x + 0.5 * _feed_forward(x, at + "ffn2.", weights)
+    return _norm(x, at + "norm.", weights)
+
+
+def _feed_forward(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
+    inner = _linear(_norm(x, at + "norm.", weights), at + "in.", weights)
+    return _linear(inner * _sigmoid(inner), at + "out.", weights)
+
+
+def _attention(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
+    """(T, 144): four heads of 36, every step against every other."""
+    count, width = len(x), WIDTH // HEADS
+    joined = _linear(x, at + "in.", weights).reshape(count, 3, HEADS, width)
+    query, key, value = joined.transpose(1, 2, 0, 3)  # (heads, T, width) each
+    scores = query @ key.transpose(0, 2, 1) / np.float32(math.sqrt(width))
+    scores = np.exp(scores - scores.max(2, keepdims=True))
+    scores /= scores.sum(2, keepdims=True)
+    mixed = (scores @ value).transpose(1, 0, 2).reshape(count, WIDTH)
+    return _linear(mixed, at + "out.", weights)
+
+
+def _convolution(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
+    """(T, 144): a gate, each channel's own filter over 31 steps, and a mixture of the channels."""
+    x = _linear(x, at + "in.", weights)
+    x = x[:, :WIDTH] * _sigmoid(x[:, WIDTH:])
+    kernel = weights[at + "depth.weight"]
+    taps = kernel.shape[1]
+    padded = np.pad(x, ((taps // 2, taps // 2), (0, 0)))
+    y = np.tile(weights[at + "depth.bias"], (len(x), 1))
+    for k in range(taps):
+        y += padded[k : k + len(x)] * kernel[:, k]
+    return _linear(y * _sigmoid(y), at + "out.", weights)
+
+
+def _linear(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
+    result: Float32 = x @ weights[at + "weight"].T + weights[at + "bias"]
+    return result
+
+
+def _norm(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
+    centred = x - x.mean(1, keepdims=True)
+    deviation = np.sqrt((centred**2).mean(1, keepdims=True) + EPSILON)
+    result: Float32 = centred / deviation * weights[at + "weight"] + weights[at + "bias"]
+    return result
+
+
+def _sigmoid(x: Float32) -> Float32:
+    # exp of at most 80, so that float32 does not overflow; the sigmoid is 0 there.
+    result: Float32 = 1 / (1 + np.exp(np.minimum(-x, 80)))
+    return result
