@@ -57,7 +57,8 @@ class DetectorMeter:
             self._unseen += 1
 
     def metrics(self) -> tuple[Metric, ...]:
-        """LMD and correlation of lips and eyes, truth by the same detector."""
+        """LMD and correlation of lips and eyes, truth by the same detector; without a detector one
+        line that says so."""
         shown, true = (np.array([pair[i] for pair in self._pairs]) for i in (0, 1))
         lmd = lip = eye = np.nan
         if self._pairs:
@@ -69,10 +70,13 @@ class DetectorMeter:
         if self._unseen:
             note += f"; it found no face in {self._unseen} of the avatar's"
         missing = self._missing or "no face found in enough frames"
+        distance = measured(
+            "lmd_detector", "LMD by a detector", lmd, "px", "down", note=note, missing=missing
+        )
+        if self._missing:
+            return (distance,)
         return (
-            measured(
-                "lmd_detector", "LMD by a detector", lmd, "px", "down", note=note, missing=missing
-            ),
+            distance,
             measured(
                 "lip_correlation_detector",
                 "Lip sync by a detector",

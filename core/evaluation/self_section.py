@@ -85,7 +85,7 @@ def _mouth(seen: Seen, loud: Float64) -> tuple[Metric, ...]:
         ),
         measured(
             "lip_correlation_surface",
-            "The same of the surface",
+            "Lip sync of the surface",
             correlation(surface, true),
             "",
             "up",
@@ -120,7 +120,7 @@ def _mouth(seen: Seen, loud: Float64) -> tuple[Metric, ...]:
         ),
         measured(
             "lmd_surface",
-            "The same of the surface",
+            "LMD of the surface",
             mean_of(lips.mouth_distance(seen.surface, seen.true)),
             "px",
             "down",
@@ -173,7 +173,7 @@ def _eyes(seen: Seen) -> tuple[Metric, ...]:
         ),
         measured(
             "eye_correlation_surface",
-            "The same of the surface",
+            "Eye opening of the surface",
             correlation(surface, true),
             "",
             "up",

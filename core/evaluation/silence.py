@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .lips import Float64
 from .record import Metric, measured
 
-QUIET = 35.0  # dB under the loudest moment of the sound: a pause
-SETTLED = 3  # rows that a pause lasts before the mouth is expected to rest
+# Of the way from the quietest to the loudest, in dB, 5th and 95th hundredth of the sound: a room has
+# a noise of its own, so that no fixed level is silence.
+QUIET = 0.25
+SETTLED = 5  # rows that a pause lasts before the mouth is expected to rest; a stop is shorter
 LEAST = 5  # rows of pause under which nothing is said
 
 
@@ -46,7 +49,7 @@ def silence_metrics(gap: Float64, quiet: Float64, missing: str) -> tuple[Metric,
 
 
 def pause_metrics(gap: Float64, loud: Float64, missing: str) -> tuple[Metric, ...]:
-    """loud (R,) dB: where it stays 35 dB under its highest value for three rows, lips rest."""
+    """loud (R,) dB: where it stays low for a fifth of a second, lips rest."""
     rows = pauses(loud)
     ratio = math.nan
     known = np.isfinite(gap)
@@ -65,11 +68,12 @@ def pause_metrics(gap: Float64, loud: Float64, missing: str) -> tuple[Metric, ..
     )
 
 
-def pauses(loud: Float64) -> np.ndarray:
-    """(R,) bool: the sound has been quiet at this row and the two before."""
+def pauses(loud: Float64) -> NDArray[np.bool_]:
+    """(R,) the sound has been quiet at this row and the four before."""
     if not np.isfinite(loud).any():
         return np.zeros(len(loud), bool)
-    quiet = loud < np.nanmax(loud) - QUIET
+    low, high = np.nanpercentile(loud, (5, 95))
+    quiet = loud < low + QUIET * (high - low)
     out = quiet.copy()
     for back in range(1, SETTLED):
         out[back:] &= quiet[:-back]

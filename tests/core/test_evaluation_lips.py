@@ -111,8 +111,14 @@ def test_loudness_of_a_tone_that_begins():
     assert found[0] == -80  # silence
     assert found[1] == pytest.approx(-20, abs=0.1)
     assert found[2] == -80  # after the end
-    rest = pauses(np.array([-20.0, -20, -70, -70, -70, -70, -20]))
-    assert rest.tolist() == [False, False, False, False, True, True, False]
+
+
+def test_a_pause_is_longer_than_a_stop_and_quieter_than_the_voice():
+    loud = np.array([-20.0, -20, -70, -70, -20, -22, *[-70] * 6, -20, -20])
+    assert np.flatnonzero(pauses(loud)).tolist() == [10, 11]
+    # The same in a noisy room.
+    assert np.flatnonzero(pauses(np.maximum(loud, -38))).tolist() == [10, 11]
+    assert not pauses(np.full(9, np.nan)).any()
 
 
 def test_a_mouth_that_rests_in_silence_moves_by_nothing():
@@ -171,6 +177,5 @@ def test_without_a_detector_the_reason_stands_in_the_table(monkeypatch):
     monkeypatch.setattr(detector.importlib.util, "find_spec", lambda name: None)
     meter = DetectorMeter(4)
     meter.add(np.zeros((4, 4, 3)), np.zeros((4, 4, 3)))
-    assert {metric.note for metric in meter.metrics()} == {
-        "mediapipe 0.10.21 is not installed here"
-    }
+    (metric,) = meter.metrics()
+    assert metric.value is None and metric.note == "mediapipe 0.10.21 is not installed here"
