@@ -1,0 +1,195 @@
+"""`python -m core train`: its options, its lines, its exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.avatar.file import load_avatar
+from core.cli import main
+from core.commands import train as command
+from core.errors import ArgumentError
+from core.training.config import PRESETS, TrainConfig
+from core.training.job import STOP
+from core.training.state_torch import FILE
+from tests.core.training_runs import make_talking_clip
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = ["--preset", "draft", "--points", "300", "--max-points", "400", "--batch", "1"]
+PROGRESS = {
+    "event": str, "stage": str, "step": int, "steps": int, "seconds": float, "gaussians": int,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_talking_clip(tmp_path_factory.mktemp("talking"))
+
+
+def config_of(*options: str) -> TrainConfig:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.config_of(parser.parse_args(["d", "out.egs", *options]))
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "core", "train", *map(str, arguments)]
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        line, cwd=ROOT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def steps(static: int, lips: int, motion: int) -> list[str]:
+    return [
+        f"--{name}-steps={n}"
+        for name, n in zip(("static", "lips", "motion"), (static, lips, motion), strict=True)
+    ]
+
+
+def lines_of(out: str) -> list[dict[str, Any]]:
+    def refuse(constant: str) -> float:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return [json.loads(line, parse_constant=refuse) for line in out.splitlines()]
+
+
+def check_contract(lines: Sequence[dict[str, Any]], out: Path, work: Path) -> None:
+    assert lines[0]["event"] == "start" and lines[-1]["event"] == "done"
+    for line in lines:
+        kind = line["event"]
+        if kind == "progress":
+            assert all(isinstance(line[name], type_) for name, type_ in PROGRESS.items())
+            assert line["stage"] in ("static", "lips", "motion") and line["step"] <= line["steps"]
+            assert all(line[k] is None or line[k] >= 0 for k in ("remaining", "loss", "psnr"))
+        elif kind == "preview":
+            assert Path(line["path"]).read_bytes()[:2] == b"\xff\xd8"
+        elif kind == "saved":
+            assert Path(line["path"]) == work / FILE
+        elif kind == "note":
+            assert line["text"]
+        else:
+            assert kind in ("start", "done")
+    assert Path(lines[-1]["path"]) == out and 5 < lines[-1]["psnr"] < 60
+
+
+def test_json_lines_follow_the_contract(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "head.egs"
+    process = start(clip, out, *SHORT, *steps(4, 3, 4), "--preview-every", "2", "--json")
+    text, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert errors == ""
+    lines = lines_of(text)
+    check_contract(lines, out, tmp_path / "head.training")
+    names = sorted(Path(line["path"]).name for line in lines if line["event"] == "preview")
+    assert names == ["preview_000002.jpg", "preview_000004.jpg", "preview_final.jpg"]
+    assert load_avatar(out).name == "head"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to a single process")
+def test_ctrl_c_saves_and_resume_finishes(clip: Path, tmp_path: Path) -> None:
+    out, work = tmp_path / "head.egs", tmp_path / "work"
+    options = [*SHORT, *steps(10, 3000, 4), "--preview-every", "0", "--json", "--work", work]
+    process = start(clip, out, *options)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"lips"' in line and '"progress"' in line:
+            process.send_signal(signal.SIGINT)
+            break
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.count("\n") == 1 and "--resume" in errors
+    assert lines_of(rest)[-1] == {"event": "saved", "path": str(work / FILE)}
+    assert not out.exists() and not (work / STOP).exists()
+    process = start(clip, out, *options, "--resume", "--lips-steps", "2000")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2 and "lips_steps = 3000" in errors
+
+
+def test_ctrl_c_before_there_is_a_work_folder(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        command._stop(tmp_path / "nowhere")
+    command._stop(tmp_path)
+    assert (tmp_path / STOP).is_file()
+
+
+def test_people_get_lines_too(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = signal.getsignal(signal.SIGINT)
+    arguments = [str(clip), str(tmp_path / "a.egs"), *SHORT, *steps(1, 1, 1)]
+    assert main(["train", *arguments, "--device", "cpu"]) == 0
+    assert signal.getsignal(signal.SIGINT) is before
+    out = capsys.readouterr().out
+    assert "static 1/1, loss" in out and "done: " in out and " dB" in out
+
+
+def test_mistakes_are_one_line(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "a.egs")
+    for arguments in (
+        [str(clip), str(tmp_path / "a.txt")],
+        [str(clip / "nowhere"), out],
+        [str(clip), out, "--seed", "-1"],
+        [str(clip), out, "--points", "3"],
+        [str(clip), out, "--minutes", "nan"],
+        [str(clip), out, "--arrangement", "official", "--no-kan"],
+        [str(clip), out, "--features", "colours"],
+        [str(clip), out, "--resume"],
+    ):
+        assert main(["train", *arguments]) == 2, arguments
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
+
+
+def test_presets() -> None:
+    draft, good, best = (config_of("--preset", name) for name in PRESETS)
+    assert config_of() == good == TrainConfig()
+    for name in ("static_steps", "motion_steps", "points", "max_points"):
+        assert getattr(draft, name) < getattr(good, name) < getattr(best, name)
+    assert draft.scale < good.scale == best.scale
+
+
+def test_options_change_one_number_of_the_preset() -> None:
+    plain = asdict(config_of("--preset", "draft"))
+    config = asdict(config_of("--preset", "draft", "--seed", "5", "--no-kan", "--minutes", "7"))
+    changed = {name: value for name, value in config.items() if value != plain[name]}
+    assert changed == {"seed": 5, "kan": False, "minutes": 7.0}
+    for part in command.PARTS:
+        assert getattr(config_of(f"--no-{part.replace('_', '-')}"), part) is False
+    for name, kind in command.NUMBERS.items():
+        option = f"--{name.replace('_', '-')}={0.5 if kind is float else 99}"
+        assert getattr(config_of(option), name) == (0.5 if kind is float else 99)
+
+
+def test_the_official_arrangement_has_the_authors_sizes_and_losses() -> None:
+    config = config_of("--arrangement", "official")
+    assert (config.window, config.agents, config.hidden, config.lips_steps) == (16, 200, 128, 0)
+    losses = config.losses
+    assert losses.square == losses.mask == losses.offset == losses.landmark == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"arrangement": "mine"}, {"window": 0}, {"window": 17}, {"scale": 0.0}, {"scale": 1.5},
+        {"minutes": 0.0}, {"minutes": float("nan")}, {"minutes": 1e9}, {"seed": -1}, {"batch": 0},
+        {"points": 2}, {"motion_steps": 0}, {"static_steps": 0}, {"preview_every": -1},
+        {"arrangement": "official", "esaa": False},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match=r"give|choose|leave"):
+        TrainConfig(**wrong)
