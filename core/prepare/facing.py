@@ -14,6 +14,8 @@ from .face import FaceMesher, quiet
 from .mesh import IBUG, MESH_POINTS
 from .patches import Float32
 from .pictures import read_pixels, write_bytes
+from .plates import spread_rows
+from .regions import HEAD, to_regions
 from .surface import head_points
 from .torch_writer import torch_bytes
 from .tracking import Float64, track_head
@@ -21,6 +23,7 @@ from .transforms import documents, official
 from .work import Work
 
 MOST_MISSING = 0.2  # of the frames
+POINT_FRAMES = 24  # whose masks shape the head
 MESHES, TRACK = "meshes.npz", "track.npz"
 
 
@@ -70,7 +73,7 @@ def fill_gaps(meshes: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[
 
 
 def track(work: Work, count: int) -> dict[str, Any]:
-    """Head pose and focal length: track_params.pt, transforms_train.json, transforms_val.json."""
+    """Head pose and focal length: transforms_train.json, transforms_val.json."""
     found = work.load(MESHES)
     meshes, valid = found["meshes"].astype(np.float64), found["valid"].astype(bool)
     size = work.options.size
@@ -89,17 +92,26 @@ def track(work: Work, count: int) -> dict[str, Any]:
         TRACK, mesh=result.mesh, rotations=result.rotations, shifts=result.shifts,
         focal=np.array(result.focal),
     )  # fmt: skip
-    euler, trans = official(result.rotations, result.shifts)
-    points = head_points(result.mesh)
-    arrays = {
-        "euler": euler, "trans": trans, "focal": np.array([result.focal]), "vertices": points[None],
-    }  # fmt: skip
-    write_bytes(work.folder / "track_params.pt", torch_bytes(arrays))
     rows = [int(row) for row in np.flatnonzero(valid)]
     train, val = documents(result.rotations, result.shifts, result.focal, size, rows)
     for name, document in (("train", train), ("val", val)):
         write_bytes(work.folder / f"transforms_{name}.json", json.dumps(document).encode())
     return {"focal": round(result.focal, 2), "error": round(result.error, 3)}
+
+
+def write_points(work: Work, count: int) -> dict[str, Any]:
+    """track_params.pt: the poses, and points all over the head that a training begins with."""
+    track = work.load(TRACK)
+    rows = spread_rows(np.flatnonzero(work.load(MESHES)["valid"]).tolist(), POINT_FRAMES)
+    heads = [to_regions(read_pixels(work.parsing(row))) == HEAD for row in rows]
+    turns, shifts, focal = track["rotations"], track["shifts"], float(track["focal"])
+    points = head_points(track["mesh"], turns[rows], shifts[rows], focal, heads)
+    euler, trans = official(turns, shifts)
+    tensors = {"euler": euler, "trans": trans, "focal": track["focal"], "vertices": points[None]}
+    tensors["focal"] = tensors["focal"].reshape(1)
+    write_bytes(work.folder / "track_params.pt", torch_bytes(tensors))
+    work.told("points", 1, 1)
+    return {"points": len(points)}
 
 
 def write_eyes(work: Work) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError
-from .facing import MESHES, TRACK, find_meshes, track, write_eyes
+from .facing import MESHES, TRACK, find_meshes, track, write_eyes, write_points
 from .options import Note, PrepareOptions, Progress, check_packages
 from .parting import PLATE, make_plate, write_masks
 from .reading import look_at, write_frames, write_sound
@@ -18,7 +18,10 @@ from .work import Work, all_there
 
 VERSION = 1  # of what the steps do: a higher one makes them run again
 
-STEPS = ("look", "sound", "frames", "landmarks", "pose", "eyes", "background", "masks", "report")
+STEPS = (
+    *("look", "sound", "frames", "landmarks", "pose"),
+    *("eyes", "background", "masks", "points", "report"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _steps(work: Work, facts: dict[str, Any], count: int, rows: range) -> list[S
     given = None if options.parsing is None else str(options.parsing.resolve())
 
     def poses() -> list[Path]:
-        names = ("track_params.pt", "transforms_train.json", "transforms_val.json")
+        names = ("transforms_train.json", "transforms_val.json")
         return [side / TRACK, *(folder / name for name in names)]
 
     def masks() -> Iterable[Path]:
@@ -118,5 +121,11 @@ def _steps(work: Work, facts: dict[str, Any], count: int, rows: range) -> list[S
             lambda: [folder / "bc.jpg", side / PLATE],
         ),
         Step("masks", None, lambda keep: write_masks(work, count, keep), masks),
+        Step(
+            "points",
+            None,
+            lambda keep: write_points(work, count),
+            lambda: [folder / "track_params.pt"],
+        ),
         Step("report", None, lambda keep: write_report(work, count), lambda: [folder / REPORT]),
     ]

@@ -1,37 +1,82 @@
-"""Points all over the head, to begin a training with: the face from its mesh, the rest a guess."""
+"""Points all over the head, to begin a training with: the face from its mesh, hair, ears and the
+back of the head as far out as the masks of some frames allow."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from .mesh import SKIN_POINTS
+from .pose import project
+from .regions import Mask
 from .shape import Float64
 
 FACE_POINTS, SHELL_POINTS = 14_000, 16_000
-ROUND = (0.86, 1.18, 0.95)  # half axes of a head with hair, decimetres, sideways, up, to the viewer
-ROUND_MIDDLE = (0.0, 0.28, -0.42)
+# An ellipsoid as large as a head with hair: half axes sideways, up, to the viewer, and middle, in
+# decimetres for a face 1.4 wide.
+ROUND, MIDDLE = np.array([0.8, 1.05, 0.85]), np.array([0.0, 0.3, -0.35])
+WIDER = 0.4  # how much farther out than the ellipsoid hair may stand, sideways and up
+RADII = 24  # steps from the innermost place to the outermost
+INSIDE = 0.9  # of the frames in which a point must lie on the head
 
 
-def head_points(mesh: Float64) -> Float64:
-    """(30000, 3) in the head's frame, the same for the same mesh (478, 3): points on the triangles
-    of the face, and on an ellipsoid for hair, ears and the back of the head, where no face is."""
-    face = _on_triangles(mesh[:SKIN_POINTS])
+def head_points(
+    mesh: Float64,
+    rotations: Float64,
+    shifts: Float64,
+    focal: float,
+    heads: Sequence[Mask],
+) -> Float64:
+    """(P, 3) in the head's frame, at most 30,000, the same for the same input: `mesh` (478, 3), and
+    poses (K, 3, 3), (K, 3) and head masks (H, W) of K frames."""
     scale = float(np.ptp(mesh[:, 0])) / 1.4
-    golden = np.pi * (3 - 5**0.5)
-    index = np.arange(3 * SHELL_POINTS)
-    up = 1 - 2 * (index + 0.5) / len(index)
-    around = golden * index
+    directions = _ball(2 * SHELL_POINTS)
+    # The camera sees no depth: to the front and to the back the ellipsoid is the limit.
+    farthest = 1 + WIDER * (1 - np.abs(directions[:, 2]))
+    farthest = np.where(directions[:, 1] < 0, 1.0, farthest)
+    radii = np.linspace(0.45, 1, RADII)
+    fits = np.zeros(len(directions))
+    for radius in radii:  # the largest that fits wins
+        points = (directions * (radius * farthest)[:, None] * ROUND + MIDDLE) * scale
+        ok = _share_inside(points, rotations, shifts, focal, heads) >= INSIDE
+        fits = np.where(ok, radius, fits)
+    shell = ((directions * (fits * farthest)[:, None] * ROUND + MIDDLE) * scale)[fits > 0]
+    shell = shell[~_before_the_face(shell, mesh)]
+    if len(shell) > SHELL_POINTS:
+        shell = shell[np.linspace(0, len(shell) - 1, SHELL_POINTS).astype(int)]
+    return np.concatenate([_on_triangles(mesh[:SKIN_POINTS]), shell])
+
+
+def _ball(count: int) -> Float64:
+    """(count, 3) directions, evenly to all sides."""
+    index = np.arange(count)
+    up = 1 - 2 * (index + 0.5) / count
+    around = np.pi * (3 - 5**0.5) * index
     flat = np.sqrt(1 - up**2)
-    ball = np.stack([flat * np.cos(around), up, flat * np.sin(around)], 1)
-    shell = (ball * ROUND + ROUND_MIDDLE) * scale
-    # Not in front of the face: there the mesh is the surface.
-    x0, y0 = mesh[:, :2].min(0)
-    x1, y1 = mesh[:, :2].max(0)
-    middle, half = np.array([(x0 + x1) / 2, (y0 + y1) / 2]), np.array([x1 - x0, y1 - y0]) / 2
-    before = ((shell[:, :2] - middle) / half) ** 2
-    shell = shell[~((before.sum(1) < 1) & (shell[:, 2] > ROUND_MIDDLE[2] * scale))]
-    shell = shell[np.linspace(0, len(shell) - 1, SHELL_POINTS).astype(int)]
-    return np.concatenate([face, shell])
+    return np.stack([flat * np.cos(around), up, flat * np.sin(around)], 1)
+
+
+def _share_inside(
+    points: Float64, rotations: Float64, shifts: Float64, focal: float, heads: Sequence[Mask]
+) -> Float64:
+    """(P,) share of the frames in which a point lies on the head."""
+    inside = np.zeros(len(points))
+    for turn, shift, head in zip(rotations, shifts, heads, strict=True):
+        height, width = head.shape
+        places = project(points, turn[None], shift[None], focal)[0] + (width / 2, height / 2)
+        column, row = np.floor(places).astype(int).T
+        within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        column, row = column.clip(0, width - 1), row.clip(0, height - 1)
+        inside += within & head[row, column]
+    return inside / max(len(heads), 1)
+
+
+def _before_the_face(points: Float64, mesh: Float64) -> Mask:
+    """Which points lie where the face itself is the surface."""
+    low, high = mesh[:, :2].min(0), mesh[:, :2].max(0)
+    off = (points[:, :2] - (low + high) / 2) / ((high - low) / 2)
+    return np.asarray(((off**2).sum(1) < 1) & (points[:, 2] > MIDDLE[2]))
 
 
 def _on_triangles(points: Float64) -> Float64:
@@ -42,14 +87,11 @@ def _on_triangles(points: Float64) -> Float64:
     corners = points[Delaunay(points[:, :2]).simplices]
     edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(1)
     corners = corners[edges < 0.35 * np.ptp(points[:, 0])]
-    areas = np.linalg.norm(
-        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
-    )
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    areas = np.linalg.norm(np.cross(first, second), axis=1)
     random = np.random.default_rng(0)
-    chosen = corners[random.choice(len(corners), FACE_POINTS, p=areas / areas.sum())]
+    chosen = random.choice(len(corners), FACE_POINTS, p=areas / areas.sum())
     u, v = random.random((2, FACE_POINTS, 1))
     flip = u + v > 1
     u, v = np.where(flip, 1 - u, u), np.where(flip, 1 - v, v)
-    return np.asarray(
-        chosen[:, 0] + u * (chosen[:, 1] - chosen[:, 0]) + v * (chosen[:, 2] - chosen[:, 0])
-    )
+    return np.asarray(corners[chosen, 0] + u * first[chosen] + v * second[chosen])

@@ -15,6 +15,7 @@ from core.prepare.patches import find, median_look, patches_on, sample, take
 from core.prepare.plates import BackgroundPlate, fill, over, torso_picture
 from core.prepare.pose import Solution, project, rotation
 from core.prepare.regions import BACKGROUND, HEAD, NECK, TORSO
+from core.prepare.surface import head_points
 
 SIDE = 128
 
@@ -239,3 +240,23 @@ def test_a_patch_is_found_where_it_has_moved_to() -> None:
     assert np.abs(moved[:2]).max() < 0.05
     assert_allclose(np.median(moved[2], 0), true_shift[0], atol=0.4)
     assert whiten.shape == (3, len(points), 2, 2) and np.isfinite(whiten).all()
+
+
+def test_points_fill_the_head_as_its_masks_show_it() -> None:
+    """A head that is a ball: no point outside it, hair where the mask has it."""
+    line = np.linspace(-1, 1, 478)
+    mesh = np.stack([0.7 * line, 0.9 * np.sin(9 * line), 0.5 - 0.5 * line**2], 1)
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    place = np.array([0, 0, 7.5])
+    focal = 300.0
+    head = (x - 64) ** 2 + (y - 52) ** 2 < 36**2  # its middle is 0.3 up: 12 pixels
+    turns = np.tile(np.diag([1.0, -1.0, -1.0]), (3, 1, 1))
+    points = head_points(mesh, turns, np.tile(place, (3, 1)), focal, [head] * 3)
+    shell = points[14_000:]
+    assert len(shell) > 5000
+    seen = project(shell, turns[:1], place[None], focal)[0] + SIDE / 2
+    far = np.hypot(seen[:, 0] - 64, seen[:, 1] - 52)
+    assert far.max() < 37.5 and (far > 33).mean() > 0.1
+    assert shell[:, 1].max() > 0.95 and shell[:, 2].min() < -0.8
+    again = head_points(mesh, turns, np.tile(place, (3, 1)), focal, [head] * 3)
+    assert_array_equal(points, again)
