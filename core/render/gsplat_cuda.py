@@ -7,7 +7,9 @@ avatar that is 91 dB from the official picture; the greatest difference seen is 
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from functools import lru_cache
 from importlib import util
 from typing import Any
@@ -37,10 +39,21 @@ def available() -> str | None:
         return f"torch cannot be used ({str(error).splitlines()[0]}); install it again"
     if not torch.cuda.is_available():
         return "gsplat needs a CUDA GPU that torch can use; choose numba"
-    compiled_already = util.find_spec("gsplat.csrc") is not None
-    if not compiled_already and CUDA_HOME is None and shutil.which("nvcc") is None:
+    if util.find_spec("gsplat.csrc") is not None:
+        return None
+    if CUDA_HOME is None and shutil.which("nvcc") is None:
         return "gsplat compiles its kernels at first use and finds no nvcc; install a CUDA toolkit"
-    return None
+    return _without_compiler()
+
+
+def _without_compiler() -> str | None:
+    """nvcc leaves the processor's half of the code to another compiler."""
+    windows = sys.platform == "win32"
+    names = ("cl",) if windows else (os.environ.get("CXX", "c++"), "g++", "clang++")
+    if any(shutil.which(name) for name in names if name):
+        return None
+    wanted = "cl.exe of Visual Studio" if windows else "C++ compiler such as g++"
+    return f"gsplat compiles its kernels at first use and finds no {wanted}; install it"
 
 
 def rasterise(

@@ -77,6 +77,15 @@ def test_both_torch_networks_are_measured() -> None:
     assert next(name for name, _ in preparations(torch_too=False)) == "numpy"
 
 
+def test_gsplat_that_nothing_here_can_compile_is_left_alone(monkeypatch) -> None:
+    monkeypatch.setattr(gsplat_cuda.shutil, "which", lambda name: None)
+    assert "finds no C++ compiler such as g++; " in str(gsplat_cuda._without_compiler())
+    monkeypatch.setattr(gsplat_cuda.sys, "platform", "win32")
+    assert "cl.exe of Visual Studio" in str(gsplat_cuda._without_compiler())
+    monkeypatch.setattr(gsplat_cuda.shutil, "which", lambda name: name == "cl")
+    assert gsplat_cuda._without_compiler() is None
+
+
 # gsplat in batches --------------------------------------------------------------------------
 
 
