@@ -35,7 +35,7 @@ td.o{color:#6d747d;font-size:13px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(112px,1fr));gap:10px;
  margin:14px 0 4px}
 .cards div{background:#f3f2ee;border-radius:8px;padding:8px 14px}
-.cards b{display:block;font-size:22px;font-variant-numeric:tabular-nums}
+.cards b{display:block;font-size:20px;font-variant-numeric:tabular-nums}
 .cards span{color:#6d747d;font-size:13px;line-height:1.3;display:block}
 .strip table{table-layout:fixed}
 .strip td,.strip th{border:0;padding:1px;text-align:center;vertical-align:middle}

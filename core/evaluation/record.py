@@ -32,7 +32,9 @@ class Metric:
         """The value for people: four digits are more than any of these measures is worth."""
         if self.value is None:
             return "not measured"
-        return f"{self.value:.4g}" if abs(self.value) < 1000 else f"{self.value:.0f}"
+        if abs(self.value) >= 1000:
+            return f"{self.value:.0f}"
+        return f"{self.value:.4g}" if abs(self.value) >= 0.1 else f"{self.value:.3g}"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from .lips import Float64
 from .record import Metric, measured
 
-# Of the way from the quietest to the loudest, in dB, 5th and 95th hundredth of the sound: a room has
-# a noise of its own, so that no fixed level is silence.
+# Of the way from the quietest to the loudest, in dB (5th and 95th hundredth of the sound): a room
+# has a noise of its own, so that no fixed level is silence.
 QUIET = 0.25
 SETTLED = 5  # rows that a pause lasts before the mouth is expected to rest; a stop is shorter
 LEAST = 5  # rows of pause under which nothing is said
