@@ -185,6 +185,7 @@ def farthest_first(points: NDArray[np.floating], count: int) -> NDArray[np.int64
     chosen = [int(np.linalg.norm(points - points.mean(0), axis=1).argmin())]
     nearest = np.linalg.norm(points - points[chosen[0]], axis=1)
     while len(chosen) < count:
+        nearest[chosen[-1]] = -1  # or where all the others coincide, it would come again
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
     rest = np.setdiff1d(np.arange(len(points)), chosen)
