@@ -5,7 +5,7 @@ from __future__ import annotations
 import addon_utils
 import bpy
 
-from . import bakes, files, heads, talking
+from . import bakes, files, heads, talking, training
 from .driver import EXTENSION, PAUSE, Session, Step, Wait, check
 
 PLAY_SECONDS = 3.0
@@ -171,5 +171,6 @@ STEPS: list[Step] = [
     bakes.bake_again_to_the_end,
     bakes.open_a_file_during_a_bake,
     disable_and_enable,
+    training.train_on,
     bakes.quit_during_a_bake,  # the last: the driver quits while it runs
 ]

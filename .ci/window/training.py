@@ -15,16 +15,17 @@ from .driver import EXTENSION, Session, Wait, check
 
 FAKE = Path(__file__).resolve().parents[2] / "tests" / "blender" / "training_fake.py"
 LOOK = "training"  # a folder of pictures that are looked at and kept out of docs/
-STEPS, PAUSE = 60, 0.15  # of each stage; seconds between two
+STEPS = 60  # of each stage
+PAUSE = 0.15  # seconds between two, and for Blender to draw
 
 
-def pretended_python(folder: Path, session: Session) -> Path:
+def pretended_python(folder: Path, session: Session, steps: int) -> Path:
     """Takes what the worker's Python takes; see tests/blender/training_fake.py. In the folder's
     `pictures` are its previews."""
     values = {
         "AVATAR": session.asset("demo.egs"),
         "PICTURES": folder / "pictures",
-        "STEPS": STEPS,
+        "STEPS": steps,
         "PAUSE": PAUSE,
     }
     lines = [f"export EGS_FAKE_{name}='{value}'" for name, value in values.items()]
@@ -39,7 +40,6 @@ def train(session: Session) -> Wait:
     folder = Path(bpy.app.tempdir)
     (session.out / LOOK).mkdir(exist_ok=True)
     (folder / "pictures").mkdir()
-    (folder / "clip").mkdir()
     yield from make_previews(session, folder / "pictures")
     area = session.area()
     area.spaces.active.show_region_ui = True
@@ -49,17 +49,42 @@ def train(session: Session) -> Wait:
     panel = session.module("egstalker_blender.training.panel").EGSTALKER_PT_train
     with sidebar.opened(panel):
         yield from session.save(f"{LOOK}/off.png", region)
-        preferences = bpy.context.preferences.addons[EXTENSION].preferences
-        preferences.worker_python = str(pretended_python(folder, session))
-        props = bpy.context.scene.egstalker_training
-        props.dataset, props.output = str(folder / "clip"), str(folder / "head.egs")
-        props.minutes = 5
-        bpy.ops.ed.undo_push(message="settings")
+        preferences = settle(session, folder)
         yield from session.save(f"{LOOK}/idle.png", region)
         yield from _run(session, region)
         preferences.worker_python = ""
-    for obj in list(bpy.data.objects):
-        bpy.data.objects.remove(obj)
+    bpy.ops.wm.read_homefile()  # what follows begins as it did before
+    yield 1.0
+
+
+def train_on(session: Session) -> Wait:
+    """Begin one that other files leave alone and that still runs when Blender quits."""
+    folder = Path(bpy.app.tempdir) / "training"
+    folder.mkdir()
+    blend = folder / "training.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend), copy=True)
+    preferences = settle(session, folder, 100 * STEPS)
+    training = session.module("egstalker_blender.training.session").session()
+    _press("train", session)
+    preferences.worker_python = ""
+    yield from session.wait(lambda: _step(training) >= 2, 30, "two steps of a training")
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    yield PAUSE
+    step = _step(training)
+    yield from session.wait(lambda: _step(training) > step, 30, "a training that goes on")
+    check(training.running, "a training that another file leaves alone")
+
+
+def settle(session: Session, folder: Path, steps: int = STEPS) -> Any:
+    """What a training needs; returns the preferences, whose worker only pretends."""
+    (folder / "clip").mkdir()
+    preferences = bpy.context.preferences.addons[EXTENSION].preferences
+    preferences.worker_python = str(pretended_python(folder, session, steps))
+    props = bpy.context.scene.egstalker_training
+    props.dataset, props.output = str(folder / "clip"), str(folder / "head.egs")
+    props.minutes = 5
+    bpy.ops.ed.undo_push(message="settings")
+    return preferences
 
 
 def make_previews(session: Session, folder: Path) -> Wait:

@@ -11,6 +11,7 @@ from egstalker.egstalker_blender.training import news, panel, picture
 from egstalker.egstalker_blender.training.job import State
 from egstalker.egstalker_blender.training.news import News, Progress
 
+from tests.blender.support import read_png
 from tests.blender.test_interface_panels import ICONS
 from tests.blender.training_fake import write_png
 
@@ -40,6 +41,8 @@ def test_the_picture_is_replaced_by_one_that_is_whole(
         expected = {"none.png": (0, 0), "one.png": (32, 32)}.get(name, (16, 16))
         assert picture.size() == expected, name
     assert len(bpy.data.images) == images and len(picture._icons) == 1
+    copy = read_png(picture._copied(tmp_path / "two.png"))
+    assert copy[0, :, 0].tolist() == [3 * x for x in range(16)]  # nothing is squeezed
     picture.show(None)
     assert picture.size() == (16, 16)
     picture.clear()

@@ -193,6 +193,7 @@ def test_undo_and_another_file_leave_it_alone(
     bpy.ops.ed.undo()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     assert mine.tick() and mine.running and mine.job.pid == pid
+    assert "head.egs" in "".join(drawn())  # this file's settings name another
     until(lambda: not mine.tick())
     mine.try_import()
     # It was wanted in a scene that is no longer open; the button imports it into this one.
