@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingPackageError, VideoError
+from ..errors import ArgumentError, MissingPackageError
 from .mesh import MESH_POINTS
 from .options import INSTALL
 from .pictures import Pixels
@@ -97,6 +97,7 @@ class FaceMesher:
     def __init__(self, model: Path | None, *, still: bool = False) -> None:
         self._task: Any = None
         self._graph: Any = None
+        self._model = model
         self._package = mediapipe()
         if model is not None:
             self._task = self._landmarker(model)
@@ -111,8 +112,6 @@ class FaceMesher:
             )
 
     def _landmarker(self, model: Path) -> Any:
-        if not model.is_file():
-            raise VideoError(f"{model} does not exist; give MediaPipe's face_landmarker.task")
         from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceLandmarkerOptions(
@@ -121,11 +120,14 @@ class FaceMesher:
         try:
             return vision.FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as error:
-            text = str(error).splitlines()[0]
-            raise VideoError(
-                f"{model} is no model that finds a face's landmarks ({text}); give MediaPipe's "
-                "face_landmarker.task"
-            ) from None
+            raise self._no_model(error) from None
+
+    def _no_model(self, error: Exception) -> ArgumentError:
+        text = str(error).splitlines()[0].rstrip(": ")
+        return ArgumentError(
+            f"--landmark-model {self._model} does not find a face's landmarks ({text}); give "
+            "MediaPipe's face_landmarker.task"
+        )
 
     def find(self, pixels: Pixels) -> list[NDArray[np.float64]]:
         """(478, 3) of each face, the largest first: x and y in pixels, the first pixel's centre at
@@ -133,7 +135,10 @@ class FaceMesher:
         height, width = pixels.shape[:2]
         if self._task is not None:
             picture = self._package.Image(image_format=self._package.ImageFormat.SRGB, data=pixels)
-            found = self._task.detect(picture).face_landmarks
+            try:
+                found = self._task.detect(picture).face_landmarks
+            except RuntimeError as error:  # its parts do not fit together
+                raise self._no_model(error) from None
         else:
             found = [
                 face.landmark for face in self._graph.process(pixels).multi_face_landmarks or []

@@ -240,3 +240,12 @@ def test_the_command_line_speaks_json_and_one_line_errors(
     assert main(["prepare", str(broken), str(tmp_path / "out")]) == 2
     output = capfd.readouterr()
     assert output.err.startswith("error: ") and output.err.count("\n") == 1
+
+
+def test_a_landmark_model_that_is_none(tmp_path: Path) -> None:
+    model = tmp_path / "face_landmarker.task"
+    with pytest.raises(ArgumentError, match=r"--landmark-model .* does not exist"):
+        prepare(GOLDEN, tmp_path / "out", PrepareOptions(landmark_model=model))
+    model.write_bytes(b"no model")
+    with pytest.raises(ArgumentError, match=r"--landmark-model .* give MediaPipe's"):
+        prepare(GOLDEN, tmp_path / "out", PrepareOptions(landmark_model=model))
