@@ -84,10 +84,18 @@ def track(work: Work, count: int) -> dict[str, Any]:
         grey = (read_pixels(work.image(int(row)), "L").astype(np.float32) for row in rows)
         return np.stack([gaussian_filter(picture, 0.7 * size / 512) for picture in grey])
 
-    result = track_head(
-        meshes, valid, size, pictures, work.options.focal,
-        lambda done, total: work.told("pose", done, total),
-    )  # fmt: skip
+    def told(done: int, total: int) -> None:
+        work.told("pose", done, total)
+
+    try:
+        result = track_head(meshes, valid, size, pictures, work.options.focal, told)
+    except np.linalg.LinAlgError:
+        result = None
+    if result is None or not np.isfinite(result.rotations + result.shifts[..., None]).all():
+        raise VideoError(
+            f"no head's pose fits the landmarks of {work.video}; look at the frames in "
+            f"{work.folder / 'ori_imgs'}, and take a part with --start and --seconds"
+        )
     work.save(
         TRACK, mesh=result.mesh, rotations=result.rotations, shifts=result.shifts,
         focal=np.array(result.focal),

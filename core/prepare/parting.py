@@ -10,9 +10,10 @@ import numpy as np
 from ..errors import ArgumentError
 from .face import PersonFinder, quiet
 from .facing import MESHES
-from .pictures import Pixels, read_pixels, resized, write_picture
+from .pictures import Pixels, read_pixels, write_picture
 from .plates import BackgroundPlate, spread_rows, torso_picture
 from .regions import (
+    HEAD,
     PERHAPS,
     PERSON,
     Mask,
@@ -100,7 +101,7 @@ def write_masks(work: Work, count: int, keep: bool) -> dict[str, Any]:
     plate = read_pixels(work.folder / "bc.jpg")
     known = work.load(PLATE)["known"].astype(bool)
     given = work.options.parsing
-    sizes = np.zeros(3)
+    headless = 0
     with quiet(work.side):
         finder = PersonFinder() if given is None else None
         palette = None if finder is None else _palette(work, finder, plate, known, faces)
@@ -116,8 +117,10 @@ def write_masks(work: Work, count: int, keep: bool) -> dict[str, Any]:
                     regions = split(person, pixels, faces[row], palette)
                 write_picture(paths[0], to_picture(regions))
                 write_picture(paths[1], torso_picture(pixels, regions))
-                sizes += [(regions == part).mean() for part in (1, 2, 3)]
+                headless += not (regions == HEAD).any()
             work.told("masks", row + 1, count)
+    if headless:
+        work.note(f"{headless} of {count} masks show no head; look at the folder parsing")
     return {}
 
 
@@ -133,7 +136,3 @@ def _palette(work: Work, finder: PersonFinder, plate: Pixels, known: Mask, faces
         people.append(_person(finder, pixels, plate, known))
         found.append(faces[row])
     return learn_palette(pictures, people, found)
-
-
-def thumbnail(pixels: Pixels, width: int) -> Pixels:
-    return resized(pixels, width, round(width * pixels.shape[0] / pixels.shape[1]))

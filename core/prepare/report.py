@@ -8,8 +8,7 @@ import numpy as np
 
 from .facing import MESHES, TRACK
 from .mesh import IBUG, OVAL
-from .parting import thumbnail
-from .pictures import Pixels, pillow, read_pixels, write_picture
+from .pictures import Pixels, pillow, read_pixels, resized, write_picture
 from .plates import over, spread_rows
 from .pose import project
 from .regions import COLOURS, HEAD, NECK, TORSO, to_regions
@@ -72,7 +71,7 @@ def write_report(work: Work, count: int) -> dict[str, Any]:
         if row in shown:
             parts = tinted(pixels, read_pixels(work.parsing(row)))
             body = over(read_pixels(work.torso(row), "RGBA"), plate)
-            strip.append([thumbnail(part, WIDTH) for part in (drawn, parts, body)])
+            strip.append([resized(part, WIDTH, WIDTH) for part in (drawn, parts, body)])
         work.told("report", done + 1, len(rows))
     sheet = np.concatenate([np.concatenate(row, 1) for row in strip])
     write_picture(work.folder / REPORT, np.ascontiguousarray(sheet), 92)

@@ -27,7 +27,7 @@ KEYS = 80  # frames that shape and focal length are fitted on
 # Rounds of looking for the patches. More of them do not help: what is left then is noise, which the
 # head's depth gives way to.
 WIDE_ROUNDS, FINE_ROUNDS = 5, 4
-WIDE, FINE = 12.0, 9.0  # half sides of the patches, pixels of a head that is 200 wide
+WIDE, FINE = 0.094, 0.07  # decimetres, half sides of the patches
 FRAME_ROUNDS = 5  # of every frame for itself
 CHUNK = 64  # frames in memory at a time
 MESH_SHAPE_SIGMA = 0.006  # the mesh's own depth is better than what its jitter would make of it
@@ -126,7 +126,7 @@ def _fit(
     """Look for the patches, fit the head to where they are, look again."""
     for turn in range(WIDE_ROUNDS + FINE_ROUNDS):
         pixel = float(solution.translations[:, 2].mean()) / solution.focal
-        half = (WIDE if turn < WIDE_ROUNDS else FINE) * 0.0078 / pixel
+        half = (WIDE if turn < WIDE_ROUNDS else FINE) / pixel
         patches = patches_on(mesh, STABLE, pixel, half)
         taken = take(grey, solution, patches)
         look = median_look(taken, patches)
