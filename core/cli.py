@@ -14,7 +14,10 @@ from typing import NoReturn
 
 from .errors import EgsError
 
-COMMANDS = ("convert", "info", "verify", "render", "prepare", "train", "bench", "evaluate", "ablate")
+COMMANDS = (
+    "convert", "export", "info", "verify", "render", "prepare", "train", "bench", "evaluate",
+    "ablate",
+)  # fmt: skip
 
 
 class OneLineParser(argparse.ArgumentParser):
