@@ -90,7 +90,7 @@ def _attention(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
     count, width = len(x), WIDTH // HEADS
     joined = _linear(x, at + "in.", weights).reshape(count, 3, HEADS, width)
     query, key, value = joined.transpose(1, 2, 0, 3)  # (heads, T, width) each
-    scores = query @ key.transpose(0, 2, 1) / np.float32(math.sqrt(width))
+    scores = query @ key.transpose(0, 2, 1) * np.float32(width**-0.5)
     scores = np.exp(scores - scores.max(2, keepdims=True))
     scores /= scores.sum(2, keepdims=True)
     mixed = (scores @ value).transpose(1, 0, 2).reshape(count, WIDTH)
@@ -124,5 +124,5 @@ def _norm(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
 
 def _sigmoid(x: Float32) -> Float32:
     # exp of at most 80, so that float32 does not overflow; the sigmoid is 0 there.
-    result: Float32 = 1 / (1 + np.exp(np.minimum(-x, 80)))
-    return result
+    e: Float32 = np.exp(np.minimum(-x, np.float32(80)))
+    return np.float32(1) / (np.float32(1) + e)

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.features import check_hears_sound
-from ..audio.logmel import LogMel, log_mel, parameters_from, silent_step
+from ..audio.features import check_hears_sound, silence
 from ..audio.spec import FeatureSpec
 from ..audio.track import AROUND, AudioTrack
 from ..audio.waveform import RATE, mono
 from ..audio.windows import FLAT, normalise
 from ..timeline import ROW_RATE
 from .resampler import StreamResampler
+from .steps import steps_of
 
 Float32 = NDArray[np.float32]
 
@@ -23,41 +23,10 @@ HERE = BEFORE / ROW_RATE  # seconds of that row in the track that SoundStream.ne
 SETTLING = 2.0  # seconds that "clip" normalisation listens before it knows mean and deviation
 
 
-class StepStream:
-    """Log-mel steps of samples at mel.sample_rate, as they become complete. `steps` (n, n_mels)
-    float32 are the newest of them, `keep` at most; `count` were made in all. The window is narrower
-    than the transform: a step is complete half a window after its centre (12.5 ms of 400)."""
-
-    def __init__(self, mel: LogMel, keep: int) -> None:
-        self.count = 0
-        self.steps = np.empty((0, mel.n_mels), np.float32)
-        self._mel, self._keep = mel, keep
-        self._after = max(0, (mel.n_fft - mel.win_length) // 2 + mel.win_length - mel.n_fft // 2)
-        self._before = -(-mel.n_fft // (2 * mel.hop_length))  # steps whose samples are needed again
-        self._samples = np.empty(0, np.float32)
-        self._first = 0  # the step that is centred on the first of _samples
-
-    def push(self, samples: Float32) -> Float32:
-        """(n, n_mels): the steps that these (m,) samples complete."""
-        hop = self._mel.hop_length
-        self._samples = np.concatenate([self._samples, samples])
-        heard = self._first * hop + len(self._samples)
-        ready = max(self.count, (heard - self._after) // hop + 1)
-        if ready == self.count:
-            return self.steps[:0]
-        new = log_mel(self._samples, self._mel)[self.count - self._first : ready - self._first]
-        self.steps = np.concatenate([self.steps, new])[-self._keep :]
-        self.count = ready
-        first = max(0, ready - self._before)
-        self._samples = self._samples[(first - self._first) * hop :]
-        self._first = first
-        return new
-
-
 class SoundStream:
     """Blocks of sound in, the network's newest eight windows out. Complete steps are those of
-    core/audio/features.py, and with all the look-ahead so are the windows, from the moment on at
-    which they no longer reach before the first sample.
+    core/audio/features.py (phonetic ones nearly, see PhoneticStream), and with all the look-ahead
+    so are the windows, from the moment on at which they no longer reach before the first sample.
 
     lookahead: steps of 20 ms that are waited for after the moment that is shown, 0 to `full`. What
     the network wants to hear beyond them is taken to sound as the last step does.
@@ -69,11 +38,11 @@ class SoundStream:
     def __init__(self, spec: FeatureSpec, rate: int, lookahead: int) -> None:
         check_hears_sound(spec)
         self._spec = spec
-        self._mel = parameters_from(spec.parameters)
         self._span = (AROUND - 1) * spec.stride + spec.window
         self.lookahead = min(max(lookahead, 0), full_lookahead(spec))
         self._resampler = StreamResampler(rate, RATE)
-        self._stream = StepStream(self._mel, self._span)
+        self._stream = steps_of(spec, self._span)
+        self._silence = silence(spec)
         self._sum = np.zeros(spec.dim)
         self._squares = np.zeros(spec.dim)
 
@@ -116,7 +85,7 @@ class SoundStream:
     def _outside(self) -> Float32:
         """(D,) what the network hears before the sound, and while nothing else is known."""
         if self._spec.outside == "silence" and self.count and not self.settling:
-            return self._normal(silent_step(self._mel)[None])[0]
+            return self._normal(self._silence[None])[0]
         return np.zeros(self._spec.dim, np.float32)
 
     def _normal(self, steps: Float32) -> Float32:

@@ -15,7 +15,8 @@ from core.audio.spec import FeatureSpec
 from core.audio.waveform import RATE, Waveform, from_samples
 from core.errors import AudioError, FeatureMismatchError
 from core.live.resampler import StreamResampler
-from core.live.stream import SETTLING, SoundStream, StepStream, full_lookahead
+from core.live.steps import StepStream
+from core.live.stream import SETTLING, SoundStream, full_lookahead
 
 SPEC = FeatureSpec(
     "log-mel",

@@ -1,0 +1,136 @@
+"""Features of a sound that is still going on, step by step as it comes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import logmel, phonetic
+from ..audio.features import BOTH
+from ..audio.logmel import LogMel, log_mel, parameters_from
+from ..audio.phonetic_network import N_FFT, STEP, bands, hidden_layers
+from ..audio.phonetic_weights import load_weights
+from ..audio.spec import FeatureSpec
+
+Float32 = NDArray[np.float32]
+
+HEARD = 150  # steps (3 s) that the phonetic network hears at once
+REVISED = 16  # of the newest steps are made anew as the sound after them comes
+
+
+class Steps(Protocol):
+    """`steps` (n, D) float32 are the newest, `count` were made in all."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def steps(self) -> Float32: ...
+
+    def push(self, samples: Float32) -> Float32:
+        """(n, D): the steps that these (m,) samples complete."""
+        ...
+
+
+class StepStream:
+    """Log-mel steps of samples at mel.sample_rate, as they become complete. `steps` (n, n_mels)
+    float32 are the newest of them, `keep` at most; `count` were made in all. The window is narrower
+    than the transform: a step is complete half a window after its centre (12.5 ms of 400)."""
+
+    def __init__(self, mel: LogMel, keep: int) -> None:
+        self.count = 0
+        self.steps = np.empty((0, mel.n_mels), np.float32)
+        self._mel, self._keep = mel, keep
+        self._after = max(0, (mel.n_fft - mel.win_length) // 2 + mel.win_length - mel.n_fft // 2)
+        self._before = -(-mel.n_fft // (2 * mel.hop_length))  # steps whose samples are needed again
+        self._samples = np.empty(0, np.float32)
+        self._first = 0  # the step that is centred on the first of _samples
+
+    def push(self, samples: Float32) -> Float32:
+        """(n, n_mels): the steps that these (m,) samples complete."""
+        hop = self._mel.hop_length
+        self._samples = np.concatenate([self._samples, samples])
+        heard = self._first * hop + len(self._samples)
+        ready = max(self.count, (heard - self._after) // hop + 1)
+        if ready == self.count:
+            return self.steps[:0]
+        new = log_mel(self._samples, self._mel)[self.count - self._first : ready - self._first]
+        self.steps = np.concatenate([self.steps, new])[-self._keep :]
+        self.count = ready
+        first = max(0, ready - self._before)
+        self._samples = self._samples[(first - self._first) * hop :]
+        self._first = first
+        return new
+
+
+class PhoneticStream:
+    """Phonetic steps at 16 kHz, each made half a window (12.5 ms) after its centre from the sound
+    of the last HEARD steps, and made better while the next REVISED - 1 follow it. Root mean square
+    difference from the steps of the whole sound, as a part of their own deviation: 62 % with no
+    step after it, 37 % with 2, 27 % with 4, 21 % with 8, 18 % with 13."""
+
+    def __init__(self, keep: int) -> None:
+        self.count = 0
+        self.steps = np.empty((0, phonetic.DIM), np.float32)
+        self._keep = keep
+        self._samples = np.empty(0, np.float32)
+        self._first = 0  # the step that is centred on the first of _samples
+
+    def push(self, samples: Float32) -> Float32:
+        """(n, 22): the steps that these (m,) samples complete."""
+        self._samples = np.concatenate([self._samples, samples])
+        heard = self._first * STEP + len(self._samples)
+        ready = max(self.count, (heard - N_FFT // 2) // STEP + 1)
+        if ready == self.count:
+            return self.steps[:0]
+        # A block of more than HEARD steps is heard whole.
+        first = max(self._first, min(ready - HEARD, self.count))
+        weights = load_weights()
+        heard_now = self._samples[(first - self._first) * STEP :]
+        used = heard_now[: (ready - 1 - first) * STEP + N_FFT // 2 + 1]
+        made = phonetic.readout(hidden_layers(bands(used, weights), weights), weights)
+        revised = max(first, self.count - REVISED, self.count - len(self.steps))
+        older = self.steps[: len(self.steps) - (self.count - revised)]
+        self.steps = np.concatenate([older, made[revised - first :]])[-self._keep :]
+        new = made[self.count - first :]
+        self.count = ready
+        keep = max(self._first, ready - HEARD)
+        self._samples = self._samples[(keep - self._first) * STEP :]
+        self._first = keep
+        return new
+
+
+class JoinedStream:
+    """Log-mel's values and the phonetic ones side by side, of the steps that both have made."""
+
+    def __init__(self, left: StepStream, right: PhoneticStream) -> None:
+        self._both = (left, right)
+
+    @property
+    def count(self) -> int:
+        return min(half.count for half in self._both)
+
+    @property
+    def steps(self) -> Float32:
+        made = [half.steps[: len(half.steps) - (half.count - self.count)] for half in self._both]
+        length = min(map(len, made))
+        return np.concatenate([half[len(half) - length :] for half in made], 1)
+
+    def push(self, samples: Float32) -> Float32:
+        before = self.count
+        for half in self._both:
+            half.push(samples)
+        steps = self.steps
+        return steps[max(0, len(steps) - (self.count - before)) :]
+
+
+def steps_of(spec: FeatureSpec, keep: int) -> Steps:
+    """The stream of a kind that is computed here; keep: steps that stay known."""
+    if spec.kind == phonetic.KIND:
+        return PhoneticStream(keep)
+    if spec.kind == BOTH:
+        mel = parameters_from(spec.parameters[logmel.KIND])
+        return JoinedStream(StepStream(mel, keep), PhoneticStream(keep))
+    return StepStream(parameters_from(spec.parameters), keep)
