@@ -31,6 +31,9 @@ EDGE = 0.25  # of the contrast between them: hair and soft edges belong to the p
 LOBES = (6, -7)  # places in JAW_LINE beside the ear lobes' height
 FACES = 400_000  # pixels that a colour is learnt from, at most
 BENEATH = 0.75  # half widths of the face: what is this near to its middle is under the chin
+# Half widths of the face that hair reaches to the sides, above the eyes and below; and the farthest
+# that a neck reaches, to the sides and (in heights of the face) down.
+WIDEST, NECK_BOX = (2.4, 1.9), (1.5, 0.8)
 SHADE = 12.0  # by how much skin is favoured in the shadow there, squared standard deviations
 TOO_ALIKE = 2.5  # standard deviations between hair and clothes, below which they look the same
 
@@ -88,21 +91,42 @@ def polygon(points: Float64, size: int) -> Mask:
     return np.asarray(picture, bool)
 
 
-def jaw_height(face: Float64, size: int) -> Float64:
-    """(size,) for every column the row at which the head ends: the line of the jaw, and beside it
-    the height of the ear lobes. face (478, 2 or more) in pixels."""
-    line = face[JAW_LINE, :2]
-    columns = np.arange(size) + 0.5
-    ends = np.full(size, -np.inf)
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where the pixels (H, W) lie as a face that may be tilted sees it. beside: from its middle, in
+    half widths of it. under: below the line at which the head ends, in heights of it."""
+
+    beside: Float64
+    under: Float64
+
+
+def place_pixels(face: Float64, size: int) -> Place:
+    """The head ends at the line of the jaw, and beside that at the height of the ear lobes. face
+    (478, 2 or more) in pixels."""
+    line, oval = face[JAW_LINE, :2], face[OVAL, :2]
+    across = line[-1] - line[0]
+    across = across / max(float(np.linalg.norm(across)), 1e-6)
+    axes = np.stack([across, [-across[1], across[0]]], 1)
+    line, oval = line @ axes, oval @ axes
+    rows, columns = np.mgrid[:size, :size] + 0.5
+    along = columns * axes[0, 0] + rows * axes[1, 0]
+    down = columns * axes[0, 1] + rows * axes[1, 1]
+    first = int(np.floor(along.min()))
+    steps = np.arange(first, int(np.ceil(along.max())) + 1)
+    ends = np.full(len(steps), -np.inf)
     for (x0, y0), (x1, y1) in itertools.pairwise(line):
-        lo, hi = min(x0, x1), max(x0, x1)
-        inside = (columns >= lo) & (columns <= hi)
-        if hi > lo:
-            rows = y0 + (columns[inside] - x0) / (x1 - x0) * (y1 - y0)
-            ends[inside] = np.maximum(ends[inside], rows)
-    # Not above the ear lobes: at the ears the line runs nearly straight up.
-    lobes = np.where(columns < line[:, 0].mean(), line[LOBES[0], 1], line[LOBES[1], 1])
-    return np.maximum(ends, lobes)
+        inside = (steps >= min(x0, x1)) & (steps <= max(x0, x1))
+        if x0 != x1:
+            heights = y0 + (steps[inside] - x0) / (x1 - x0) * (y1 - y0)
+            ends[inside] = np.maximum(ends[inside], heights)
+    # Not above the ear lobes: at the ears the line runs nearly straight down.
+    lobes = np.where(steps < line[:, 0].mean(), line[LOBES[0], 1], line[LOBES[1], 1])
+    ends = np.maximum(ends, lobes)
+    half = max(float(np.ptp(oval[:, 0])) / 2, 1e-6)
+    beside = np.abs(along - oval[:, 0].mean()) / half
+    index = np.clip(np.rint(along).astype(int) - first, 0, len(steps) - 1)
+    under = (down - ends[index]) / max(float(np.ptp(oval[:, 1])), 1e-6)
+    return Place(beside, under)
 
 
 def learn_palette(pictures: list[Pixels], people: list[Mask], faces: list[Float64]) -> Palette:
@@ -165,26 +189,22 @@ def sharpen(person: Mask, pixels: Pixels, plate: Pixels, known: Mask) -> Mask:
 
 def split(person: Mask, pixels: Pixels, face: Float64, palette: Palette) -> NDArray[np.uint8]:
     """(H, W) BACKGROUND, HEAD, NECK or TORSO for a person whose face mesh is known."""
-    size = len(person)
-    ends = jaw_height(face, size)
-    oval = face[OVAL, :2]
-    whole = _one_piece(person, oval)
-    rows = np.arange(size)[:, None] + 0.5
+    place = place_pixels(face, len(person))
+    whole = _one_piece(person, face[OVAL, :2])
+    above = place.under < 0
+    # Farther out than hair reaches, the outline holds something else: a chair, a raised hand.
+    near = place.beside < np.where(place.under < -0.6, WIDEST[0], WIDEST[1])
     out = np.where(whole, TORSO, BACKGROUND).astype(np.uint8)
-    out[whole & (rows < ends)] = HEAD
-    below = whole & (rows >= ends)
-    bottom = oval[:, 1].max()
-    height = bottom - oval[:, 1].min()
+    out[whole & above & near] = HEAD
+    below = whole & ~above
     if palette.skin is None or not below.any():
-        out[below & (rows < bottom + 0.25 * height)] = NECK
+        out[below & (place.under < 0.25)] = NECK
         return out
-    beside = np.abs(np.arange(size) + 0.5 - oval[:, 0].mean()) / (np.ptp(oval[:, 0]) / 2)
-    under = (rows - ends) / height  # how far below the head's end, in heights of the face
-    kinds = _kinds(pixels, below, np.broadcast_to(beside, below.shape), under, palette)
-    neck = _solid(kinds == NECK)
-    neck &= _touching(neck, below & (beside < BENEATH) & (under < 0.3))
+    kinds = _kinds(pixels, below, place, palette)
+    neck = _solid((kinds == NECK) & (place.beside < NECK_BOX[0]) & (place.under < NECK_BOX[1]))
+    neck &= _touching(neck, below & (place.beside < BENEATH) & (place.under < 0.3))
     out[below & neck] = NECK
-    hair = _solid(kinds == HEAD)
+    hair = _solid((kinds == HEAD) & near)
     hair &= _touching(hair | (out == HEAD), out == HEAD)
     out[below & hair] = HEAD
     return out
@@ -202,13 +222,10 @@ def _one_piece(person: Mask, oval: Float64) -> Mask:
     return np.asarray(pieces == np.bincount(pieces[inner]).argmax())
 
 
-def _kinds(
-    pixels: Pixels, below: Mask, beside: Float64, under: Float64, palette: Palette
-) -> NDArray[np.uint8]:
-    """(H, W) what each pixel below the head's end looks like: NECK, TORSO, HEAD (hair). beside: how
-    far from the middle of the face, in half widths of it; under: see `split`."""
+def _kinds(pixels: Pixels, below: Mask, place: Place, palette: Palette) -> NDArray[np.uint8]:
+    """(H, W) what each pixel below the head's end looks like: NECK, TORSO, HEAD (hair)."""
     assert palette.skin is not None
-    values, beside, under = ycc(pixels[below]), beside[below], under[below]
+    values, beside, under = ycc(pixels[below]), place.beside[below], place.under[below]
     # Shadow under the chin makes skin look like anything: near the jaw it has an advantage.
     shade = SHADE * np.exp(-((under / 0.2) ** 2)) * (beside < BENEATH)
     distances = {NECK: palette.skin.distance(values) - shade}

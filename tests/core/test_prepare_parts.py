@@ -156,12 +156,31 @@ def test_the_outline_is_sharpened_where_the_background_is_known() -> None:
     assert (kept != blurred).mean() < 0.002  # corners that a median rounds
 
 
-def test_jaw_height_follows_the_chin_and_stays_level_beside_it() -> None:
+def test_the_head_ends_at_the_chin_and_beside_it_at_the_ear_lobes() -> None:
     face = face_at(64, 52, 24)
-    ends = regions.jaw_height(face, SIDE)
-    assert abs(ends[64] - 76) < 1
-    assert np.ptp(ends[:30]) < 1e-9 and 52 < ends[10] < 70
+    place = regions.place_pixels(face, SIDE)
+    assert place.under[75, 64] < 0 < place.under[77, 64]
+    assert place.under[66, 10] < 0 < place.under[69, 10]
+    assert_allclose(place.beside[52, [64, 88, 40]], [0, 1, 1], atol=0.04)
+    # A tilted head takes its line with it.
+    turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
+    tilted = face.copy()
+    tilted[:, :2] = (face[:, :2] - 64) @ turn + 64
+    leaning = regions.place_pixels(tilted, SIDE)
+    for x, y in ((64, 70), (64, 80), (30, 60), (90, 75)):
+        at = np.rint((np.array([x, y]) - 64) @ turn + 64).astype(int)
+        assert abs(leaning.under[at[1], at[0]] - place.under[y, x]) < 0.05
     assert len(JAW_LINE) == 23
+
+
+def test_a_chair_beside_the_head_is_no_hair() -> None:
+    pixels, truth, face = person_picture()
+    chair = np.zeros_like(truth, bool)
+    chair[40:100, 112:127] = True
+    pixels[chair], truth[chair] = CLOTHES, TORSO
+    palette = regions.learn_palette([pixels], [truth > 0], [face])
+    found = regions.split(truth > 0, pixels, face, palette)
+    assert not (found[chair] == HEAD).any()
 
 
 def test_the_background_is_put_together_from_where_the_person_is_not() -> None:
