@@ -46,7 +46,7 @@ class TrainConfig:
     float32."""
 
     arrangement: str = "paper"
-    features: str = "log-mel"
+    features: str = "phonetic"
     window: int = 8
     kan: bool = True
     esaa: bool = True
@@ -57,8 +57,8 @@ class TrainConfig:
     lips_steps: int = 1200
     motion_steps: int = 12000
     minutes: float | None = None
-    points: int = 16000
-    max_points: int = 24000
+    points: int = 14000
+    max_points: int = 20000
     batch: int = 2
     agents: int = 64
     hidden: int = 64
@@ -123,6 +123,7 @@ def config_for(preset: str, arrangement: str = "paper") -> TrainConfig:
         return replace(
             config,
             arrangement=arrangement,
+            features="log-mel",
             window=16,
             agents=200,
             hidden=128,
