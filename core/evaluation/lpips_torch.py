@@ -29,16 +29,23 @@ class Lpips:
     def __call__(self, picture: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
         """The distance of two (H, W, 3) pictures in [0, 1]; 0 where they are equal. Both at least
         31 pixels a side."""
-        pair = np.stack([picture, truth]).astype(np.float32)
-        batch = torch.from_numpy(pair).to(self._device).permute(0, 3, 1, 2)
-        total = 0.0
+        pair = (
+            torch.from_numpy(np.asarray(values, np.float32)).to(self._device)
+            for values in (picture, truth)
+        )
+        return float(self.distance(*pair))
+
+    def distance(self, picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """The same of two tensors on the device, differentiable: a loss."""
+        batch = torch.stack([picture, truth]).permute(0, 3, 1, 2)
+        total = batch.new_zeros(())
         for number, features in enumerate(
             self._features((2 * batch - 1 - self._shift) / self._scale)
         ):
-            norm = features.square().sum(1, keepdim=True).sqrt()
+            norm = (features.square().sum(1, keepdim=True) + EPSILON**2).sqrt()
             a, b = features / (norm + EPSILON)
             weights = self._table[f"lin{number}"].view(-1, 1, 1)
-            total += float(((a - b).square() * weights).sum(0).mean())
+            total = total + ((a - b).square() * weights).sum(0).mean()
         return total
 
     def _features(self, x: torch.Tensor) -> list[torch.Tensor]:

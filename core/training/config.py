@@ -18,8 +18,8 @@ PRECISIONS = ("float32", "bfloat16")
 class Losses:
     """Weights. The picture's: L1, 1 - SSIM, square error, L1 inside the lips' box. mask: L1 between
     the head's alpha and its mask. offset: mean size of what the voice moves, decimetres, so that
-    only what must move does. landmark: distance of carried landmarks, pixels. perceptual: VGG
-    features, only where their weights can be had."""
+    only what must move does. landmark: distance of carried landmarks, pixels. perceptual: LPIPS,
+    whose weights the user has to have (evaluation/lpips_weights.py); a second a frame on a CPU."""
 
     l1: float = 0.8
     ssim: float = 0.2
@@ -28,6 +28,7 @@ class Losses:
     mask: float = 0.05
     offset: float = 0.02
     landmark: float = 0.002
+    perceptual: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ class TrainJob:
     """dataset: folder. out: the .egs to write. work: folder of state, log and previews. device:
     "cpu" or "cuda". resume: go on with the state in `work`. rows: "train", or "all" frames, the
     held-out ones too, for an avatar that is not compared. init: a .ply whose points are the first
-    Gaussians. feature_files: .npy files of features that are not computed here."""
+    Gaussians. feature_files: .npy files of features that are not computed here. lpips: weights
+    of the perceptual loss, where it has any weight and the package is not installed."""
 
     dataset: Path
     out: Path
@@ -27,5 +28,6 @@ class TrainJob:
     rows: str = "train"
     init: Path | None = None
     feature_files: tuple[Path, ...] = ()
+    lpips: Path | None = None
     name: str = ""
     licence: str = ""

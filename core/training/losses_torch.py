@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from .blur_numba_torch import SIDE, means
 from .clip_frames import Box
 from .config import Losses
+
+# How different two pictures (H, W, 3) look: a number with a gradient to the first.
+Perceptual = Callable[[Tensor, Tensor], Tensor]
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
@@ -23,10 +28,17 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def picture_loss(
-    picture: Tensor, target: Tensor, alpha: Tensor, head: Tensor, lips: Box | None, weights: Losses
+    picture: Tensor,
+    target: Tensor,
+    alpha: Tensor,
+    head: Tensor,
+    lips: Box | None,
+    weights: Losses,
+    perceptual: Perceptual | None = None,
 ) -> Tensor:
     """picture: rendered over the frame's background; target: what it should be. alpha (H, W) of the
-    head's Gaussians, head (H, W) float mask. lips: in these pictures' pixels."""
+    head's Gaussians, head (H, W) float mask. lips: in these pictures' pixels. perceptual: how
+    different two pictures look."""
     error = picture - target
     loss = weights.l1 * error.abs().mean()
     if weights.square:
@@ -38,6 +50,8 @@ def picture_loss(
         loss = loss + weights.lips * error[y0:y1, x0:x1].abs().mean()
     if weights.mask:
         loss = loss + weights.mask * (alpha - head).abs().mean()
+    if perceptual is not None:
+        loss = loss + weights.perceptual * perceptual(picture, target)
     return loss
 
 

@@ -15,7 +15,7 @@ from .anchors import EYES, MOUTH
 from .density_torch import Density
 from .feed_torch import Feed, Shot, generator
 from .head_torch import Head, draw, static_raw
-from .losses_torch import picture_loss, psnr
+from .losses_torch import Perceptual, picture_loss, psnr
 from .optimiser_torch import Optimiser
 from .schedule import LIPS, MOTION, STATIC
 from .splatting.record import Splatter
@@ -189,9 +189,11 @@ class MotionStage(_Speaking):
 
     name, final = MOTION, 0.02
 
-    def __init__(self, feed: Feed, head: Head, splat: Splatter) -> None:
+    def __init__(
+        self, feed: Feed, head: Head, splat: Splatter, perceptual: Perceptual | None = None
+    ) -> None:
         super().__init__(feed, head)
-        self.splat = splat
+        self.splat, self.perceptual = splat, perceptual
         self.steps = feed.config.motion_steps
         self.landmark = feed.config.losses.landmark if self.points is not None else 0.0
         rates = {name: rate * 0.3 for name, rate in GAUSSIANS.items()}
@@ -232,7 +234,13 @@ class MotionStage(_Speaking):
         drawn = draw(raw, shot.camera, self.head.degree, self.splat)
         picture = drawn.colour + (1 - drawn.alpha)[..., None] * shot.background
         loss = picture_loss(
-            picture, shot.target, drawn.alpha, shot.head, shot.lips, self.feed.config.losses
+            picture,
+            shot.target,
+            drawn.alpha,
+            shot.head,
+            shot.lips,
+            self.feed.config.losses,
+            self.perceptual,
         )
         return loss, psnr(picture.detach(), shot.target)
 

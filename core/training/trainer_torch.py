@@ -19,6 +19,7 @@ from .feed_torch import Feed
 from .head_torch import FIELDS, Head, farthest_first, new_head, reorder, settle
 from .job import STOP, TrainJob
 from .optimiser_torch import Average
+from .perceptual_torch import perceptual_of
 from .points import first_colours, first_points
 from .result_torch import avatar_of
 from .rows import rows_of
@@ -167,7 +168,7 @@ class _Training:
         elif name == LIPS:
             stage = LipsStage(self.feed, self.head)
         else:
-            stage = MotionStage(self.feed, self.head, self.splat)
+            stage = MotionStage(self.feed, self.head, self.splat, perceptual_of(self.job))
             self.average = Average(self.head, AVERAGE)
             if "average" in self.sections:
                 self.average.restore(self.sections["average"], self.place.averaged)
