@@ -25,7 +25,18 @@ from core.training.state_torch import FILE
 from tests.core.training_runs import make_talking_clip
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT = ["--preset", "draft", "--points", "300", "--max-points", "400", "--batch", "1"]
+SHORT = [
+    "--preset",
+    "draft",
+    "--points",
+    "300",
+    "--max-points",
+    "400",
+    "--batch",
+    "1",
+    "--features",
+    "log-mel",
+]
 PROGRESS = {
     "event": str, "stage": str, "step": int, "steps": int, "seconds": float, "gaussians": int,
 }  # fmt: skip

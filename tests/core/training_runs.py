@@ -17,10 +17,11 @@ from core.training import trainer_torch
 from core.training.config import Losses, TrainConfig
 from core.training.job import STOP, TrainJob
 from core.training.state_torch import FILE
+from tests.core import talking_clip
 from tests.core.talking_clip import acted_clip, acting, acting_avatar
 
 SMALL = TrainConfig(
-    static_steps=6, lips_steps=4, motion_steps=6, points=300, max_points=360, batch=1, agents=16,
+    features="log-mel", static_steps=6, lips_steps=4, motion_steps=6, points=300, max_points=360, batch=1, agents=16,
     hidden=16, decoder=8, resolution=8, window=4, preview_every=0,
 )  # fmt: skip
 OFFICIAL = replace(
@@ -33,8 +34,14 @@ OFFICIAL = replace(
 
 
 def make_talking_clip(folder: Path) -> Path:
-    """The dataset of an acting avatar, see talking_clip.py."""
-    return acted_clip(folder / "clip", acting_avatar(folder / "actor.egs"), acting())
+    """The dataset of an acting avatar, see talking_clip.py, whose mouth can be seen from afar: it
+    is painted with a broad brush and opens wide."""
+    avatar = acting_avatar(folder / "actor.egs")
+    broad = avatar.gaussians.log_scales.copy()
+    broad[-68 * talking_clip.EACH :] = np.log(0.07)
+    avatar = replace(avatar, gaussians=replace(avatar.gaussians, log_scales=broad))
+    with mock.patch.object(talking_clip, "DROP", 0.3):
+        return acted_clip(folder / "clip", avatar, acting())
 
 
 def job_of(clip: Path, folder: Path, config: TrainConfig = SMALL, **values: Any) -> TrainJob:
