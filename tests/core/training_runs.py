@@ -21,8 +21,8 @@ from tests.core import talking_clip
 from tests.core.talking_clip import acted_clip, acting, acting_avatar
 
 SMALL = TrainConfig(
-    features="log-mel", static_steps=6, lips_steps=4, motion_steps=6, points=300, max_points=360, batch=1, agents=16,
-    hidden=16, decoder=8, resolution=8, window=4, preview_every=0,
+    features="log-mel", static_steps=6, lips_steps=4, motion_steps=6, points=300, max_points=360,
+    batch=1, agents=16, hidden=16, decoder=8, resolution=8, window=4, preview_every=0,
 )  # fmt: skip
 OFFICIAL = replace(
     SMALL,

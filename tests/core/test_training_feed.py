@@ -1,0 +1,161 @@
+"""What a training step sees: which frames, what sound, which cut of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.audio.track import AudioTrack
+from core.training.clip import TrainingClip, load_clip
+from core.training.feed_torch import BLINK, Feed, generator
+from core.training.points import first_colours, first_points
+from core.training.sound import shortened, training_track
+from tests.core.talking_clip import SIDE
+from tests.core.training_runs import SMALL, make_talking_clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> TrainingClip:
+    return load_clip(make_talking_clip(tmp_path_factory.mktemp("talking")))
+
+
+@pytest.fixture(scope="module")
+def track(clip: TrainingClip) -> AudioTrack:
+    return training_track(clip, "log-mel")[0]
+
+
+@pytest.fixture(scope="module")
+def feed(clip: TrainingClip, track: AudioTrack) -> Feed:
+    return Feed(clip, track, SMALL, clip.train_rows, "cpu")
+
+
+def test_draws_depend_on_seed_stage_and_step_alone(
+    clip: TrainingClip, track: AudioTrack, feed: Feed
+) -> None:
+    other = Feed(clip, track, SMALL, clip.train_rows, "cpu")
+    for step in (5, 0):  # in any order
+        assert np.array_equal(feed.draw("motion", step, 4), other.draw("motion", step, 4))
+        rows = feed.draw("motion", step, 4)
+        assert np.array_equal(feed.heard(rows, "motion", step), other.heard(rows, "motion", step))
+    seeded = Feed(clip, track, replace(SMALL, seed=1), clip.train_rows, "cpu")
+    draws = [
+        feed.draw("motion", 5, 20), feed.draw("motion", 6, 20), feed.draw("static", 5, 20),
+        seeded.draw("motion", 5, 20),
+    ]  # fmt: skip
+    for i, one in enumerate(draws):
+        assert set(one) <= set(clip.train_rows)
+        assert all(not np.array_equal(one, two) for two in draws[:i])
+    assert generator(1, "ab", 2).random() == generator(1, "ab", 2).random()
+
+
+def test_blinks_are_drawn_more_often(clip: TrainingClip, track: AudioTrack) -> None:
+    eyes = np.zeros(len(clip))
+    eyes[::6] = BLINK + 0.1
+    feed = Feed(replace(clip, eyes=eyes), track, SMALL, clip.train_rows, "cpu")
+    counts = np.bincount(feed.draw("motion", 0, 60_000), minlength=len(clip))
+    assert counts[60:].sum() == 0
+    blinks = np.arange(60) % 6 == 0
+    ratio = counts[:60][blinks].mean() / counts[:60][~blinks].mean()
+    assert ratio == pytest.approx(3, rel=0.05)
+
+
+def test_marked_rows_have_landmarks(clip: TrainingClip, track: AudioTrack) -> None:
+    landmarks = clip.landmarks.copy()
+    landmarks[:30] = np.nan
+    feed = Feed(replace(clip, landmarks=landmarks), track, SMALL, clip.train_rows, "cpu")
+    assert set(feed.draw("lips", 0, 500, marked=True)) == set(range(30, 60))
+    assert np.isfinite(feed.landmarks.numpy()).all() and feed.anchors is not None
+    none = replace(clip, landmarks=np.full_like(landmarks, np.nan))
+    assert Feed(none, track, SMALL, clip.train_rows, "cpu").anchors is None
+
+
+def test_windows_are_the_tracks(feed: Feed, track: AudioTrack) -> None:
+    windows = feed.windows(np.array([0, 7])).numpy()
+    assert feed.audio_dim == 29
+    for window, row in zip(windows, (0, 7), strict=True):
+        assert np.array_equal(window, track.around(row))
+
+
+def test_quiet_rows_hear_true_silence_half_of_the_time(feed: Feed, track: AudioTrack) -> None:
+    """The clip's sound pauses for a second in its middle, rows 28 to 52."""
+    assert feed.quiet[32:48].all() and not feed.quiet[5:20].any()
+    assert track.outside is not None
+    silence = np.repeat(track.outside.T[None], 8, axis=0)
+    rows = np.array([40, 10] * 100)
+    heard = feed.heard(rows, "motion", 0).numpy()
+    silent = (heard == silence).all(axis=(1, 2, 3))
+    assert 30 < silent[::2].sum() < 70 and not silent[1::2].any()
+
+
+def test_what_is_heard_is_the_sound_a_little_worse(feed: Feed) -> None:
+    rows = np.full(50, 10)
+    clean, heard = feed.windows(rows).numpy(), feed.heard(rows, "motion", 1).numpy()
+    dropped = (heard == 0).all(axis=(1, 3))  # (B, D)
+    assert 0.02 < dropped.mean() < 0.09
+    difference = (heard - clean).transpose(0, 2, 1, 3)[~dropped]
+    assert 0.2 < difference.std() < 0.4 and abs(difference.mean()) < 0.1
+    assert np.array_equal(feed.windows(rows).numpy(), clean)  # untouched
+
+
+def test_a_track_without_silence_silences_nothing(clip: TrainingClip, track: AudioTrack) -> None:
+    feed = Feed(clip, AudioTrack(track.windows, None, track.margin), SMALL, clip.train_rows, "cpu")
+    assert feed.silence is None and not feed.quiet.any()
+    feed.heard(np.array([40]), "motion", 0)
+
+
+@pytest.mark.parametrize("window", [1, 4, 8, 15, 16])
+def test_shortened_windows_are_the_middle_of_the_long_ones(clip: TrainingClip, window: int) -> None:
+    track, spec = training_track(clip, "log-mel")
+    short, shorter = shortened(track, spec, window)
+    cut = (16 - window) // 2
+    expected = track.windows[:, cut : cut + window] if cut else track.windows
+    assert np.array_equal(short.windows, expected)
+    assert shorter.window == (window if cut else 16)
+    assert shorter.pad == spec.pad - cut and len(short) == len(track)
+    assert short.outside is not None and short.outside.shape == expected.shape[1:]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_shot_is_the_frame_cut_to_the_head(
+    clip: TrainingClip, track: AudioTrack, scale: float
+) -> None:
+    feed = Feed(clip, track, replace(SMALL, scale=scale), clip.train_rows, "cpu")
+    y0, y1, x0, x1 = feed.box
+    shot, frame = feed.shot(9), clip.frame(9)
+    assert shot.target.shape == (y1 - y0, x1 - x0, 3) == shot.background.shape
+    assert shot.head.shape == (y1 - y0, x1 - x0)
+    if scale == 1:
+        target = frame.image[y0:y1, x0:x1] / np.float32(255)
+        np.testing.assert_allclose(shot.target, target, atol=1e-6)
+        assert np.array_equal(shot.head.numpy() > 0.5, frame.head[y0:y1, x0:x1])
+        assert frame.head[y0:y1, x0:x1].sum() == frame.head.sum()  # nothing of it is cut off
+    # A point of the head falls on the same place in both.
+    whole, cut = clip.camera(9), shot.camera
+    point = np.array([0.1, -0.2, 0.5, 1.0])
+    x, y, z, _ = whole.viewmat @ point
+    u, v = whole.fx * x / z + whole.cx, whole.fy * y / z + whole.cy
+    assert cut.fx * x / z + cut.cx == pytest.approx(u * scale - x0)
+    assert cut.fy * y / z + cut.cy == pytest.approx(v * scale - y0)
+    assert (cut.width, cut.height) == (x1 - x0, y1 - y0)
+    assert frame.lips is not None and shot.lips is not None
+    top, bottom, left, right = shot.lips
+    assert 0 <= top < bottom <= y1 - y0 and 0 <= left < right <= x1 - x0
+    assert top == pytest.approx(frame.lips[0] * scale - y0, abs=1)
+    assert right == pytest.approx(frame.lips[3] * scale - x0, abs=1)
+
+
+def test_first_colours_are_what_the_frames_show(clip: TrainingClip) -> None:
+    points = first_points(clip, None)
+    colours = first_colours(clip, points)
+    assert points.shape == colours.shape == (1500, 3)
+    assert colours.min() >= 0 and colours.max() <= 1
+    camera, frame = clip.camera(0), clip.frame(0)
+    local = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+    near = local[:, 2] < np.median(local[:, 2]) - 0.2
+    xy = (local[near, :2] / local[near, 2:] * camera.fx + SIDE / 2).astype(int)
+    shown = frame.original[xy[:, 1], xy[:, 0]] / 255
+    assert np.abs(colours[near] - shown).mean() < 0.12
+    far = first_colours(clip, points + np.array([50.0, 0, 0]))  # seen by nobody
+    assert np.isfinite(far).all()

@@ -1,0 +1,118 @@
+"""How a training's time is shared out, what it says, which frames it takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from core.errors import ArgumentError
+from core.training import events as module
+from core.training import schedule
+from core.training.clip_frames import TrainingClip
+from core.training.events import LOG, Events
+from core.training.rows import rows_of
+from core.training.schedule import LIPS, MOTION, SHARES, STATIC, Clock, Plan, plan
+
+NAMES = (STATIC, LIPS, MOTION)
+
+
+class FakeTime:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        fake = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr(schedule, "time", fake)
+        monkeypatch.setattr(module, "time", fake)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    return FakeTime(monkeypatch)
+
+
+def test_by_steps() -> None:
+    steps = plan(LIPS, NAMES, 200, None, Clock())
+    assert steps == Plan(LIPS, 200, None)
+    assert [steps.progress(step, 1e9) for step in (0, 50, 200)] == [0, 0.25, 1]
+    assert steps.expected(50, 10.0) == (200, 30.0)
+    assert steps.expected(200, 10.0) == (200, 0.0)
+    assert steps.expected(0, 0.0)[0] == 200
+
+
+def test_a_clock_counts_what_each_thing_took(clock: FakeTime) -> None:
+    watch = Clock(_since=clock.now)
+    for what, seconds in (("setup", 3.0), (STATIC, 4.0), ("saving", 1.0), (STATIC, 2.0)):
+        clock.now += seconds
+        watch.tick(what)
+    assert (watch.of(STATIC), watch.of("saving"), watch.of(MOTION)) == (6, 1, 0)
+    assert watch.total() == 10
+
+
+def test_minutes_are_shared_by_what_is_left() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1)
+    watch = Clock({"setup": 20.0})
+    first = plan(STATIC, NAMES, 9, 10, watch)
+    assert first.limit == pytest.approx(580 * SHARES[STATIC])
+    assert [first.progress(0, s) for s in (0.0, first.limit / 2)] == [0, 0.5]
+    # The first stage and a look took longer than they should have: the others share what is left.
+    watch = Clock({"setup": 20.0, STATIC: 150.0, "looking": 30.0})
+    lips, motion = (plan(name, NAMES, 9, 10, watch) for name in (LIPS, MOTION))
+    both = SHARES[LIPS] + SHARES[MOTION]
+    assert lips.limit == pytest.approx(400 * SHARES[LIPS] / both)
+    assert motion.limit == pytest.approx(400)
+    assert plan(MOTION, [MOTION], 9, 10, Clock()).limit == 600
+    assert plan(MOTION, NAMES, 9, 1, Clock({STATIC: 500.0})).limit == 1  # never none at all
+
+
+def test_a_resumed_stage_has_what_it_had() -> None:
+    """What the stage itself has spent already is no loss to it."""
+    before = plan(LIPS, NAMES, 9, 10, Clock({STATIC: 90.0}))
+    again = plan(LIPS, NAMES, 9, 10, Clock({STATIC: 90.0, LIPS: 25.0}))
+    assert again == before
+    assert before.limit is not None and again.progress(7, 25.0) == 25 / before.limit
+
+
+def test_steps_are_foreseen_by_what_they_took() -> None:
+    timed = Plan(MOTION, 9, 100.0)
+    assert timed.expected(50, 25.0) == (200, 75.0)
+    assert timed.expected(300, 101.0) == (300, 0.0)
+
+
+def listening(folder: Path) -> tuple[Events, list[dict[str, Any]]]:
+    heard: list[dict[str, Any]] = []
+    return Events(folder, lambda event: heard.append(dict(event))), heard
+
+
+def test_events_are_json_lines_in_the_log_and_the_same_for_the_listener(tmp_path: Path) -> None:
+    events, heard = listening(tmp_path)
+    events.tell("note", text="Grüße", path=tmp_path / "x")
+    events.tell("progress", loss=float("nan"), psnr=float("inf"), remaining=1 / 3, step=5)
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text("utf-8").splitlines()]
+    assert lines == heard
+    assert lines[0] == {"event": "note", "text": "Grüße", "path": str(tmp_path / "x")}
+    numbers = {"loss": None, "psnr": None, "remaining": 0.33333, "step": 5}
+    assert lines[1] == {"event": "progress", **numbers}
+    listening(tmp_path)[0].tell("start")  # a later training goes on with the log
+    assert len((tmp_path / LOG).read_text("utf-8").splitlines()) == 3
+
+
+def test_progress_comes_once_a_second_and_at_the_end(tmp_path: Path, clock: FakeTime) -> None:
+    events, heard = listening(tmp_path)
+    for step in range(30):
+        events.progress(step=step)
+        clock.now += 0.125
+    assert [event["step"] for event in heard] == [0, 8, 16, 24]
+    events.progress(last=True, step=35)
+    assert heard[-1]["step"] == 35
+
+
+def test_rows() -> None:
+    rows = {"train_rows": (0, 1, 2), "val_rows": (5, 6), "more_rows": (9,)}
+    clip = cast(TrainingClip, SimpleNamespace(**rows))
+    assert rows_of(clip, "train") == (0, 1, 2)
+    assert rows_of(clip, "all") == (0, 1, 2, 5, 6, 9)
+    with pytest.raises(ArgumentError, match="train, all"):
+        rows_of(clip, "val")
