@@ -100,14 +100,12 @@ def _stop(work: Path) -> None:
 
 def config_of(args: argparse.Namespace) -> TrainConfig:
     config = config_for(args.preset, args.arrangement)
-    numbers = {name: getattr(args, name) for name in NUMBERS if getattr(args, name) is not None}
-    parts = {part: False for part in PARTS if getattr(args, f"no_{part}")}
-    for name in ("features", "precision"):
-        if getattr(args, name) is not None:
-            numbers[name] = getattr(args, name)
+    named = (*NUMBERS, "features", "precision")
+    changes = {name: getattr(args, name) for name in named if getattr(args, name) is not None}
+    changes |= {part: False for part in PARTS if getattr(args, f"no_{part}")}
     if args.perceptual is not None:
         config = replace(config, losses=replace(config.losses, perceptual=args.perceptual))
-    return replace(config, minutes=args.minutes, **numbers, **parts)
+    return replace(config, minutes=args.minutes, **changes)
 
 
 def _device(wanted: str) -> str:

@@ -105,11 +105,11 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
             else:
                 shapes[f"{mlp}.net.{i}.weight"] = (out, inputs)
     if paper:
-        layer = kan if kans else linear
+        dense = kan if kans else linear
         width = _size(arrays, f"{DECODER[0]}.{weight}", 0, 2)
-        layer(ENCODER, dim, dim)
-        layer(DECODER[0], width, dim)
-        layer(DECODER[1], WIDTH, width)
+        dense(ENCODER, dim, dim)
+        dense(DECODER[0], width, dim)
+        dense(DECODER[1], WIDTH, width)
         shapes |= {PPE: (WINDOWS, CODE), POSE_MEAN: (12,), POSE_SCALE: (12,)}
         shapes[EYE_FREQUENCIES] = (16,)
     multi_head = f"{layer_prefix(0)}enc_dec_attention.w_q.weight" in arrays if paper else not kans

@@ -71,7 +71,7 @@ class Feed:
         self.viewmats = torch.tensor(clip.viewmats, dtype=torch.float32, device=device)
         self.anchors = self._anchors()
         self.landmarks = torch.tensor(np.nan_to_num(clip.landmarks), device=device)
-        seen = np.isfinite(clip.landmarks).all(axis=(1, 2))
+        seen = np.asarray(np.isfinite(clip.landmarks).all(axis=(1, 2)))
         self.marked = self.rows[seen[self.rows]]
         self._chance = _chances(clip.eyes[self.rows])
         self._marked_chance = _chances(clip.eyes[self.marked])

@@ -97,6 +97,8 @@ def _compare(path: Path, settings: Any, config: TrainConfig) -> None:
     now, before = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
     for key, value in now.items():
         was = settings.get(key, before[key])
+        if isinstance(value, dict) and isinstance(was, dict):
+            was = {**before[key], **was}
         if key not in free and was != value:
             raise InputError(
                 f"{path} was trained with {key} = {was!r}, not {value!r}; give the same options, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from ..machine import available_cores, machine
 from .clip import load_clip
 from .events import Events, Listener
 from .feed_torch import Feed
+from .folder import check_places, make_work_folder
 from .head_torch import FIELDS, Head, farthest_first, new_head, reorder, settle
 from .job import STOP, TrainJob
 from .optimiser_torch import Average
@@ -55,12 +57,7 @@ def train(job: TrainJob, listener: Listener) -> Path:
 class _Training:
     def __init__(self, job: TrainJob, listener: Listener) -> None:
         self.job, self.config = job, job.config
-        if not job.out.parent.is_dir():
-            raise OutputError(f"folder {job.out.parent} does not exist; create it first")
-        if job.out.is_dir():
-            raise OutputError(f"{job.out} is a folder; give another name for the avatar")
-        if job.work.is_dir():  # what comes after this is meant for this training
-            (job.work / STOP).unlink(missing_ok=True)
+        check_places(job)
         self.splat = splatter_for(job.device)
         if "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(available_cores())
@@ -80,7 +77,7 @@ class _Training:
         self.held = clip.val_rows or clip.train_rows
         self.average: Average | None = None
         self.clock = Clock()
-        _make_folder(job.work)
+        make_work_folder(job)
         self.state = job.work / FILE
         self.place, self.sections = self._start()
         self.events = Events(job.work, listener)
@@ -184,7 +181,8 @@ class _Training:
         if not np.isfinite(value):
             raise self._diverged(stage.name, step)
         loss.backward()
-        stage.optimiser.step(min(1.0, (step + 1) / WARM_UP) * stage.final**progress)
+        factor = min(1.0, (step + 1) / WARM_UP) * stage.final**progress
+        stage.optimiser.step(factor, stage.longest)
         stage.after(step, progress)
         if self.average is not None:
             self.average.update(self.head)
@@ -278,7 +276,7 @@ class _Training:
         sight = look(best, self.feed, self.splat, spread(self.held, LOOKED_AT))
         picture = job.work / "preview_final.jpg"
         write_strip(picture, sight.strip)
-        facts = {
+        facts: dict[str, Any] = {
             "dataset": job.dataset.resolve().name,
             "rows": job.rows,
             "seconds": {k: round(v, 1) for k, v in self.clock.seconds.items()},
@@ -292,10 +290,3 @@ class _Training:
         self.events.tell("preview", path=picture, psnr=sight.psnr)
         self.events.tell("done", path=job.out, psnr=sight.psnr, seconds=self.clock.total())
         return job.out
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be made: {error.strerror}") from None
