@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,24 +34,27 @@ class Clock:
 
 @dataclass(frozen=True)
 class Plan:
-    """One stage: so many steps, or as many as go into `limit` seconds."""
+    """One stage: so many steps, or as many as go into `limit` seconds. most: steps at which it ends
+    even so; the lips stage would only learn its clip by heart."""
 
     name: str
     steps: int
     limit: float | None
+    most: float = math.inf
 
     def progress(self, step: int, spent: float) -> float:
         """0 at the beginning, 1 at the end. `step` done so far, in `spent` seconds."""
         if self.limit is None:
             return step / max(self.steps, 1)
-        return spent / self.limit
+        return max(spent / self.limit, step / self.most)
 
     def expected(self, step: int, spent: float) -> tuple[int, float]:
         """(steps in all, seconds left), by what the steps took so far."""
         each = spent / max(step, 1)
         if self.limit is None:
             return self.steps, max(each * (self.steps - step), 0.0)
-        return max(step, round(self.limit / max(each, 1e-6))), max(self.limit - spent, 0.0)
+        steps = min(max(step, round(self.limit / max(each, 1e-6))), self.most)
+        return int(steps), max(min(self.limit - spent, each * (self.most - step)), 0.0)
 
 
 def plan(name: str, names: Sequence[str], steps: int, minutes: float | None, clock: Clock) -> Plan:
@@ -61,4 +65,5 @@ def plan(name: str, names: Sequence[str], steps: int, minutes: float | None, clo
     others = clock.total() - clock.of(name)
     left = max(minutes * 60 - others, 1.0)
     rest = sum(SHARES[other] for other in names[names.index(name) :])
-    return Plan(name, steps, left * SHARES[name] / rest)
+    most = steps if name == LIPS else math.inf
+    return Plan(name, steps, left * SHARES[name] / rest, most)

@@ -39,10 +39,12 @@ HUBER = 1.0  # pixels
 
 class Stage(Protocol):
     """name: STATIC, LIPS or MOTION. steps: where there is no time limit. final: the rates' factor
-    at the end."""
+    at the end. longest: of the gradients, see Optimiser.step. Landmarks far off pull a hundred
+    times harder than later: unlimited, the sound sometimes never woke."""
 
     name: str
     steps: int
+    longest: float | None
     final: float
     optimiser: Optimiser
 
@@ -72,6 +74,7 @@ class StaticStage:
     """One still face for all frames, densified and pruned."""
 
     name, final = STATIC, 0.1
+    longest: float | None = None
 
     def __init__(self, feed: Feed, head: Head, splat: Splatter) -> None:
         self.feed, self.head, self.splat = feed, head, splat
@@ -160,6 +163,7 @@ class LipsStage(_Speaking):
     costs a hundredth of a picture, so that the sound is heard many times over."""
 
     name, final = LIPS, 0.1
+    longest: float | None = 1.0
 
     def __init__(self, feed: Feed, head: Head) -> None:
         super().__init__(feed, head)
@@ -188,6 +192,7 @@ class MotionStage(_Speaking):
     """Everything together, on pictures."""
 
     name, final = MOTION, 0.02
+    longest: float | None = None
 
     def __init__(
         self, feed: Feed, head: Head, splat: Splatter, perceptual: Perceptual | None = None

@@ -1,11 +1,13 @@
 """A training on disk, so that it can stop at any moment: one safetensors file, written atomically.
 
-Metadata: "format" = "egs-training", "version", "place" (JSON: stage, step, seconds, ...), "config".
+Metadata: "format" = "egs-training", "version", "place" (JSON: stage, step, seconds, ...), "config",
+"sha256" of the tensors (not in older ones): a training goes on for hours with what it reads here.
 Tensors by section: head/NAME, optimiser/NAME/exp_avg, average/NAME, density/NAME.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Collection, Mapping
@@ -13,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..avatar.safetensors import parse_json, read_tensors, write_tensors
@@ -59,6 +63,7 @@ def save_state(
         "version": VERSION,
         "place": json.dumps(asdict(place)),
         "config": json.dumps(asdict(config)),
+        "sha256": _digest(tensors),
     }
     write_tensors(path, tensors, metadata)
 
@@ -71,6 +76,8 @@ def load_state(path: Path, config: TrainConfig, device: str) -> tuple[Place, Sec
             raise AvatarFileError("it is no state of a training of this version")
         place = parse_json(metadata.get("place", ""))
         settings = parse_json(metadata.get("config", ""))
+        if metadata.get("sha256") not in (None, _digest(tensors)):
+            raise AvatarFileError("its numbers are not those that were saved; it is damaged")
         known = Place(
             str(place["stage"]),
             int(place["step"]),
@@ -86,6 +93,14 @@ def load_state(path: Path, config: TrainConfig, device: str) -> tuple[Place, Sec
         section, _, rest = name.partition("/")
         sections.setdefault(section, {})[rest] = torch.from_numpy(array.copy()).to(device)
     return known, sections
+
+
+def _digest(tensors: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
 
 
 def _compare(path: Path, settings: Any, config: TrainConfig) -> None:
