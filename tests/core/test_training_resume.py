@@ -161,6 +161,10 @@ def test_damaged_states_are_refused(stopped: TrainJob) -> None:
         flipped = bytearray(whole)
         flipped[rng.integers(0, 8 + header)] ^= 0x80
         cases.append(bytes(flipped))
+    for _ in range(4):  # and of the numbers
+        flipped = bytearray(whole)
+        flipped[rng.integers(8 + header, len(whole))] ^= 0x01
+        cases.append(bytes(flipped))
     for data in cases:
         path.write_bytes(data)
         with pytest.raises(InputError):
