@@ -1,4 +1,4 @@
-"""Train an avatar on a dataset: a still head first, then what its voice moves."""
+"""Train an avatar on a dataset or a video: a still head first, then what its voice moves."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..training.config import ARRANGEMENTS, PRECISIONS, PRESETS, TrainConfig, co
 from ..training.job import ROWS, STOP, TrainJob
 
 WORK_SUFFIX = ".training"
+DATASET_SUFFIX = ".dataset"  # of a video: FILM.dataset beside the avatar
 # Options that change one number of the preset.
 NUMBERS = {
     "seed": int,
@@ -35,7 +36,7 @@ PARTS = ("kan", "esaa", "ppe", "static_init")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("dataset", type=Path, metavar="DATASET", help="folder, as `prepare` makes it")
+    add("dataset", type=Path, metavar="DATASET_or_VIDEO", help="a video is prepared first")
     add("out", type=Path, metavar="OUT.egs", help="the avatar to write")
     add("--preset", choices=PRESETS, default="good", help="how long and how fine (default good)")
     add("--minutes", type=float, metavar="M", help="stop after that long, all stages scaled to it")
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from ..training.trainer_torch import train
 
     job = TrainJob(
-        dataset=args.dataset,
+        dataset=_prepared(args) if args.dataset.is_file() else args.dataset,
         out=args.out,
         work=args.work or args.out.with_suffix(WORK_SUFFIX),
         config=config_of(args),
@@ -89,6 +90,18 @@ def run(args: argparse.Namespace) -> int:
     finally:
         signal.signal(signal.SIGINT, before)
     return 0
+
+
+def _prepared(args: argparse.Namespace) -> Path:
+    """The dataset of a video, made beside the avatar; what is done already is kept."""
+    from ..prepare.options import PrepareOptions
+    from ..prepare.pipeline import prepare
+    from .prepare import Printer
+
+    folder = args.out.with_name(f"{args.dataset.stem}{DATASET_SUFFIX}")
+    printer = Printer(args.json)
+    prepare(args.dataset, folder, PrepareOptions(), progress=printer.progress, note=printer.note)
+    return Path(folder)
 
 
 def _stop(work: Path) -> None:
