@@ -101,6 +101,18 @@ def test_so_do_the_other_arrangements(clip: Path, tmp_path: Path, config: TrainC
     assert_same(other, one)
 
 
+def test_a_second_stop_finds_all_that_a_first_one_does(clip: Path, tmp_path: Path) -> None:
+    """What densifying counts, too: it is asked only now and then."""
+    one, other = job_of(clip, tmp_path / "one"), job_of(clip, tmp_path / "other")
+    stop_at(one, "static", 5)
+    stop_at(other, "static", 3)
+    stop_at(replace(other, resume=True), "static", 5)
+    tensors, others = state_of(one)[0], state_of(other)[0]
+    assert tensors["density/seen"].max() == 5 and tensors["density/pull"].any()
+    assert tensors.keys() == others.keys()
+    assert all(np.array_equal(value, others[name]) for name, value in tensors.items())
+
+
 def test_a_finished_training_resumed_writes_the_same_avatar_again(
     whole: TrainJob, tmp_path: Path
 ) -> None:
