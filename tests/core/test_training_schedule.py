@@ -69,10 +69,17 @@ def test_minutes_are_shared_by_what_is_left() -> None:
 
 def test_a_resumed_stage_has_what_it_had() -> None:
     """What the stage itself has spent already is no loss to it."""
-    before = plan(LIPS, NAMES, 9, 10, Clock({STATIC: 90.0}))
-    again = plan(LIPS, NAMES, 9, 10, Clock({STATIC: 90.0, LIPS: 25.0}))
+    before = plan(LIPS, NAMES, 900, 10, Clock({STATIC: 90.0}))
+    again = plan(LIPS, NAMES, 900, 10, Clock({STATIC: 90.0, LIPS: 25.0}))
     assert again == before
     assert before.limit is not None and again.progress(7, 25.0) == 25 / before.limit
+
+
+def test_the_lips_stage_ends_by_its_steps_even_where_there_is_time() -> None:
+    lips, motion = (plan(name, NAMES, 200, 100, Clock()) for name in (LIPS, MOTION))
+    assert [lips.progress(step, 1.0) for step in (100, 200)] == [0.5, 1]
+    assert lips.expected(100, 10.0) == (200, 10.0)
+    assert motion.progress(10**6, 0.0) == 0
 
 
 def test_steps_are_foreseen_by_what_they_took() -> None:
