@@ -15,6 +15,7 @@ from typing import Any
 from ..avatar.file import SUFFIX
 from ..errors import ArgumentError, MissingPackageError
 from ..training.config import ARRANGEMENTS, PRECISIONS, PRESETS, TrainConfig, config_for
+from ..training.folder import check_places
 from ..training.job import ROWS, STOP, TrainJob
 
 WORK_SUFFIX = ".training"
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from ..training.trainer_torch import train
 
     job = TrainJob(
-        dataset=_prepared(args) if args.dataset.is_file() else args.dataset,
+        dataset=args.dataset,
         out=args.out,
         work=args.work or args.out.with_suffix(WORK_SUFFIX),
         config=config_of(args),
@@ -82,6 +83,9 @@ def run(args: argparse.Namespace) -> int:
         name=args.name,
         licence=args.licence,
     )
+    check_places(job)
+    if args.dataset.is_file():  # preparing takes long: last of what can fail at once
+        job = replace(job, dataset=_prepared(args))
     show = _json_line if args.json else _Lines()
     # Ctrl-C ends the training as the stop file does: between two steps, its state saved.
     before = signal.signal(signal.SIGINT, lambda *_: _stop(job.work))
@@ -139,7 +143,7 @@ class _Lines:
     EVERY = 15  # seconds
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = sys.stdout.isatty()
         self._next = 0.0
 
     def __call__(self, event: Mapping[str, Any]) -> None:

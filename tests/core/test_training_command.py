@@ -163,6 +163,17 @@ def test_mistakes_are_one_line(
         assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
 
 
+def test_a_video_is_prepared_only_when_all_else_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = tmp_path / "talk.mp4"
+    video.touch()
+    monkeypatch.setattr(command, "_prepared", lambda args: pytest.fail("it was prepared"))
+    assert main(["train", str(video), str(tmp_path / "a.egs"), "--seed", "-1"]) == 2
+    assert main(["train", str(video), str(tmp_path / "nowhere" / "a.egs")]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
 def test_presets() -> None:
     draft, good, best = (config_of("--preset", name) for name in PRESETS)
     assert config_of() == good == TrainConfig()
