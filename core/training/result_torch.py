@@ -9,28 +9,50 @@ from typing import Any
 import numpy as np
 
 from ..audio.spec import FeatureSpec
-from ..avatar.dataset import load_dataset
-from ..avatar.record import Avatar, Track
+from ..avatar.plates import available_torsos, read_plates
+from ..avatar.record import Avatar, Plates, Track
 from .clip_frames import TrainingClip
 from .head_torch import Head
 from .job import TrainJob
 
 
-def avatar_of(
-    head: Head, clip: TrainingClip, spec: FeatureSpec, job: TrainJob, facts: Mapping[str, Any]
-) -> Avatar:
-    """facts: about the training, JSON values, kept in the avatar's provenance. DatasetError where
-    the plates cannot be read."""
-    dataset = load_dataset(clip.folder)
+def plates_of(clip: TrainingClip) -> tuple[Plates, int]:
+    """What lies behind the head, and the frame whose torso that is. Read before a training: what
+    is wrong with them must not show at its end. DatasetError."""
+    torsos = available_torsos(clip.folder)
+    first = torsos[0] if torsos else None
+    plates = read_plates(clip.folder, first, torsos, (clip.width, clip.height))
+    return plates, clip.train_rows[0] if first is None else first
+
+
+def track_of(clip: TrainingClip) -> Track:
+    """Poses and eyes of every frame; a frame without a pose has that of the frame before it."""
     whole = np.isfinite(clip.viewmats).all(axis=(1, 2))
+    last = np.maximum.accumulate(np.where(whole, np.arange(len(whole)), 0))
+    rows = np.where(whole[last], last, np.argmax(whole))
+    return Track(clip.viewmats[rows].astype(np.float32), clip.eyes)
+
+
+def avatar_of(
+    head: Head,
+    clip: TrainingClip,
+    spec: FeatureSpec,
+    job: TrainJob,
+    plates: tuple[Plates, int],
+    facts: Mapping[str, Any],
+) -> Avatar:
+    """plates: as plates_of gives them; the still pose is that frame's. facts: about the training,
+    JSON values, kept in the avatar's provenance."""
+    behind, row = plates
+    whole = row < len(clip) and np.isfinite(clip.viewmats[row]).all()
     return Avatar(
         name=job.name or job.out.stem,
         gaussians=head.gaussians(),
-        camera=dataset.camera,
+        camera=clip.camera(row if whole else clip.train_rows[0]),
         network=head.network.to_weights(),
         features=spec,
-        plates=dataset.plates,
-        track=Track(clip.viewmats[whole].astype(np.float32), clip.eyes[whole]),
+        plates=behind,
+        track=track_of(clip),
         licence=job.licence,
         provenance={"source": "trained here", "settings": asdict(job.config), **facts},
     )

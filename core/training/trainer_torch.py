@@ -23,7 +23,7 @@ from .job import STOP, TrainJob
 from .optimiser_torch import Average
 from .perceptual_torch import perceptual_of
 from .points import first_colours, first_points
-from .result_torch import avatar_of
+from .result_torch import avatar_of, plates_of
 from .rows import rows_of
 from .schedule import LIPS, MOTION, STATIC, Clock, Plan, plan
 from .sight_torch import look, spread, write_strip
@@ -63,6 +63,7 @@ class _Training:
             torch.set_num_threads(available_cores())
         clip = load_clip(job.dataset)
         self.notes = list(clip.notes)
+        self.plates = plates_of(clip)
         track, self.spec = training_track(
             clip, self.config.features, files=job.feature_files, notes=self.notes
         )
@@ -285,7 +286,7 @@ class _Training:
         }
         if job.rows == "train":
             facts["psnr"] = round(sight.psnr, 2)
-        avatar = avatar_of(best, self.feed.clip, self.spec, job, facts)
+        avatar = avatar_of(best, self.feed.clip, self.spec, job, self.plates, facts)
         save_avatar(avatar, job.out, half=True)
         self.events.tell("preview", path=picture, psnr=sight.psnr)
         self.events.tell("done", path=job.out, psnr=sight.psnr, seconds=self.clock.total())
