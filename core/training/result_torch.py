@@ -27,7 +27,7 @@ def plates_of(clip: TrainingClip) -> tuple[Plates, int]:
 
 def track_of(clip: TrainingClip) -> Track:
     """Poses and eyes of every frame; a frame without a pose has that of the frame before it."""
-    whole = np.isfinite(clip.viewmats).all(axis=(1, 2))
+    whole = np.asarray(np.isfinite(clip.viewmats).all(axis=(1, 2)))
     last = np.maximum.accumulate(np.where(whole, np.arange(len(whole)), 0))
     rows = np.where(whole[last], last, np.argmax(whole))
     return Track(clip.viewmats[rows].astype(np.float32), clip.eyes)
