@@ -18,7 +18,7 @@ from core.network.deformer import Deformer, splats_at
 from core.plan import track_for
 
 ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
-LOUD = 1.6  # seconds into the speech, an open mouth
+LOUD = 4.12  # seconds into the speech, an open mouth
 Demo = tuple[Avatar, Deformer, AudioTrack]
 
 
@@ -42,7 +42,8 @@ def lower_lip(demo: Demo, **controls: float) -> float:
 
 
 def test_the_mouth_opens_with_its_gain(demo: Demo) -> None:
-    heights = [lower_lip(demo, mouth_gain=gain) for gain in (0.0, 0.5, 1.0, 1.5)]
+    """Up to what it has learnt: at its widest it opens no wider."""
+    heights = [lower_lip(demo, mouth_gain=gain) for gain in (0.0, 0.25, 0.5, 1.0)]
     assert (np.diff(heights) < 0).all()
     assert heights[0] - heights[2] > 0.05  # half a centimetre
 
@@ -53,12 +54,19 @@ def test_without_gain_the_mouth_is_the_mouth_of_silence(demo: Demo) -> None:
     assert np.array_equal(shot(demo, mouth_gain=0.0).means, far.means)
 
 
-def test_eye_closure_reaches_the_network(demo: Demo) -> None:
-    """It moves the head by a millimetre, no more: the clip of the demo blinks, but this network did
-    not learn to shut the eyes. The test fails, and the docs are to change, when a better one comes
-    with the extension."""
-    moved = np.linalg.norm(shot(demo, eye=1.0).means - shot(demo, eye=0.0).means, axis=1)
-    assert 0.002 < moved.max() < 0.05
+def test_eye_closure_shuts_the_lids_and_leaves_the_mouth(demo: Demo) -> None:
+    opened, shut = shot(demo, eye=0.0).means, shot(demo, eye=1.0).means
+    falling = np.argsort(shut[:, 1] - opened[:, 1])[:100]
+    assert (opened[falling, 1] - shut[falling, 1]).mean() > 0.03  # three millimetres
+    assert opened[falling, 1].mean() > 0  # above the nose's tip
+    assert abs(lower_lip(demo, eye=1.0) - lower_lip(demo, eye=0.0)) < 0.01
+
+
+def test_half_a_closure_is_half_way(demo: Demo) -> None:
+    opened, half, shut = (shot(demo, eye=eye).means for eye in (0.0, 0.5, 1.0))
+    falling = np.argsort(shut[:, 1] - opened[:, 1])[:100]
+    way = (opened - half)[falling, 1].mean() / (opened - shut)[falling, 1].mean()
+    assert 0.3 < way < 0.7
 
 
 def test_strength_nought_is_the_canonical_head(demo: Demo) -> None:

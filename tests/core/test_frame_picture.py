@@ -16,7 +16,7 @@ from core.network.deformer import splats_at
 from core.plan import track_for
 
 ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
-LOUD = 1.6  # seconds into the speech, an open mouth
+LOUD = 4.12  # seconds into the speech, an open mouth
 
 
 def test_the_picture_of_a_kept_frame_is_that_of_the_bake() -> None:
