@@ -32,18 +32,12 @@ class Optimiser:
         ]
         self._adam = torch.optim.AdamW(groups, eps=EPS, fused=True)
 
-    def step(self, factor: float, longest: float | None = None) -> None:
-        """One step at `factor` of every rate; the gradients are dropped. longest: of all gradients
-        together, so that a batch that is far off does not throw the moments."""
-        if longest is not None:
-            torch.nn.utils.clip_grad_norm_(self._parameters(), longest)
+    def step(self, factor: float) -> None:
+        """One step at `factor` of every rate; the gradients are dropped."""
         for group in self._adam.param_groups:
             group["lr"] = self.rates[group["name"]] * factor
         self._adam.step()
         self._adam.zero_grad(set_to_none=True)
-
-    def _parameters(self) -> list[nn.Parameter]:
-        return [group["params"][0] for group in self._adam.param_groups]
 
     def resize(self, values: Mapping[str, Tensor], origin: Tensor, fresh: int) -> None:
         """Parameters of the module, by name, become `values`: row i comes from row origin[i], the

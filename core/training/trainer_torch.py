@@ -183,7 +183,7 @@ class _Training:
             raise self._diverged(stage.name, step)
         loss.backward()
         factor = min(1.0, (step + 1) / WARM_UP) * stage.final**progress
-        stage.optimiser.step(factor, stage.longest)
+        stage.optimiser.step(factor)
         stage.after(step, progress)
         if self.average is not None:
             self.average.update(self.head)

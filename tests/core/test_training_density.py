@@ -133,18 +133,6 @@ def test_training_goes_on_with_the_new_rows(head: Head) -> None:
     assert not torch.allclose(moved[N], moved[0])
 
 
-def test_gradients_are_limited_together(head: Head) -> None:
-    """Adam's first moment is a tenth of what it was given."""
-    optimiser = Optimiser(head, RATES, {})
-    for value in head.canonical.values():
-        value.grad = torch.full_like(value, 5.0)
-    optimiser.step(1.0, longest=2.0)
-    moments = [v for k, v in optimiser.state().items() if k.endswith("exp_avg")]
-    assert torch.cat([10 * m.flatten() for m in moments]).norm().item() == pytest.approx(
-        2, rel=1e-3
-    )
-
-
 def test_an_average_forgets_its_beginning() -> None:
     module = torch.nn.Linear(1, 1)
     average = Average(module, 0.9)
