@@ -14,7 +14,7 @@ from mathutils import Euler, Vector
 from . import sidebar, talking, training
 from .driver import EXTENSION, Session, Step, Wait
 
-TALKING_FRAME = 28
+TALKING_FRAME = 37
 RING_HEIGHT = -0.3  # of the head's height, from its middle
 SCROLL = 360  # pixels, to the live panel
 
