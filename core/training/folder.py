@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import OutputError
 from ..files import reason
 from .job import STOP, TrainJob
+
+FILE = "state.safetensors"
+BEFORE = "before.safetensors"
 
 
 def check_places(job: TrainJob) -> None:
@@ -18,8 +23,17 @@ def check_places(job: TrainJob) -> None:
         (job.work / STOP).unlink(missing_ok=True)
 
 
-def make_work_folder(job: TrainJob) -> None:
+def make_work_folder(job: TrainJob) -> str | None:
+    """A training that begins again puts the state of the one before aside, and this says where."""
     try:
         job.work.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.work} cannot be made: {reason(error)}") from None
+    state, aside = job.work / FILE, job.work / BEFORE
+    if job.resume or not state.is_file():
+        return None
+    try:
+        os.replace(state, aside)
+    except OSError as error:
+        raise OutputError(f"{state} cannot be put aside: {reason(error)}") from None
+    return f"the state of an earlier training is kept as {aside}"

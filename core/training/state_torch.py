@@ -27,7 +27,6 @@ from .config import TrainConfig
 from .optimiser_torch import MOMENTS
 from .schedule import STATIC
 
-FILE = "state.safetensors"
 FORMAT, VERSION = "egs-training", "1"
 
 Sections = dict[str, dict[str, Tensor]]

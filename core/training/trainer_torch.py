@@ -17,7 +17,7 @@ from ..machine import available_cores, machine
 from .clip import load_clip
 from .events import Events, Listener
 from .feed_torch import Feed
-from .folder import check_places, make_work_folder
+from .folder import FILE, check_places, make_work_folder
 from .head_torch import FIELDS, Head, farthest_first, new_head, reorder, settle
 from .job import STOP, TrainJob
 from .optimiser_torch import Average
@@ -30,7 +30,7 @@ from .sight_torch import look, spread, write_strip
 from .sound import shortened, training_track
 from .splatting.choose import splatter_for
 from .stages_torch import LipsStage, MotionStage, Stage, StaticStage
-from .state_torch import FILE, Place, check_state, load_state, save_state
+from .state_torch import Place, check_state, load_state, save_state
 
 SAVE_SECONDS = 60.0
 AVERAGE = 0.998
@@ -78,7 +78,8 @@ class _Training:
         self.held = clip.val_rows or clip.train_rows
         self.average: Average | None = None
         self.clock = Clock()
-        make_work_folder(job)
+        if (kept := make_work_folder(job)) is not None:
+            self.notes.append(kept)
         self.state = job.work / FILE
         self.place, self.sections = self._start()
         self.events = Events(job.work, listener)

@@ -20,8 +20,8 @@ from core.cli import main
 from core.commands import train as command
 from core.errors import ArgumentError
 from core.training.config import PRESETS, TrainConfig
+from core.training.folder import FILE
 from core.training.job import STOP
-from core.training.state_torch import FILE
 from tests.core.training_runs import make_talking_clip
 
 ROOT = Path(__file__).resolve().parents[2]

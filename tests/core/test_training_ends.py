@@ -24,8 +24,8 @@ from core.errors import (
 )
 from core.training import stages_torch, trainer_torch
 from core.training.events import LOG
+from core.training.folder import BEFORE, FILE
 from core.training.job import STOP, TrainJob
-from core.training.state_torch import FILE
 from tests.core.training_runs import (
     SMALL,
     job_of,
@@ -213,3 +213,11 @@ def test_the_avatar_says_how_it_was_made(job: TrainJob) -> None:
     assert np.isfinite(events[-1]["psnr"])
     lines = [json.loads(line) for line in (job.work / LOG).read_text().splitlines()]
     assert [line["event"] for line in lines] == [event["event"] for event in events]
+
+
+def test_beginning_again_puts_the_earlier_state_aside(job: TrainJob) -> None:
+    train(job)
+    before = (job.work / FILE).read_bytes()
+    told = [str(event.get("text")) for event in train(job)]
+    assert (job.work / BEFORE).read_bytes() == before
+    assert any(BEFORE in text for text in told)

@@ -14,8 +14,8 @@ import pytest
 from core.avatar.safetensors import read_tensors, write_tensors
 from core.errors import ArgumentError, InputError
 from core.training.config import TrainConfig
+from core.training.folder import FILE
 from core.training.job import STOP, TrainJob
-from core.training.state_torch import FILE
 from tests.core.training_runs import (
     OFFICIAL,
     SMALL,

@@ -16,8 +16,8 @@ from core.avatar.safetensors import read_tensors
 from core.errors import CancelledError
 from core.training import trainer_torch
 from core.training.config import Losses, TrainConfig
+from core.training.folder import FILE
 from core.training.job import STOP, TrainJob
-from core.training.state_torch import FILE
 from tests.core import talking_clip
 from tests.core.talking_clip import acted_clip, acting, acting_avatar
 
