@@ -30,13 +30,13 @@ def save_reload_and_revert(session: Session) -> Wait:
 
 
 def append_into_a_new_file(session: Session) -> Wait:
-    path = str(saved(session))
+    path, head = str(saved(session)), talking.avatar().name
     for link in (False, True):
         bpy.ops.wm.read_homefile()
         yield 1.0
         check(not talking.stage(session).shown(), "no splats in a new file")
         with bpy.data.libraries.load(path, link=link) as (source, target):
-            target.objects = [name for name in source.objects if name == "Demo"]
+            target.objects = [name for name in source.objects if name == head]
         obj = target.objects[0]
         check(obj is not None, "the head in the library")
         bpy.context.scene.collection.objects.link(obj)
