@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import bpy
-from bpy.app.handlers import persistent
 
 from ..core.engine.seam import Engine
 from ..core.errors import MissingPackageError
 from . import preferences
+from .leaving import Leaving
 
 Key = tuple[str, Path | None, str]
 
@@ -113,30 +109,13 @@ def close() -> None:
     _holder.close()
 
 
-@persistent
-def _close_before_exit(*_: Any) -> None:
-    close()
-
-
-def _close_at_exit() -> None:
-    """As a module, Blender ends after Python has: its handler would find nothing to call."""
-    _remove_handler()
-    close()
-
-
-def _remove_handler() -> None:
-    handlers = getattr(bpy.app.handlers, "exit_pre", [])
-    if _close_before_exit in handlers:
-        handlers.remove(_close_before_exit)
+_leaving = Leaving(close)
 
 
 def register() -> None:
-    atexit.register(_close_at_exit)
-    if hasattr(bpy.app.handlers, "exit_pre"):  # since 5.1; before, atexit alone
-        bpy.app.handlers.exit_pre.append(_close_before_exit)
+    _leaving.register()
 
 
 def unregister() -> None:
-    _remove_handler()
-    atexit.unregister(_close_at_exit)
+    _leaving.unregister()
     close()

@@ -15,11 +15,9 @@ from typing import Any
 from ..avatar.file import SUFFIX
 from ..errors import ArgumentError, MissingPackageError
 from ..training.config import ARRANGEMENTS, PRECISIONS, PRESETS, TrainConfig, config_for
-from ..training.folder import check_places
+from ..training.folder import check_places, dataset_folder, work_folder
 from ..training.job import ROWS, STOP, TrainJob
 
-WORK_SUFFIX = ".training"
-DATASET_SUFFIX = ".dataset"  # of a video: FILM.dataset beside the avatar
 # Options that change one number of the preset.
 NUMBERS = {
     "seed": int,
@@ -72,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     job = TrainJob(
         dataset=args.dataset,
         out=args.out,
-        work=args.work or args.out.with_suffix(WORK_SUFFIX),
+        work=args.work or work_folder(args.out),
         config=config_of(args),
         device=_device(args.device),
         resume=args.resume,
@@ -102,7 +100,7 @@ def _prepared(args: argparse.Namespace) -> Path:
     from ..prepare.pipeline import prepare
     from .prepare import Printer
 
-    folder = args.out.with_name(f"{args.dataset.stem}{DATASET_SUFFIX}")
+    folder = dataset_folder(args.out, args.dataset)
     printer = Printer(args.json)
     prepare(args.dataset, folder, PrepareOptions(), progress=printer.progress, note=printer.note)
     return Path(folder)

@@ -20,7 +20,6 @@ from ..camera import Camera
 
 Float64 = NDArray[np.float64]
 
-COUNT = 68
 NEAREST = 8  # Gaussians that stand for a landmark
 MIN_OPACITY = 0.3  # of them; what is fainter is not what one sees
 # A second look without the rows that fit worst: landmarks of a detector jump now and then.

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 MOUTH = slice(48, 68)
-EYES = slice(36, 48)
 UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)
 # Upper and lower lids, right eye and left eye.
 UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
-EYE_CORNERS = ((36, 39), (42, 45))
 # Bridge of the nose and the corners of the eyes: what speech and blinks leave where it is.
 STATIC = (27, 28, 29, 30, 36, 39, 42, 45)
 
@@ -34,16 +32,6 @@ def mouth_distance(landmarks: Float64, truth: Float64) -> Float64:
     """(R,) LMD in pixels: mean distance of the mouth's landmarks 48..67, each set about its own
     mean."""
     return _centred_distance(landmarks[:, MOUTH], truth[:, MOUTH])
-
-
-def face_distance(landmarks: Float64, truth: Float64) -> Float64:
-    """(R,) the same over all 68."""
-    return _centred_distance(landmarks, truth)
-
-
-def eye_distance(landmarks: Float64, truth: Float64) -> Float64:
-    """(R,) the same over the eyes' landmarks 36..47."""
-    return _centred_distance(landmarks[:, EYES], truth[:, EYES])
 
 
 def _opening(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,9 +170,3 @@ class _Maker:
         self.uniform(f"{name}.base_weight", (out, inputs), -limit, limit)
         self.normal(f"{name}.taylor_coeffs", (out, inputs, 3), gain / (inputs * np.sqrt(3)))
         self.uniform(f"{name}.bias", (out,), -limit, limit)
-
-
-def with_arrays(weights: NetworkWeights, arrays: Mapping[str, Float32]) -> NetworkWeights:
-    """The same network with other values."""
-    w = weights
-    return NetworkWeights(w.kind, dict(arrays), w.frozen, w.agents, w.heads)

@@ -6,8 +6,6 @@ in the head is one more such point, and where it is carried must be seen at the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,32 +14,15 @@ Float64 = NDArray[np.float64]
 MIN_FRAMES = 8
 MOUTH = slice(48, 68)
 EYES = slice(36, 48)
-# Pairs of the inner lips, upper and lower, whose distance is the lip gap.
-UPPER, LOWER = (61, 62, 63), (67, 66, 65)
-
-
-@dataclass(frozen=True, eq=False)
-class Anchors:
-    """points (68, 3) float64: mean places in the head's frame, decimetres. error: root mean square
-    distance in pixels between their projections and the landmarks of the frames used, which is
-    how much the face moves beside the head."""
-
-    points: Float64
-    error: float
-
-
-def lip_gap(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(..., 68, 2) pixels -> (...) mean distance of the inner lips, pixels."""
-    upper, lower = landmarks[..., UPPER, :], landmarks[..., LOWER, :]
-    return np.asarray(np.linalg.norm(lower - upper, axis=-1).mean(axis=-1))
 
 
 def triangulate(
     landmarks: NDArray[np.floating], viewmats: Float64, focal: float, centre: tuple[float, float]
-) -> Anchors | None:
-    """landmarks (F, 68, 2) pixels, NaN where a frame has none; viewmats (F, 4, 4); focal length and
-    principal point in pixels. Linear least squares over all rays. None where fewer than MIN_FRAMES
-    frames have landmarks or the head does not turn enough to tell depths."""
+) -> Float64 | None:
+    """(68, 3) mean places in the head's frame, decimetres: linear least squares over all rays.
+    landmarks (F, 68, 2) pixels, NaN where a frame has none; viewmats (F, 4, 4); focal length and
+    principal point in pixels. None where fewer than MIN_FRAMES frames have landmarks or the head
+    does not turn enough to tell depths."""
     seen = np.isfinite(landmarks).all(axis=(1, 2))
     if seen.sum() < MIN_FRAMES:
         return None
@@ -53,7 +34,5 @@ def triangulate(
     normal = np.einsum("fkci,fkcj->kij", rows, rows)
     if np.linalg.cond(normal).max() > 1e8:
         return None
-    points = np.linalg.solve(normal, np.einsum("fkci,fkc->ki", rows, right)[..., None])[..., 0]
-    camera = np.einsum("fij,kj->fki", r, points) + t[:, None]
-    off = (camera[..., :2] / camera[..., 2:] - slopes) * focal
-    return Anchors(points, float(np.sqrt((off**2).sum(-1).mean())))
+    right_side = np.einsum("fkci,fkc->ki", rows, right)[..., None]
+    return np.asarray(np.linalg.solve(normal, right_side)[..., 0])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..audio.track import AudioTrack
 from ..camera import Camera, pose_vector
-from .anchors import Anchors, triangulate
+from .anchors import triangulate
 from .clip_cache import ByteCache
 from .clip_frames import Box, TrainingClip
 from .config import TrainConfig
@@ -81,7 +81,7 @@ class Feed:
             outside = np.repeat(track.outside.T[None], 8, axis=0)
             self.silence = torch.tensor(outside, device=device)
 
-    def _anchors(self) -> Anchors | None:
+    def _anchors(self) -> NDArray[np.float64] | None:
         clip = self.clip
         middle = (clip.width / 2, clip.height / 2)
         return triangulate(clip.landmarks[self.rows], clip.viewmats[self.rows], clip.focal, middle)

@@ -1,8 +1,9 @@
-"""Where a training writes: the avatar's place, the work folder, the stop file in it."""
+"""Where a training writes: the avatar's place, the work folder, the stop file in it. No torch."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from ..errors import OutputError
 from ..files import reason
@@ -10,6 +11,21 @@ from .job import STOP, TrainJob
 
 FILE = "state.safetensors"
 BEFORE = "before.safetensors"
+
+
+def work_folder(out: Path) -> Path:
+    """Of state, log and previews, where no other is named: beside the avatar."""
+    return out.with_suffix(".training")
+
+
+def dataset_folder(out: Path, video: Path) -> Path:
+    """Where a video's dataset is made: beside the avatar, one for all trainings on that video."""
+    return out.with_name(f"{video.stem}.dataset")
+
+
+def has_state(work: Path) -> bool:
+    """Whether there is a training to go on with. One question to the disk."""
+    return (work / FILE).is_file()
 
 
 def check_places(job: TrainJob) -> None:

@@ -123,7 +123,7 @@ class _Speaking:
         anchors = feed.anchors
         self.points = None
         if anchors is not None:
-            self.points = torch.tensor(anchors.points, dtype=torch.float32, device=device)
+            self.points = torch.tensor(anchors, dtype=torch.float32, device=device)
         weights = torch.ones(68, device=device)
         weights[EYES] = 4
         weights[MOUTH] = 3

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import bpy
-from bpy.app.handlers import persistent
 
 from ...core.engine.check import WorkerReport, check_worker
 from ...core.errors import EgsError, EngineError
 from .. import engines, preferences
 from ..folders import user_folder
+from ..leaving import Leaving
 from .job import SetUp, State, remove_others
 from .plan import PREPARE_NEWEST, Step, space_for, steps_for
 from .pythons import NEWEST, find_base
@@ -159,32 +157,15 @@ def _cancel() -> None:
     _session.cancel()
 
 
-@persistent
-def _cancel_before_exit(*_: Any) -> None:
-    _cancel()
-
-
-def _cancel_at_exit() -> None:
-    """As a module, Blender ends after Python has: its handler would find nothing to call."""
-    _remove_handler()
-    _cancel()
-
-
-def _remove_handler() -> None:
-    handlers = getattr(bpy.app.handlers, "exit_pre", [])
-    if _cancel_before_exit in handlers:
-        handlers.remove(_cancel_before_exit)
+_leaving = Leaving(_cancel)
 
 
 def register() -> None:
-    atexit.register(_cancel_at_exit)
-    if hasattr(bpy.app.handlers, "exit_pre"):  # since 5.1; before, atexit alone
-        bpy.app.handlers.exit_pre.append(_cancel_before_exit)
+    _leaving.register()
 
 
 def unregister() -> None:
-    _remove_handler()
-    atexit.unregister(_cancel_at_exit)
+    _leaving.unregister()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _cancel()

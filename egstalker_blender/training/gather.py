@@ -8,10 +8,11 @@ from typing import Any
 
 from ...core.avatar.file import SUFFIX
 from ...core.errors import ArgumentError, EgsError, MissingPackageError
+from ...core.training.folder import dataset_folder, has_state, work_folder
 from .. import preferences
 from ..gather import absolute
 from ..setup_worker.session import session as worker_session
-from .plan import Settings, dataset_folder, has_state, work_folder
+from .plan import Settings
 from .session import session
 
 NO_PYTHON = "Training needs a worker Python with torch; Set Up in the preferences makes one"

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-STOP, STATE, LOG = "stop", "state", "blender.log"  # in the work folder
+from ...core.training.folder import work_folder
+from ...core.training.job import STOP
+
+LOG = "blender.log"  # in the work folder
 AUTO = "auto"
-PRESETS = ("draft", "good", "best")
-FEATURES = (AUTO, "log-mel", "phonetic", "log-mel+phonetic")  # auto: the command's own choice
 
 
 @dataclass(frozen=True)
 class Settings:
     """python: the worker's. dataset: the folder that is trained on; with a video it is made from
     that first, beside the output. output: the .egs. minutes: 0 for as long as the preset takes.
-    features: of FEATURES. device: auto, cpu or cuda. resume: go on from the work folder's state.
+    features: "auto" is the command's own choice. device: auto, cpu or cuda. resume: go on from the
+    work folder's state.
     """
 
     python: Path
@@ -42,24 +44,6 @@ class Step:
     command: tuple[str, ...]
     stop_file: Path | None = None
     result: Path | None = None
-
-
-def work_folder(output: Path) -> Path:
-    """Where a training keeps its state and previews: as `train` chooses it."""
-    return output.with_suffix(".training")
-
-
-def dataset_folder(output: Path, video: Path) -> Path:
-    """Where a video's dataset is made: beside the output, one for all trainings on that video."""
-    return output.with_name(f"{video.stem}.dataset")
-
-
-def has_state(work: Path) -> bool:
-    """Whether there is a training to go on with. Cheap: a panel asks at every redraw."""
-    try:
-        return any(path.is_file() for path in work.glob(f"{STATE}*"))
-    except OSError:
-        return False
 
 
 def command_for(settings: Settings) -> list[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.app.handlers import persistent
 
 from ...core.errors import EngineError
+from ..leaving import Leaving
 from . import picture
 from .job import DONE, Job, State
 from .plan import Settings, Step, steps_for
@@ -143,33 +142,20 @@ def _redraw() -> None:
                         region.tag_redraw()
 
 
-@persistent
-def _close_before_exit(*_: Any) -> None:
+def _close() -> None:
     _session.close()
 
 
-def _close_at_exit() -> None:
-    """As a module, Blender ends after Python has: its handler would find nothing to call."""
-    _remove_handler()
-    _session.close()
-
-
-def _remove_handler() -> None:
-    handlers = getattr(bpy.app.handlers, "exit_pre", [])
-    if _close_before_exit in handlers:
-        handlers.remove(_close_before_exit)
+_leaving = Leaving(_close)
 
 
 def register() -> None:
-    atexit.register(_close_at_exit)
-    if hasattr(bpy.app.handlers, "exit_pre"):  # since 5.1; before, atexit alone
-        bpy.app.handlers.exit_pre.append(_close_before_exit)
+    _leaving.register()
 
 
 def unregister() -> None:
     global _session
-    _remove_handler()
-    atexit.unregister(_close_at_exit)
+    _leaving.unregister()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _session.close()

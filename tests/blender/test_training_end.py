@@ -75,4 +75,4 @@ def test_it_ends_with_blender(tmp_path: Path, avatar_path: Path, way: str) -> No
     assert "Traceback" not in errors and "Error" not in errors, errors
     until(lambda: not alive(pid))
     if way != "kill":  # asked to stop, it saved its state
-        assert (tmp_path / "head.training" / "state").is_file()
+        assert (tmp_path / "head.training" / "state.safetensors").is_file()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from egstalker.core.errors import EgsError, OutputError
+from egstalker.core.training.folder import has_state
+from egstalker.core.training.job import STOP
 from egstalker.egstalker_blender.training import job as jobs
 from egstalker.egstalker_blender.training import plan, probe, process
 from egstalker.egstalker_blender.training.job import DONE, FAILED, STOPPED, STOPPING, Job, State
@@ -103,7 +105,7 @@ def test_from_a_video_to_the_avatar(start: Callable[..., Job], tmp_path: Path) -
     assert state.news.saved and state.news.preview == work(tmp_path) / "preview_000005.png"
     arguments = json.loads((work(tmp_path) / "arguments.json").read_text())
     assert arguments[:2] == [str(tmp_path / "film.dataset"), str(tmp_path / "head.egs")]
-    assert plan.has_state(work(tmp_path))
+    assert has_state(work(tmp_path))
 
 
 def test_progress_carries_time_and_quality(start: Callable[..., Job]) -> None:
@@ -115,15 +117,15 @@ def test_progress_carries_time_and_quality(start: Callable[..., Job]) -> None:
 
 
 def test_stop_keeps_the_state(start: Callable[..., Job], tmp_path: Path) -> None:
-    assert not plan.has_state(work(tmp_path))
+    assert not has_state(work(tmp_path))
     job = start(**LONG)
     until(lambda: job.poll().progress is not None)
     job.stop()
     assert job.poll().kind in (STOPPING, STOPPED)
     state = finish(job)
     assert state.kind == STOPPED and "Resume" in state.text
-    assert plan.has_state(work(tmp_path))
-    assert not (work(tmp_path) / plan.STOP).exists()  # the next one is not stopped by it
+    assert has_state(work(tmp_path))
+    assert not (work(tmp_path) / STOP).exists()  # the next one is not stopped by it
     job.stop()  # may come late
     assert job.poll() == state
 
@@ -132,7 +134,7 @@ def test_a_stop_of_an_earlier_training_does_not_count(
     start: Callable[..., Job], tmp_path: Path
 ) -> None:
     work(tmp_path).mkdir()
-    (work(tmp_path) / plan.STOP).touch()
+    (work(tmp_path) / STOP).touch()
     assert finish(start()).kind == DONE
 
 
@@ -163,7 +165,7 @@ def test_preparing_is_stopped_by_an_interrupt(start: Callable[..., Job], tmp_pat
     job.stop()
     state = finish(job)
     assert state.kind == STOPPED and "what was prepared stays" in state.text
-    assert not (tmp_path / "head.egs").exists() and not plan.has_state(work(tmp_path))
+    assert not (tmp_path / "head.egs").exists() and not has_state(work(tmp_path))
 
 
 def test_noise_is_passed_over(start: Callable[..., Job]) -> None:
@@ -229,7 +231,7 @@ def test_blender_ends(start: Callable[..., Job], tmp_path: Path) -> None:
     job = start(**LONG)
     until(lambda: job.poll().progress is not None)
     job.close()
-    assert not alive(job.pid) and plan.has_state(work(tmp_path))
+    assert not alive(job.pid) and has_state(work(tmp_path))
     assert job.poll().kind == STOPPED
     job.close()
 

@@ -68,8 +68,8 @@ def train(arguments: list[str]) -> None:
     for stage in ("static", "motion"):
         for step in range(STEPS + 1):
             if (work / "stop").exists() and "deaf" not in WORDS:
-                (work / "state").write_bytes(b"state")
-                say("saved", path=str(work / "state"))
+                (work / "state.safetensors").write_bytes(b"state")
+                say("saved", path=str(work / "state.safetensors"))
                 fail("stopped", 130)
             say(
                 "progress", stage=stage, step=step, steps=STEPS, seconds=step * PAUSE,
@@ -79,8 +79,8 @@ def train(arguments: list[str]) -> None:
             if step % 5 == 0:
                 write_preview(work, step)
             time.sleep(PAUSE)
-    (work / "state").write_bytes(b"state")
-    say("saved", path=str(work / "state"))
+    (work / "state.safetensors").write_bytes(b"state")
+    say("saved", path=str(work / "state.safetensors"))
     if "lost" not in WORDS:
         shutil.copyfile(AVATAR, output)
     say("done", path=str(output), psnr=31.25)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.camera import Camera
 from core.errors import CheckpointError
 from core.gaussians import Gaussians
 from core.network import checks, names, numba_network, numpy_network, reference
-from core.network.build import NetworkPlan, new_weights, with_arrays
+from core.network.build import NetworkPlan, new_weights
 from core.network.torch_network import prepare_torch
 from core.network.weights import EGSTALKER, PAPER, NetworkWeights
 
@@ -36,7 +37,7 @@ def paper_avatar(seed: int = 0, **parts: bool) -> tuple[NetworkWeights, Gaussian
         name: a if name in fixed else a + (0.05 * rng.normal(size=a.shape)).astype(np.float32)
         for name, a in weights.arrays.items()
     }
-    return with_arrays(weights, arrays), gaussians
+    return replace(weights, arrays=arrays), gaussians
 
 
 def raw(gaussians: Gaussians) -> dict[str, np.ndarray]:
@@ -70,7 +71,7 @@ def test_names_and_shapes_tell_what_is_there(parts: dict[str, bool]) -> None:
             continue
         with pytest.raises(CheckpointError):
             short = {k: (v[:-1] if k == name else v) for k, v in weights.arrays.items()}
-            checks.check_weights(with_arrays(weights, short))
+            checks.check_weights(replace(weights, arrays=short))
 
 
 def test_only_the_first_harmonic_moves_and_strength_0_moves_nothing() -> None:
@@ -88,7 +89,7 @@ def test_the_periodic_encoding_makes_time_heard() -> None:
     """Without it, windows in another order give another code only through the mixer's own taps;
     with it, eight equal windows are told apart."""
     weights, gaussians = paper_avatar()
-    quiet = with_arrays(weights, {**weights.arrays, names.PPE: np.zeros((8, 32), np.float32)})
+    quiet = replace(weights, arrays={**weights.arrays, names.PPE: np.zeros((8, 32), np.float32)})
     windows = np.repeat(random_windows()[:1], 8, axis=0)
     with_ppe = numpy_network.prepare(weights, gaussians).encode_audio(windows)
     without = numpy_network.prepare(quiet, gaussians).encode_audio(windows)

@@ -25,8 +25,10 @@ from tests.core.training_inputs import (
     SIDE,
     TRAIN,
     VAL,
+    cut,
     disc,
     make_clip,
+    put,
     write_split,
 )
 
@@ -48,14 +50,6 @@ def folder(template: Path, tmp_path: Path) -> Path:
     return shutil.copytree(template, tmp_path / "d")
 
 
-def cut(path: Path, left: float = 0.5) -> None:
-    os.truncate(path, int(path.stat().st_size * left))
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
 def cut_inside(path: Path) -> None:
     """The middle is gone: first and last bytes stay as they were."""
     data = path.read_bytes()
@@ -75,7 +69,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "mask cut": ("parsing/{}.png", cut, "in parsing are cut off"),
     "torso cut": ("torso_imgs/{}.png", cut, "in torso_imgs are cut off"),
     "image empty": ("ori_imgs/{}.jpg", lambda p: cut(p, 0), "in ori_imgs are cut off or no"),
-    "image text": ("ori_imgs/{}.jpg", lambda p: _write(p, b"hi"), "in ori_imgs are cut off or no"),
+    "image text": ("ori_imgs/{}.jpg", lambda p: put(p, b"hi"), "in ori_imgs are cut off or no"),
     "image size": ("ori_imgs/{}.jpg", resized, "in ori_imgs have another size than 32x32"),
     "mask size": ("parsing/{}.png", resized, "in parsing have another size than 32x32"),
     "image a folder": (
@@ -178,9 +172,9 @@ def test_frame_numbers_that_are_none_are_left_out(folder: Path) -> None:
 
 def test_file_names_that_are_no_frame_numbers_are_nobodys(folder: Path) -> None:
     for name in ("007.jpg", "-1.jpg", "1e1.jpg", "٣.jpg", "3 .jpg", "x.jpg", ".jpg", "9" * 200):
-        _write(folder / "ori_imgs" / name, b"")
-    _write(folder / "parsing/3.jpg", b"")
-    _write(folder / "ori_imgs" / ("9" * 240 + ".jpg"), b"")
+        put(folder / "ori_imgs" / name, b"")
+    put(folder / "parsing/3.jpg", b"")
+    put(folder / "ori_imgs" / ("9" * 240 + ".jpg"), b"")
     assert load_clip(folder).notes == ()
 
 

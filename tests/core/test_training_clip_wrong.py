@@ -19,7 +19,9 @@ from core.training.clip import load_clip
 from core.training.clip_report import Report
 from tests.core.training_inputs import (
     TRAIN,
+    cut,
     make_clip,
+    put,
     write_split,
     write_track,
 )
@@ -42,19 +44,11 @@ def folder(template: Path, tmp_path: Path) -> Path:
     return shutil.copytree(template, tmp_path / "d")
 
 
-def cut(path: Path, left: float = 0.5) -> None:
-    os.truncate(path, int(path.stat().st_size * left))
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
 WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no images": (lambda f: shutil.rmtree(f / "ori_imgs"), "ori_imgs cannot be read: No such"),
     "no masks": (lambda f: shutil.rmtree(f / "parsing"), "parsing cannot be read: No such"),
     "masks a file": (
-        lambda f: (shutil.rmtree(f / "parsing"), _write(f / "parsing", b"")),
+        lambda f: (shutil.rmtree(f / "parsing"), put(f / "parsing", b"")),
         "parsing cannot be read",
     ),
     "no bc.jpg": (lambda f: (f / "bc.jpg").unlink(), r"bc\.jpg does not exist"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,6 +112,15 @@ def write_split(folder: Path, name: str, rows: Sequence[object], **other: object
     frames = [{"img_id": row, "aud_id": row} for row in rows]
     document = {"focal_len": FOCAL, "cx": SIDE / 2, "cy": SIDE / 2, "frames": frames, **other}
     (folder / f"transforms_{name}.json").write_text(json.dumps(document))
+
+
+def cut(path: Path, left: float = 0.5) -> None:
+    """A file of which only the beginning is there."""
+    os.truncate(path, int(path.stat().st_size * left))
+
+
+def put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def noise(samples: int, seed: int = 0) -> NDArray[np.int16]:

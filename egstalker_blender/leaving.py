@@ -1,0 +1,41 @@
+"""What is closed when Blender quits, however it was started."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+
+class Leaving:
+    """Calls `close`, which may be called more than once, before Blender ends: in its handler (since
+    5.1), and when Python does. As a module, Blender ends after Python has; its handler would then
+    find nothing to call, and is taken away first."""
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        @persistent
+        def before_exit(*_: Any) -> None:
+            close()
+
+        self._before_exit, self._close = before_exit, close
+
+    def register(self) -> None:
+        atexit.register(self._at_exit)
+        if hasattr(bpy.app.handlers, "exit_pre"):
+            bpy.app.handlers.exit_pre.append(self._before_exit)
+
+    def unregister(self) -> None:
+        self._remove_handler()
+        atexit.unregister(self._at_exit)
+
+    def _at_exit(self) -> None:
+        self._remove_handler()
+        self._close()
+
+    def _remove_handler(self) -> None:
+        handlers = getattr(bpy.app.handlers, "exit_pre", [])
+        if self._before_exit in handlers:
+            handlers.remove(self._before_exit)
