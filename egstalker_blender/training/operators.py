@@ -38,7 +38,7 @@ class EGSTALKER_OT_train(bpy.types.Operator):
     bl_label = "Train"
     bl_description = (
         "Train an avatar in the worker's Python, in the background. What an earlier training with "
-        "this output has saved is replaced"
+        "this output has saved is put aside, once"
     )
     bl_options = {"REGISTER"}
 
@@ -55,7 +55,7 @@ class EGSTALKER_OT_train(bpy.types.Operator):
                 self,
                 event,
                 title="Start Over",
-                message="The state that an earlier training saved is replaced",
+                message="The state of the earlier training is put aside; an older one is lost",
                 confirm_text="Start Over",
                 icon="WARNING",
             ))  # fmt: skip
