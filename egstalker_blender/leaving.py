@@ -20,6 +20,7 @@ class Leaving:
         def before_exit(*_: Any) -> None:
             close()
 
+        before_exit.__module__ = close.__module__  # whose it is, in Blender's list of handlers
         self._before_exit, self._close = before_exit, close
 
     def register(self) -> None:
