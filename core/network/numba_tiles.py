@@ -17,21 +17,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..numba_setup import WIDE
+from ..numba_vectors import FLOATS, INT, WIDTH, constant, multiply_add, spread
 
 # Registers decide: 32 of 16 floats with AVX-512, 16 of 8 with AVX2 (or the same in NEON halves).
-WIDTH, ACROSS, HEIGHT = (16, 3, 8) if WIDE else (8, 3, 4)
+ACROSS, HEIGHT = 3, 8 if WIDE else 4
 LANES = WIDTH * ACROSS
-
-_FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
-_INT = ir.IntType(32)
-
-
-def _spread(builder: Any, scalar: Any) -> Any:
-    """One float in all lanes."""
-    nothing = ir.Constant(_FLOATS, ir.Undefined)
-    first = builder.insert_element(nothing, scalar, ir.Constant(_INT, 0))
-    lanes = ir.Constant(ir.VectorType(_INT, WIDTH), [0] * WIDTH)
-    return builder.shuffle_vector(first, nothing, lanes)
 
 
 def make_tile(add: bool, relu: bool) -> Callable[..., None]:
@@ -61,22 +51,19 @@ def make_tile(add: bool, relu: bool) -> Callable[..., None]:
                 return b.gep(struct.data, [arguments[array + 1]])
 
             def floats(pointer: Any, step: int) -> Any:
-                at = b.gep(pointer, [ir.Constant(_INT, step * WIDTH)])
-                return b.bitcast(at, _FLOATS.as_pointer())
+                at = b.gep(pointer, [ir.Constant(INT, step * WIDTH)])
+                return b.bitcast(at, FLOATS.as_pointer())
 
             def one(pointer: Any, step: int) -> Any:
-                return _spread(b, b.load(b.gep(pointer, [ir.Constant(_INT, step)])))
+                return spread(b, b.load(b.gep(pointer, [ir.Constant(INT, step)])))
 
             x_start, w_start, bias_start, out_start = (start(array) for array in (0, 2, 4, 6))
             cells = [(row, across) for row in range(HEIGHT) for across in range(ACROSS)]
-            sums = {cell: cgutils.alloca_once(b, _FLOATS) for cell in cells}
+            sums = {cell: cgutils.alloca_once(b, FLOATS) for cell in cells}
             for row, across in cells:
                 place = floats(out_start, row * ACROSS + across)
                 first = b.load(place, align=4) if add else one(bias_start, row)
                 b.store(first, sums[row, across])
-            kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-            name = f"llvm.fmuladd.v{WIDTH}f32"
-            multiply_add = cgutils.get_or_insert_function(b.module, kind, name)
             with cgutils.for_range(b, arguments[8]) as loop:
                 row_x = b.gep(x_start, [b.mul(loop.index, ir.Constant(loop.index.type, LANES))])
                 row_w = b.gep(w_start, [b.mul(loop.index, ir.Constant(loop.index.type, HEIGHT))])
@@ -85,8 +72,8 @@ def make_tile(add: bool, relu: bool) -> Callable[..., None]:
                     weight = one(row_w, row)
                     for across in range(ACROSS):
                         cell = sums[row, across]
-                        b.store(b.call(multiply_add, [weight, inputs[across], b.load(cell)]), cell)
-            zero = ir.Constant(_FLOATS, [0.0] * WIDTH)
+                        b.store(multiply_add(b, weight, inputs[across], b.load(cell)), cell)
+            zero = constant(0)
             for row, across in cells:
                 total = b.load(sums[row, across])
                 if relu:

@@ -1,7 +1,7 @@
 """The innermost loop: one Gaussian over eight or sixteen pixels at once, as one vector.
 
 numba's own vectoriser gives up on this loop, so it is written in LLVM's vector instructions
-(numba_vectors.py). The state of a tile is a flat float32
+(core/numba_vectors.py). The state of a tile is a flat float32
 array of STRIPS groups, a group per WIDTH pixels side by side: transmittance, red, green, blue,
 WIDTH each. A transmittance with the sign bit set marks a pixel that the stop rule has ended, or
 that lies outside the picture.
@@ -18,8 +18,19 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..numba_setup import compiled
+from ..numba_vectors import (
+    FLOATS,
+    INT,
+    WIDTH,
+    at_least,
+    constant,
+    function,
+    lanes,
+    multiply_add,
+    power_of_two,
+    spread,
+)
 from .numba_project import BLUE, GREEN, LOG_OPACITY, REACH_X, REACH_Y, RED, UX, UY, VY
-from .numba_vectors import FLOATS, INT, WIDTH, constant, function, multiply_add, spread, strength
 from .rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 
 Float32 = NDArray[np.float32]
@@ -29,6 +40,13 @@ ACROSS = TILE // WIDTH  # strips of a tile side by side
 GROUP = 4 * WIDTH
 STRIPS = TILE * TILE // WIDTH
 PATIENCE = 8  # Gaussians between two looks at which strips are still open
+LOWEST = -8.0  # exponents below it are as invisible: 2^-8 < 1/255
+
+
+def strength(b: Any, u: Any, ux: Any, top: Any) -> Any:
+    """2^(top - (u - ux x)^2) for x = 0 .. WIDTH - 1: alpha before its limits."""
+    u = multiply_add(b, b.fneg(ux), lanes(), u)
+    return power_of_two(b, at_least(b, multiply_add(b, b.fneg(u), u, top), LOWEST))
 
 
 @intrinsic

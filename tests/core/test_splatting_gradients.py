@@ -117,7 +117,7 @@ def test_the_probe_moves_nothing_and_measures_in_pixels() -> None:
 NARROW = """
 import sys
 import numpy as np
-from core.render.numba_vectors import WIDTH
+from core.numba_vectors import WIDTH
 from core.training.splatting.splat_numba_torch import splat
 from tests.core.splatting_scenes import gradients, scenes, small_camera
 assert WIDTH == 8, "compiled for vectors of 16"

@@ -25,19 +25,9 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ...numba_setup import compiled
-from ...render.numba_blend import ACROSS, PATIENCE, STRIPS
+from ...numba_vectors import FLOATS, INT, WIDTH, constant, function, lanes, multiply_add, spread
+from ...render.numba_blend import ACROSS, PATIENCE, STRIPS, strength
 from ...render.numba_project import BLUE, GREEN, LOG_OPACITY, REACH_X, REACH_Y, RED, UX, UY, VY
-from ...render.numba_vectors import (
-    FLOATS,
-    INT,
-    WIDTH,
-    constant,
-    function,
-    lanes,
-    multiply_add,
-    spread,
-    strength,
-)
 from ...render.rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 
 Float32 = NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""The LLVM vectors that blending is written in, forwards and backwards: WIDTH floats side by side
+"""LLVM vectors for the loops that numba's own vectoriser does not find: WIDTH floats side by side
 (16 with AVX-512, 8 with AVX, two NEON halves on ARM)."""
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 
-from ..numba_setup import WIDE
+from .numba_setup import WIDE
 
 WIDTH = 16 if WIDE else 8
-LOWEST = -8.0  # exponents below it are as invisible: 2^-8 < 1/255
 
 FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 INTS = ir.VectorType(ir.IntType(32), WIDTH)
 INT = ir.IntType(32)
+
+LEAST = -120.0  # exponents below it overflow downwards: `power_of_two` does not look
 
 
 def _exp2_polynomial() -> list[float]:
@@ -51,12 +52,14 @@ def multiply_add(b: Any, x: Any, y: Any, z: Any) -> Any:
     return b.call(function(b, "fmuladd", 3), [x, y, z])
 
 
-def strength(b: Any, u: Any, ux: Any, top: Any) -> Any:
-    """2^(top - (u - ux x)^2) for x = 0 .. WIDTH - 1: alpha before its limits."""
-    u = multiply_add(b, b.fneg(ux), lanes(), u)
-    exponent = multiply_add(b, b.fneg(u), u, top)
-    lowest = constant(LOWEST)
-    exponent = b.select(b.fcmp_ordered(">", exponent, lowest), exponent, lowest)
+def at_least(b: Any, x: Any, least: float) -> Any:
+    """x, or `least` where that is more or x is not a number."""
+    floor = constant(least)
+    return b.select(b.fcmp_ordered(">", x, floor), x, floor)
+
+
+def power_of_two(b: Any, exponent: Any) -> Any:
+    """2^exponent for LEAST <= exponent <= 0, relative error under 3e-7."""
     whole = b.fptosi(exponent, INTS)
     fraction = b.fsub(exponent, b.sitofp(whole, FLOATS))
     highest, *lower = _exp2_polynomial()
