@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 from .avatar.record import Avatar
 from .camera import Camera
 from .errors import ArgumentError, MissingPackageError
-from .gaussians import Splats, activate
+from .gaussians import Gaussians, Splats, activate
 from .images.image import Image, Pixels
 from .job import BakeJob
 from .network.deformer import Deformer
+from .network.weights import NetworkWeights
 from .render import gsplat_cuda
 from .render.nvrtc import rasterise as nvrtc
 from .render.rasteriser import Rasteriser
@@ -42,6 +43,7 @@ PACKAGES = ("numpy", "torch", "numba", "gsplat", "librosa")
 KEPT_AVATARS = 2
 
 Float32 = NDArray[np.float32]
+Prepare = Callable[[NetworkWeights, Gaussians], Deformer]
 Film = Callable[[BakeJob, Avatar, Deformer, bool], Generator[Image | Pixels, None, None]]
 """(job, avatar, its deformer, in bytes) -> the job's pictures in order: Pixels where bytes are
 wanted, else Images."""
@@ -166,7 +168,7 @@ def _prepare_numpy(avatar: Avatar) -> Deformer:
         return StillDeformer(avatar)
     from .network.numpy_network import prepare
 
-    return prepare(avatar.network, avatar.gaussians)
+    return _approximable(avatar, avatar.network, prepare)
 
 
 def _prepare_numba(avatar: Avatar) -> Deformer:
@@ -174,7 +176,15 @@ def _prepare_numba(avatar: Avatar) -> Deformer:
         return StillDeformer(avatar)
     from .network.numba_network import prepare
 
-    return prepare(avatar.network, avatar.gaussians)
+    return _approximable(avatar, avatar.network, prepare)
+
+
+def _approximable(avatar: Avatar, network: NetworkWeights, prepare: Prepare) -> Deformer:
+    if avatar.held is None:
+        return prepare(network, avatar.gaussians)
+    from .network.held import ApproximableDeformer
+
+    return ApproximableDeformer(network, avatar.gaussians, avatar.held, prepare)
 
 
 def _prepare_torch(device: str) -> Callable[[Avatar], Deformer]:

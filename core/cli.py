@@ -15,8 +15,8 @@ from typing import NoReturn
 from .errors import EgsError
 
 COMMANDS = (
-    "convert", "export", "info", "verify", "render", "prepare", "train", "bench", "evaluate",
-    "ablate",
+    "convert", "export", "info", "verify", "render", "prepare", "train", "approximate", "bench",
+    "evaluate", "ablate",
 )  # fmt: skip
 
 

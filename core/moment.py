@@ -14,7 +14,9 @@ class Moment:
     pose: (12,) float32 head pose as `camera.pose_vector` makes it. strength: how much of the
     learnt deformation is applied (1 as trained, 0 the canonical head). mouth_gain: how far the
     sound moves the head away from silence (0 silent, 1 as heard). opacity, colour_gain: factors of
-    every opacity and of the final colour. At exactly 1.0 a control does nothing at all."""
+    every opacity and of the final colour. At exactly 1.0 a control does nothing at all.
+    approximate: hold still what the voice hardly moves (network/held.py), where that was measured
+    for the avatar and where it saves anything: on a CPU."""
 
     seconds: float
     eye: float
@@ -23,3 +25,4 @@ class Moment:
     mouth_gain: float = 1.0
     opacity: float = 1.0
     colour_gain: float = 1.0
+    approximate: bool = False

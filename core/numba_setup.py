@@ -29,7 +29,9 @@ except ImportError as error:
 
 def _prepare_cache() -> bool:
     """Point numba to a folder that can be written; False where there is none."""
-    digest = hashlib.sha256()
+    # Compiled code names the modules it came from, and the same files are imported under several
+    # names: as part of Blender's extension, and as `core` by the worker.
+    digest = hashlib.sha256(__name__.encode())
     for source in sorted(Path(__file__).parent.rglob("*numba*.py")):
         digest.update(source.read_bytes())
     try:

@@ -104,11 +104,12 @@ def training_tasks(
     mouth_gain: float = 1.0,
     opacity: float = 1.0,
     colour_gain: float = 1.0,
+    approximate: bool = False,
     size: tuple[int, int] | None = None,
 ) -> tuple[FrameTask, ...]:
     """Each frame seen by the training camera. first_frame, offset: the sound begins `offset`
-    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. The other numbers: as a
-    Moment names them. Raises ArgumentError."""
+    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. The others: as a Moment
+    names them. Raises ArgumentError."""
     _check_finite(offset=offset, strength=strength)
     _check_finite(mouth_gain=mouth_gain, opacity=opacity, colour_gain=colour_gain)
     tasks = []
@@ -119,6 +120,7 @@ def training_tasks(
             mouth_gain=mouth_gain,
             opacity=opacity,
             colour_gain=colour_gain,
+            approximate=approximate,
         )
         tasks.append(FrameTask(frame, moment, training_camera(avatar, seconds, pose, size)))
     return tuple(tasks)

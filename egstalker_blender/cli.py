@@ -71,6 +71,11 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
     parser.add_argument("--frames", help="such as 1-100; default: the scene's, or the whole sound")
     parser.add_argument("--size", help="WxH in pixels; default: the camera's own")
     parser.add_argument("--engine", choices=("auto", "builtin", "worker"), default="auto")
+    parser.add_argument(
+        "--approximate",
+        action="store_true",
+        help="hold still what the voice hardly moves; default: as the scene's avatar says",
+    )
     parser.add_argument("--camera", choices=("training", "scene"), default="training")
     parser.add_argument("--format", choices=FILE_FORMATS, default="png")
     parser.add_argument(
@@ -96,6 +101,7 @@ def run(args: argparse.Namespace, report: Report) -> None:
     if args.audio:
         link_file(scene, obj, args.audio.absolute(), True, scene.frame_start)
     obj.egstalker.camera_source = args.camera
+    obj.egstalker.approximate = obj.egstalker.approximate or args.approximate
     obj.egstalker.file_format = args.format
     obj.egstalker.output_path = str(args.out.absolute())
     settings = read_settings(scene, obj)

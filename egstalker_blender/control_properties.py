@@ -185,3 +185,14 @@ class AvatarControls:
         override=OVERRIDABLE,
         update=touched,
     )
+    approximate: BoolProperty(
+        name="Approximate",
+        description=(
+            "Hold still what the voice hardly moves: less to compute for each frame on a "
+            "processor, and pictures that are not quite exact. On a GPU nothing changes"
+        ),
+        default=False,
+        options=FIXED,
+        override=OVERRIDABLE,
+        update=touched,
+    )

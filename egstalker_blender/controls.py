@@ -39,6 +39,7 @@ class State:
     blink_seed: int
     blink_rate: float
     blink_duration: float
+    approximate: bool = False
     head: Float64 | None = None
     camera: Camera | None = None
 
@@ -50,6 +51,7 @@ def state_of(props: Any, camera: Camera | None = None, head: Float64 | None = No
         **numbers,
         eye_source=props.eye_source,
         blink_seed=props.blink_seed,
+        approximate=props.approximate,
         head=head,
         camera=camera,
     )

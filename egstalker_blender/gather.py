@@ -156,6 +156,7 @@ def moment_of(
         mouth_gain=state.mouth_gain,
         opacity=state.opacity,
         colour_gain=state.colour_gain,
+        approximate=state.approximate,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import control_panels, control_presets, sections
+from . import approximation, control_panels, control_presets, sections
 from .properties import is_avatar
 
 
@@ -42,6 +42,7 @@ class EGSTALKER_PT_object(_Section, bpy.types.Panel):
         layout.use_property_decorate = False
         sections.draw_file(layout, context, context.object)
         sections.draw_status(layout, context, context.object)
+        approximation.draw(layout, context, context.object)
 
 
 class EGSTALKER_PT_object_sound(_Part, bpy.types.Panel):

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import preferences, sections
+from . import approximation, preferences, sections
 from .demo import EGSTALKER_OT_add_talking_head
 from .importer import EGSTALKER_OT_import_avatar
 from .labels import draw_text, translated
@@ -34,6 +34,7 @@ class EGSTALKER_PT_avatar(bpy.types.Panel):
         sections.draw_file(layout, context, obj)
         layout.prop(obj.egstalker_display, "mode")
         sections.draw_status(layout, context, obj)
+        approximation.draw(layout, context, obj)
 
 
 class _Child:

@@ -8,6 +8,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
     network.NAME             every tensor of `network.names.needed_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
     track.viewmats (F, 4, 4)   track.eyes (F,) float64
+    held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see `held.py`
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from ..gaussians import SH_COEFFICIENTS, Gaussians
 from ..network.checks import check_weights
 from ..network.names import needed_names
 from ..network.weights import NetworkWeights
+from .checked import float32, floats
 from .header import NetworkConfig, document_of, header_of, is_rigid
+from .held import held_of, held_tensors
 from .record import Avatar, Plates, Track
 from .safetensors import Array, parse_json, read_tensors, write_tensors
 
@@ -47,7 +50,8 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
 
     Lossless by default. `half` stores the tri-planes and the spherical harmonics above degree 0 as
     float16; everything that is added to or squared (means, scales, quaternions, opacities, colour,
-    the small networks) stays float32. OutputError where the file cannot be written."""
+    the small networks) stays float32. What came from such a file goes back as it was.
+    OutputError where the file cannot be written."""
     tensors = _gaussian_tensors(avatar.gaussians)
     if avatar.network is not None:
         check_weights(avatar.network)
@@ -59,8 +63,9 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
     if avatar.track is not None:
         tensors["track.viewmats"] = avatar.track.viewmats
         tensors["track.eyes"] = avatar.track.eyes.astype(np.float64)
-    if half:
-        tensors = {name: _halved(name, array) for name, array in tensors.items()}
+    if avatar.held is not None:
+        tensors |= held_tensors(avatar.held)
+    tensors = {name: _halved(name, array, half) for name, array in tensors.items()}
     document = json.dumps(document_of(avatar), ensure_ascii=False, allow_nan=False)
     metadata = {"format": FORMAT, "version": str(VERSION), "avatar": document}
     return write_tensors(Path(path), tensors, metadata)
@@ -76,14 +81,16 @@ def load_avatar(path: str | Path) -> Avatar:
         header = header_of(document)
         network = None if header.network is None else _network(header.network, tensors)
         _check_features(header.features, network)
+        gaussians = _gaussians(tensors)
         return Avatar(
             name=header.name,
-            gaussians=_gaussians(tensors),
+            gaussians=gaussians,
             camera=header.camera,
             network=network,
             features=header.features,
             plates=_plates(tensors, (header.camera.height, header.camera.width)),
             track=_track(tensors),
+            held=held_of(header.measured, tensors, network, len(gaussians)),
             licence=header.licence,
             provenance=header.provenance,
             content_hash=content_hash,
@@ -108,11 +115,13 @@ def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
     return {f"network.{name}": network.arrays[name] for name in names}
 
 
-def _halved(name: str, array: Array) -> Array:
+def _halved(name: str, array: Array, half: bool) -> Array:
+    """As float16 where `half` allows it, or where that loses nothing."""
     tolerant = name == "gaussians.sh_rest" or name.startswith(GRID)
     if not tolerant or np.abs(array).max(initial=0) > HALF_MAX:
         return array
-    return array.astype(np.float16)
+    halved = array.astype(np.float16)
+    return halved if half or np.array_equal(halved, array) else array
 
 
 def _lifted(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str, Any]:
@@ -144,44 +153,19 @@ def _lifted(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str,
     return document
 
 
-def _floats(tensors: Mapping[str, Array], name: str, *shape: int | None) -> Array:
-    """The floating-point tensor `name`, of `shape` (None: any length), finite."""
-    array = tensors.get(name)
-    if array is None:
-        raise AvatarFileError(f"tensor {name!r} is missing; the file is damaged")
-    fits = len(array.shape) == len(shape) and all(
-        wanted in (None, size) for wanted, size in zip(shape, array.shape, strict=True)
-    )
-    if not fits or array.dtype.kind != "f":
-        wanted = " x ".join("any" if size is None else str(size) for size in shape)
-        raise AvatarFileError(
-            f"tensor {name!r} is {array.dtype.name} {list(array.shape)}, not float {wanted}"
-        )
-    bad = array.size - np.count_nonzero(np.isfinite(array))
-    if bad:
-        raise AvatarFileError(f"tensor {name!r} has {bad} values that are not finite numbers")
-    return array
-
-
-def _float32(array: Array) -> Array:
-    """Aligned float32, whatever the file held; a float64 out of range becomes infinite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.require(array, np.float32, "A")
-
-
 def _gaussians(tensors: Mapping[str, Array]) -> Gaussians:
-    means = _floats(tensors, "gaussians.means", None, 3)
+    means = floats(tensors, "gaussians.means", None, 3)
     n = len(means)
     if not 1 <= n <= MAX_GAUSSIANS:
         raise AvatarFileError(f"{n} Gaussians are outside 1..{MAX_GAUSSIANS}")
-    dc = _floats(tensors, "gaussians.sh_dc", n, 3)
-    rest = _floats(tensors, "gaussians.sh_rest", n, SH_COEFFICIENTS - 1, 3)
+    dc = floats(tensors, "gaussians.sh_dc", n, 3)
+    rest = floats(tensors, "gaussians.sh_rest", n, SH_COEFFICIENTS - 1, 3)
     return Gaussians(
-        means=_float32(means),
-        log_scales=_float32(_floats(tensors, "gaussians.log_scales", n, 3)),
-        quats=_float32(_floats(tensors, "gaussians.quats", n, 4)),
-        opacity_logits=_float32(_floats(tensors, "gaussians.opacity_logits", n)),
-        sh=np.concatenate([_float32(dc)[:, None], _float32(rest)], axis=1),
+        means=float32(means),
+        log_scales=float32(floats(tensors, "gaussians.log_scales", n, 3)),
+        quats=float32(floats(tensors, "gaussians.quats", n, 4)),
+        opacity_logits=float32(floats(tensors, "gaussians.opacity_logits", n)),
+        sh=np.concatenate([float32(dc)[:, None], float32(rest)], axis=1),
     )
 
 
@@ -189,7 +173,7 @@ def _network(config: NetworkConfig, tensors: Mapping[str, Array]) -> NetworkWeig
     prefix = "network."
     found = {name[len(prefix) :]: a for name, a in tensors.items() if name.startswith(prefix)}
     arrays = {
-        name: _float32(found[name]) for name in needed_names(config.kind, found) if name in found
+        name: float32(found[name]) for name in needed_names(config.kind, found) if name in found
     }
     weights = NetworkWeights(config.kind, arrays, config.frozen, config.agents, config.heads)
     try:
@@ -228,12 +212,12 @@ def _plates(tensors: Mapping[str, Array], size: tuple[int, int]) -> Plates | Non
 def _track(tensors: Mapping[str, Array]) -> Track | None:
     if "track.viewmats" not in tensors:
         return None
-    viewmats = _floats(tensors, "track.viewmats", None, 4, 4)
-    eyes = _floats(tensors, "track.eyes", len(viewmats))
+    viewmats = floats(tensors, "track.viewmats", None, 4, 4)
+    eyes = floats(tensors, "track.eyes", len(viewmats))
     if not len(eyes):
         raise AvatarFileError("the track has no rows; the file is damaged")
     if not is_rigid(viewmats):
         raise AvatarFileError("the track's cameras are no rotations and translations")
     if eyes.min() < 0 or eyes.max() > 1:
         raise AvatarFileError("the track's eye closures are outside 0..1; the file is damaged")
-    return Track(_float32(viewmats), eyes.astype(np.float64))
+    return Track(float32(viewmats), eyes.astype(np.float64))

@@ -3,7 +3,8 @@
     {"name", "licence", "provenance",
      "network":  {"kind", "frozen", "agents", "heads"} or null for a still,
      "features": FeatureSpec field by field, or null,
-     "camera":   {"convention", "viewmat", "fx", "fy", "cx", "cy", "width", "height"}}
+     "camera":   {"convention", "viewmat", "fx", "fy", "cx", "cy", "width", "height"},
+     "held":     {"worst", "mean", "frames", "sound"} or null, see record.Measured}
 
 The document names no class and carries a version (in `file.py`), so any program can read it.
 """
@@ -21,7 +22,7 @@ from ..audio.spec import NORMALISATIONS, OUTSIDE, FeatureSpec
 from ..camera import Camera
 from ..errors import AvatarFileError, CameraError
 from ..network.names import HEADS, KINDS
-from .record import Avatar
+from .record import Avatar, Measured
 
 CONVENTION = (
     "OpenCV camera axes: x right, y down, z forward; viewmat takes the head's frame (x right, "
@@ -51,6 +52,7 @@ class Header:
     network: NetworkConfig | None
     features: FeatureSpec | None
     camera: Camera
+    measured: Measured | None
 
 
 def document_of(avatar: Avatar) -> dict[str, Any]:
@@ -79,13 +81,14 @@ def document_of(avatar: Avatar) -> dict[str, Any]:
             "width": camera.width,
             "height": camera.height,
         },
+        "held": None if avatar.held is None else asdict(avatar.held.measured),
     }
 
 
 def header_of(document: Any) -> Header:
     """The records of a document; AvatarFileError names the entry that is wrong."""
     top = _Entries(document, "header")
-    network, features = top.optional("network"), top.optional("features")
+    network, features, held = (top.optional(key) for key in ("network", "features", "held"))
     provenance = top.take("provenance", dict)
     return Header(
         name=top.take("name", str),
@@ -94,6 +97,7 @@ def header_of(document: Any) -> Header:
         network=None if network is None else _network(network),
         features=None if features is None else _features(features),
         camera=_camera(_Entries(top.take("camera", dict), "camera")),
+        measured=None if held is None else _measured(held),
     )
 
 
@@ -192,6 +196,15 @@ def _features(entries: _Entries) -> FeatureSpec:
             f"positive deviations, the file has {len(spec.mean)} and {len(spec.std)}"
         )
     return spec
+
+
+def _measured(entries: _Entries) -> Measured:
+    return Measured(
+        worst=entries.number("worst"),
+        mean=entries.number("mean"),
+        frames=entries.whole("frames", 1, 1_000_000),
+        sound=entries.take("sound", str),
+    )
 
 
 def _camera(entries: _Entries) -> Camera:

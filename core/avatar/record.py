@@ -37,12 +37,39 @@ class Track:
         return len(self.viewmats)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """How far the approximate head (network/held.py) was from the exact one: the least and the mean
+    PSNR, dB, of `frames` pictures over the plates, while it spoke `sound` (a file's name)."""
+
+    worst: float
+    mean: float
+    frames: int
+    sound: str
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Gaussians that speech hardly moves (core/approximation.py finds them). rows (H,) int64,
+    ascending. offsets: what the network adds to their raw values on average, attribute -> (H,
+    values) float32; attributes as in NetworkWeights.frozen, "sh" may have the first columns
+    alone."""
+
+    rows: NDArray[np.int64]
+    offsets: Mapping[str, NDArray[np.float32]]
+    measured: Measured
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
 @dataclass(frozen=True, eq=False)
 class Avatar:
     """A trained head. `network` and `features` are None for a still (a bare .ply).
 
-    camera: the training camera; its viewmat is the still pose. content_hash: SHA-256 of the file
-    in hexadecimal, empty before it is written. licence and provenance: free text and JSON data.
+    camera: the training camera; its viewmat is the still pose. held: None where nothing was found.
+    content_hash: SHA-256 of the file in hexadecimal, empty before it is written. licence and
+    provenance: free text and JSON data.
     """
 
     name: str
@@ -52,6 +79,7 @@ class Avatar:
     features: FeatureSpec | None = None
     plates: Plates | None = None
     track: Track | None = None
+    held: Held | None = None
     licence: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""

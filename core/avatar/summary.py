@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,9 @@ def summarise(path: Path) -> dict[str, Any]:
         "camera": camera,
         "plates": [] if avatar.plates is None else _plates(avatar),
         "track_rows": 0 if avatar.track is None else len(avatar.track),
+        "held": None
+        if avatar.held is None
+        else {"rows": len(avatar.held), **asdict(avatar.held.measured)},
         "licence": avatar.licence,
         "provenance": dict(avatar.provenance),
     }
@@ -115,6 +119,13 @@ def lines(data: dict[str, Any]) -> list[str]:
     out.append(f"  plates      {', '.join(data['plates']) or 'none'}")
     rows = data["track_rows"]
     out.append(f"  track       {f'{rows} rows, {rows / 25:g} s' if rows else 'none'}")
+    if held := data["held"]:
+        out.append(
+            f"  held        {held['rows']} Gaussians with --approximate: {held['frames']} pictures "
+            f"of {held['sound']} keep {held['worst']:g} dB, {held['mean']:g} on average"
+        )
+    else:
+        out.append("  held        not measured for --approximate")
     out.append(f"  licence     {data['licence'] or 'not stated'}")
     provenance = ", ".join(f"{key} {value}" for key, value in data["provenance"].items())
     out.append(f"  provenance  {provenance or 'not stated'}")

@@ -34,7 +34,7 @@ def resampled(avatar: Avatar, count: int) -> Avatar:
     chosen = np.r_[:kept, rng.integers(0, len(gaussians), count - kept)]
     fields = ("means", "log_scales", "quats", "opacity_logits", "sh")
     picked = Gaussians(*(getattr(gaussians, name)[chosen] for name in fields))
-    return replace(avatar, gaussians=picked, content_hash="")
+    return replace(avatar, gaussians=picked, held=None, content_hash="")
 
 
 def authors(avatar: Avatar, job: BakeJob, frames: int = 3) -> Iterator[Row]:

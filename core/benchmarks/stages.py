@@ -15,7 +15,7 @@ from ..audio.logmel import KIND
 from ..audio.track import AudioTrack
 from ..audio.waveform import RATE, Waveform, from_samples
 from ..avatar.record import Avatar
-from ..backends import Backend, preparations
+from ..backends import BACKENDS, Backend, preparations
 from ..bake import bake, picture
 from ..images.files import write_image
 from ..images.image import Pixels, to_uint8
@@ -70,6 +70,10 @@ def deformation(avatar: Avatar, job: BakeJob, torch_too: bool) -> Iterator[Row]:
         deformer = prepare(avatar)
         yield measured("prepare", name, prepare, [avatar] * 2)
         yield measured("deform", name, partial(splats_at, deformer, job.track), moments)
+        if avatar.held is not None and name in BACKENDS:
+            rough = [task.moment for task in roughly(job).frames]
+            name = f"{name}, approximate"
+            yield measured("deform", name, partial(splats_at, deformer, job.track), rough)
 
 
 def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
@@ -82,10 +86,20 @@ def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Ro
     yield measured("rasterise", backend.name, lambda head: backend.rasterise(*head), heads)
     if slow:
         return
-    with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
-        frames = bake(replace(job, directory=Path(folder)), backend, avatar)
-        next(frames)
-        yield per_item("bake", backend.name, next, [frames] * len(tasks))
+    jobs = {backend.name: job}
+    if avatar.held is not None and backend.film is None:
+        jobs[f"{backend.name}, approximate"] = roughly(job)
+    for name, whole in jobs.items():
+        with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
+            frames = bake(replace(whole, directory=Path(folder)), backend, avatar)
+            next(frames)
+            yield per_item("bake", name, next, [frames] * len(tasks))
+
+
+def roughly(job: BakeJob) -> BakeJob:
+    """The same, approximately (network/held.py)."""
+    tasks = (replace(task, moment=replace(task.moment, approximate=True)) for task in job.frames)
+    return replace(job, frames=tuple(tasks))
 
 
 def encoding(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:

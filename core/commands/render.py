@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mouth-gain", type=float, default=1.0, help="of the voice: 0 silent (default 1)")
     add("--opacity", type=float, default=1.0, help="of the head (default 1)")
     add("--colour-gain", type=float, default=1.0, help="of the head's colours (default 1)")
+    add(
+        "--approximate",
+        action="store_true",
+        help="on a CPU: hold still what the voice hardly moves; `approximate` measures it first",
+    )
     add("--camera", choices=("training", "scene"), default="training")
     add("--format", choices=FILE_FORMATS, default="png")
     add("--transparent", action="store_true", help="without background and torso")
@@ -64,6 +69,11 @@ def job_of(args: argparse.Namespace) -> BakeJob:
     chosen = parse_frames(args.frames) if args.frames else None
     size = parse_size(args.size) if args.size else None
     avatar = load_avatar(args.avatar)
+    if args.approximate and avatar.held is None:
+        raise ArgumentError(
+            f"{args.avatar} was not measured for --approximate; run `python -m core approximate` "
+            "on it, or leave the option out"
+        )
     track = track_for(avatar, args.audio)
     tasks = training_tasks(
         avatar,
@@ -75,6 +85,7 @@ def job_of(args: argparse.Namespace) -> BakeJob:
         mouth_gain=args.mouth_gain,
         opacity=args.opacity,
         colour_gain=args.colour_gain,
+        approximate=args.approximate,
         size=size,
     )
     return BakeJob(

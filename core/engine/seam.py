@@ -18,7 +18,7 @@ from ..moment import Moment
 class EngineStatus:
     """name: "builtin", "worker" or "fake". backend: what computes, for example "numpy",
     "numba + torch" or "gsplat". device: "CPU" or the GPU's name. reason: why it is not the one
-    that was asked for, empty otherwise."""
+    that was asked for, or why something fast is not used; empty otherwise."""
 
     name: str
     backend: str

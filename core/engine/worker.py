@@ -225,6 +225,7 @@ class WorkerEngine:
             answer = _finish(process.replies(number))
             if answer["type"] == "superseded":
                 raise CancelledError("a newer moment was asked for")
+            self._status = replace(self._status, reason=str(answer.get("note") or ""))
             splats = copy_out(block.data, block.count)
         except EgsError:
             self._shelf.give_back(block)  # answered, or no longer alive

@@ -37,6 +37,8 @@ class Deformer(Protocol):
 def splats_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Splats:
     """The head at one moment, its controls applied."""
     code = heard_at(deformer, track, moment)
+    if moment.approximate:  # what has no approximation (network/held.py) is exact
+        deformer = getattr(deformer, "approximate", deformer)
     splats = deformer.deform(code, moment.eye, moment.pose, moment.strength)
     return adjusted(splats, moment.opacity, moment.colour_gain)
 
@@ -67,6 +69,12 @@ def code_of_row(deformer: Deformer, track: AudioTrack, row: int) -> Float32:
     of this name."""
     kept = getattr(deformer, "code_of_row", None)
     return deformer.encode_audio(track.around(row)) if kept is None else kept(track, row)
+
+
+def notes_of(deformer: Deformer) -> tuple[str, ...]:
+    """Why something fast is not used, where the deformer knows such things."""
+    notes: tuple[str, ...] = getattr(deformer, "notes", ())
+    return notes
 
 
 def quiet_code(deformer: Deformer, track: AudioTrack) -> Float32:

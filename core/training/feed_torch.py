@@ -65,7 +65,7 @@ class Feed:
             CACHE_BYTES, lambda cut: 3 * cut.head.nbytes + cut.target.nbytes
         )
         self._plate: NDArray[np.uint8] | None = None
-        self._track = track
+        self.track = track
         self.poses = torch.tensor(np.stack([pose_vector(v) for v in clip.viewmats]), device=device)
         self.eyes = torch.tensor(clip.eyes, dtype=torch.float64, device=device)
         self.viewmats = torch.tensor(clip.viewmats, dtype=torch.float32, device=device)
@@ -88,7 +88,7 @@ class Feed:
 
     @property
     def audio_dim(self) -> int:
-        return int(self._track.windows.shape[2])
+        return int(self.track.windows.shape[2])
 
     def draw(self, stage: str, step: int, count: int, *, marked: bool = False) -> NDArray[np.int64]:
         """Row numbers of a batch; frames with closing eyes come more often than they last."""
@@ -98,7 +98,7 @@ class Feed:
 
     def windows(self, rows: NDArray[np.int64]) -> Tensor:
         """(B, 8, D, W)."""
-        stacked = np.stack([self._track.around(int(row)) for row in rows])
+        stacked = np.stack([self.track.around(int(row)) for row in rows])
         return torch.from_numpy(stacked).to(self.device)
 
     def heard(self, rows: NDArray[np.int64], stage: str, step: int) -> Tensor:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from ..approximation import hold
 from ..audio.spec import FeatureSpec
+from ..audio.track import AudioTrack
 from ..avatar.plates import available_torsos, read_plates
 from ..avatar.record import Avatar, Plates, Track
+from ..backends import best_backend
 from .clip_frames import TrainingClip
 from .head_torch import Head
 from .job import TrainJob
@@ -56,3 +59,9 @@ def avatar_of(
         licence=job.licence,
         provenance={"source": "trained here", "settings": asdict(job.config), **facts},
     )
+
+
+def with_held(avatar: Avatar, track: AudioTrack, job: TrainJob) -> Avatar:
+    """The avatar with what may be held still, measured on the training's own sound."""
+    held = hold(avatar, track, job.dataset.resolve().name, best_backend())
+    return replace(avatar, held=held)

@@ -23,7 +23,7 @@ from .job import STOP, TrainJob
 from .optimiser_torch import Average
 from .perceptual_torch import perceptual_of
 from .points import first_colours, first_points
-from .result_torch import avatar_of, plates_of
+from .result_torch import avatar_of, plates_of, with_held
 from .rows import rows_of
 from .schedule import LIPS, MOTION, STATIC, Clock, Plan, plan
 from .sight_torch import look, spread, write_strip
@@ -289,6 +289,7 @@ class _Training:
             facts["psnr"] = round(sight.psnr, 2)
         avatar = avatar_of(best, self.feed.clip, self.spec, job, self.plates, facts)
         save_avatar(avatar, job.out, half=True)
+        save_avatar(with_held(avatar, self.feed.track, job), job.out, half=True)
         self.events.tell("preview", path=picture, psnr=sight.psnr)
         self.events.tell("done", path=job.out, psnr=sight.psnr, seconds=self.clock.total())
         return job.out

@@ -5,7 +5,7 @@ The client makes every file, the worker reads or fills it; both check type and s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from .protocol import Message, value
 FOLDER_PREFIX = "egstalker-"
 
 # The numbers of a Moment beside its pose, by their names, in the order of a frame table.
-MOMENT_NUMBERS = ("seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain")
+MOMENT_NUMBERS = (
+    "seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain", "approximate",
+)  # fmt: skip
 # number | MOMENT_NUMBERS | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height
 POSE_COLUMN = 1 + len(MOMENT_NUMBERS)
 VIEW_COLUMN = POSE_COLUMN + 12
@@ -66,12 +68,11 @@ def moment_from(fields: Mapping[str, Any]) -> Moment:
     pose = value(fields, "pose", list)
     if len(pose) != 12 or not all(type(v) in (int, float) for v in pose):
         raise ProtocolError("a moment's pose is not 12 numbers")
-    numbers = {name: value(fields, name, float) for name in MOMENT_NUMBERS}
-    return Moment(pose=np.array(pose, np.float64).astype(np.float32), **numbers)
+    return _moment([value(fields, name, float) for name in MOMENT_NUMBERS], pose)
 
 
 def write_job(folder: Path, name: str, job: BakeJob, track: str) -> Message:
-    """The job as plain JSON data; its frames go to the file `name`, (F, 41) float64."""
+    """The job as plain JSON data; its frames go to the file `name`, (F, 42) float64."""
     rows = np.empty((len(job.frames), TASK_COLUMNS), np.float64)
     for row, task in zip(rows, job.frames, strict=True):
         moment, camera = task.moment, task.camera
@@ -113,13 +114,20 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
     )
 
 
+def _moment(numbers: Sequence[float], pose: Any) -> Moment:
+    """numbers: in the order of MOMENT_NUMBERS. pose: 12 numbers."""
+    *values, approximate = numbers
+    named = dict(zip(MOMENT_NUMBERS, values, strict=False))
+    as_float32 = np.array(pose, np.float64).astype(np.float32)
+    return Moment(pose=as_float32, approximate=bool(approximate), **named)
+
+
 def _task(row: NDArray[np.float64]) -> FrameTask:
-    numbers = dict(zip(MOMENT_NUMBERS, row[1:POSE_COLUMN].tolist(), strict=True))
     viewmat = row[VIEW_COLUMN:LENS_COLUMN].reshape(4, 4)
     fx, fy, cx, cy, width, height = row[LENS_COLUMN:].tolist()
     return FrameTask(
         number=int(row[0]),
-        moment=Moment(pose=row[POSE_COLUMN:VIEW_COLUMN].astype(np.float32), **numbers),
+        moment=_moment(row[1:POSE_COLUMN].tolist(), row[POSE_COLUMN:VIEW_COLUMN]),
         camera=Camera(viewmat, fx, fy, cx, cy, int(width), int(height)),
     )
 

@@ -19,7 +19,7 @@ from ..avatar.record import Avatar
 from ..backends import Backend, choose_backend, package_versions, remembering
 from ..bake import bake, load_checked
 from ..errors import CancelledError, EgsError, ProtocolError
-from ..network.deformer import splats_at
+from ..network.deformer import notes_of, splats_at
 from .exchange import Float32, fill, inside, map_splats, moment_from, read_job, read_track
 from .live import Live
 from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
@@ -188,8 +188,9 @@ class Server:
             _keep(self._tracks, name, read_track(inside(self.folder, name)))
         moment = moment_from(value(request, "moment", dict))
         block = self._block(request, avatar)
-        fill(block, splats_at(backend.prepare(avatar), self._tracks[name], moment))
-        return {"type": "result", "id": request["id"]}
+        deformer = backend.prepare(avatar)
+        fill(block, splats_at(deformer, self._tracks[name], moment))
+        return {"type": "result", "id": request["id"], "note": "; ".join(notes_of(deformer))}
 
     def _opened(self, request: Message) -> Avatar:
         avatar = self._avatars.get(value(request, "avatar", str))

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from core.approximation import hold
 from core.audio.spec import FeatureSpec
-from core.avatar.file import load_avatar
+from core.avatar.file import load_avatar, save_avatar
 from core.backends import backend_named
 from core.benchmarks.roofline import ceilings, gpu_roofline, work_of
 from core.benchmarks.rows import measured, per_item
@@ -65,6 +66,17 @@ def test_every_part_has_its_figures(path, capsys):
     assert not any("torch" in backend for _, backend in stages)  # asked for numpy alone
     assert result["machine"]["cores"] >= 1 and result["machine"]["packages"]["numpy"]
     assert result["roofline"]["reached"] > 0 and result["roofline"]["bound_ms"] > 0
+
+
+def test_exact_and_approximate_stand_side_by_side(path, tmp_path, capsys):
+    avatar, egs = load_avatar(path), tmp_path / "held.egs"
+    held = hold(avatar, made_track(avatar), "made", backend_named("numpy"), least=18, frames=2)
+    save_avatar(replace(avatar, held=held), egs)
+    options = ["--backend", "numpy", "--frames", "2", "--parts", "stages", "--json"]
+    assert main(["bench", str(egs), *options]) == 0
+    rows = json.loads(capsys.readouterr().out)["stages"]
+    found = {(row["stage"], row["backend"]) for row in rows}
+    assert {("deform", "numpy, approximate"), ("bake", "numpy, approximate")} < found
 
 
 def test_threads_and_sizes_are_shown_with_numba(path, capsys):

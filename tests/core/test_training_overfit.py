@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.approximation import LEAST
 from core.audio.features import load_track
 from core.audio.track import AudioTrack
 from core.avatar.file import load_avatar
@@ -184,6 +185,12 @@ def test_the_file_renders_what_the_trainer_saw(learned: Learned) -> None:
     )
     assert learned.events[-1]["psnr"] == pytest.approx(figure, abs=0.05)
     assert learned.avatar.provenance["psnr"] == pytest.approx(figure, abs=0.05)
+
+
+def test_what_may_be_held_still_was_measured(learned: Learned) -> None:
+    held = learned.avatar.held
+    assert held is not None and held.measured.worst >= LEAST
+    assert held.measured.sound == learned.clip.folder.name
 
 
 def deformers(avatar: Avatar) -> dict[str, Deformer]:

@@ -82,3 +82,24 @@ def test_vectors_of_eight_give_the_same_picture(tmp_path: Path) -> None:
     with np.load(out) as found:
         np.testing.assert_allclose(found["sh"], expected.sh, rtol=0, atol=5e-6)
         assert decibels(found["picture"], reference.rasterise(head(), camera(), background())) > 100
+
+
+def test_every_name_of_the_package_has_compiled_code_of_its_own(tmp_path: Path) -> None:
+    """Compiled code names its modules: Blender's `bl_ext....core` cannot load what the worker's
+    `core` compiled."""
+    code = (
+        "import importlib, numba\n"
+        "for name in ('core', 'egstalker.core'):\n"
+        "    importlib.import_module(f'{name}.numba_setup')\n"
+        "    print(numba.config.CACHE_DIR)\n"
+    )
+    (tmp_path / "egstalker").symlink_to(ROOT, target_is_directory=True)
+    environ = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, check=True, capture_output=True, text=True
+    )
+    assert len(set(done.stdout.split())) == 2

@@ -1,0 +1,211 @@
+"""Beyond exact: what is held rests, what moves is exact, and the pictures keep their bound."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.approximation import EYES, LEAST, hold, measured_tasks
+from core.avatar.file import load_avatar, save_avatar
+from core.avatar.record import Avatar, Held, Measured
+from core.backends import backend_named
+from core.camera import Camera
+from core.cli import main
+from core.errors import ArgumentError
+from core.evaluation.metrics import psnr
+from core.gaussians import Gaussians, activate
+from core.network.deformer import splats_at
+from core.network.held import RAW
+from core.network.moving import widths_of
+from core.network.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
+from core.plan import track_for, training_tasks
+from core.render.plates import background_of
+from core.worker.exchange import moment_fields, moment_from, read_job, write_job, write_track
+from tests.core.synthetic import random_avatar, random_pose
+from tests.core.talking import job_for, small_avatar, sound
+from tests.core.test_network_paper import paper_avatar
+
+ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
+FIELDS = ("means", "quats", "scales", "opacities", "sh")
+AGENTS = 40
+MEASURED = Measured(60.0, 65.0, 3, "a test")
+
+
+def network_of(kind: str) -> tuple[NetworkWeights, Gaussians]:
+    if kind == PAPER:
+        weights, gaussians = paper_avatar()
+        return replace(weights, agents=AGENTS), gaussians
+    return random_avatar(300, kind, agents=AGENTS)
+
+
+def holding(weights: NetworkWeights, gaussians: Gaussians) -> Avatar:
+    """Every third Gaussian that is no agent is held, its offsets random."""
+    rng = np.random.default_rng(1)
+    rows = np.arange(AGENTS, len(gaussians), 3)
+    offsets = {
+        name: (0.1 * rng.normal(size=(len(rows), width))).astype(np.float16).astype(np.float32)
+        for name, width in widths_of(weights).items()
+    }
+    camera = Camera(np.eye(4), 150, 150, 24, 24, 48, 48)
+    return Avatar("x", gaussians, camera, weights, held=Held(rows, offsets, MEASURED))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("kind", [EGSTALKER, GAUSSIANTALKER, PAPER])
+def test_what_is_held_rests_and_the_others_are_exact(kind: str, backend: str) -> None:
+    if backend == "numba":
+        pytest.importorskip("numba", reason="needs numba")
+    avatar = holding(*network_of(kind))
+    assert avatar.network is not None and avatar.held is not None
+    deformer, track = backend_named(backend).prepare(avatar), sound()
+    for strength in (1.0, 0.4):
+        moment = replace(job_moment(), strength=strength)
+        exact = splats_at(deformer, track, moment)
+        rough = splats_at(deformer, track, replace(moment, approximate=True))
+        held, moving = avatar.held.rows, np.setdiff1d(np.arange(300), avatar.held.rows)
+        raw = {}
+        for name, offset in avatar.held.offsets.items():
+            values = getattr(avatar.gaussians, RAW[name]).copy()
+            flat = values.reshape(300, -1)
+            flat[held, : offset.shape[1]] += np.float32(strength) * offset
+            raw[RAW[name]] = values
+        rest = activate(replace(avatar.gaussians, **raw))
+        for name in FIELDS:
+            there, here = getattr(rough, name), getattr(exact, name)
+            np.testing.assert_allclose(there[moving], here[moving], rtol=0, atol=2e-6)
+            np.testing.assert_array_equal(there[held], getattr(rest, name)[held])
+        assert np.abs(rough.means[held] - exact.means[held]).max() > 0.01
+
+
+def job_moment() -> object:
+    avatar = holding(*random_avatar(300, agents=AGENTS))
+    return replace(training_tasks(avatar, [5])[0].moment, eye=0.3, pose=random_pose())
+
+
+def test_exact_unless_it_is_asked_for() -> None:
+    """The same bits as an avatar that was never measured, which is exact whatever is asked."""
+    avatar = holding(*random_avatar(300, agents=AGENTS))
+    backend, track, moment = backend_named("numpy"), sound(), job_moment()
+    plain = backend.prepare(replace(avatar, held=None))
+    exact = splats_at(backend.prepare(avatar), track, moment)
+    for other in (moment, replace(moment, approximate=True)):
+        found = splats_at(plain, track, other)
+        assert all(np.array_equal(getattr(found, n), getattr(exact, n)) for n in FIELDS)
+
+
+def test_pictures_are_as_near_as_was_measured(tmp_path: Path) -> None:
+    avatar = small_avatar(tmp_path / "small.egs")
+    backend, track, heard = backend_named("numpy"), sound(), []
+    held = hold(
+        avatar, track, "made", backend, least=18.0, frames=8, told=lambda *n: heard.append(n)
+    )
+    assert held is not None and avatar.network is not None
+    assert heard == [(n, 8) for n in range(1, 9)]
+    assert held.rows.min() >= avatar.network.agents and len(held) >= 6
+    assert held.measured.worst >= 18 and held.measured.frames == 8
+    deformer = backend.prepare(replace(avatar, held=held, content_hash=""))
+    found = []
+    for task in measured_tasks(avatar, len(track), 8):
+        assert avatar.plates is not None
+        background = background_of(avatar.plates, task.camera)
+        exact, rough = (
+            backend.rasterise(splats_at(deformer, track, moment), task.camera, background)
+            for moment in (task.moment, replace(task.moment, approximate=True))
+        )
+        found.append(psnr(rough[..., :3], exact[..., :3]))
+    assert min(found) == pytest.approx(held.measured.worst, abs=0.01)
+    assert np.mean(found) == pytest.approx(held.measured.mean, abs=0.01)
+    assert hold(avatar, track, "made", backend, least=90.0, frames=8) is None
+
+
+def test_moments_are_spread_over_the_sound_and_the_lids(tmp_path: Path) -> None:
+    avatar = small_avatar(tmp_path / "small.egs")
+    tasks = measured_tasks(avatar, 1000, 25)
+    seconds = [task.moment.seconds for task in tasks]
+    assert len(tasks) == 25 and (seconds[0], seconds[-1]) == (0, 999 / 25)
+    assert [task.moment.eye for task in tasks[1:12:4]] == list(EYES)
+    assert len(measured_tasks(avatar, 3, 25)) == 3
+
+
+def test_what_cannot_be_measured(tmp_path: Path) -> None:
+    avatar, backend = small_avatar(tmp_path / "small.egs"), backend_named("numpy")
+    with pytest.raises(ArgumentError, match="is a still"):
+        hold(replace(avatar, network=None), sound(), "", backend)
+    with pytest.raises(ArgumentError, match="no length"):
+        hold(avatar, sound(rows=0), "", backend)
+
+
+def test_the_file_keeps_what_is_held(tmp_path: Path) -> None:
+    for kind in (EGSTALKER, PAPER):
+        weights, gaussians = network_of(kind)
+        made = small_avatar(tmp_path / "small.egs")
+        avatar = replace(made, network=weights, gaussians=gaussians)
+        held = holding(weights, gaussians).held
+        save_avatar(replace(avatar, held=held), tmp_path / "held.egs")
+        found = load_avatar(tmp_path / "held.egs").held
+        assert found is not None and held is not None and found.measured == MEASURED
+        np.testing.assert_array_equal(found.rows, held.rows)
+        assert found.offsets.keys() == held.offsets.keys()
+        for name, offset in held.offsets.items():
+            np.testing.assert_array_equal(found.offsets[name], offset)
+
+
+def test_a_worker_hears_of_it(tmp_path: Path) -> None:
+    moment = replace(job_moment(), approximate=True)
+    assert moment_from(moment_fields(moment)).approximate is True
+    avatar = small_avatar(tmp_path / "small.egs")
+    job = job_for(tmp_path / "small.egs", avatar, tmp_path, 2)
+    second = replace(job.frames[1], moment=replace(job.frames[1].moment, approximate=True))
+    write_track(tmp_path / "track.npy", job.track)
+    fields = write_job(
+        tmp_path, "frames.npy", replace(job, frames=(job.frames[0], second)), "track.npy"
+    )
+    assert [task.moment.approximate for task in read_job(tmp_path, fields).frames] == [False, True]
+
+
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Measured, told by `info`, rendered; without a measurement the option is an error."""
+    egs, out, features = tmp_path / "a.egs", tmp_path / "b.egs", tmp_path / "a.npy"
+    avatar = small_avatar(egs)
+    np.save(features, np.random.default_rng(0).normal(size=(12, 16, 29)).astype(np.float32))
+    render = ["--audio", str(features), "--backend", "numpy", "--engine", "builtin"]
+    render += ["--frames", "3", "--approximate", "--out"]
+    assert main(["render", str(egs), *render, str(tmp_path / "no")]) == 2
+    assert "python -m core approximate" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+    measure = ["--audio", str(features), "--frames", "4", "--backend", "numpy", "--json"]
+    assert main(["approximate", str(egs), str(out), *measure, "--least", "20"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["held"]["frames"] == 4 and result["held"]["sound"] == "a.npy"
+    assert result["sha256"] == load_avatar(out).content_hash != avatar.content_hash
+    assert main(["info", str(out)]) == 0
+    assert f"{result['held']['rows']} Gaussians with --approximate" in capsys.readouterr().out
+    assert main(["render", str(out), *render, str(tmp_path / "rough")]) == 0
+    exact = [word for word in render if word != "--approximate"]
+    assert main(["render", str(out), *exact, str(tmp_path / "exact")]) == 0
+    rough, plain = ((tmp_path / n / "frame_0003.png").read_bytes() for n in ("rough", "exact"))
+    assert rough != plain
+    assert main(["approximate", str(egs), str(out), *measure, "--least", "9"]) == 2
+    assert main(["approximate", str(egs), str(tmp_path / "b.ply"), *measure]) == 2
+
+
+def test_the_bundled_avatar_keeps_50_db_on_a_voice_that_was_not_measured() -> None:
+    """And saves something: half of its Gaussians are held."""
+    pytest.importorskip("numba", reason="needs numba")
+    avatar, backend = load_avatar(ASSETS / "demo.egs"), backend_named("numba")
+    held, plates = avatar.held, avatar.plates
+    assert held is not None and plates is not None and held.measured.worst >= LEAST
+    assert held.measured.sound != "demo.wav" and len(held) >= len(avatar.gaussians) // 2
+    deformer, track = backend.prepare(avatar), track_for(avatar, ASSETS / "demo.wav")
+    for i, task in enumerate(training_tasks(avatar, range(1, len(track), 14))):
+        moment = replace(task.moment, eye=1.0) if i % 5 == 4 else task.moment
+        background = background_of(plates, task.camera)
+        exact, rough = (
+            backend.rasterise(splats_at(deformer, track, m), task.camera, background)[..., :3]
+            for m in (moment, replace(moment, approximate=True))
+        )
+        assert 50 <= psnr(rough, exact) < 100
