@@ -16,6 +16,7 @@ from torch import Tensor
 from .avatar.record import Avatar
 from .errors import EngineError, OutputError
 from .gaussians import activate
+from .gpu_torch import out_of_memory
 from .images.image import Image, Pixels
 from .job import BakeJob, FrameTask
 from .network.deformer import Deformer, heard_at
@@ -164,7 +165,9 @@ class Film:
         """Give the device all that the batch needs; waits for nothing. Raises EngineError."""
         try:
             return self._sent(part)
-        except torch.cuda.OutOfMemoryError:
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
             width, height = part.size
             raise EngineError(
                 f"the GPU has too little memory for {len(part.views)} frames of {width}x{height} "

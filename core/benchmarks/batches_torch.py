@@ -4,6 +4,7 @@ the merged one, rasterisers, and all from sound to bytes. Milliseconds a frame o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,8 +15,9 @@ from torch import Tensor
 from ..avatar.record import Avatar
 from ..backends import Backend, backend_named
 from ..bake import pictures
-from ..errors import MissingPackageError
+from ..errors import EngineError, MissingPackageError
 from ..film_torch import Drawer
+from ..gpu_torch import out_of_memory, unusable
 from ..job import BakeJob
 from ..network.deformer import Deformer
 from ..network.fast_torch import FastFrames, Frames, PlainFrames, frames_of
@@ -36,7 +38,7 @@ FILM = 512  # frames
 
 
 def devices() -> list[str]:
-    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    return ["cpu", "cuda"] if unusable() is None else ["cpu"]
 
 
 def rows(avatar: Avatar, job: BakeJob, device: str) -> Iterator[Row]:
@@ -45,10 +47,12 @@ def rows(avatar: Avatar, job: BakeJob, device: str) -> Iterator[Row]:
         return
     inputs = Inputs(avatar, network, job, device)
     for batch in BATCHES[device]:
-        yield inputs.row("authors' order", batch, inputs.authors)
+        with _where_it_fits():
+            yield inputs.row("authors' order", batch, inputs.authors)
     for name, frames in _variants(inputs):
         for batch in BATCHES[device]:
-            yield inputs.row(name, batch, inputs.deform(frames))
+            with _where_it_fits():
+                yield inputs.row(name, batch, inputs.deform(frames))
     if device == "cuda":
         for name in GPU_BACKENDS:
             try:
@@ -57,6 +61,17 @@ def rows(avatar: Avatar, job: BakeJob, device: str) -> Iterator[Row]:
                 continue  # bench says so where it lists the backends
             yield from drawing(inputs, backend, _drawer(name))
             yield from growth(inputs, backend)
+
+
+@contextmanager
+def _where_it_fits() -> Iterator[None]:
+    """A batch that the GPU has too little memory for has no row."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        torch.cuda.empty_cache()
 
 
 def _drawer(name: str) -> Drawer:
@@ -147,18 +162,19 @@ def drawing(inputs: Inputs, backend: Backend, drawer: Drawer, frames: int = FILM
     camera = inputs.job.frames[0].camera
     size = (camera.width, camera.height)
     for batch in BATCHES[inputs.device]:
-        chosen = inputs.chosen(0, batch)
-        ones = torch.ones(batch, device=inputs.device)
-        scene = scene_of_raw(network(inputs.prepared(network, chosen), ones))
-        views = inputs.views[chosen].contiguous()
+        with _where_it_fits():
+            chosen = inputs.chosen(0, batch)
+            ones = torch.ones(batch, device=inputs.device)
+            scene = scene_of_raw(network(inputs.prepared(network, chosen), ones))
+            views = inputs.views[chosen].contiguous()
 
-        def draw(_: object, scene: Scene = scene, views: Tensor = views) -> None:
-            drawer.draw(scene, views, size, in_bytes=True)
+            def draw(_: object, scene: Scene = scene, views: Tensor = views) -> None:
+                drawer.draw(scene, views, size, in_bytes=True)
 
-        work = inputs.waited(draw)
-        yield _of_a_frame(
-            measured("rasterise", f"{backend.name} x{batch}", work, inputs.runs), batch
-        )
+            work = inputs.waited(draw)
+            yield _of_a_frame(
+                measured("rasterise", f"{backend.name} x{batch}", work, inputs.runs), batch
+            )
     for name, half in ((backend.name, False), (f"{backend.name} half", True)):
         precise = with_precision(backend, inputs.device, half)
         yield film(inputs.avatar, inputs.job, precise, name, frames)
@@ -177,7 +193,8 @@ def growth(
                 for task in inputs.job.frames
             )
             name = f"{backend.name} {count / 1000:.3g}k {height}p"
-            yield film(avatar, replace(inputs.job, frames=tasks), precise, name, frames)
+            with suppress(EngineError):  # too little memory
+                yield film(avatar, replace(inputs.job, frames=tasks), precise, name, frames)
 
 
 def with_precision(backend: Backend, device: str, half: bool) -> Backend:

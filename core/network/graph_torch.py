@@ -26,11 +26,14 @@ class Replayed:
         if self.reason:
             return self._frames(inputs, strengths)
         if self._given is None:
+            present = torch.cuda.current_stream(strengths.device)
             try:
                 self._capture(inputs, strengths)
             except RuntimeError as error:
                 lines = str(error).splitlines() or [type(error).__name__]
                 self.reason = f"no CUDA graph: {lines[0]}"
+                # torch leaves the stream that it captured on as the present one when it fails.
+                torch.cuda.set_stream(present)
                 torch.cuda.synchronize(strengths.device)
                 return self._frames(inputs, strengths)
         assert self._given is not None and self._graph is not None and self._moved is not None

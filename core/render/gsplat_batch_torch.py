@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .gsplat_cuda import load
 from .nvrtc.scene_torch import Drawn, Scene, to_bytes
 from .rasteriser import DILATION, MAX_ALPHA, NEAR, TILE
 from .sh import terms
@@ -16,6 +17,10 @@ from .sh import terms
 class GsplatDrawer:
     """See nvrtc/drawer_torch.py. gsplat makes its own list of pairs, and waits for the device once
     in a batch to know how long it is."""
+
+    def __init__(self) -> None:
+        """Raises MissingPackageError where gsplat does not compile."""
+        load()
 
     def draw(
         self,

@@ -7,11 +7,14 @@ avatar that is 91 dB from the official picture; the greatest difference seen is 
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import shutil
 import sys
+from contextlib import redirect_stdout
 from functools import lru_cache
-from importlib import util
+from importlib import metadata, util
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,10 @@ from .picture import check, finish
 from .rasteriser import DILATION, MAX_ALPHA, NEAR, TILE
 from .sh import terms
 
+OLDEST = (1, 5)  # takes a camera for each of several heads
+
+_refused: str | None = None  # why it did not compile, in this process
+
 
 @lru_cache(maxsize=1)
 def available() -> str | None:
@@ -33,15 +40,58 @@ def available() -> str | None:
         if util.find_spec(package) is None:
             return f"{package} is not installed; pip install {package}, or choose numba"
     try:
-        import torch
         from torch.utils.cpp_extension import CUDA_HOME
+
+        from ..gpu_torch import unusable
     except (ImportError, OSError) as error:
         return f"torch cannot be used ({str(error).splitlines()[0]}); install it again"
-    if not torch.cuda.is_available():
-        return "gsplat needs a CUDA GPU that torch can use; choose numba"
-    if util.find_spec("gsplat.csrc") is not None:
+    if (reason := unusable()) is not None:
+        return reason
+    return _refused or _not_ours() or (None if _prebuilt() else _without_toolkit(CUDA_HOME))
+
+
+def _not_ours() -> str | None:
+    try:
+        found = metadata.version("gsplat")
+    except metadata.PackageNotFoundError:  # lies on the path only
         return None
-    if CUDA_HOME is None and shutil.which("nvcc") is None:
+    parts = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
+    if parts < OLDEST:
+        wanted = ".".join(str(part) for part in OLDEST)
+        return f"gsplat {found} draws no batches; pip install 'gsplat>={wanted}', or choose nvrtc"
+    return None
+
+
+def _prebuilt() -> bool:
+    """Whether its compiled half is there and fits this torch; gsplat compiles it again if not."""
+    try:
+        importlib.import_module("gsplat.csrc")
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def load() -> None:
+    """Have gsplat load its kernels, or compile them for minutes. Raises MissingPackageError, and so
+    does every later call: gsplat would go on without them, to an error that says nothing."""
+    global _refused
+    try:
+        with redirect_stdout(sys.stderr):  # it talks, and others read our lines
+            kernels = importlib.import_module("gsplat.cuda._backend")._C
+        reason = "it finds no CUDA toolkit" if kernels is None else ""
+    except ModuleNotFoundError as error:
+        # Another gsplat may keep them elsewhere, and loads them when it is called.
+        reason = "" if str(error.name).startswith("gsplat") else str(error)
+    except Exception as error:  # whatever a compiler's failure raises
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if reason:
+        _refused = f"gsplat did not compile ({reason[:160]}); choose nvrtc or numba"
+        available.cache_clear()
+        raise MissingPackageError(_refused)
+
+
+def _without_toolkit(cuda_home: str | None) -> str | None:
+    if cuda_home is None and shutil.which("nvcc") is None:
         return "gsplat compiles its kernels at first use and finds no nvcc; install a CUDA toolkit"
     return _without_compiler()
 
@@ -67,6 +117,7 @@ def rasterise(
     reason = available()
     if reason is not None:
         raise MissingPackageError(reason)
+    load()
     import gsplat
     import torch
 

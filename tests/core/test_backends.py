@@ -138,7 +138,8 @@ def test_a_graph_that_cannot_be_captured_is_no_error(monkeypatch) -> None:
         raise RuntimeError("operation not permitted\nwhen capturing")
 
     monkeypatch.setattr(graph_torch.Replayed, "_capture", refuse)
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    for name in ("synchronize", "current_stream", "set_stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: None)
     calls = []
     replayed = graph_torch.Replayed(lambda inputs, strengths: calls.append(inputs) or "moved")
     for _ in range(2):

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from ...errors import MissingPackageError
+from ...gpu_torch import unusable
 from .source import KERNELS, source
 
 Launch = Callable[..., None]
@@ -29,10 +30,8 @@ HINT = "choose gsplat or numba, or install the torch of pyproject.toml"
 
 def available() -> str | None:
     """None where the kernels can be compiled, else why not, in one line. Compiles nothing."""
-    if torch.version.cuda is None:
-        return "this torch is built without CUDA; install one with CUDA, or choose numba"
-    if not torch.cuda.is_available():
-        return "the CUDA kernels need an NVIDIA GPU that torch can use; choose numba"
+    if (reason := unusable()) is not None:
+        return reason
     try:
         _compiler()
     except MissingPackageError as error:
@@ -53,6 +52,9 @@ def _compile(device: int) -> dict[str, Launch]:
     compiler = _compiler()
     try:
         with torch.cuda.device(device), _without_toolkit():
+            # The driver loads kernels into the context of this very thread, which has none before
+            # torch's first work on it: choosing a device, that is 0 by default, does not count.
+            torch.zeros(1, device=f"cuda:{device}")
             return {name: compiler(source(), name) for name in KERNELS}
     except (OSError, RuntimeError, AttributeError, TypeError, ImportError) as error:
         lines = str(error).splitlines() or [type(error).__name__]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ...errors import EngineError
 from ..rasteriser import TILE
 from .compiler_torch import Launch
 from .scene_torch import Drawn, Scene
@@ -15,6 +16,7 @@ from .source import PAIR_NONE, THREADS
 ELLIPSE = 12  # floats
 MARGIN = 1.3  # room for pairs, times what the last batch of that shape needed
 LEAST = 1 << 14  # pairs
+MOST = (1 << 31) - 1024  # pairs; the kernels count them in 32 bits
 
 
 class Drawer:
@@ -48,6 +50,8 @@ class Drawer:
         def empty(*shape: int, dtype: torch.dtype = torch.int32) -> Tensor:
             return torch.empty(shape, dtype=dtype, device=device)
 
+        # torch's own work comes first: it gives a new thread the context that ours are started in.
+        broken = torch.zeros(frames, dtype=torch.int32, device=device)
         total = frames * count
         ellipses = empty(total, ELLIPSE, dtype=torch.float32)
         touched, depths = empty(total), empty(total)
@@ -78,7 +82,6 @@ class Drawer:
 
         kind = 0 if background is None else 1 if background.ndim == 3 else 2
         pictures = empty(frames, height, width, 4, dtype=torch.uint8 if in_bytes else torch.float32)
-        broken = torch.zeros(frames, dtype=torch.int32, device=device)
         behind = ellipses if background is None else background
         self._kernels["blend"](
             grid=(tiles, frames, 1),
@@ -89,8 +92,14 @@ class Drawer:
         return Drawn(pictures, broken, pairs, capacity)
 
     def learn(self, shape: tuple[int, ...], pairs: int) -> int:
-        """Room for the next batches of that shape (frames, Gaussians, width, height)."""
-        capacity = max(LEAST, int(pairs * MARGIN), self._capacities.get(shape, 0))
+        """Room for the next batches of that shape (frames, Gaussians, width, height). Raises
+        EngineError for more pairs than the kernels can count."""
+        if pairs > MOST:
+            raise EngineError(
+                f"{shape[0]} frames of {shape[2]}x{shape[3]} need {pairs} pairs of a Gaussian and a"
+                f" tile, more than {MOST}; make smaller pictures, or choose numba"
+            )
+        capacity = max(LEAST, min(int(pairs * MARGIN), MOST), self._capacities.get(shape, 0))
         self._capacities[shape] = capacity
         return capacity
 

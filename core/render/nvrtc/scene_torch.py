@@ -49,7 +49,8 @@ def scene_of(splats: Splats, device: torch.device) -> Scene:
     """One frame's splats, copied to the device."""
     values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
     means, quats, scales, opacities, sh = (
-        torch.from_numpy(np.array(value, np.float32)).to(device)[None] for value in values
+        torch.from_numpy(np.array(value, np.float32, order="C")).to(device)[None]
+        for value in values
     )
     return Scene(means, quats, scales, opacities, sh, raw=False)
 

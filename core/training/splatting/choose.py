@@ -21,11 +21,12 @@ def splatter_for(device: str) -> Splatter:
         from .splat_numba_torch import splat
 
         return splat
-    from ...render.gsplat_cuda import available
+    from ...render.gsplat_cuda import available, load
 
     reason = available()
     if reason is not None:
         raise MissingPackageError(reason)
+    load()  # before minutes go into the dataset
     from .gsplat_torch import splat as splat_on_cuda
 
     return splat_on_cuda

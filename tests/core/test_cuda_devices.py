@@ -1,0 +1,298 @@
+"""The paths of a GPU on a machine without one: which tensor lies where, what is waited for, what
+one stream reads of another. See pretend_cuda.py."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+import torch
+
+from core.film_torch import Film
+from core.network import graph_torch
+from core.network.fast_deformer_torch import prepare_fast
+from core.network.torch_network import prepare_torch
+from core.render import gsplat_cuda
+from core.render.gsplat_batch_torch import GsplatDrawer
+from core.render.nvrtc.drawer_torch import Drawer
+from core.render.nvrtc.rasterise import draw_one
+from core.training import blur_numba_torch, trainer_torch
+from core.training.splatting import gsplat_torch
+from tests.core.emulation import emulated
+from tests.core.pretend_cuda import GPU, Event, PretendCuda, Stream, pretend
+from tests.core.synthetic import random_avatar, random_pose, random_windows
+from tests.core.talking import job_for, small_avatar
+from tests.core.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, stop_at, train
+
+BATCH = 3
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory):
+    return emulated(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture(scope="module")
+def egs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("avatar") / "small.egs"
+    return path, small_avatar(path)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return make_talking_clip(tmp_path_factory.mktemp("talking"))
+
+
+@pytest.fixture
+def mode(monkeypatch):
+    return pretend(monkeypatch)
+
+
+# The stand-in itself ------------------------------------------------------------------------
+
+
+def test_two_devices_do_not_meet(mode: PretendCuda) -> None:
+    with mode:
+        there, here = torch.ones(3, device="cuda"), torch.ones(3)
+        assert there.is_cuda and (there * 2)[1:].device == GPU and not here.is_cuda
+        with pytest.raises(RuntimeError, match="both cuda:0 and cpu"):
+            there + here
+        with pytest.raises(TypeError, match="numpy"):
+            there.numpy()
+        assert not mode.waits
+        assert there.cpu().numpy().sum() == 3 and bool(there[0] > 0)
+        assert mode.waits == ["a copy", "__bool__"]
+
+
+def test_a_stream_that_does_not_wait_is_caught(mode: PretendCuda) -> None:
+    with mode:
+        value, side = torch.ones(3, device="cuda") * 2, Stream()
+        with torch.cuda.stream(side), pytest.raises(RuntimeError, match="not written yet"):
+            value + 1
+        side.wait_stream(mode.stream)
+        with torch.cuda.stream(side):
+            host = torch.empty(3, pin_memory=True)
+            host.copy_(value + 1, non_blocking=True)
+            done = Event()
+            done.record(side)
+        with pytest.raises(RuntimeError, match="not written yet"):
+            host.numpy()
+        done.synchronize()
+        assert host.numpy().sum() == 9 and not mode.waits
+
+
+# Pictures -----------------------------------------------------------------------------------
+
+
+def film(job, avatar, drawer, device, in_bytes, half=False):
+    deformer = prepare_fast(avatar.network, avatar.gaussians, str(device), half=half)
+    return Film(job, avatar, deformer, drawer, device, in_bytes, BATCH)
+
+
+@pytest.mark.parametrize("in_bytes", [True, False])
+@pytest.mark.parametrize("half", [False, True])
+def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, in_bytes, half) -> None:
+    job = job_for(*egs, tmp_path, count=10)
+    given = (job, egs[1], Drawer(kernels))
+    plain = list(film(*given, torch.device("cpu"), in_bytes, half).pictures()) if not half else []
+    with mode:
+        drawn = film(*given, GPU, in_bytes, half)
+        mode.waits.clear()
+        pictures = drawn.pictures()
+        found = [next(pictures)]
+        # The clip's sound is encoded, once; the first batch of all tells how long its list is.
+        assert set(mode.waits) <= {"a copy", "__int__"}
+        mode.waits.clear()
+        found += pictures
+        assert mode.waits == []  # nothing waits inside a batch
+    assert len(found) == len(job.frames)
+    assert all(isinstance(picture, np.ndarray) for picture in found)
+    for ours, theirs in zip(found, plain, strict=False):
+        np.testing.assert_allclose(ours, theirs, atol=1 if in_bytes else 1e-4)
+
+
+def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> None:
+    from core.backends import StillDeformer
+
+    job, still = job_for(*egs, tmp_path, count=4), replace(egs[1], network=None)
+    with mode:
+        made = Film(job, still, StillDeformer(still), Drawer(kernels), GPU, True, BATCH)
+        assert len(list(made.pictures())) == 4
+
+
+@pytest.mark.parametrize("plate", [True, False])
+def test_a_film_through_gsplat(egs, mode, tmp_path, monkeypatch, plate) -> None:
+    monkeypatch.setitem(sys.modules, "gsplat", stand_in())
+    job = job_for(*egs, tmp_path, count=4, plate=plate)
+    with mode:
+        pictures = list(film(job, egs[1], GsplatDrawer(), GPU, True).pictures())
+    assert [picture.shape for picture in pictures] == [(48, 48, 4)] * 4
+
+
+def test_a_single_picture_on_a_gpu(egs, kernels, mode, tmp_path) -> None:
+    from core.gaussians import activate
+
+    task = job_for(*egs, tmp_path, count=1).frames[0]
+    splats = activate(egs[1].gaussians)
+    # As a transposed array of another layout: what the kernels read is in rows.
+    columns = replace(splats, means=np.asfortranarray(splats.means))
+    with mode:
+        given = (task.camera, np.zeros((48, 48, 3), np.float32), 3)
+        pictures = [draw_one(Drawer(kernels), "cuda", each, *given) for each in (splats, columns)]
+    assert pictures[0].any() and np.array_equal(*pictures)
+
+
+# The viewport's frames ----------------------------------------------------------------------
+
+
+class Graph:
+    """Computes again what was captured, into the same memory, as a GPU does."""
+
+    def __init__(self) -> None:
+        self.captured: Any = None
+
+    def replay(self) -> None:
+        replayed = self.captured
+        for place, value in zip(replayed._moved, replayed._frames(*replayed._given), strict=True):
+            place.copy_(value)
+
+
+class Capture:
+    """As torch.cuda.graph: on a stream of its own, where it stays when the capture fails."""
+
+    failure = ""
+
+    def __init__(self, graph: Graph, capture_error_mode: str) -> None:
+        assert capture_error_mode == "thread_local"
+
+    def __enter__(self) -> None:
+        mode = PretendCuda.present
+        assert mode is not None
+        torch.cuda.synchronize()
+        self._before, mode.stream = mode.stream, Stream()
+
+    def __exit__(self, *_: object) -> None:
+        mode = PretendCuda.present
+        assert mode is not None
+        if self.failure:
+            raise RuntimeError(self.failure)
+        mode.stream = self._before
+
+
+@pytest.fixture
+def capture(mode, monkeypatch):
+    class Own(Capture):
+        pass
+
+    graph = Graph()
+    keep = graph_torch.Replayed._capture
+
+    def captured(self, *arguments):
+        graph.captured = self
+        keep(self, *arguments)
+
+    monkeypatch.setattr(graph_torch.Replayed, "_capture", captured)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
+    monkeypatch.setattr(torch.cuda, "graph", Own)
+    return Own
+
+
+def frames_on_both(mode: PretendCuda) -> Any:
+    """Three frames of an avatar by the pretended GPU, and how far from the processor's."""
+    weights, gaussians = random_avatar(200, agents=40)
+    plain, errors = prepare_fast(weights, gaussians), []
+    with mode:
+        fast = prepare_fast(weights, gaussians, "cuda")
+        for seed in range(3):
+            windows, pose = random_windows(seed), random_pose(seed)
+            ours = fast.deform_raw(fast.encode_audio(windows), 0.1 * seed, pose, 0.9)
+            theirs = plain.deform_raw(plain.encode_audio(windows), 0.1 * seed, pose, 0.9)
+            errors.append(np.abs(ours.sh - theirs.sh).max())
+    return fast, max(errors)
+
+
+def test_a_frame_by_its_graph(mode, capture) -> None:
+    fast, error = frames_on_both(mode)
+    assert error < 1e-5 and fast.notes == ()
+
+
+def test_a_capture_that_fails_gives_the_stream_back(mode, capture) -> None:
+    capture.failure = "operation failed due to a previous error during capture"
+    before = mode.stream
+    fast, error = frames_on_both(mode)
+    assert error < 1e-5 and "no CUDA graph: operation failed" in fast.notes[0]
+    assert mode.stream is before
+
+
+def test_the_plain_network_on_a_gpu(mode) -> None:
+    weights, gaussians = random_avatar(200, agents=40)
+    with mode:
+        deformer = prepare_torch(weights, gaussians, "cuda")
+        moved = deformer.deform_raw(
+            deformer.encode_audio(random_windows(0)), 0.2, random_pose(0), 1.0
+        )
+    assert np.isfinite(moved.sh).all()
+
+
+# Training -----------------------------------------------------------------------------------
+
+
+def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """Shapes and devices of gsplat's, and gradients to all that has some; the picture is none."""
+    means, viewmats = given["means"], given["viewmats"]
+    frames, count, cameras = means.shape[:-2], means.shape[-2], viewmats.shape[-3]
+    assert given["quats"].shape == (*frames, count, 4) and given["scales"].shape == means.shape
+    assert given["opacities"].shape == (*frames, count)
+    colours = given["colors"]
+    if colours.dim() == means.dim():  # one for all cameras
+        colours = colours[..., None, :, :]
+    assert colours.shape == (*frames, cameras, count, 3)
+    assert given["Ks"].shape == (*frames, cameras, 3, 3)
+    centres = (means @ viewmats[..., 0, :3, :3].mT)[..., None, :, :2]
+    size = (*frames, cameras, given["height"], given["width"])
+    of_all = given["quats"].mean() + given["scales"].mean() + centres.mean()
+    colour = colours.mean(-2)[..., None, None, :].expand(*size, 3)
+    alpha = (given["opacities"].mean() + 1e-3 * of_all).expand(*size, 1)
+    radii = torch.ones(*frames, cameras, count, 2, dtype=torch.int32, device=means.device)
+    return colour * alpha, alpha, {"means2d": centres, "radii": radii}
+
+
+def stand_in() -> ModuleType:
+    package = ModuleType("gsplat")
+    package.__spec__ = ModuleSpec("gsplat", None)
+    package.rasterization = rasterization  # type: ignore[attr-defined]
+    return package
+
+
+@pytest.fixture
+def trains_on_a_gpu(monkeypatch):
+    # What is kept for a device is kept for longer than this one lives.
+    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
+    monkeypatch.setitem(sys.modules, "gsplat", stand_in())
+    monkeypatch.setattr(trainer_torch, "splatter_for", lambda device: gsplat_torch.splat)
+    yield
+    gsplat_cuda.available.cache_clear()  # the end of a training asks what draws here
+
+
+@pytest.mark.parametrize("config", [SMALL, OFFICIAL], ids=["paper", "official"])
+def test_a_training_on_a_gpu(clip, mode, tmp_path, trains_on_a_gpu, config) -> None:
+    config = replace(config, static_steps=70, batch=2, preview_every=4)  # long enough to densify
+    job = job_of(clip, tmp_path / "run", config, device="cuda")
+    with mode:
+        stop_at(job, "motion", 3)
+        events = train(replace(job, resume=True))
+    assert events[-1]["event"] == "done" and job.out.is_file()
+
+
+def test_a_state_of_the_processor_goes_on_on_a_gpu(clip, mode, tmp_path, trains_on_a_gpu) -> None:
+    job = job_of(clip, tmp_path / "run", SMALL)
+    stop_at(job, "motion", 2)
+    with mode:
+        assert train(replace(job, device="cuda", resume=True))[-1]["event"] == "done"
