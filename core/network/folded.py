@@ -120,7 +120,7 @@ class PaperDecoder:
         arrays = weights.arrays
         self.kan = is_kan(arrays, DECODER[0])
         self.columns = {k: v for k, v in COLUMNS.items() if k not in weights.frozen}
-        self._layers = [
+        self.layers = [  # matrix (out, in), bias
             fold_kan(arrays, name)
             if self.kan
             else (arrays[f"{name}.weight"], arrays[f"{name}.bias"])
@@ -129,7 +129,7 @@ class PaperDecoder:
 
     def __call__(self, hidden: Float32, gemm: Gemm) -> Float32:
         x = hidden
-        for i, (matrix, bias) in enumerate(self._layers):
+        for i, (matrix, bias) in enumerate(self.layers):
             if i and self.kan:
                 np.tanh(x, out=x)
             elif i:

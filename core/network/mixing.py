@@ -57,18 +57,31 @@ class EsaaMixing:
     def _shares_of(self, x: Float32, agents: Float32) -> Float32:
         return softmax(self._gemm.multiply(x, agents.T) * self._scale)
 
-    def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
+    def hand_over(self) -> Float32 | None:
+        """The shares (N, agents), for who multiplies them himself; `frame` would have to compute
+        them again. None where they depend on the frame."""
+        shares, self._shares = self._shares, None
+        return shares
+
+    def held(self, tokens: Float32, x: Float32) -> tuple[Float32, Float32]:
+        """How much of each token an agent holds (agents, 4), and the values (4, 64): the shares
+        times the first are the mix."""
         keys = keys_of(self._weights, tokens)
+        agents = self._agents_of(x) if self._agents is None else self._agents
+        # Transposed for the product.
+        held = np.ascontiguousarray(softmax(agents @ keys.T * self._scale).T).T
+        return held, centre(keys)
+
+    def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
+        held, values = self.held(tokens, x)
         shares = self._shares
         agents = self._agents_of(x) if self._agents is None else self._agents
-        # (4, agents), transposed for the product: how much of each token an agent holds.
-        held = np.ascontiguousarray(softmax(agents @ keys.T * self._scale).T).T
 
         def mix(rows: slice) -> Float32:
             share = self._shares_of(x[rows], agents) if shares is None else shares[rows]
             return self._gemm.multiply(share, held)
 
-        return mix, centre(keys)
+        return mix, values
 
 
 class MultiHeadMixing:

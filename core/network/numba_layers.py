@@ -1,7 +1,8 @@
-"""The last layer and the heads of a block of Gaussians in one pass, nothing written between.
+"""The last layer and the decoders of a block of Gaussians in one pass, nothing written between.
 
-Everything of a block (LANES Gaussians) stays in the first-level cache: LANES floats per feature,
-one Gaussian per lane, so that a norm over the features is a sum of vectors.
+A decoder is two products: an official head, or the one of a "paper" network (paper.py), with KANs
+or without. Everything of a block stays in the caches next to the processor: LANES floats per
+feature, one Gaussian per lane, so that a norm over the features is a sum of vectors.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numba_setup import compiled
-from .basics import LAYER_NORM_EPS
+from .numba_kan import make_powers
+from .numba_norms import first_norm, scale_into, second_norm
 from .numba_tiles import HEIGHT, LANES, make_tile
 
 Float32 = NDArray[np.float32]
@@ -18,63 +20,86 @@ Int64 = NDArray[np.int64]
 
 # Columns of the table of products: where its weights and bias begin, inputs, outputs.
 WEIGHTS, BIAS, INPUTS, OUTPUTS, COLUMNS = range(5)
-# Rows of that table: the feed-forward's two products, then two of each head.
-INNER, OUTER, HEADS = range(3)
+# Rows of that table: the feed-forward's two products, then two of each decoder.
+INNER, OUTER, DECODERS = range(3)
+# Columns of the table of targets: which decoder moves which attribute by its outputs from where on,
+# and how many of the attribute's first values. By decoder, ascending.
+DECODER, ATTRIBUTE, FIRST, WIDTH, TARGET_COLUMNS = range(5)
 
 _tile = make_tile(add=False, relu=False)
 _tile_relu = make_tile(add=False, relu=True)
 _tile_add = make_tile(add=True, relu=False)
+_powers = make_powers(squash=False)
+_squashed_powers = make_powers(squash=True)
 
 
 @compiled
 def deform_rows(
     start: int,
-    mix: Float32,
-    values: Float32,
+    shares: Float32,
     centred: Float32,
+    held: Float32,
+    values: Float32,
     pool: Float32,
     products: Int64,
     norm: Float32,
+    floor: float,
+    kan: bool,
+    targets: Int64,
     strength: float,
     canonical: tuple[Float32, ...],
     moved: tuple[Float32, ...],
     scratch: Float32,
 ) -> None:
-    """Gaussians start .. start + len(mix). mix (n, M) of these; values: (M, D) packed; centred
-    (N, D); pool: packed weights and biases; products (2 + 2 H, COLUMNS); norm (3, D): gamma of the
-    first norm, gamma and beta of the second; canonical, moved: H arrays (N, width), the latter
-    filled. scratch: `scratch_floats` of them."""
-    dim = centred.shape[1]
-    inputs = mix.shape[1]
-    nothing = 0
+    """Gaussians from `start` on, as many blocks as centred has.
+
+    shares (blocks, M, LANES), held (M, T) packed, with HEIGHT zeros behind: the mix of T rows is
+    their product; where `held` is empty the shares are the mix, M = T. centred (blocks, padded D,
+    LANES); values (T, D) packed; pool: packed weights and biases; products (2 + 2 decoders,
+    COLUMNS); norm (3, D): gamma of the first norm, gamma and beta of the second; floor: decoders
+    get what is below it as it (0 for a ReLU, minus infinity for none); kan: they are KANs; targets
+    (., TARGET_COLUMNS); canonical, moved: an array (N, width) for each attribute, the latter's
+    first columns filled where a target says so; scratch: `scratch_floats` of them."""
+    dim = norm.shape[1]
+    wide = padded(dim)
+    mixed = len(values) // wide
     x_at = 0
-    hidden_at = padded(dim) * LANES
-    out_at = hidden_at + _widest(products) * LANES
-    mix_at = out_at + padded(dim) * LANES
-    for first in range(0, len(mix), LANES):
-        count = min(LANES, len(mix) - first)
-        _gather(mix, first, count, scratch, mix_at)
-        _gather(centred, start + first, count, scratch, out_at)
-        for j in range(0, padded(dim), HEIGHT):
+    hidden_at = _widest(dim, products) * LANES
+    out_at = 2 * hidden_at
+    mix_at = out_at + _widest_output(dim, products) * LANES
+    for block in range(len(centred)):
+        _mix(shares, block, held, mixed, scratch, mix_at)
+        for j in range(0, wide, HEIGHT):
             _tile_add(
-                scratch, mix_at, values, j * inputs, pool, nothing, scratch, out_at + j * LANES,
-                inputs,
+                scratch, mix_at, values, j * mixed, centred, (block * wide + j) * LANES,
+                scratch, out_at + j * LANES, mixed,
             )  # fmt: skip
-        _scale_into(scratch, out_at, x_at, dim)
+        scale_into(scratch, out_at, x_at, dim)
         _product(pool, products[INNER], scratch, x_at, hidden_at, True)
-        _first_norm(scratch, x_at, out_at, dim, norm[0], pool, products[OUTER, BIAS])
+        first_norm(scratch, x_at, out_at, dim, norm[0], pool, products[OUTER, BIAS])
         outer = products[OUTER]
-        for j in range(0, padded(dim), HEIGHT):
+        for j in range(0, wide, HEIGHT):
+            out = out_at + j * LANES
             _tile_add(
-                scratch, hidden_at, pool, outer[WEIGHTS] + j * outer[INPUTS], pool, nothing,
-                scratch, out_at + j * LANES, outer[INPUTS],
+                scratch, hidden_at, pool, outer[WEIGHTS] + j * outer[INPUTS], scratch, out,
+                scratch, out, outer[INPUTS],
             )  # fmt: skip
-        _scale_into(scratch, out_at, x_at, dim)
-        _second_norm(scratch, x_at, dim, norm[1], norm[2])
-        for head in range(len(moved)):
-            _product(pool, products[HEADS + 2 * head], scratch, x_at, hidden_at, True)
-            _product(pool, products[HEADS + 2 * head + 1], scratch, hidden_at, out_at, False)
-            _move(canonical[head], start + first, count, scratch, out_at, strength, moved[head])
+        scale_into(scratch, out_at, x_at, dim)
+        second_norm(scratch, x_at, dim, norm[1], norm[2], np.float32(floor))
+        if kan:
+            _powers(scratch, x_at, dim)
+        first = start + block * LANES
+        count = min(LANES, len(canonical[0]) - first)
+        ready = -1
+        for row in range(len(targets)):
+            target = targets[row]
+            if target[DECODER] != ready:
+                ready = target[DECODER]
+                _decode(pool, products, DECODERS + 2 * ready, kan, scratch, x_at, hidden_at, out_at)
+            _move(
+                canonical[target[ATTRIBUTE]], first, count, scratch,
+                out_at + target[FIRST] * LANES, target[WIDTH], strength, moved[target[ATTRIBUTE]],
+            )  # fmt: skip
 
 
 @compiled
@@ -84,17 +109,61 @@ def padded(count: int) -> int:
 
 
 @compiled
-def _widest(products: Int64) -> int:
-    widest = 0
+def _widest_output(dim: int, products: Int64) -> int:
+    widest = padded(dim)
     for row in range(len(products)):
         widest = max(widest, padded(products[row, OUTPUTS]))
     return widest
 
 
 @compiled
-def scratch_floats(dim: int, inputs: int, products: Int64) -> int:
-    """What `deform_rows` needs: normed input, hidden, output, mix."""
-    return (padded(dim) + 2 * _widest(products) + inputs) * LANES
+def _widest(dim: int, products: Int64) -> int:
+    """Of what a product takes (a KAN takes three for one) or gives."""
+    widest = _widest_output(dim, products)
+    for row in range(len(products)):
+        widest = max(widest, products[row, INPUTS])
+    return widest
+
+
+@compiled
+def scratch_floats(dim: int, mixed: int, products: Int64) -> int:
+    """What `deform_rows` needs: input, hidden, output, mix."""
+    return (2 * _widest(dim, products) + _widest_output(dim, products) + padded(mixed)) * LANES
+
+
+@compiled
+def _mix(
+    shares: Float32, block: int, held: Float32, mixed: int, scratch: Float32, mix_at: int
+) -> None:
+    count = shares.shape[1]
+    if len(held) == 0:
+        for k in range(count):
+            for lane in range(LANES):
+                scratch[mix_at + k * LANES + lane] = shares[block, k, lane]
+        return
+    zeros_at = len(held) - HEIGHT
+    for j in range(0, padded(mixed), HEIGHT):
+        _tile(
+            shares, block * count * LANES, held, j * count, held, zeros_at,
+            scratch, mix_at + j * LANES, count,
+        )  # fmt: skip
+
+
+@compiled
+def _decode(
+    pool: Float32,
+    products: Int64,
+    row: int,
+    kan: bool,
+    scratch: Float32,
+    x_at: int,
+    hidden_at: int,
+    out_at: int,
+) -> None:
+    _product(pool, products[row], scratch, x_at, hidden_at, not kan)
+    if kan:
+        _squashed_powers(scratch, hidden_at, products[row, OUTPUTS])
+    _product(pool, products[row + 1], scratch, hidden_at, out_at, False)
 
 
 @compiled
@@ -111,76 +180,21 @@ def _product(
 
 
 @compiled
-def _gather(rows: Float32, first: int, count: int, scratch: Float32, at: int) -> None:
-    """rows (., width) of one block to (width, LANES); lanes without a Gaussian are 0."""
-    width = rows.shape[1]
-    if count < LANES:
-        scratch[at : at + width * LANES] = 0
-    for lane in range(count):
-        for k in range(width):
-            scratch[at + k * LANES + lane] = rows[first + lane, k]
-
-
-@compiled
-def _scale_into(scratch: Float32, source: int, target: int, dim: int) -> None:
-    """Centred values over their deviation."""
-    total = np.zeros(LANES, np.float32)
-    for k in range(dim):
-        at = source + k * LANES
-        for lane in range(LANES):
-            total[lane] += scratch[at + lane] * scratch[at + lane]
-    for lane in range(LANES):
-        variance = total[lane] / np.float32(dim)
-        total[lane] = np.float32(1) / np.sqrt(variance + LAYER_NORM_EPS)
-    for k in range(dim):
-        at, to = source + k * LANES, target + k * LANES
-        for lane in range(LANES):
-            scratch[to + lane] = scratch[at + lane] * total[lane]
-
-
-@compiled
-def _first_norm(
-    scratch: Float32, source: int, target: int, dim: int, gamma: Float32, pool: Float32, bias: int
-) -> None:
-    """gamma times the scaled input, centred again, plus the bias: what the hidden part is added to
-    (beta and the centring of the weights are in the bias and the weights)."""
-    mean = np.zeros(LANES, np.float32)
-    for k in range(dim):
-        at, to = source + k * LANES, target + k * LANES
-        for lane in range(LANES):
-            value = scratch[at + lane] * gamma[k]
-            scratch[to + lane] = value
-            mean[lane] += value
-    for lane in range(LANES):
-        mean[lane] /= np.float32(dim)
-    for k in range(dim):
-        to = target + k * LANES
-        for lane in range(LANES):
-            scratch[to + lane] += pool[bias + k] - mean[lane]
-
-
-@compiled
-def _second_norm(scratch: Float32, at: int, dim: int, gamma: Float32, beta: Float32) -> None:
-    """And the ReLU with which every head begins."""
-    for k in range(dim):
-        for lane in range(at + k * LANES, at + (k + 1) * LANES):
-            scratch[lane] = max(scratch[lane] * gamma[k] + beta[k], np.float32(0))
-
-
-@compiled
 def _move(
     canonical: Float32,
     first: int,
     count: int,
     scratch: Float32,
     at: int,
+    width: int,
     strength: float,
     moved: Float32,
 ) -> None:
+    """The first `width` values of each."""
     factor = np.float32(strength)
     for lane in range(count):
         i = first + lane
-        for k in range(canonical.shape[1]):
+        for k in range(width):
             moved[i, k] = canonical[i, k] + factor * scratch[at + k * LANES + lane]
 
 

@@ -19,6 +19,7 @@ from .basics import LAYER_NORM_EPS
 from .numba_tiles import ACROSS, LANES
 
 _FLOAT = ir.FloatType()
+_START = ir.Constant(ir.IntType(64), 0)
 
 
 class _Block:
@@ -113,7 +114,7 @@ def first_norm(
         kinds = signature.args
         x = _Block(context, b, kinds[0], scratch, source)
         out = _Block(context, b, kinds[0], scratch, target)
-        gammas = _Block(context, b, kinds[4], gamma, whole_number(0))
+        gammas = _Block(context, b, kinds[4], gamma, _START)
         biases = _Block(context, b, kinds[5], pool, bias)
         totals = _zeros(b)
 
@@ -148,8 +149,8 @@ def second_norm(
         scratch, at, dim, gamma, beta, floor = arguments
         kinds = signature.args
         x = _Block(context, b, kinds[0], scratch, at)
-        gammas = _Block(context, b, kinds[3], gamma, whole_number(0))
-        betas = _Block(context, b, kinds[4], beta, whole_number(0))
+        gammas = _Block(context, b, kinds[3], gamma, _START)
+        betas = _Block(context, b, kinds[4], beta, _START)
         lowest = spread(b, floor)
 
         def shift(row: Any, across: int) -> None:
@@ -161,7 +162,3 @@ def second_norm(
         return context.get_dummy_value()
 
     return signature, generate
-
-
-def whole_number(value: int) -> ir.Constant:
-    return ir.Constant(ir.IntType(64), value)

@@ -27,7 +27,7 @@ LANES = WIDTH * ACROSS
 def make_tile(add: bool, relu: bool) -> Callable[..., None]:
     """tile(x, x_at, weights, w_at, bias, bias_at, out, out_at, count): flat float32 arrays and
     places in them. out (HEIGHT, LANES) = x (count, LANES) times weights (count, HEIGHT), plus bias
-    (HEIGHT,), or plus what out holds where `add`; `relu`: not below 0."""
+    (HEIGHT,), or plus (HEIGHT, LANES) at the place of bias where `add`; `relu`: not below 0."""
 
     @intrinsic
     def tile(
@@ -61,8 +61,8 @@ def make_tile(add: bool, relu: bool) -> Callable[..., None]:
             cells = [(row, across) for row in range(HEIGHT) for across in range(ACROSS)]
             sums = {cell: cgutils.alloca_once(b, FLOATS) for cell in cells}
             for row, across in cells:
-                place = floats(out_start, row * ACROSS + across)
-                first = b.load(place, align=4) if add else one(bias_start, row)
+                given = floats(bias_start, row * ACROSS + across)
+                first = b.load(given, align=4) if add else one(bias_start, row)
                 b.store(first, sums[row, across])
             with cgutils.for_range(b, arguments[8]) as loop:
                 row_x = b.gep(x_start, [b.mul(loop.index, ir.Constant(loop.index.type, LANES))])

@@ -71,8 +71,9 @@ class NumpyDeformer:
 
     def deform_raw(self, code: Float32, eye: float, pose: Float32, strength: float) -> Gaussians:
         """As `deform`, before activation."""
-        frame, centred = self._before_last(code, eye, pose)
-        step = self._step(frame, self._layers[-1][1], centred)
+        tokens, x, centred = self._before_last(code, eye, pose)
+        attention, feed_forward = self._layers[-1]
+        step = self._step(attention.frame(tokens, x), feed_forward, centred)
         moved = _Moved(self._gaussians, self._attributes())
 
         def move(rows: slice) -> None:
@@ -93,16 +94,15 @@ class NumpyDeformer:
 
     def _before_last(
         self, code: Float32, eye: float, pose: Float32
-    ) -> tuple[tuple[Mix, Float32], Float32]:
-        """The last layer's mix and values, and its centred input (N, 64)."""
+    ) -> tuple[Float32, Float32, Float32]:
+        """The tokens (4, 64), and the last layer's input (N, 64), as it is and centred."""
         tokens = self._tokens(code, eye, np.asarray(pose, np.float32))
         x, centred = self._features, self._centred
-        *lower, (attention, _) = self._layers
-        for lower_attention, feed_forward in lower:
-            step = self._step(lower_attention.frame(tokens, x), feed_forward, centred)
+        for attention, feed_forward in self._layers[:-1]:
+            step = self._step(attention.frame(tokens, x), feed_forward, centred)
             x = self._collect(step, row_slices(len(x)))
             centred = centre(x)
-        return attention.frame(tokens, x), centred
+        return tokens, x, centred
 
     def _step(self, frame: tuple[Mix, Float32], layer: FeedForward, centred: Float32) -> Mix:
         """One layer of one frame: rows -> its output (n, 64)."""

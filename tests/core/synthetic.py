@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.gaussians import Gaussians
-from core.network.names import HEADS, STATIC_HEADS, TOKEN_MLPS, grid_name, layer_prefix
-from core.network.weights import EGSTALKER, NetworkWeights
+from core.network.build import NetworkPlan, new_weights
+from core.network.names import (
+    EYE_FREQUENCIES,
+    HEADS,
+    POSE_MEAN,
+    POSE_SCALE,
+    STATIC_HEADS,
+    TOKEN_MLPS,
+    grid_name,
+    layer_prefix,
+)
+from core.network.weights import EGSTALKER, PAPER, NetworkWeights
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -95,6 +107,30 @@ def random_avatar(
             linear(f"tri_plane.{head}.1", 128, 128)
             linear(f"tri_plane.{head}.3", width, 128, gain=0.1)
     return NetworkWeights(kind, arrays, agents=agents), gaussians
+
+
+def random_paper_avatar(
+    n: int = 500, seed: int = 0, *, layers: int = 1, agents: int = 200, **plan: int | bool
+) -> tuple[NetworkWeights, Gaussians]:
+    """The same for a "paper" network; `plan`: fields of NetworkPlan. Every tensor differs from what
+    training begins with."""
+    gaussians = random_gaussians(n, seed)
+    low, high = gaussians.means.min(0), gaussians.means.max(0)
+    poses = np.stack([random_pose(i) for i in range(9)])
+    shape = NetworkPlan(PAPER, 29, low, high, poses, resolution=16, agents=agents, **plan)
+    weights = new_weights(shape, seed)
+    arrays: Arrays = dict(weights.arrays)
+    for layer in range(1, layers):
+        for name, values in weights.arrays.items():
+            if name.startswith(layer_prefix(0)):
+                arrays[name.replace(layer_prefix(0), layer_prefix(layer))] = values
+    rng = np.random.default_rng(seed)
+    fixed = {"tri_plane.grid.aabb", POSE_MEAN, POSE_SCALE, EYE_FREQUENCIES}
+    arrays = {
+        name: a if name in fixed else a + (0.05 * rng.normal(size=a.shape)).astype(np.float32)
+        for name, a in arrays.items()
+    }
+    return replace(weights, arrays=arrays), gaussians
 
 
 def random_windows(seed: int = 0, *, audio_dim: int = 29, steps: int = 16) -> NDArray[np.float32]:

@@ -19,25 +19,13 @@ from core.network.build import NetworkPlan, new_weights
 from core.network.torch_network import prepare_torch
 from core.network.weights import EGSTALKER, PAPER, NetworkWeights
 
-from .synthetic import random_gaussians, random_pose, random_windows
+from .synthetic import random_gaussians, random_paper_avatar, random_pose, random_windows
 
 PARTS = [{}, {"kan": False}, {"esaa": False}, {"ppe": False}]
 
 
 def paper_avatar(seed: int = 0, **parts: bool) -> tuple[NetworkWeights, Gaussians]:
-    """A random network whose every tensor differs from what training begins with."""
-    gaussians = random_gaussians(300, seed)
-    low, high = gaussians.means.min(0), gaussians.means.max(0)
-    poses = np.stack([random_pose(i) for i in range(9)])
-    plan = NetworkPlan(PAPER, 29, low, high, poses, resolution=16, **parts)
-    weights = new_weights(plan, seed)
-    rng = np.random.default_rng(seed)
-    fixed = {"tri_plane.grid.aabb", names.POSE_MEAN, names.POSE_SCALE, names.EYE_FREQUENCIES}
-    arrays = {
-        name: a if name in fixed else a + (0.05 * rng.normal(size=a.shape)).astype(np.float32)
-        for name, a in weights.arrays.items()
-    }
-    return replace(weights, arrays=arrays), gaussians
+    return random_paper_avatar(300, seed, **parts)
 
 
 def raw(gaussians: Gaussians) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ import pytest
 
 from core.backends import backend_named
 from core.network.deformer import splats_at
+from core.network.weights import EGSTALKER, GAUSSIANTALKER
 from core.plan import training_tasks
 from core.render.plates import background_of
+from tests.core.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
 from tests.core.talking import small_avatar, sound
 
 pytest.importorskip("numba", reason="needs numba")
-from core.network import numba_layers
+from core.network import numba_layers, numba_network
 from core.render import numba_bin, numba_blend, numba_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +46,18 @@ def test_nothing_is_left_to_compile_for_the_first_frame(tmp_path: Path) -> None:
     assert [set(function.signatures) for function in COMPILED] == before
 
 
+@pytest.mark.parametrize("frozen", [frozenset(), frozenset({"sh"})])
+def test_no_network_needs_more_than_is_compiled(frozen: frozenset[str]) -> None:
+    numba_network.warm_up()
+    before = set(numba_layers.deform_rows.signatures)
+    avatars = [random_avatar(70, EGSTALKER, layers=2), random_avatar(70, GAUSSIANTALKER)]
+    avatars += [random_paper_avatar(70), random_paper_avatar(70, kan=False, esaa=False)]
+    for weights, gaussians in avatars:
+        deformer = numba_network.prepare(replace(weights, frozen=frozen), gaussians)
+        deformer.deform_raw(deformer.encode_audio(random_windows()), 0.3, random_pose(), 1.0)
+    assert set(numba_layers.deform_rows.signatures) == before
+
+
 NARROW = """
 import sys
 import numpy as np
@@ -51,11 +66,14 @@ from core.network.numba_tiles import WIDTH
 from core.render.numba_blend import WIDTH as BLENDED
 from core.render.tiles_numba import rasterise
 from tests.core.render_scenes import background, camera, head
-from tests.core.synthetic import random_avatar, random_pose, random_windows
+from tests.core.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
 assert (WIDTH, BLENDED) == (8, 8), "compiled for vectors of 16"
-deformer = prepare(*random_avatar(100))
-moved = deformer.deform_raw(deformer.encode_audio(random_windows()), 0.3, random_pose(), 1.0)
-np.savez(sys.argv[1], sh=moved.sh, picture=rasterise(head(), camera(), background()))
+found = {"picture": rasterise(head(), camera(), background())}
+for name, avatar in (("official", random_avatar(100)), ("paper", random_paper_avatar(100))):
+    deformer = prepare(*avatar)
+    moved = deformer.deform_raw(deformer.encode_audio(random_windows()), 0.3, random_pose(), 1.0)
+    found[name] = np.hstack([values.reshape(100, -1) for values in vars(moved).values()])
+np.savez(sys.argv[1], **found)
 """
 
 
@@ -64,7 +82,6 @@ def test_vectors_of_eight_give_the_same_picture(tmp_path: Path) -> None:
     from core.network.numpy_network import prepare
     from core.render import reference
     from tests.core.render_scenes import background, camera, decibels, head
-    from tests.core.synthetic import random_avatar, random_pose, random_windows
 
     environ = {
         **os.environ,
@@ -76,30 +93,11 @@ def test_vectors_of_eight_give_the_same_picture(tmp_path: Path) -> None:
     }
     out = tmp_path / "narrow.npz"
     subprocess.run([sys.executable, "-c", NARROW, str(out)], env=environ, check=True, timeout=120)
-    deformer = prepare(*random_avatar(100))
-    code = deformer.encode_audio(random_windows())
-    expected = deformer.deform_raw(code, 0.3, random_pose(), 1.0)
     with np.load(out) as found:
-        np.testing.assert_allclose(found["sh"], expected.sh, rtol=0, atol=5e-6)
+        for name, avatar in (("official", random_avatar(100)), ("paper", random_paper_avatar(100))):
+            deformer = prepare(*avatar)
+            code = deformer.encode_audio(random_windows())
+            moved = deformer.deform_raw(code, 0.3, random_pose(), 1.0)
+            expected = np.hstack([values.reshape(100, -1) for values in vars(moved).values()])
+            np.testing.assert_allclose(found[name], expected, rtol=0, atol=5e-6)
         assert decibels(found["picture"], reference.rasterise(head(), camera(), background())) > 100
-
-
-def test_every_name_of_the_package_has_compiled_code_of_its_own(tmp_path: Path) -> None:
-    """Compiled code names its modules: Blender's `bl_ext....core` cannot load what the worker's
-    `core` compiled."""
-    code = (
-        "import importlib, numba\n"
-        "for name in ('core', 'egstalker.core'):\n"
-        "    importlib.import_module(f'{name}.numba_setup')\n"
-        "    print(numba.config.CACHE_DIR)\n"
-    )
-    (tmp_path / "egstalker").symlink_to(ROOT, target_is_directory=True)
-    environ = {
-        **os.environ,
-        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environ, check=True, capture_output=True, text=True
-    )
-    assert len(set(done.stdout.split())) == 2
