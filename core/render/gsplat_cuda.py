@@ -91,7 +91,10 @@ def load() -> None:
 
 
 def _without_toolkit(cuda_home: str | None) -> str | None:
-    if cuda_home is None and shutil.which("nvcc") is None:
+    # A toolkit without nvcc is what CUDA's own images for running have.
+    names = ("nvcc", "nvcc.exe")
+    own = any(os.path.isfile(os.path.join(cuda_home or "", "bin", name)) for name in names)
+    if not own and shutil.which("nvcc") is None:
         return "gsplat compiles its kernels at first use and finds no nvcc; install a CUDA toolkit"
     return _without_compiler()
 

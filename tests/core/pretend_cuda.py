@@ -139,8 +139,10 @@ class PretendCuda(TorchFunctionMode):
         if name not in INDEXING:
             if there and any(t.dim() and not self.is_there(t) for t in tensors):
                 raise RuntimeError(f"{name}: tensors on both cuda:0 and cpu")
-        elif there and any(
-            t.dtype == torch.bool or not self.is_there(t) for t in tensors[1:] if t.dim()
+        elif there and not self.is_there(tensors[0]):
+            raise RuntimeError(f"{name}: indices on cuda:0, values on cpu")
+        elif any(
+            t.dtype == torch.bool or not self.is_there(t) for t in tensors[1:] if there and t.dim()
         ):
             self.wait(name)
         if there:

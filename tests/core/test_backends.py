@@ -120,6 +120,7 @@ def test_gsplats_pictures_are_laid_over_the_plate(monkeypatch) -> None:
 
     fake.rasterization = rasterization  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gsplat", fake)
+    monkeypatch.setattr(gsplat_batch, "load", lambda: None)
     scene = scene_torch.scene_of(head(5), torch.device("cpu"))
     table, plate = torch.from_numpy(views.view_table([camera()] * 2)), background()
     drawer = gsplat_batch.GsplatDrawer()

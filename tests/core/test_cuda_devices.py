@@ -15,12 +15,12 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
+from core import film_torch
 from core.film_torch import Film
 from core.network import graph_torch
 from core.network.fast_deformer_torch import prepare_fast
 from core.network.torch_network import prepare_torch
-from core.render import gsplat_cuda
-from core.render.gsplat_batch_torch import GsplatDrawer
+from core.render import gsplat_batch_torch, gsplat_cuda
 from core.render.nvrtc.drawer_torch import Drawer
 from core.render.nvrtc.rasterise import draw_one
 from core.training import blur_numba_torch, trainer_torch
@@ -98,7 +98,8 @@ def film(job, avatar, drawer, device, in_bytes, half=False):
 
 @pytest.mark.parametrize("in_bytes", [True, False])
 @pytest.mark.parametrize("half", [False, True])
-def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, in_bytes, half) -> None:
+def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, monkeypatch, in_bytes, half) -> None:
+    monkeypatch.setattr(film_torch, "CLIP", 1)  # each batch is prepared apart
     job = job_for(*egs, tmp_path, count=10)
     given = (job, egs[1], Drawer(kernels))
     plain = list(film(*given, torch.device("cpu"), in_bytes, half).pictures()) if not half else []
@@ -130,9 +131,10 @@ def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> 
 @pytest.mark.parametrize("plate", [True, False])
 def test_a_film_through_gsplat(egs, mode, tmp_path, monkeypatch, plate) -> None:
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
+    monkeypatch.setattr(gsplat_batch_torch, "load", lambda: None)
     job = job_for(*egs, tmp_path, count=4, plate=plate)
     with mode:
-        pictures = list(film(job, egs[1], GsplatDrawer(), GPU, True).pictures())
+        pictures = list(film(job, egs[1], gsplat_batch_torch.GsplatDrawer(), GPU, True).pictures())
     assert [picture.shape for picture in pictures] == [(48, 48, 4)] * 4
 
 

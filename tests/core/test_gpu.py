@@ -194,6 +194,18 @@ def test_a_gsplat_built_for_another_torch_is_not_prebuilt(gsplat, seen) -> None:
     assert gsplat_cuda.available() is None
 
 
+def test_a_toolkit_without_a_compiler_compiles_nothing(gsplat, seen, tmp_path) -> None:
+    from torch.utils import cpp_extension
+
+    seen.setattr(cpp_extension, "CUDA_HOME", str(tmp_path))
+    seen.setattr(gsplat_cuda.shutil, "which", lambda name: None if name == "nvcc" else name)
+    assert "finds no nvcc" in str(gsplat_cuda.available())
+    gsplat_cuda.available.cache_clear()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "nvcc").touch()
+    assert gsplat_cuda.available() is None
+
+
 @pytest.mark.parametrize(
     ("backend", "why"),
     [

@@ -31,6 +31,8 @@ KINDS = (EGSTALKER, GAUSSIANTALKER)
 PARTS = ({}, {"kan": False}, {"esaa": False}, {"ppe": False, "kan": False, "esaa": False})
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]
+# A GPU has its own exponentials, and another order of sums for each shape of a product.
+NEAR = {"cpu": 5e-6, "cuda": 2e-5}
 EYES = (0.37, 0.9, 0.0)
 STRENGTHS = (1.0, 0.4, 1.5)
 
@@ -92,7 +94,7 @@ def test_equals_the_plain_network(kind: str, device: str) -> None:
     assert isinstance(frames, fast_torch.FastFrames)
     moved, expected = case.run(frames), case.plain()
     assert [value.shape for value in moved] == [value.shape for value in expected]
-    assert furthest(moved, expected) < 5e-6
+    assert furthest(moved, expected) < NEAR[device]
     canonical = [value[None] for value in case.canonical]
     assert furthest(expected, [value.expand(3, *value.shape[1:]) for value in canonical]) > 0.01
 
@@ -104,7 +106,7 @@ def test_the_papers_network_equals_its_plain_one(parts: dict[str, bool], device:
     frames = case.frames()
     assert isinstance(frames, fast_torch.FastFrames)
     moved, expected = case.run(frames), case.plain()
-    assert furthest(moved, expected) < 5e-6
+    assert furthest(moved, expected) < NEAR[device]
     assert (
         furthest(
             [expected.sh[:1], expected.means[:1]],
@@ -114,7 +116,7 @@ def test_the_papers_network_equals_its_plain_one(parts: dict[str, bool], device:
     )
     assert furthest(case.run(case.frames(half=True)), expected) < 2e-2
     frozen = Case(PAPER, device, parts=parts, frozen=frozenset({"scales", "sh"}))
-    assert furthest(frozen.run(frozen.frames()), frozen.plain()) < 5e-6
+    assert furthest(frozen.run(frozen.frames()), frozen.plain()) < NEAR[device]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -150,7 +152,7 @@ def test_gaussians_in_slices_are_the_same_gaussians(device: str, monkeypatch) ->
     frames = case.frames()
     whole = case.run(frames)
     monkeypatch.setitem(fast_torch.WIDEST, device, 1)  # 256 Gaussians at a time
-    assert furthest(case.run(frames), whole) < 2e-6
+    assert furthest(case.run(frames), whole) < (2e-6 if device == "cpu" else NEAR[device])
 
 
 def test_a_frame_in_a_batch_of_that_size_is_the_same_wherever_it_stands() -> None:
