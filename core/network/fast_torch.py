@@ -117,6 +117,8 @@ class FastFrames:
         self._positions = torch.from_numpy(indexed).to(self._device)
         waves = weights.arrays.get(names.EYE_FREQUENCIES, EYE_FREQUENCIES)
         self._waves = torch.from_numpy(np.array(waves, np.float64)).to(self._device)
+        if half:  # or cuBLAS may add parts of a sum in float16; of this process
+            torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
         self._layer = MergedLayer(weights, self._device, torch.float16 if half else torch.float32)
         self.reason = ""
         self._move = self._compiled() if compiled else self._layer.offsets

@@ -53,7 +53,8 @@ class Replayed:
                 self._frames(*kept)
         torch.cuda.current_stream(strengths.device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        # Another thread may use the device meanwhile: the viewport's, or one that warms up.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        # Another thread may use the device meanwhile: the viewport's, or one that warms up. torch's
+        # own stream for this is on whatever device was present when the first graph was made.
+        with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
             self._moved = self._frames(*kept)
         self._graph, self._given = graph, kept

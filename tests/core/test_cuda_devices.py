@@ -171,14 +171,15 @@ class Capture:
 
     failure = ""
 
-    def __init__(self, graph: Graph, capture_error_mode: str) -> None:
-        assert capture_error_mode == "thread_local"
+    def __init__(self, graph: Graph, stream: Stream, capture_error_mode: str) -> None:
+        assert stream.device == GPU and capture_error_mode == "thread_local"
+        self._stream = stream
 
     def __enter__(self) -> None:
         mode = PretendCuda.present
         assert mode is not None
         torch.cuda.synchronize()
-        self._before, mode.stream = mode.stream, Stream()
+        self._before, mode.stream = mode.stream, self._stream
 
     def __exit__(self, *_: object) -> None:
         mode = PretendCuda.present
@@ -281,6 +282,23 @@ def trains_on_a_gpu(monkeypatch):
     monkeypatch.setattr(trainer_torch, "splatter_for", lambda device: gsplat_torch.splat)
     yield
     gsplat_cuda.available.cache_clear()  # the end of a training asks what draws here
+
+
+def test_means_of_maps_without_a_convolution(mode, monkeypatch) -> None:
+    """cuDNN's would be of ten bits by default."""
+    monkeypatch.setattr(torch.nn.functional, "conv2d", None)
+    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
+    maps = torch.rand(3, 20, 31, generator=torch.Generator().manual_seed(1))
+    with mode:
+        there = maps.to("cuda").requires_grad_()
+        found = blur_numba_torch.means(there)
+        (found * found).sum().backward()
+        found, slope = found.detach().cpu().numpy(), there.grad.cpu().numpy()
+    here = maps.clone().requires_grad_()
+    expected = blur_numba_torch.means(here)
+    (expected * expected).sum().backward()
+    np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(slope, here.grad.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("config", [SMALL, OFFICIAL], ids=["paper", "official"])

@@ -188,6 +188,7 @@ def test_half_precision_keeps_the_picture(kind: str, device: str) -> None:
     exact, rough = case.run(case.frames()), case.run(case.frames(half=True))
     assert all(value.dtype == torch.float32 for value in rough)
     assert 0 < furthest(exact, rough) < 2e-2
+    assert not torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
     for k in range(3):
         pictures = [
             oracle.rasterise(
