@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..avatar.file import save_avatar
 from ..errors import ArgumentError, CancelledError, OutputError, TrainingError
+from ..gpu_torch import out_of_memory
 from ..machine import available_cores, machine
 from .clip import load_clip
 from .events import Events, Listener
@@ -44,7 +45,9 @@ def train(job: TrainJob, listener: Listener) -> Path:
     and CancelledError when stopped: then the state lies in the work folder."""
     try:
         return _Training(job, listener).run()
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
         raise TrainingError(
             f"the memory of {job.device} is full; train with fewer --points or a smaller --scale"
         ) from None

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,16 +18,14 @@ from core.film_torch import Film
 from core.network import graph_torch
 from core.network.fast_deformer_torch import prepare_fast
 from core.network.torch_network import prepare_torch
-from core.render import gsplat_batch_torch, gsplat_cuda
+from core.render import gsplat_batch_torch
 from core.render.nvrtc.drawer_torch import Drawer
 from core.render.nvrtc.rasterise import draw_one
-from core.training import blur_numba_torch, trainer_torch
-from core.training.splatting import gsplat_torch
 from tests.core.emulation import emulated
 from tests.core.pretend_cuda import GPU, Event, PretendCuda, Stream, pretend
+from tests.core.pretend_gsplat import stand_in
 from tests.core.synthetic import random_avatar, random_pose, random_windows
 from tests.core.talking import job_for, small_avatar
-from tests.core.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, stop_at, train
 
 BATCH = 3
 
@@ -43,11 +39,6 @@ def kernels(tmp_path_factory):
 def egs(tmp_path_factory):
     path = tmp_path_factory.mktemp("avatar") / "small.egs"
     return path, small_avatar(path)
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    return make_talking_clip(tmp_path_factory.mktemp("talking"))
 
 
 @pytest.fixture
@@ -242,77 +233,3 @@ def test_the_plain_network_on_a_gpu(mode) -> None:
             deformer.encode_audio(random_windows(0)), 0.2, random_pose(0), 1.0
         )
     assert np.isfinite(moved.sh).all()
-
-
-# Training -----------------------------------------------------------------------------------
-
-
-def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-    """Shapes and devices of gsplat's, and gradients to all that has some; the picture is none."""
-    means, viewmats = given["means"], given["viewmats"]
-    frames, count, cameras = means.shape[:-2], means.shape[-2], viewmats.shape[-3]
-    assert given["quats"].shape == (*frames, count, 4) and given["scales"].shape == means.shape
-    assert given["opacities"].shape == (*frames, count)
-    colours = given["colors"]
-    if colours.dim() == means.dim():  # one for all cameras
-        colours = colours[..., None, :, :]
-    assert colours.shape == (*frames, cameras, count, 3)
-    assert given["Ks"].shape == (*frames, cameras, 3, 3)
-    centres = (means @ viewmats[..., 0, :3, :3].mT)[..., None, :, :2]
-    size = (*frames, cameras, given["height"], given["width"])
-    of_all = given["quats"].mean() + given["scales"].mean() + centres.mean()
-    colour = colours.mean(-2)[..., None, None, :].expand(*size, 3)
-    alpha = (given["opacities"].mean() + 1e-3 * of_all).expand(*size, 1)
-    radii = torch.ones(*frames, cameras, count, 2, dtype=torch.int32, device=means.device)
-    return colour * alpha, alpha, {"means2d": centres, "radii": radii}
-
-
-def stand_in() -> ModuleType:
-    package = ModuleType("gsplat")
-    package.__spec__ = ModuleSpec("gsplat", None)
-    package.rasterization = rasterization  # type: ignore[attr-defined]
-    return package
-
-
-@pytest.fixture
-def trains_on_a_gpu(monkeypatch):
-    # What is kept for a device is kept for longer than this one lives.
-    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
-    monkeypatch.setitem(sys.modules, "gsplat", stand_in())
-    monkeypatch.setattr(trainer_torch, "splatter_for", lambda device: gsplat_torch.splat)
-    yield
-    gsplat_cuda.available.cache_clear()  # the end of a training asks what draws here
-
-
-def test_means_of_maps_without_a_convolution(mode, monkeypatch) -> None:
-    """cuDNN's would be of ten bits by default."""
-    monkeypatch.setattr(torch.nn.functional, "conv2d", None)
-    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
-    maps = torch.rand(3, 20, 31, generator=torch.Generator().manual_seed(1))
-    with mode:
-        there = maps.to("cuda").requires_grad_()
-        found = blur_numba_torch.means(there)
-        (found * found).sum().backward()
-        found, slope = found.detach().cpu().numpy(), there.grad.cpu().numpy()
-    here = maps.clone().requires_grad_()
-    expected = blur_numba_torch.means(here)
-    (expected * expected).sum().backward()
-    np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-6)
-    np.testing.assert_allclose(slope, here.grad.numpy(), atol=1e-5)
-
-
-@pytest.mark.parametrize("config", [SMALL, OFFICIAL], ids=["paper", "official"])
-def test_a_training_on_a_gpu(clip, mode, tmp_path, trains_on_a_gpu, config) -> None:
-    config = replace(config, static_steps=70, batch=2, preview_every=4)  # long enough to densify
-    job = job_of(clip, tmp_path / "run", config, device="cuda")
-    with mode:
-        stop_at(job, "motion", 3)
-        events = train(replace(job, resume=True))
-    assert events[-1]["event"] == "done" and job.out.is_file()
-
-
-def test_a_state_of_the_processor_goes_on_on_a_gpu(clip, mode, tmp_path, trains_on_a_gpu) -> None:
-    job = job_of(clip, tmp_path / "run", SMALL)
-    stop_at(job, "motion", 2)
-    with mode:
-        assert train(replace(job, device="cuda", resume=True))[-1]["event"] == "done"

@@ -1,0 +1,36 @@
+"""gsplat, as far as shapes, devices and gradients go, for tests where it cannot be compiled."""
+
+from __future__ import annotations
+
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+import torch
+
+
+def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """Shapes and devices of gsplat's, and gradients to all that has some; the picture is none."""
+    means, viewmats = given["means"], given["viewmats"]
+    frames, count, cameras = means.shape[:-2], means.shape[-2], viewmats.shape[-3]
+    assert given["quats"].shape == (*frames, count, 4) and given["scales"].shape == means.shape
+    assert given["opacities"].shape == (*frames, count)
+    colours = given["colors"]
+    if colours.dim() == means.dim():  # one for all cameras
+        colours = colours[..., None, :, :]
+    assert colours.shape == (*frames, cameras, count, 3)
+    assert given["Ks"].shape == (*frames, cameras, 3, 3)
+    centres = (means @ viewmats[..., 0, :3, :3].mT)[..., None, :, :2]
+    size = (*frames, cameras, given["height"], given["width"])
+    of_all = given["quats"].mean() + given["scales"].mean() + centres.mean()
+    colour = colours.mean(-2)[..., None, None, :].expand(*size, 3)
+    alpha = (given["opacities"].mean() + 1e-3 * of_all).expand(*size, 1)
+    radii = torch.ones(*frames, cameras, count, 2, dtype=torch.int32, device=means.device)
+    return colour * alpha, alpha, {"means2d": centres, "radii": radii}
+
+
+def stand_in() -> ModuleType:
+    package = ModuleType("gsplat")
+    package.__spec__ = ModuleSpec("gsplat", None)
+    package.rasterization = rasterization  # type: ignore[attr-defined]
+    return package

@@ -1,0 +1,84 @@
+"""Trainings on a GPU, on a machine without one: which tensor lies where. See pretend_cuda.py."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+import torch
+
+from core.errors import TrainingError
+from core.render import gsplat_cuda
+from core.training import blur_numba_torch, trainer_torch
+from core.training.splatting import gsplat_torch
+from tests.core.pretend_cuda import pretend
+from tests.core.pretend_gsplat import stand_in
+from tests.core.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, stop_at, train
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return make_talking_clip(tmp_path_factory.mktemp("talking"))
+
+
+@pytest.fixture
+def mode(monkeypatch):
+    return pretend(monkeypatch)
+
+
+@pytest.fixture
+def trains_on_a_gpu(monkeypatch):
+    # What is kept for a device is kept for longer than this one lives.
+    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
+    monkeypatch.setitem(sys.modules, "gsplat", stand_in())
+    monkeypatch.setattr(trainer_torch, "splatter_for", lambda device: gsplat_torch.splat)
+    yield
+    gsplat_cuda.available.cache_clear()  # the end of a training asks what draws here
+
+
+def test_means_of_maps_without_a_convolution(mode, monkeypatch) -> None:
+    """cuDNN's would be of ten bits by default."""
+    monkeypatch.setattr(torch.nn.functional, "conv2d", None)
+    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
+    maps = torch.rand(3, 20, 31, generator=torch.Generator().manual_seed(1))
+    with mode:
+        there = maps.to("cuda").requires_grad_()
+        found = blur_numba_torch.means(there)
+        (found * found).sum().backward()
+        found, slope = found.detach().cpu().numpy(), there.grad.cpu().numpy()
+    here = maps.clone().requires_grad_()
+    expected = blur_numba_torch.means(here)
+    (expected * expected).sum().backward()
+    np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(slope, here.grad.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [SMALL, OFFICIAL], ids=["paper", "official"])
+def test_a_training_on_a_gpu(clip, mode, tmp_path, trains_on_a_gpu, config) -> None:
+    config = replace(config, static_steps=70, batch=2, preview_every=4)  # long enough to densify
+    job = job_of(clip, tmp_path / "run", config, device="cuda")
+    with mode:
+        stop_at(job, "motion", 3)
+        events = train(replace(job, resume=True))
+    assert events[-1]["event"] == "done" and job.out.is_file()
+
+
+def test_a_state_of_the_processor_goes_on_on_a_gpu(clip, mode, tmp_path, trains_on_a_gpu) -> None:
+    job = job_of(clip, tmp_path / "run", SMALL)
+    stop_at(job, "motion", 2)
+    with mode:
+        assert train(replace(job, device="cuda", resume=True))[-1]["event"] == "done"
+
+
+@pytest.mark.parametrize("text", ["CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED"])
+def test_a_full_gpu_is_told(clip, tmp_path, monkeypatch, text) -> None:
+    def fail(*_):
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(trainer_torch._Training, "run", fail)
+    with pytest.raises(TrainingError, match="memory of cpu is full; train with fewer --points"):
+        train(job_of(clip, tmp_path / "run"))
