@@ -49,13 +49,13 @@ def test_nothing_is_left_to_compile_for_the_first_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize("frozen", [frozenset(), frozenset({"sh"})])
 def test_no_network_needs_more_than_is_compiled(frozen: frozenset[str]) -> None:
     numba_network.warm_up()
-    before = set(numba_layers.deform_rows.signatures)
     avatars = [random_avatar(70, EGSTALKER, layers=2), random_avatar(70, GAUSSIANTALKER)]
     avatars += [random_paper_avatar(70), random_paper_avatar(70, kan=False, esaa=False)]
     for weights, gaussians in avatars:
         deformer = numba_network.prepare(replace(weights, frozen=frozen), gaussians)
         deformer.deform_raw(deformer.encode_audio(random_windows()), 0.3, random_pose(), 1.0)
-    assert set(numba_layers.deform_rows.signatures) == before
+    # One in all, so that no test before this one can have compiled what is missing.
+    assert len(numba_layers.deform_rows.signatures) == 1
 
 
 NARROW = """
