@@ -6,7 +6,7 @@
     gsplat      torch and gsplat on a CUDA GPU; gsplat is prebuilt, or compiled at first use
     nvrtc       torch and kernels of our own on a CUDA GPU; no compiler needed
 
-"cuda" is gsplat where it can be used, else nvrtc; "cuda-half" is that with the network in half
+"cuda" is gsplat where it is prebuilt, else nvrtc; "cuda-half" is that with the network in half
 precision; "auto" is "cuda", else numba, else numpy. On a CPU torch deforms slower than numba
 (`bench` shows all), so that it is left alone there.
 Nothing heavy is imported before it is needed.
@@ -127,8 +127,10 @@ def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], D
         return found
     import torch
 
+    from .gpu_torch import unusable
+
     found += [("torch CPU", _prepare_torch("cpu")), ("torch CPU, merged", _prepare_fast("cpu"))]
-    if torch.cuda.is_available():
+    if unusable() is None:
         name = torch.cuda.get_device_name()
         found.append((f"torch {name}", _prepare_torch("cuda")))
         found.append((f"torch {name}, merged", _prepare_fast("cuda")))
@@ -236,11 +238,18 @@ def _warm_up_numba() -> None:
 
 
 def _cuda(half: bool = False) -> Backend:
-    """gsplat where it can be used, else our own kernels; their error where neither can."""
+    """gsplat where it is prebuilt, else our own kernels, which take a second to compile where
+    gsplat takes minutes; their error where neither can be used."""
+    makers = [_nvrtc, _gsplat]
+    if gsplat_cuda.available() is None and gsplat_cuda.prebuilt():
+        makers.reverse()
     try:
-        backend = _gsplat()
-    except MissingPackageError:
-        backend = _nvrtc()
+        backend = makers[0]()
+    except MissingPackageError as error:
+        try:
+            backend = makers[1]()
+        except MissingPackageError:
+            raise error from None
     if not half:
         return backend
     label = f"{backend.label}, half precision"

@@ -47,7 +47,7 @@ def available() -> str | None:
         return f"torch cannot be used ({str(error).splitlines()[0]}); install it again"
     if (reason := unusable()) is not None:
         return reason
-    return _refused or _not_ours() or (None if _prebuilt() else _without_toolkit(CUDA_HOME))
+    return _refused or _not_ours() or (None if prebuilt() else _without_toolkit(CUDA_HOME))
 
 
 def _not_ours() -> str | None:
@@ -62,7 +62,7 @@ def _not_ours() -> str | None:
     return None
 
 
-def _prebuilt() -> bool:
+def prebuilt() -> bool:
     """Whether its compiled half is there and fits this torch; gsplat compiles it again if not."""
     try:
         importlib.import_module("gsplat.csrc")

@@ -17,7 +17,7 @@ WORKER = (
     "sounddevice>=0.5,<1",
     "soundfile>=0.13,<1",
 )
-TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.4"
+TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5"
 # What makes a dataset from a film. This mediapipe, the last one that carries its models, is there
 # for no later Python, and needs a numpy that is older than the others' newest.
 PREPARE = ("av>=14,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
@@ -84,7 +84,8 @@ def _requirements(choice: str, platform: str) -> tuple[str, ...]:
     if choice == "cpu_torch":
         index = ("--extra-index-url", f"{TORCH_INDEX}cpu") if platform == "linux" else ()
         return (*index, *WORKER, TORCH)
-    index = ("--extra-index-url", f"{TORCH_INDEX}cu128") if platform == "win32" else ()
+    # As PyPI's for Linux. This torch is built for CUDA 12.6, 13.0 and 13.2 alone.
+    index = ("--extra-index-url", f"{TORCH_INDEX}cu130") if platform == "win32" else ()
     return (*index, *WORKER, TORCH, GSPLAT)
 
 

@@ -18,7 +18,7 @@ from .session import session
 NO_PYTHON = "Training needs a worker Python with torch; Set Up in the preferences makes one"
 NO_PLACE = "Save the .blend, or choose a full path for the output"
 # What the preferences name as what the worker computes on, in the words of `train`.
-DEVICES = {"auto": "auto", "numba": "cpu", "gsplat": "cuda"}
+DEVICES = {"auto": "auto", "numba": "cpu", "cuda": "cuda"}
 
 
 def output_of(scene: Any) -> Path | None:

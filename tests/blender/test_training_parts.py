@@ -7,7 +7,8 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender.training import news, panel, picture
+from egstalker.egstalker_blender import preferences
+from egstalker.egstalker_blender.training import gather, news, panel, picture
 from egstalker.egstalker_blender.training.job import State
 from egstalker.egstalker_blender.training.news import News, Progress
 
@@ -95,3 +96,7 @@ def test_a_line_that_is_no_event(line: bytes) -> None:
 def test_a_bar_never_leaves_its_ends() -> None:
     factors = [Progress("x", done, total).factor for done, total in ((5, 0), (5, 3), (0, 3))]
     assert factors == [0.0, 1.0, 0.0]
+
+
+def test_every_device_of_the_preferences_is_one_of_a_training() -> None:
+    assert set(gather.DEVICES) == set(preferences.BACKENDS.values())

@@ -26,16 +26,21 @@ def gpu(monkeypatch):
     """A GPU, as far as the choice of a backend asks; returns what sets the reasons."""
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
 
-    def reasons(gsplat: str | None, kernels: str | None) -> None:
+    def reasons(gsplat: str | None, kernels: str | None, prebuilt: bool = True) -> None:
         monkeypatch.setattr(gsplat_cuda, "available", lambda: gsplat)
+        monkeypatch.setattr(gsplat_cuda, "prebuilt", lambda: prebuilt)
         monkeypatch.setattr(nvrtc, "available", lambda: kernels)
 
     return reasons
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
-def test_gsplat_comes_before_our_own_kernels_before_the_processor(gpu, name) -> None:
+def test_prebuilt_gsplat_before_our_own_kernels_before_the_processor(gpu, name) -> None:
     gpu(None, None)
+    assert choose_backend(name).name == "gsplat"
+    gpu(None, None, prebuilt=False)  # it would compile for minutes
+    assert choose_backend(name).name == "nvrtc"
+    gpu(None, "no NVRTC", prebuilt=False)
     assert choose_backend(name).name == "gsplat"
     gpu("no nvcc", None)
     taken = choose_backend(name)
