@@ -13,7 +13,8 @@ from ..avatar.record import Avatar
 from ..errors import MissingPackageError
 from ..machine import available_cores
 from ..network.gemm import aligned
-from ..network.names import HEADS, layer_count, layer_prefix
+from ..network.names import DECODER, HEADS, is_kan, layer_count, layer_prefix
+from ..network.weights import PAPER, NetworkWeights
 from ..threads import for_each
 from .rows import Row
 
@@ -96,15 +97,22 @@ def work_of(avatar: Avatar) -> Work:
     hidden = len(arrays[f"{layer_prefix(0)}ffn.linear1.bias"])
     mixed = min(network.agents, n)
     layers = layer_count(arrays)
-    per_gaussian = layers * (4 * mixed + 4 * dim + 2 * dim * hidden)
-    values = 0
-    for head, (attribute, width) in HEADS.items():
-        if attribute not in network.frozen:
-            inner = len(arrays[f"{head}.1.bias"])
-            per_gaussian += dim * inner + inner * width
-            values += width
+    per_gaussian = layers * (4 * mixed + 4 * dim + 2 * dim * hidden) + _decoding(network)
+    values = sum(width for attribute, width in HEADS.values() if attribute not in network.frozen)
     floats = mixed + dim + 2 * values
     return Work(gflop=2 * n * per_gaussian / 1e9, megabytes=4 * n * floats / 1e6)
+
+
+def _decoding(network: NetworkWeights) -> int:
+    """Products of one Gaussian: the official heads that run, or the one decoder of a "paper"
+    network, whose KANs take three values for each input."""
+    arrays = network.arrays
+    if network.kind == PAPER:
+        kind = "base_weight" if is_kan(arrays, DECODER[0]) else "weight"
+        each = 3 if kind == "base_weight" else 1
+        return sum(each * arrays[f"{layer}.{kind}"].size for layer in DECODER)
+    heads = [head for head, (attribute, _) in HEADS.items() if attribute not in network.frozen]
+    return sum(arrays[f"{head}.{layer}.weight"].size for head in heads for layer in (1, 3))
 
 
 def roofline(avatar: Avatar, measured_ms: float) -> Roofline:

@@ -19,6 +19,8 @@ from ..backends import BACKENDS, Backend, preparations
 from ..bake import bake, picture
 from ..images.files import write_image
 from ..images.image import Pixels, to_uint8
+from ..images.packing import packers
+from ..images.png import LEVEL
 from ..job import FILE_FORMATS, BakeJob
 from ..network.deformer import splats_at
 from .rows import Row, measured, per_item
@@ -124,3 +126,6 @@ def writing(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
             path = Path(folder) / f"frame.{file_format}"
             formats = [file_format] * len(job.frames)
             yield measured("write", file_format, partial(write_image, path, image), formats)
+    rows = np.diff(to_uint8(image), axis=0)  # as PNG filters them
+    for name, pack in packers().items():
+        yield measured("pack png", name, partial(pack, rows), [LEVEL] * len(job.frames))

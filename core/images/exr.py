@@ -1,12 +1,13 @@
-"""OpenEXR files by numpy and zlib alone: scan lines, ZIP packed in blocks of 16, half or float."""
+"""OpenEXR files by numpy: scan lines, ZIP packed in blocks of 16, half or float."""
 
 from __future__ import annotations
 
 import struct
-import zlib
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .packing import pack
 
 MAGIC = struct.pack("<iI", 20000630, 2)
 BLOCK_ROWS = 16
@@ -63,6 +64,6 @@ def _block(first: int, raw: NDArray[np.uint8]) -> bytes:
     where that does not make them smaller (readers tell by the size)."""
     parted = np.concatenate([raw[0::2], raw[1::2]])
     parted[1:] = parted[1:] - parted[:-1] + np.uint8(128)
-    packed = zlib.compress(parted, LEVEL)
+    packed = pack(parted, LEVEL)
     data = packed if len(packed) < len(raw) else raw.tobytes()
     return struct.pack("<ii", first, len(data)) + data

@@ -12,8 +12,9 @@ from ..machine import available_cores
 from ..threads import for_each
 from .numba_bin import distribute, sort_by_depth
 from .numba_blend import blend_row
+from .numba_lay import lay_clear, lay_over
 from .numba_project import COLUMNS, DROPPED, project_range
-from .picture import check, finish
+from .picture import check
 from .projection import clamp_limits, grid
 from .rasteriser import TILE
 
@@ -39,6 +40,10 @@ def rasterise(
     radii = np.empty(count, np.float32)
     colour = np.empty((camera.height, camera.width, 3), np.float32)
     left = np.empty((camera.height, camera.width), np.float32)
+    image = np.empty((camera.height, camera.width, 4), np.float32)
+    behind = None if background is None else np.ascontiguousarray(background, np.float32)[:]
+    if behind is not None:
+        behind.flags.writeable = False  # one type for numba, whosever it is
 
     inputs = [
         np.ascontiguousarray(values, np.float32)
@@ -58,17 +63,25 @@ def rasterise(
         of_row = in_rows[row_starts[row] : row_starts[row + 1]]
         starts, listed = distribute(of_row, rects, 0, columns)
         blend_row(row, starts, listed, centres, table, colour, left)
+        lines = row * TILE, min((row + 1) * TILE, camera.height)
+        if behind is None:
+            lay_clear(*lines, colour, left, image)
+        else:
+            lay_over(*lines, colour, left, behind, image)
 
     workers = threads or available_cores()
     for_each(project, range(0, count, PART), workers)
     row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
     for_each(draw, range(rows), workers)
-    return finish(colour, left, background)
+    return image
 
 
 def warm_up() -> None:
-    """Compile, or load from the cache, what `rasterise` calls: on one Gaussian and one tile."""
+    """Compile, or load from the cache, what `rasterise` calls: on one Gaussian and one tile, with
+    and without a background."""
     one = np.ones((1, 4), np.float32)
     sh = np.zeros((1, 16, 3), np.float32)
     splats = Splats(one[:, :3], one / np.float32(2), one[:, :3], one[:, 0], sh)
-    rasterise(splats, Camera(np.eye(4), TILE, TILE, TILE / 2, TILE / 2, TILE, TILE), threads=1)
+    camera = Camera(np.eye(4), TILE, TILE, TILE / 2, TILE / 2, TILE, TILE)
+    for background in (None, np.zeros((TILE, TILE, 3), np.float32)):
+        rasterise(splats, camera, background, threads=1)

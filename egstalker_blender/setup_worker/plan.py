@@ -11,6 +11,7 @@ from pathlib import Path
 # test holds them together.
 WORKER = (
     "numpy>=1.26",
+    "isal>=1.6,<2",
     "librosa>=0.11,<2",
     "numba>=0.60",
     "pillow>=11",

@@ -19,6 +19,7 @@ import pytest
 from core.errors import ArgumentError
 from core.images.image import Image
 from core.render import reference, spans, tiles_numpy
+from core.render.picture import finish
 from core.render.projection import project
 from core.render.rasteriser import MIN_ALPHA, TILE
 from tests.core.render_scenes import background, camera, decibels, hard_cases, head
@@ -92,6 +93,21 @@ def test_numba_threads_change_no_bit() -> None:
     for threads in (2, 3, 16):
         many = tiles_numba.rasterise(head(), camera(), background(), threads=threads)
         assert np.array_equal(one, many)
+
+
+@pytest.mark.parametrize("size", [(3, 1), (37, 21)])
+def test_the_end_of_a_picture_has_the_bits_of_its_twin(size: tuple[int, int]) -> None:
+    pytest.importorskip("numba", reason="needs numba")
+    from core.render.numba_lay import lay_clear, lay_over
+
+    rng = np.random.default_rng(0)
+    colour, behind = rng.random((2, *size, 3), np.float32)
+    left, image = rng.random(size, np.float32), np.empty((*size, 4), np.float32)
+    for lines in ((0, 1), (1, size[0])):  # part by part
+        lay_over(*lines, colour, left, behind, image)
+    np.testing.assert_array_equal(image, finish(colour, left, behind))
+    lay_clear(0, size[0], colour, left, image)
+    np.testing.assert_array_equal(image, finish(colour, left, None))
 
 
 def test_skipped_tiles_hold_nothing_visible() -> None:

@@ -21,7 +21,7 @@ from tests.core.talking import small_avatar, sound
 
 pytest.importorskip("numba", reason="needs numba")
 from core.network import numba_layers, numba_network
-from core.render import numba_bin, numba_blend, numba_project
+from core.render import numba_bin, numba_blend, numba_lay, numba_project
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED = (
@@ -30,6 +30,8 @@ COMPILED = (
     numba_bin.sort_by_depth,
     numba_bin.distribute,
     numba_blend.blend_row,
+    numba_lay.lay_over,
+    numba_lay.lay_clear,
 )
 
 
