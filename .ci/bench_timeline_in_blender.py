@@ -91,7 +91,7 @@ class Bench:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        os.environ["EGSTALKER_WORKER_PYTHON"] = sys.argv[1]
+        os.environ["EGSTALKER_WORKER_PYTHON"] = str(Path(sys.argv[1]).absolute())
     load_extension()
     bench = Bench()
     first = bench.go(1)
