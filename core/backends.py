@@ -31,6 +31,7 @@ from .errors import ArgumentError, MissingPackageError
 from .gaussians import Gaussians, Splats, activate
 from .images.image import Image, Pixels
 from .job import BakeJob
+from .machine import available_cores
 from .network.deformer import Deformer
 from .network.weights import NetworkWeights
 from .render import gsplat_cuda
@@ -54,7 +55,8 @@ class Backend:
     """name: one of BACKENDS. label: for people, for example "numba". device: "CPU" or the
     GPU's name. prepare: an avatar to its deformer. rasterise: see render/rasteriser.py. warm_up:
     compile, or load what was compiled before, ahead of the first frame; on any thread. film: the
-    pictures of a whole job, where several at once are cheaper than one after the other."""
+    pictures of a whole job, where several at once are cheaper than one after the other.
+    side_by_side: how many frames of a bake are made at once otherwise, each on one thread."""
 
     name: str
     label: str
@@ -63,6 +65,7 @@ class Backend:
     rasterise: Rasteriser
     warm_up: Callable[[], None] = lambda: None
     film: Film | None = None
+    side_by_side: int = 1
 
 
 class StillDeformer:
@@ -226,7 +229,10 @@ def _lazy(module: str) -> Rasteriser:
 
 def _numba() -> Backend:
     _need("numba")
-    return Backend("numba", "numba", "CPU", _prepare_numba, _lazy("tiles_numba"), _warm_up_numba)
+    return Backend(
+        "numba", "numba", "CPU", _prepare_numba, _lazy("tiles_numba"), _warm_up_numba,
+        side_by_side=available_cores(),
+    )  # fmt: skip
 
 
 def _warm_up_numba() -> None:

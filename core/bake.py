@@ -22,8 +22,10 @@ from .images.queue import WriteQueue
 from .job import BakeJob, FrameTask
 from .network.deformer import Deformer, splats_at
 from .render.plates import background_of
+from .threads import in_order
 
 BYTES_PER_PIXEL = 16  # of an Image
+MAX_BYTES = 1 << 29  # of pictures that are drawn side by side
 
 
 def load_checked(path: Path, content_hash: str) -> Avatar:
@@ -81,12 +83,16 @@ def pictures(
     if backend.film is not None:
         yield from backend.film(job, avatar, deformer, in_bytes)
         return
-    for task in job.frames:
-        yield _drawn(job, task, avatar, deformer, backend)
+    pixels = max(task.camera.width * task.camera.height for task in job.frames)
+    fitting = MAX_BYTES // (pixels * BYTES_PER_PIXEL)
+    threads = max(1, min(backend.side_by_side, fitting, len(job.frames)))
+    draw = partial(_drawn, job, avatar, deformer, backend)
+    with contextlib.closing(in_order(draw, job.frames, threads)) as drawn:
+        yield from drawn
 
 
 def _drawn(
-    job: BakeJob, task: FrameTask, avatar: Avatar, deformer: Deformer, backend: Backend
+    job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, task: FrameTask
 ) -> Image:
     splats = splats_at(deformer, job.track, task.moment)
     background = None

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_present = threading.local()  # .alone: the thread has its share already, see `in_order`
 
 
 def for_each(work: Callable[[Item], object], items: Iterable[Item], threads: int) -> None:
     """work(item) for every item, on the calling thread and up to threads - 1 others, each taking
     the next item when it is free. Items must not share what they write; then the result does not
     depend on the threads. Raises what `work` raises, after the others have ended."""
+    threads = 1 if getattr(_present, "alone", False) else threads
     waiting = deque(items)
     helpers = min(threads, len(waiting)) - 1
 
@@ -39,6 +44,32 @@ def for_each(work: Callable[[Item], object], items: Iterable[Item], threads: int
         failures = [error for future in running if (error := future.exception())]
     if failures:
         raise failures[0]
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Generator[Result, None, None]:
+    """work(item) for every item, several at once, each on one thread (`for_each` inside takes no
+    others); results in the items' order. No more than threads + 1 are begun and not yielded. Raises
+    what `work` raises, at its place. Ending early waits for those that run."""
+    if threads < 2:
+        yield from map(work, items)
+        return
+    begun: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="egstalker-side", initializer=_alone)
+    try:
+        for item in items:
+            begun.append(pool.submit(work, item))
+            if len(begun) > threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _alone() -> None:
+    _present.alone = True
 
 
 @cache

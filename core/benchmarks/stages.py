@@ -88,12 +88,14 @@ def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Ro
     yield measured("rasterise", backend.name, lambda head: backend.rasterise(*head), heads)
     if slow:
         return
-    jobs = {backend.name: job}
+    bakes = {backend.name: (job, backend)}
+    if backend.side_by_side > 1:
+        bakes[f"{backend.name}, frame by frame"] = job, replace(backend, side_by_side=1)
     if avatar.held is not None and backend.film is None:
-        jobs[f"{backend.name}, approximate"] = roughly(job)
-    for name, whole in jobs.items():
+        bakes[f"{backend.name}, approximate"] = roughly(job), backend
+    for name, (whole, drawing) in bakes.items():
         with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
-            frames = bake(replace(whole, directory=Path(folder)), backend, avatar)
+            frames = bake(replace(whole, directory=Path(folder)), drawing, avatar)
             next(frames)
             yield per_item("bake", name, next, [frames] * len(tasks))
 

@@ -24,6 +24,7 @@ from .exchange import Float32, fill, inside, map_splats, moment_from, read_job, 
 from .live import Live
 from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
 
+LOADING = 1.5  # seconds; what was compiled before is there by then
 COMPILING = "compiling for this processor, once; it is kept for later"
 KEPT = 4  # avatars and tracks in memory
 
@@ -228,6 +229,8 @@ class Server:
         job = read_job(self.folder, value(request, "job", dict))
         avatar = self._avatars.get(job.avatar_hash)
         done = 0
+        if self._warming:
+            self._warming.join(LOADING)  # the first frame would wait for it, too
         if self._warming and self._warming.is_alive():
             self._send({"type": "progress", "id": number, "done": 0, "note": COMPILING})
         with contextlib.closing(bake(job, backend, avatar)) as frames:

@@ -58,6 +58,38 @@ def test_the_next_frame_is_computed_while_one_is_written(egs, still, tmp_path, m
     assert [progress.number for progress in told] == [None, 1, 2, 3, 4, 5]
 
 
+def test_frames_are_made_side_by_side_with_the_same_bytes(egs, tmp_path):
+    """Two at once, on numpy's backend, which every Python has: the same files in the same order as
+    one after the other."""
+    meeting, drawn = threading.Barrier(2, timeout=20), []
+    plain = remembering(backend_named("numpy"))
+
+    def rasterise(*arguments):
+        if len(drawn) < 2:
+            drawn.append(threading.get_ident())
+            meeting.wait()
+        return plain.rasterise(*arguments)
+
+    both = replace(plain, rasterise=rasterise, side_by_side=2)
+    alone, together = (job_for(*egs, tmp_path / name, count=6) for name in ("one", "two"))
+    list(bake(alone, plain))
+    told = [progress.number for progress in bake(together, both)]
+    assert told == [None, 1, 2, 3, 4, 5, 6] and len(set(drawn)) == 2
+    assert files(together.directory) == files(alone.directory)
+
+
+def test_large_pictures_are_made_one_at_a_time(egs, still, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 2 * SIZE * SIZE * module.BYTES_PER_PIXEL - 1)
+    seen = set()
+
+    def rasterise(*arguments):
+        seen.add(threading.current_thread().name)
+        return still.rasterise(*arguments)
+
+    list(bake(job_for(*egs, tmp_path), replace(still, rasterise=rasterise, side_by_side=4)))
+    assert seen == {threading.current_thread().name}
+
+
 def test_files_get_their_names_in_order(egs, still, tmp_path, monkeypatch):
     """Even where a later one is encoded first."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from core.threads import for_each
+from core.threads import for_each, in_order
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -48,3 +49,61 @@ def test_work_within_work_does_not_wait_for_ever() -> None:
     done: list[int] = []
     for_each(lambda _: for_each(done.append, range(10), 2), range(6), 2)
     assert len(done) == 60
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_side_by_side_keeps_the_order(threads: int) -> None:
+    def late(item: int) -> int:
+        time.sleep(0.002 * (item % 3))
+        return item
+
+    assert list(in_order(late, range(20), threads)) == list(range(20))
+    assert list(in_order(late, (), threads)) == []
+
+
+def test_side_by_side_is_at_once_and_not_too_far_ahead() -> None:
+    meeting = threading.Barrier(2, timeout=20)
+    begun: list[int] = []
+
+    def meet(item: int) -> int:
+        begun.append(item)
+        if item < 2:
+            meeting.wait()
+        return item
+
+    results = in_order(meet, range(50), 2)
+    assert next(results) == 0
+    time.sleep(0.05)
+    assert len(begun) <= 4
+    results.close()
+    assert len(begun) <= 4
+
+
+def test_work_within_a_frame_stays_on_its_thread() -> None:
+    """Else every frame would ask for every core."""
+    seen: list[set[int]] = []
+
+    def frame(_: int) -> None:
+        mine: set[int] = set()
+        for_each(lambda _: mine.add(threading.get_ident()), range(40), 4)
+        seen.append(mine)
+
+    list(in_order(frame, range(6), 3))
+    assert len(seen) == 6 and all(len(mine) == 1 for mine in seen)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_failure_side_by_side_comes_at_its_place(threads: int) -> None:
+    done: list[int] = []
+
+    def work(item: int) -> int:
+        if item == 4:
+            raise ZeroDivisionError
+        done.append(item)
+        return item
+
+    got: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        for result in in_order(work, range(10_000), threads):
+            got.append(result)
+    assert got == [0, 1, 2, 3] and len(done) < 20
