@@ -12,10 +12,11 @@ import pytest
 from core.approximation import EYES, LEAST, hold, measured_tasks
 from core.avatar.file import load_avatar, save_avatar
 from core.avatar.record import Avatar, Held, Measured
+from core.avatar.safetensors import read_tensors, write_tensors
 from core.backends import backend_named
 from core.camera import Camera
 from core.cli import main
-from core.errors import ArgumentError
+from core.errors import ArgumentError, AvatarFileError
 from core.evaluation.metrics import psnr
 from core.gaussians import Gaussians, activate
 from core.network.deformer import splats_at
@@ -152,6 +153,55 @@ def test_the_file_keeps_what_is_held(tmp_path: Path) -> None:
         assert found.offsets.keys() == held.offsets.keys()
         for name, offset in held.offsets.items():
             np.testing.assert_array_equal(found.offsets[name], offset)
+
+
+ROWS = np.arange(AGENTS, 120, 2)
+WRONG = {
+    "no rows": ({"held.rows": None}, "'held.rows' is missing"),
+    "rows of floats": ({"held.rows": ROWS.astype(np.float32)}, "no int64 list"),
+    "rows in a table": ({"held.rows": ROWS[:, None]}, "no int64 list"),
+    "no row": ({"held.rows": ROWS[:0]}, "no int64 list"),
+    "an agent": ({"held.rows": ROWS - 1}, "no ascending list within 40..119"),
+    "beyond": ({"held.rows": ROWS + 2}, "no ascending list within 40..119"),
+    "twice": ({"held.rows": np.sort(np.r_[ROWS[1:], ROWS[1]])}, "no ascending list"),
+    "no offsets": ({"held.quats": None}, "'held.quats' is missing"),
+    "too few": ({"held.means": np.zeros((3, 3), np.float16)}, "not float 40 x 3"),
+    "endless": ({"held.opacities": np.full((40, 1), np.inf, np.float16)}, "40 values that are not"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "held.egs"
+    avatar = small_avatar(path)
+    assert avatar.network is not None
+    offsets = {
+        n: np.zeros((40, width), np.float32) for n, width in widths_of(avatar.network).items()
+    }
+    save_avatar(replace(avatar, held=Held(ROWS, offsets, MEASURED)), path)
+    assert load_avatar(path).held is not None
+    changes, message = WRONG[name]
+    tensors, metadata, _ = read_tensors(path)
+    for key, value in changes.items():
+        tensors.pop(key)
+        tensors |= {} if value is None else {key: value}
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(AvatarFileError, match=message):
+        load_avatar(path)
+
+
+def test_a_measurement_that_is_no_measurement(tmp_path: Path) -> None:
+    path = tmp_path / "held.egs"
+    avatar = small_avatar(path)
+    for key, value in (("worst", "best"), ("frames", 0), ("sound", None), ("mean", True)):
+        tensors, metadata, _ = read_tensors(path)
+        document = json.loads(metadata["avatar"])
+        document["held"] = {**vars(MEASURED), key: value}
+        metadata["avatar"] = json.dumps(document)
+        write_tensors(tmp_path / "bad.egs", tensors, metadata)
+        with pytest.raises(AvatarFileError, match=key):
+            load_avatar(tmp_path / "bad.egs")
+    assert avatar.held is None
 
 
 def test_a_worker_hears_of_it(tmp_path: Path) -> None:
