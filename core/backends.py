@@ -14,7 +14,6 @@ Nothing heavy is imported before it is needed.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Generator
@@ -28,12 +27,12 @@ from numpy.typing import NDArray
 from .avatar.record import Avatar
 from .camera import Camera
 from .errors import ArgumentError, MissingPackageError
-from .gaussians import Gaussians, Splats, activate
+from .gaussians import Splats
 from .images.image import Image, Pixels
 from .job import BakeJob
 from .machine import available_cores
 from .network.deformer import Deformer
-from .network.weights import NetworkWeights
+from .preparing import fast_torch_on, need, prepare_numba, prepare_numpy
 from .render import gsplat_cuda
 from .render.nvrtc import rasterise as nvrtc
 from .render.rasteriser import Rasteriser
@@ -44,7 +43,6 @@ PACKAGES = ("numpy", "torch", "numba", "gsplat", "librosa")
 KEPT_AVATARS = 2
 
 Float32 = NDArray[np.float32]
-Prepare = Callable[[NetworkWeights, Gaussians], Deformer]
 Film = Callable[[BakeJob, Avatar, Deformer, bool], Generator[Image | Pixels, None, None]]
 """(job, avatar, its deformer, in bytes) -> the job's pictures in order: Pixels where bytes are
 wanted, else Images."""
@@ -68,25 +66,12 @@ class Backend:
     side_by_side: int = 1
 
 
-class StillDeformer:
-    """An avatar without a network: the canonical head at every moment."""
-
-    def __init__(self, avatar: Avatar) -> None:
-        self._splats = activate(avatar.gaussians)
-
-    def encode_audio(self, windows: Float32) -> Float32:
-        return np.zeros(32, np.float32)
-
-    def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:
-        return self._splats
-
-
 def backend_named(name: str) -> Backend:
     """Raises ArgumentError for an unknown name, MissingPackageError where a package is missing."""
     makers = {
-        "numpy": lambda: Backend("numpy", "numpy", "CPU", _prepare_numpy, _lazy("tiles_numpy")),
+        "numpy": lambda: Backend("numpy", "numpy", "CPU", prepare_numpy, _lazy("tiles_numpy")),
         "reference": lambda: Backend(
-            "reference", "numpy float64", "CPU", _prepare_numpy, _lazy("reference")
+            "reference", "numpy float64", "CPU", prepare_numpy, _lazy("reference")
         ),
         "numba": _numba,
         "gsplat": _gsplat,
@@ -114,30 +99,6 @@ def choose_backend(name: str = "auto") -> Backend:
     if name in ("cuda", "cuda-half"):
         return _cuda(half=name == "cuda-half")
     return backend_named(name)
-
-
-def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], Deformer]]]:
-    """Every deformation that this Python can run, with its name."""
-    found: list[tuple[str, Callable[[Avatar], Deformer]]] = [("numpy", _prepare_numpy)]
-    with contextlib.suppress(MissingPackageError):
-        _need("numba")
-        found.append(("numba", _prepare_numba))
-    if not torch_too:
-        return found
-    try:
-        _need("torch")
-    except MissingPackageError:
-        return found
-    import torch
-
-    from .gpu_torch import unusable
-
-    found += [("torch CPU", _prepare_torch("cpu")), ("torch CPU, merged", _prepare_fast("cpu"))]
-    if unusable() is None:
-        name = torch.cuda.get_device_name()
-        found.append((f"torch {name}", _prepare_torch("cuda")))
-        found.append((f"torch {name}, merged", _prepare_fast("cuda")))
-    return found
 
 
 def remembering(backend: Backend) -> Backend:
@@ -168,52 +129,6 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _prepare_numpy(avatar: Avatar) -> Deformer:
-    if avatar.network is None:
-        return StillDeformer(avatar)
-    from .network.numpy_network import prepare
-
-    return _approximable(avatar, avatar.network, prepare)
-
-
-def _prepare_numba(avatar: Avatar) -> Deformer:
-    if avatar.network is None:
-        return StillDeformer(avatar)
-    from .network.numba_network import prepare
-
-    return _approximable(avatar, avatar.network, prepare)
-
-
-def _approximable(avatar: Avatar, network: NetworkWeights, prepare: Prepare) -> Deformer:
-    if avatar.held is None:
-        return prepare(network, avatar.gaussians)
-    from .network.held import ApproximableDeformer
-
-    return ApproximableDeformer(network, avatar.gaussians, avatar.held, prepare)
-
-
-def _prepare_torch(device: str) -> Callable[[Avatar], Deformer]:
-    def prepare(avatar: Avatar) -> Deformer:
-        if avatar.network is None:
-            return StillDeformer(avatar)
-        from .network.torch_network import prepare_torch
-
-        return prepare_torch(avatar.network, avatar.gaussians, device)
-
-    return prepare
-
-
-def _prepare_fast(device: str, half: bool = False) -> Callable[[Avatar], Deformer]:
-    def prepare(avatar: Avatar) -> Deformer:
-        if avatar.network is None:
-            return StillDeformer(avatar)
-        from .network.fast_deformer_torch import prepare_fast
-
-        return prepare_fast(avatar.network, avatar.gaussians, device, half=half)
-
-    return prepare
-
-
 def _lazy(module: str) -> Rasteriser:
     def rasterise(
         splats: Splats,
@@ -228,9 +143,9 @@ def _lazy(module: str) -> Rasteriser:
 
 
 def _numba() -> Backend:
-    _need("numba")
+    need("numba")
     return Backend(
-        "numba", "numba", "CPU", _prepare_numba, _lazy("tiles_numba"), _warm_up_numba,
+        "numba", "numba", "CPU", prepare_numba, _lazy("tiles_numba"), _warm_up_numba,
         side_by_side=available_cores(),
     )  # fmt: skip
 
@@ -259,7 +174,7 @@ def _cuda(half: bool = False) -> Backend:
     if not half:
         return backend
     label = f"{backend.label}, half precision"
-    return replace(backend, label=label, prepare=_prepare_fast("cuda", half=True))
+    return replace(backend, label=label, prepare=fast_torch_on("cuda", half=True))
 
 
 def _gsplat() -> Backend:
@@ -292,15 +207,4 @@ def _on_gpu(
         return Film(job, avatar, deformer, drawer(), device, in_bytes).pictures()
 
     gpu = torch.cuda.get_device_name()
-    return Backend(name, label, gpu, _prepare_fast("cuda"), rasterise, film=film)
-
-
-def _need(package: str) -> None:
-    """Import it, since an installed package may still refuse (another numpy, a missing library)."""
-    try:
-        importlib.import_module(package)
-    except (ImportError, OSError) as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise MissingPackageError(
-            f"{package} cannot be used ({text}); pip install {package}, or choose another backend"
-        ) from error
+    return Backend(name, label, gpu, fast_torch_on("cuda"), rasterise, film=film)

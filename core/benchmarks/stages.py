@@ -15,7 +15,7 @@ from ..audio.logmel import KIND
 from ..audio.track import AudioTrack
 from ..audio.waveform import RATE, Waveform, from_samples
 from ..avatar.record import Avatar
-from ..backends import BACKENDS, Backend, preparations
+from ..backends import BACKENDS, Backend
 from ..bake import bake, picture
 from ..images.files import write_image
 from ..images.image import Pixels, to_uint8
@@ -23,6 +23,7 @@ from ..images.packing import packers
 from ..images.png import LEVEL
 from ..job import FILE_FORMATS, BakeJob
 from ..network.deformer import splats_at
+from ..preparing import preparations
 from .rows import Row, measured, per_item
 
 MADE_SECONDS = 8.0

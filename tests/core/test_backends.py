@@ -8,8 +8,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from core.backends import CHOICES, choose_backend, preparations
+from core.backends import CHOICES, choose_backend
 from core.errors import ArgumentError, MissingPackageError
+from core.preparing import preparations
 from core.render import gsplat_cuda
 from core.render.nvrtc import rasterise as nvrtc
 from tests.core.render_scenes import background, camera, head

@@ -12,7 +12,7 @@ import pytest
 from core.audio.track import AudioTrack
 from core.avatar.file import save_avatar
 from core.avatar.record import Avatar
-from core.backends import Backend, StillDeformer, backend_named
+from core.backends import Backend, backend_named
 from core.camera import Camera
 from core.cli import main
 from core.errors import ArgumentError
@@ -20,6 +20,7 @@ from core.gaussians import Splats
 from core.moment import Moment
 from core.network.deformer import Deformer, adjusted, quiet_code, splats_at
 from core.plan import training_tasks
+from core.preparing import StillDeformer
 from core.render.sh import colours
 from core.worker.exchange import moment_fields, moment_from, read_job, write_job, write_track
 from tests.core.synthetic import random_pose

@@ -111,7 +111,7 @@ def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, monkeypatch, in_bytes, ha
 
 
 def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> None:
-    from core.backends import StillDeformer
+    from core.preparing import StillDeformer
 
     job, still = job_for(*egs, tmp_path, count=4), replace(egs[1], network=None)
     with mode:

@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.backends import Backend, StillDeformer, backend_named, remembering
+from core.backends import Backend, backend_named, remembering
 from core.bake import bake, picture, pictures
 from core.errors import EngineError, MissingPackageError, OutputError
 from core.images.image import to_uint8
 from core.plan import training_tasks
+from core.preparing import StillDeformer
 from core.render.nvrtc.rasterise import draw_one
 from tests.core.emulation import emulated
 from tests.core.render_scenes import decibels

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.backends import StillDeformer, backend_named
+from core.backends import backend_named
 from core.moment import Moment
+from core.preparing import StillDeformer
 from core.worker.exchange import copy_out, map_splats, moment_fields, write_job, write_track
 from core.worker.protocol import VERSION, encode, read_message
 from core.worker.server import Server
