@@ -22,7 +22,7 @@ def text_of(avatar: Avatar) -> str:
         return translated("This avatar was not measured for it, so it stays exact")
     share = len(avatar.held) / len(avatar.gaussians)
     return translated(
-        "Holds {share:.0%} of the Gaussians, {worst:.0f} dB or more from exact"
+        "Holds {share:.0%} of the Gaussians; pictures agree to {worst:.0f} dB or better"
     ).format(share=share, worst=avatar.held.measured.worst)
 
 
