@@ -19,7 +19,7 @@ from .avatar.record import Avatar, Held, Measured
 from .backends import Backend
 from .errors import ArgumentError
 from .evaluation.metrics import psnr
-from .gaussians import Float32, Gaussians, Splats, activate
+from .gaussians import Float32, Gaussians, activate, rows_of, with_rows
 from .job import FrameTask
 from .network.attention import has_agents
 from .network.deformer import heard_at
@@ -76,7 +76,8 @@ def hold(
             background = background_of(avatar.plates, task.camera)
         truth = backend.rasterise(exact, task.camera, background)[..., :3]
         for count, found in list(qualities.items()):
-            splats = with_rows(exact, rest, order[:count])
+            rows = order[:count]
+            splats = with_rows(exact, rows, rows_of(rest, rows), offsets)
             picture = backend.rasterise(splats, task.camera, background)[..., :3]
             found.append(psnr(picture, truth))
             if found[-1] < least:
@@ -144,12 +145,3 @@ class Movement:
             .astype(np.float32)
             for name, total in self._sums.items()
         }
-
-
-def with_rows(splats: Splats, other: Splats, rows: NDArray[np.int64]) -> Splats:
-    """`splats`, the given rows of which are those of `other`."""
-    found = {}
-    for name, values in vars(splats).items():
-        found[name] = values.copy()
-        found[name][rows] = getattr(other, name)[rows]
-    return Splats(**found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +49,25 @@ class Splats:
 
     def __len__(self) -> int:
         return len(self.means)
+
+
+Cloud = TypeVar("Cloud", Gaussians, Splats)
+
+
+def rows_of(cloud: Cloud, rows: NDArray[np.int64]) -> Cloud:
+    """Those rows alone, in that order."""
+    return type(cloud)(*(values[rows] for values in vars(cloud).values()))
+
+
+def with_rows(
+    splats: Splats, rows: NDArray[np.int64], others: Splats, names: Iterable[str]
+) -> Splats:
+    """Splats, those rows of which are `others` in the fields `names`; all else is shared."""
+    found = {}
+    for name in names:
+        found[name] = getattr(splats, name).copy()
+        found[name][rows] = getattr(others, name)
+    return replace(splats, **found)
 
 
 def activate(gaussians: Gaussians) -> Splats:

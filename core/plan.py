@@ -63,6 +63,15 @@ def track_for(avatar: Avatar, sound: Path | None) -> AudioTrack:
     return load_track(sound, avatar.features)
 
 
+def check_measured(avatar: Avatar) -> None:
+    """ArgumentError where the avatar cannot be approximated: `approximate` was not run on it."""
+    if avatar.held is None:
+        raise ArgumentError(
+            f"avatar {avatar.name!r} was not measured for --approximate; run `python -m core "
+            "approximate` on it, or leave the option out"
+        )
+
+
 def frames_of_sound(
     rows: int, fps: float, first_frame: int = FIRST_FRAME, offset: float = 0.0
 ) -> range:

@@ -20,9 +20,10 @@ from typing import Any, NoReturn
 
 import bpy
 
+from ..core.avatar.file import load_avatar
 from ..core.errors import ArgumentError, EgsError
 from ..core.job import FILE_FORMATS
-from ..core.plan import FIRST_FRAME, parse_frames, parse_size
+from ..core.plan import FIRST_FRAME, check_measured, parse_frames, parse_size
 from . import engines, preferences
 from .bake import bake_frames
 from .gather import bake_job, read_settings
@@ -101,10 +102,12 @@ def run(args: argparse.Namespace, report: Report) -> None:
     if args.audio:
         link_file(scene, obj, args.audio.absolute(), True, scene.frame_start)
     obj.egstalker.camera_source = args.camera
-    obj.egstalker.approximate = obj.egstalker.approximate or args.approximate
     obj.egstalker.file_format = args.format
     obj.egstalker.output_path = str(args.out.absolute())
     settings = read_settings(scene, obj)
+    if args.approximate:
+        check_measured(load_avatar(settings.avatar_path))
+        obj.egstalker.approximate = True
     if frames is not None or is_empty:
         settings = replace(settings, frames=frames)
     if size is not None:

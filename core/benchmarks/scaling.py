@@ -12,7 +12,7 @@ import numpy as np
 
 from ..avatar.record import Avatar
 from ..backends import backend_named
-from ..gaussians import Gaussians
+from ..gaussians import rows_of
 from ..job import BakeJob
 from ..network import reference
 from ..network.deformer import splats_at
@@ -32,9 +32,7 @@ def resampled(avatar: Avatar, count: int) -> Avatar:
     kept = min(kept, count, len(gaussians))
     rng = np.random.default_rng(0)
     chosen = np.r_[:kept, rng.integers(0, len(gaussians), count - kept)]
-    fields = ("means", "log_scales", "quats", "opacity_logits", "sh")
-    picked = Gaussians(*(getattr(gaussians, name)[chosen] for name in fields))
-    return replace(avatar, gaussians=picked, held=None, content_hash="")
+    return replace(avatar, gaussians=rows_of(gaussians, chosen), held=None, content_hash="")
 
 
 def authors(avatar: Avatar, job: BakeJob, frames: int = 3) -> Iterator[Row]:

@@ -16,7 +16,14 @@ from ..engine.choose import KINDS, open_engine
 from ..engine.seam import Progress
 from ..errors import ArgumentError
 from ..job import FILE_FORMATS, BakeJob
-from ..plan import frames_of_sound, parse_frames, parse_size, track_for, training_tasks
+from ..plan import (
+    check_measured,
+    frames_of_sound,
+    parse_frames,
+    parse_size,
+    track_for,
+    training_tasks,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,11 +76,8 @@ def job_of(args: argparse.Namespace) -> BakeJob:
     chosen = parse_frames(args.frames) if args.frames else None
     size = parse_size(args.size) if args.size else None
     avatar = load_avatar(args.avatar)
-    if args.approximate and avatar.held is None:
-        raise ArgumentError(
-            f"{args.avatar} was not measured for --approximate; run `python -m core approximate` "
-            "on it, or leave the option out"
-        )
+    if args.approximate:
+        check_measured(avatar)
     track = track_for(avatar, args.audio)
     tasks = training_tasks(
         avatar,

@@ -7,15 +7,16 @@ measured for the avatar (record.Held); a `Moment` asks for it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..avatar.record import Held
-from ..gaussians import Gaussians, Splats, activate
+from ..gaussians import Gaussians, Splats, activate, rows_of, with_rows
 from .basics import Float32
 from .deformer import Deformer
 from .weights import NetworkWeights
@@ -39,11 +40,16 @@ class ApproximableDeformer:
     ) -> None:
         self._exact = prepare(weights, gaussians)
         self._parts = (weights, gaussians, held, prepare)
+        self._rough: HeldDeformer | None = None
+        self._guard = threading.Lock()
 
-    @cached_property
+    @property
     def approximate(self) -> HeldDeformer:
-        """Made when it is first asked for."""
-        return HeldDeformer(*self._parts)
+        """Made when it is first asked for, once: a bake's frames ask side by side."""
+        with self._guard:
+            if self._rough is None:
+                self._rough = HeldDeformer(*self._parts)
+            return self._rough
 
     def encode_audio(self, windows: Float32) -> Float32:
         return self._exact.encode_audio(windows)
@@ -70,16 +76,7 @@ class HeldDeformer:
 
     def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:
         moving = self._deformer.deform(code, eye, pose, strength)
-        rest = self._resting(float(strength))
-        found = {}
-        for name in self._moved:
-            found[name] = getattr(rest, name).copy()
-            found[name][self._moving] = getattr(moving, name)
-        return replace(rest, **found)
-
-
-def rows_of(gaussians: Gaussians, rows: NDArray[np.int64]) -> Gaussians:
-    return Gaussians(*(values[rows] for values in vars(gaussians).values()))
+        return with_rows(self._resting(float(strength)), self._moving, moving, self._moved)
 
 
 def resting(

@@ -291,7 +291,7 @@ class _Training:
         if job.rows == "train":
             facts["psnr"] = round(sight.psnr, 2)
         avatar = avatar_of(best, self.feed.clip, self.spec, job, self.plates, facts)
-        save_avatar(avatar, job.out, half=True)
+        save_avatar(avatar, job.out, half=True)  # before what may be interrupted
         save_avatar(with_held(avatar, self.feed.track, job), job.out, half=True)
         self.events.tell("preview", path=picture, psnr=sight.psnr)
         self.events.tell("done", path=job.out, psnr=sight.psnr, seconds=self.clock.total())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,9 @@ import pytest
 from egstalker.core.avatar.file import load_avatar
 from egstalker.core.avatar.following import head_range, rotation_vector
 from egstalker.core.avatar.motion import moment_at
-from egstalker.core.avatar.record import Held, Measured
 from egstalker.core.camera import pose_vector
 from egstalker.core.errors import CameraError
 from egstalker.core.eyes import blink_at
-from egstalker.egstalker_blender import approximation
 from egstalker.egstalker_blender.camera import HEAD_TO_OBJECT, head_motion
 from egstalker.egstalker_blender.control_presets import NAMES
 
@@ -59,24 +56,6 @@ def test_numbers_reach_every_moment(head: Any) -> None:
     for moment in moments(head):
         for name in ("strength", "mouth_gain", "opacity", "colour_gain"):
             assert getattr(moment, name) == NUMBERS[name]
-
-
-def test_approximate_reaches_every_moment(head: Any) -> None:
-    assert [m.approximate for m in moments(head)] == [False] * 3
-    head.egstalker.approximate = True
-    assert [m.approximate for m in moments(head)] == [True] * 3
-
-
-def test_the_panel_says_what_approximate_does_for_the_avatar(avatar_path: Path) -> None:
-    avatar = load_avatar(avatar_path)
-    assert "stays exact" in approximation.text_of(avatar)
-    measured = Measured(54.3, 60.0, 64, "aud.wav")
-    rows = np.arange(len(avatar.gaussians) // 2)
-    held = replace(avatar, held=Held(rows, {}, measured))
-    assert (
-        approximation.text_of(held)
-        == "Holds 50% of the Gaussians; pictures agree to 54 dB or better"
-    )
 
 
 def test_eyes_from_training_by_hand_or_blinking(head: Any, scene: Any, avatar_path: Path) -> None:

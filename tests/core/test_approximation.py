@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from core.cli import main
 from core.errors import ArgumentError, AvatarFileError
 from core.evaluation.metrics import psnr
 from core.gaussians import Gaussians, activate
+from core.network import numpy_network
 from core.network.deformer import splats_at
-from core.network.held import RAW
+from core.network.held import RAW, ApproximableDeformer
 from core.network.moving import widths_of
 from core.network.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from core.plan import track_for, training_tasks
 from core.render.plates import background_of
+from core.threads import in_order
 from core.worker.exchange import moment_fields, moment_from, read_job, write_job, write_track
 from tests.core.synthetic import random_avatar, random_pose
 from tests.core.talking import job_for, small_avatar, sound
@@ -85,6 +88,22 @@ def test_what_is_held_rests_and_the_others_are_exact(kind: str, backend: str) ->
 def job_moment() -> object:
     avatar = holding(*random_avatar(300, agents=AGENTS))
     return replace(training_tasks(avatar, [5])[0].moment, eye=0.3, pose=random_pose())
+
+
+def test_frames_side_by_side_make_it_once() -> None:
+    made = []
+
+    def counted(weights: NetworkWeights, gaussians: Gaussians) -> object:
+        made.append(len(gaussians))
+        time.sleep(0.02)
+        return numpy_network.prepare(weights, gaussians)
+
+    avatar = holding(*random_avatar(300, agents=AGENTS))
+    assert avatar.network is not None and avatar.held is not None
+    both = ApproximableDeformer(avatar.network, avatar.gaussians, avatar.held, counted)
+    assert made == [300]  # what nobody asked for is not made
+    found = list(in_order(lambda _: both.approximate, range(6), 3))
+    assert made == [300, 300 - len(avatar.held)] and len(set(map(id, found))) == 1
 
 
 def test_exact_unless_it_is_asked_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from core.backends import backend_named
 from core.moment import Moment
 from core.preparing import StillDeformer
+from core.worker import server as server_module
 from core.worker.exchange import copy_out, map_splats, moment_fields, write_job, write_track
 from core.worker.protocol import VERSION, encode, read_message
 from core.worker.server import Server
@@ -29,6 +31,7 @@ class Client:
 
     def __init__(self, folder):
         self.folder, self.gate, self.busy = folder, threading.Semaphore(0), threading.Event()
+        self.notes = ()
         theirs, self._out = os.pipe()
         ours, back = os.pipe()
         self.sink, self.source = os.fdopen(self._out, "wb"), os.fdopen(ours, "rb")
@@ -41,6 +44,10 @@ class Client:
         held = self
 
         class Gated(StillDeformer):
+            @property
+            def notes(self):
+                return held.notes
+
             def encode_audio(self, windows):
                 held.busy.set()
                 assert held.gate.acquire(timeout=10)
@@ -214,7 +221,25 @@ def test_a_job_arrives_as_it_was_sent(egs, tmp_path):
         assert (theirs.moment.seconds, theirs.moment.eye) == (ours.moment.seconds, ours.moment.eye)
 
 
-def test_a_bake_says_that_it_waits_for_the_compiler(egs, client, tmp_path):
+def test_what_keeps_something_fast_from_being_used_is_told(client, egs):
+    opened(client, egs)
+    client.gate.release(10)
+    for number, notes in ((3, ()), (4, ("no CUDA graph: busy", "slow"))):
+        client.notes = notes
+        deform(client, egs, number, 0.1 * number)
+        assert client.hear() == {"type": "result", "id": number, "note": "; ".join(notes)}
+
+
+def test_a_bake_does_not_say_that_it_loads(egs, client, tmp_path):
+    client.warm_up = lambda: time.sleep(0.2)
+    client.hello()
+    client.gate.release(1)
+    bake(client, egs, 2, tmp_path / "out", 1)
+    assert not any("note" in client.hear() for _ in range(3))
+
+
+def test_a_bake_says_that_it_waits_for_the_compiler(egs, client, tmp_path, monkeypatch):
+    monkeypatch.setattr(server_module, "LOADING", 0.1)
     compiled = threading.Event()
     client.warm_up = lambda: compiled.wait(20)
     client.hello()
