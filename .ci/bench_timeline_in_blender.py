@@ -34,7 +34,7 @@ def module(name: str) -> Any:
 class Bench:
     def __init__(self) -> None:
         self.pump, self.meter = module("timeline.pump"), module("timeline.meter").meter
-        self.store, self.stage = module("timeline.cache").store, module("viewport.stage")
+        self.store, self.stage = module("timeline.store").store, module("viewport.stage")
         budget = module("preferences").CacheBudget(1024, 0, None)  # no disk: as if the first time
         module("preferences").cache_budget = lambda: budget
         self.scene = bpy.context.scene

@@ -82,7 +82,7 @@ def main() -> None:
     avatar = module("core.avatar.file").load_avatar(
         ROOT / "egstalker_blender" / "assets" / "demo.egs"
     )
-    splats = module("core.gaussians").activate(avatar.gaussians)
+    splats = module("core.records.gaussians").activate(avatar.gaussians)
     camera = avatar.camera.resized(SIZE, SIZE)
     focal = 2 * camera.fx / SIZE
     projmat = np.array([[focal, 0, 0, 0], [0, focal, 0, 0], [0, 0, -1.002, -0.2], [0, 0, -1.0, 0]])

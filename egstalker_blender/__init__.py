@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from . import (
-    bake,
-    checkpoint,
-    cli,
-    control_panels,
-    control_presets,
-    demo,
-    drops,
-    engines,
-    importer,
-    link,
-    live,
-    live_panel,
-    menus,
-    object_panels,
-    panels,
-    preferences,
-    properties,
-    relink,
-    timeline,
-    training_camera,
-)
+from . import bake, cli, engines, preferences_panel, properties, timeline
+from .avatars import checkpoint, demo, drops, importer, relink, training_camera
+from .controls import presets
+from .live import operators as live_operators
+from .panels import controls as control_panels
+from .panels import live as live_panel
+from .panels import menus, object_properties, sidebar
 from .setup_worker import operators as worker_operators
 from .setup_worker import session as worker_session
+from .sound import link
 from .training import operators as training_operators
 from .training import panel as training_panel
 from .training import properties as training_properties
 from .training import session as training_session
-from .viewport import display
-from .viewport import handler as viewport
+from .viewport import display, handler
 
 MODULES = (
-    preferences,
+    preferences_panel,
     properties,
     display,
     engines,
@@ -46,12 +31,12 @@ MODULES = (
     relink,
     training_camera,
     bake,
-    control_presets,
-    panels,
+    presets,
+    sidebar,
     control_panels,
-    live,
+    live_operators,
     live_panel,
-    object_panels,
+    object_properties,
     menus,
     worker_session,
     worker_operators,
@@ -60,7 +45,7 @@ MODULES = (
     training_operators,
     training_panel,
     cli,
-    viewport,
+    handler,
     timeline,
 )
 

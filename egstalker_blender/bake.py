@@ -10,13 +10,14 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..core.engine.seam import Engine, Progress
+from ..core.engine.seam import Engine
 from ..core.errors import EgsError, OutputError
-from ..core.job import BakeJob
+from ..core.records.job import BakeJob
+from ..core.records.progress import Progress
 from . import engines, preferences
 from .gather import absolute, bake_job, read_settings
 from .properties import active_avatar
-from .strips import link_problem
+from .sound.strips import link_problem
 
 Steps = Generator[Progress, None, None]
 

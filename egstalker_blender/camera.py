@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.camera import Camera
 from ..core.errors import CameraError
+from ..core.records.camera import Camera
 
 Float64 = NDArray[np.float64]
 

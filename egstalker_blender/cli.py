@@ -21,15 +21,16 @@ from typing import Any, NoReturn
 import bpy
 
 from ..core.avatar.file import load_avatar
+from ..core.bake.plan import FIRST_FRAME, check_measured, parse_size
 from ..core.errors import ArgumentError, EgsError
-from ..core.job import FILE_FORMATS
-from ..core.plan import FIRST_FRAME, check_measured, parse_frames, parse_size
+from ..core.records.job import FILE_FORMATS
+from ..core.records.timeline import parse_frames
 from . import engines, preferences
+from .avatars.importer import import_avatar
 from .bake import bake_frames
 from .gather import bake_job, read_settings
-from .importer import import_avatar
-from .link import link_file
 from .properties import active_avatar
+from .sound.link import link_file
 
 COMMAND = "egstalker"
 EMPTY_FPS = 25

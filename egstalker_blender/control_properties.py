@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty
 
-from ..core.eyes import MAX_DURATION, MAX_PER_MINUTE
+from ..core.avatar.blinks import MAX_DURATION, MAX_PER_MINUTE
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 FIXED: set[str] = set()  # options of a choice that is made once: not animatable

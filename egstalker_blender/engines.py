@@ -10,7 +10,7 @@ from pathlib import Path
 from ..core.engine.seam import Engine
 from ..core.errors import MissingPackageError
 from . import preferences
-from .leaving import Leaving
+from .exit import Leaving
 
 Key = tuple[str, Path | None, str]
 

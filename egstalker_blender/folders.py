@@ -9,8 +9,8 @@ import bpy
 
 from .. import __package__ as base_package
 from ..core.errors import OutputError
-from ..core.files import reason
-from ..core.folders import cache_folder
+from ..core.system.files import reason
+from ..core.system.folders import cache_folder
 
 
 def user_folder(name: str = "") -> Path:

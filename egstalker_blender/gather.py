@@ -10,19 +10,24 @@ from typing import Any
 import bpy
 
 from ..core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
-from ..core.audio.track import AudioTrack
-from ..core.avatar.record import Avatar
-from ..core.camera import Camera, pose_vector
+from ..core.bake.plan import (
+    FIRST_FRAME,
+    camera_like_training,
+    frames_of_sound,
+    track_for,
+)
 from ..core.errors import ArgumentError
-from ..core.job import BakeJob, FrameTask
-from ..core.moment import Moment
-from ..core.plan import FIRST_FRAME, MAX_FRAMES, camera_like_training, frames_of_sound, track_for
-from ..core.timeline import seconds_of_frame
+from ..core.records.audio_track import AudioTrack
+from ..core.records.avatar import Avatar
+from ..core.records.camera import Camera, pose_vector
+from ..core.records.job import BakeJob, FrameTask
+from ..core.records.moment import Moment
+from ..core.records.timeline import MAX_FRAMES, seconds_of_frame
 from .camera import render_size, scene_camera
-from .controls import State, animation_of, eye_of, state_now, viewmat_of
-from .decode import waveform_of_file
-from .sound import waveform_of_strip
-from .strips import StripWindow, frame_rate, linked_window
+from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
+from .sound.decode import waveform_of_file
+from .sound.strip_waveform import waveform_of_strip
+from .sound.strips import StripWindow, frame_rate, linked_window
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def read_settings(scene: Any, obj: Any) -> Settings:
 def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     """Everything that an engine needs. Walks the frames of the scene where the object is animated
     or the scene's camera is asked for, and goes back to the frame it was at. InputError."""
-    from ..core.bake import load_checked  # it brings the engines' modules, slow to import
+    from ..core.bake.loop import load_checked  # it brings the engines' modules, slow to import
 
     avatar = load_checked(settings.avatar_path, settings.avatar_hash)
     track, start = track_of(avatar, settings.voice), start_of(avatar, settings.voice)

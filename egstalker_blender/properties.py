@@ -7,10 +7,10 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from . import strips
 from .control_properties import OVERRIDABLE, AvatarControls, touched
+from .sound import strips
 
-MAX_SIDE = 16384  # pixels, as core.camera.MAX_SIDE
+MAX_SIDE = 16384  # pixels, as core.records.camera.MAX_SIDE
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
 
 SOUND_ITEMS = (

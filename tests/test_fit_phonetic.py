@@ -15,15 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PREAMBLE = """
 import pathlib, sys
 import numpy as np
-import process
-from phonetic import classes, fit, pack, program, speech
+from tools.fit_phonetic import classes, errors, fit, pack, speech
 folder = pathlib.Path(sys.argv[1])
 random = np.random.default_rng(0)
 
 def refused(action):
     try:
         action()
-    except process.SetupError as error:
+    except errors.FitError as error:
         print(error)
     else:
         raise AssertionError("not refused")
@@ -34,7 +33,7 @@ def run(program: str, folder: Path) -> str:
     """Output of the program, run beside the scripts; it must end with 0."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PREAMBLE + program, str(folder)],
-        cwd=ROOT / ".ci",
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
@@ -70,7 +69,7 @@ print(len({shape for name in heard for shape in classes.SHAPES[name]}))
 
 @pytest.mark.skipif(no_espeak(), reason="needs espeak-ng's library")
 def test_the_same_passages_sound_alike_each_time(tmp_path: Path) -> None:
-    script = ROOT / ".ci" / "phonetic" / "script.tsv"
+    script = ROOT / "tools" / "fit_phonetic" / "script.tsv"
     lines = [line for line in script.read_text("utf-8").splitlines() if line[0] != "#"]
     program = f"""
 for samples, phonemes in speech.speak(speech.read_script()[:3]):
@@ -84,7 +83,8 @@ assert len(speech.read_script()) == {len(lines)}
 
 def test_the_classes_are_those_of_the_shipped_file(tmp_path: Path) -> None:
     program = """
-shipped = program.module("core.audio.phonetic_weights").load_weights()
+from core.audio.phonetic_weights import load_weights
+shipped = load_weights()
 assert shipped.classes == classes.CLASSES
 """
     run(program, tmp_path)
@@ -165,9 +165,10 @@ np.testing.assert_array_equal(found["two"], two)
 
 def test_only_the_shipped_tensors_pass_for_the_shipped_file(tmp_path: Path) -> None:
     program = """
-import fit_phonetic
-path = program.module("core.audio.phonetic_weights").PATH
-tensors = dict(program.module("core.avatar.safetensors").read_tensors(path)[0])
+from core.audio.phonetic_weights import PATH
+from core.formats.safetensors import read_tensors
+from tools.fit_phonetic import __main__ as fit_phonetic
+tensors = dict(read_tensors(PATH)[0])
 assert fit_phonetic.compare(tensors)
 near = tensors["readout.weight"] * np.float32(1.0001)
 assert fit_phonetic.compare({**tensors, "readout.weight": near})
@@ -181,7 +182,13 @@ assert not fit_phonetic.compare({n: t for n, t in tensors.items() if n != "stem.
 
 
 def test_the_command_ends_with_one_line_where_the_weights_are_missing(tmp_path: Path) -> None:
-    command = [sys.executable, ".ci/fit_phonetic.py", str(tmp_path / "none"), str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.fit_phonetic",
+        str(tmp_path / "none"),
+        str(tmp_path / "out"),
+    ]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -23,6 +23,7 @@ TOP_LEVEL = {
     "egstalker_blender",
     "tests",
     "docs",
+    "tools",
 }
 
 

@@ -51,9 +51,11 @@ def _wanted(session: Session, obj: Any) -> tuple[Pixels, NDArray[np.bool_]]:
     viewmat = session.module("egstalker_blender.camera").viewmat_between(
         np.array(obj.matrix_world), np.linalg.inv(view.viewmat), obj.name
     )
-    camera = session.module("core.camera").Camera(viewmat, *view.lens, view.width, view.height)
+    camera = session.module("core.records.camera").Camera(
+        viewmat, *view.lens, view.width, view.height
+    )
     splats = talking.stage(session).shown()[obj.session_uid].splats
-    image = session.module("core.render.tiles_numpy").rasterise(splats, camera)
+    image = session.module("core.render.numpy.tiles").rasterise(splats, camera)
     alpha = image[..., 3:]
     straight = np.clip(image[..., :3] / np.maximum(alpha, 1e-6), 0, 1)
     return straight.astype(np.float64), alpha[..., 0] > OPAQUE

@@ -99,7 +99,7 @@ def show_the_bake(session: Session) -> Wait:
 
 def show_the_live_panel(session: Session) -> Wait:
     """Open, in a sidebar that is scrolled down; with a worker, but nothing is recorded."""
-    panel = session.module("egstalker_blender.live_panel").EGSTALKER_PT_live
+    panel = session.module("egstalker_blender.panels.live").EGSTALKER_PT_live
     preferences = bpy.context.preferences.addons[EXTENSION].preferences
     preferences.worker_python = sys.executable
     with sidebar.opened(panel):

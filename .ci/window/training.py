@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from . import sidebar
 from .driver import EXTENSION, Session, Wait, check
 
-FAKE = Path(__file__).resolve().parents[2] / "tests" / "blender" / "training_fake.py"
+FAKE = Path(__file__).resolve().parents[2] / "tests" / "support" / "training_fake.py"
 LOOK = "training"  # a folder of pictures that are looked at and kept out of docs/
 STEPS = 60  # of each stage
 PAUSE = 0.15  # seconds between two, and for Blender to draw
 
 
 def pretended_python(folder: Path, session: Session, steps: int) -> Path:
-    """Takes what the worker's Python takes; see tests/blender/training_fake.py. In the folder's
+    """Takes what the worker's Python takes; see tests/support/training_fake.py. In the folder's
     `pictures` are its previews."""
     values = {
         "AVATAR": session.asset("demo.egs"),

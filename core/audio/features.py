@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FeatureMismatchError
-from ..timeline import ROW_RATE
+from ..records.audio_track import AudioTrack
+from ..records.feature_spec import FeatureSpec
+from ..records.timeline import ROW_RATE
 from . import logmel, phonetic
 from .files import load_waveform
 from .logmel import KIND, VERSION, LogMel, log_mel, parameters_from, silent_step
 from .npy import track_from_npy
-from .spec import FeatureSpec
-from .track import AudioTrack
 from .waveform import RATE, Waveform
 from .windows import check_spec, normalise, windowed
 

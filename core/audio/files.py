@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import AudioError
-from ..files import open_regular
+from ..system.files import open_regular
 from .decoders import decode
 from .wav import MAX_FILE_BYTES, load_wav
 from .waveform import Waveform

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, AudioError, FeatureMismatchError
-from ..files import open_regular
-from .spec import FeatureSpec
-from .track import AudioTrack
+from ..records.audio_track import AudioTrack
+from ..records.feature_spec import FeatureSpec
+from ..system.files import open_regular
 from .waveform import MAX_SECONDS
 from .windows import check_spec, normalise, windowed
 

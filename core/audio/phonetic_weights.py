@@ -43,8 +43,8 @@ def load_weights() -> PhoneticWeights:
     """The shipped weights, read once. FeatureMismatchError where the file is missing, damaged or
     another one."""
     # The reader belongs to the avatar's file, whose header imports this package.
-    from ..avatar.safetensors import read_tensors
     from ..errors import AvatarFileError
+    from ..formats.safetensors import read_tensors
 
     try:
         tensors, metadata, sha256 = read_tensors(PATH)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AudioError
-from ..files import open_regular
+from ..system.files import open_regular
 from .waveform import Waveform, check_layout, from_reader, mono
 
 MAX_FILE_BYTES = 1 << 36

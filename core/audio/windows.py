@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AudioError, FeatureMismatchError
-from ..timeline import ROW_RATE
-from .spec import NORMALISATIONS, OUTSIDE, FeatureSpec
-from .track import MARGIN, AudioTrack
+from ..records.audio_track import MARGIN, AudioTrack
+from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec
+from ..records.timeline import ROW_RATE
 
 MAX_STEPS = 64  # of a window, from one to the next, before the first
 MAX_BYTES = 1 << 32  # of a track; six hours of windows of 16 x 29 are a quarter of it

@@ -20,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.spec import FeatureSpec
 from ..errors import AvatarFileError, CheckpointError
-from ..gaussians import SH_COEFFICIENTS, Gaussians
+from ..formats.checked import float32, floats
+from ..formats.safetensors import Array, parse_json, read_tensors, write_tensors
 from ..network.checks import check_weights
 from ..network.names import needed_names
-from ..network.weights import NetworkWeights
-from .checked import float32, floats
+from ..records.avatar import Avatar, Plates, Track
+from ..records.feature_spec import FeatureSpec
+from ..records.gaussians import SH_COEFFICIENTS, Gaussians
+from ..records.weights import NetworkWeights
+from .frozen import held_of, held_tensors
 from .header import NetworkConfig, document_of, header_of, is_rigid
-from .held import held_of, held_tensors
-from .record import Avatar, Plates, Track
-from .safetensors import Array, parse_json, read_tensors, write_tensors
 
 FORMAT = "egs"
 VERSION = 1

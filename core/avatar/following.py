@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from .record import Avatar
+from ..records.avatar import Avatar
 
 Float64 = NDArray[np.float64]
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.spec import NORMALISATIONS, OUTSIDE, FeatureSpec
-from ..camera import Camera
 from ..errors import AvatarFileError, CameraError
 from ..network.names import HEADS, KINDS
-from .record import Avatar, Measured
+from ..records.avatar import Avatar, Measured
+from ..records.camera import Camera
+from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec
 
 CONVENTION = (
     "OpenCV camera axes: x right, y down, z forward; viewmat takes the head's frame (x right, "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import pose_vector
 from ..errors import ArgumentError
-from ..moment import Moment
-from ..timeline import ping_pong, row_of_seconds
-from .record import Avatar
+from ..records.avatar import Avatar
+from ..records.camera import pose_vector
+from ..records.moment import Moment
+from ..records.timeline import ping_pong, row_of_seconds
 
 POSE_SOURCES = ("track", "still")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .conversion import hash_of
+from ..system.files import hash_of
 from .file import SUFFIX
 
 MAX_ENTRIES = 100_000  # files and folders looked at

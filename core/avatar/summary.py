@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .cameras import framing_camera
+from ..formats.ply import read_ply
+from ..records.avatar import Avatar
 from .file import load_avatar
-from .ply import read_ply
-from .record import Avatar
+from .framing import framing_camera
 
 
 def summarise(path: Path) -> dict[str, Any]:

@@ -12,22 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatar.record import Avatar
-from ..backends import Backend, backend_named
-from ..bake import pictures
+from ..bake.backends import Backend, backend_named
+from ..bake.film_torch import Drawer
+from ..bake.loop import pictures
 from ..errors import EngineError, MissingPackageError
-from ..film_torch import Drawer
-from ..gpu_torch import out_of_memory, unusable
-from ..job import BakeJob
 from ..network.deformer import Deformer
-from ..network.fast_torch import FastFrames, Frames, PlainFrames, frames_of
-from ..network.torch_network import TorchNetwork, raw_tensors
-from ..network.weights import NetworkWeights
-from ..render.nvrtc.scene_torch import Scene, scene_of_raw
-from ..render.nvrtc.views import view_table
-from ..timeline import row_of_seconds
-from .rows import Row, measured
-from .scaling import COUNTS, SIZES, resampled
+from ..network.torch.frames import FastFrames, Frames, PlainFrames, frames_of
+from ..network.torch.network import TorchNetwork, raw_tensors
+from ..records.avatar import Avatar
+from ..records.job import BakeJob
+from ..records.timeline import row_of_seconds
+from ..records.weights import NetworkWeights
+from ..render.cuda.scene import Scene, scene_of_raw
+from ..render.cuda.views import view_table
+from ..system.gpu_torch import out_of_memory, unusable
+from .rows import COUNTS, SIZES, Row, measured, resampled
 
 Item = TypeVar("Item")
 
@@ -75,8 +74,8 @@ def _where_it_fits() -> Iterator[None]:
 
 
 def _drawer(name: str) -> Drawer:
-    from ..render.gsplat_batch_torch import GsplatDrawer
-    from ..render.nvrtc.rasterise import drawer
+    from ..render.cuda.gsplat_drawer import GsplatDrawer
+    from ..render.cuda.nvrtc import drawer
 
     return GsplatDrawer() if name == "gsplat" else drawer()
 
@@ -198,7 +197,7 @@ def growth(
 
 
 def with_precision(backend: Backend, device: str, half: bool) -> Backend:
-    from ..network.fast_deformer_torch import prepare_fast
+    from ..network.torch.deformer import prepare_fast
 
     def prepare(avatar: Avatar) -> Deformer:
         assert avatar.network is not None

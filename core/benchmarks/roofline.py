@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..avatar.record import Avatar
 from ..errors import MissingPackageError
-from ..machine import available_cores
-from ..network.gemm import aligned
 from ..network.names import DECODER, HEADS, is_kan, layer_count, layer_prefix
-from ..network.weights import PAPER, NetworkWeights
-from ..threads import for_each
+from ..network.numpy.gemm import aligned
+from ..records.avatar import Avatar
+from ..records.weights import PAPER, NetworkWeights
+from ..system.machine import available_cores
+from ..system.threads import for_each
 from .rows import Row
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def gpu_roofline(avatar: Avatar, rows: Sequence[Row], device: str = "cuda") -> G
 
 def _tile_gflops(cores: int) -> float:
     try:
-        from ..network.numba_layers import LANES, product_speed
+        from ..network.numba.layers import LANES, product_speed
     except MissingPackageError:
         return 0.0
     repeats = 2000

@@ -1,14 +1,22 @@
-"""One measured line of the bench table."""
+"""One measured line of the bench table, and the sizes that every table measures."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
+
+from ..records.avatar import Avatar
+from ..records.gaussians import rows_of
+
 Item = TypeVar("Item")
+
+COUNTS = (35_000, 60_000, 120_000)
+SIZES = ((512, 512), (1920, 1080))
 
 
 @dataclass(frozen=True)
@@ -55,3 +63,14 @@ def measured(
     later = times[1:] or times
     least = min(cpu[1:] or cpu)
     return Row(stage, backend, statistics.median(later), min(later), times[0], least, len(later))
+
+
+def resampled(avatar: Avatar, count: int) -> Avatar:
+    """The avatar with `count` Gaussians, drawn from its own; the first, which are the agents of its
+    attention, stay."""
+    gaussians = avatar.gaussians
+    kept = avatar.network.agents if avatar.network else 0
+    kept = min(kept, count, len(gaussians))
+    rng = np.random.default_rng(0)
+    chosen = np.r_[:kept, rng.integers(0, len(gaussians), count - kept)]
+    return replace(avatar, gaussians=rows_of(gaussians, chosen), held=None, content_hash="")

@@ -4,35 +4,18 @@ and the authors' own order of arithmetic beside ours."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from importlib import util
 
-import numpy as np
-
-from ..avatar.record import Avatar
-from ..backends import backend_named
-from ..gaussians import rows_of
-from ..job import BakeJob
-from ..network import reference
+from ..bake.backends import backend_named
 from ..network.deformer import splats_at
-from ..timeline import row_of_seconds
-from .rows import Row, measured
+from ..network.numpy import reference
+from ..records.avatar import Avatar
+from ..records.job import BakeJob
+from ..records.timeline import row_of_seconds
+from .rows import COUNTS, SIZES, Row, measured, resampled
 
 THREADS = (1, 2, 4)
-COUNTS = (35_000, 60_000, 120_000)
-SIZES = ((512, 512), (1920, 1080))
-
-
-def resampled(avatar: Avatar, count: int) -> Avatar:
-    """The avatar with `count` Gaussians, drawn from its own; the first, which are the agents of its
-    attention, stay."""
-    gaussians = avatar.gaussians
-    kept = avatar.network.agents if avatar.network else 0
-    kept = min(kept, count, len(gaussians))
-    rng = np.random.default_rng(0)
-    chosen = np.r_[:kept, rng.integers(0, len(gaussians), count - kept)]
-    return replace(avatar, gaussians=rows_of(gaussians, chosen), held=None, content_hash="")
 
 
 def authors(avatar: Avatar, job: BakeJob, frames: int = 3) -> Iterator[Row]:
@@ -55,8 +38,8 @@ def authors(avatar: Avatar, job: BakeJob, frames: int = 3) -> Iterator[Row]:
 def threads(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
     """Needs numba; see `backends.backend_named`."""
     backend_named("numba")
-    from ..network.numba_network import prepare
-    from ..render.tiles_numba import rasterise
+    from ..network.numba.network import prepare
+    from ..render.numba.rasterise import rasterise
 
     if avatar.network is None:
         return

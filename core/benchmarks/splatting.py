@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..avatar.record import Avatar
-from ..camera import Camera
-from ..gaussians import activate
-from ..job import BakeJob
-from ..training.splatting.choose import splatter_for
-from ..training.splatting.record import Rendered
+from ..records.avatar import Avatar
+from ..records.camera import Camera
+from ..records.gaussians import activate
+from ..records.job import BakeJob
+from ..training.rasterisers.choose import splatter_for
+from ..training.rasterisers.record import Rendered
 from .rows import Row, measured
 
 
@@ -19,7 +19,7 @@ def splatting(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
     splat = splatter_for("cpu")
     import torch
 
-    from ..render.tiles_numba import rasterise
+    from ..render.numba.rasterise import rasterise
 
     splats = activate(avatar.gaussians)
     values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)

@@ -12,18 +12,18 @@ import numpy as np
 
 from ..audio.features import track_from_waveform
 from ..audio.logmel import KIND
-from ..audio.track import AudioTrack
 from ..audio.waveform import RATE, Waveform, from_samples
-from ..avatar.record import Avatar
-from ..backends import BACKENDS, Backend
-from ..bake import bake, picture
+from ..bake.backends import BACKENDS, Backend
+from ..bake.loop import bake, picture
+from ..bake.preparing import preparations
 from ..images.files import write_image
 from ..images.image import Pixels, to_uint8
 from ..images.packing import packers
 from ..images.png import LEVEL
-from ..job import FILE_FORMATS, BakeJob
 from ..network.deformer import splats_at
-from ..preparing import preparations
+from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
+from ..records.job import FILE_FORMATS, BakeJob
 from .rows import Row, measured, per_item
 
 MADE_SECONDS = 8.0

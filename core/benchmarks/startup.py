@@ -14,16 +14,16 @@ from ..engine.process import worker_environment
 from ..worker.protocol import VERSION, encode, read_message
 from .rows import Row
 
-IMPORT = "import core.backends, core.bake, core.avatar.file"
+IMPORT = "import core.bake.backends, core.bake.loop, core.avatar.file"
 LOAD = f"{IMPORT}; core.avatar.file.load_avatar(__import__('pathlib').Path(sys.argv[1]))"
 FRAME = """
 from pathlib import Path
 from core.avatar.file import load_avatar
-from core.backends import choose_backend
-from core.bake import picture
+from core.bake.backends import choose_backend
+from core.bake.loop import picture
 from core.benchmarks.stages import made_track
-from core.job import BakeJob
-from core.plan import training_tasks
+from core.records.job import BakeJob
+from core.bake.plan import training_tasks
 backend = choose_backend(sys.argv[2])
 avatar = load_avatar(Path(sys.argv[1]))
 tasks = training_tasks(avatar, [1])

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..backends import BACKENDS, choose_backend
+from ..bake.backends import BACKENDS, choose_backend
 from ..errors import ArgumentError
 from ..evaluation.ablation import VARIANTS, Ablation, ablate, table_of
 from ..evaluation.evaluate import Options

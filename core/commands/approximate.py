@@ -8,11 +8,11 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ..approximation import FRAMES, LEAST, hold
 from ..avatar.file import SUFFIX, load_avatar, save_avatar
-from ..backends import CHOICES, choose_backend
+from ..bake.backends import CHOICES, choose_backend
+from ..bake.freezing import FRAMES, LEAST, hold
+from ..bake.plan import track_for
 from ..errors import ArgumentError
-from ..plan import track_for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

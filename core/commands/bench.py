@@ -12,14 +12,15 @@ from typing import Any
 from ..audio.features import FEATURE_SUFFIX
 from ..audio.files import load_waveform
 from ..avatar.file import load_avatar
-from ..avatar.record import Avatar
-from ..backends import BACKENDS, backend_named, choose_backend, package_versions, remembering
+from ..bake.backends import BACKENDS, backend_named, choose_backend, package_versions, remembering
+from ..bake.plan import parse_size, track_for, training_tasks
 from ..benchmarks import roofline, scaling, splatting, stages, startup
 from ..benchmarks.rows import Row
 from ..errors import ArgumentError, MissingPackageError
-from ..job import BakeJob
-from ..machine import machine
-from ..plan import MAX_FRAMES, parse_size, track_for, training_tasks
+from ..records.avatar import Avatar
+from ..records.job import BakeJob
+from ..records.timeline import MAX_FRAMES
+from ..system.machine import machine
 
 GPU_ROWS = "torch CUDA"  # how batches_torch.py names them
 PARTS = ("stages", "scaling", "roofline", "startup", "training")

@@ -6,10 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
-from ..avatar.features import KINDS
 from ..avatar.file import SUFFIX, save_avatar
-from ..avatar.importing import ImportOptions, import_avatar
+from ..dataset.features import KINDS
 from ..errors import ArgumentError
+from ..official.importing import ImportOptions, import_avatar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

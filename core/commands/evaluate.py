@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from ..avatar.file import load_avatar
-from ..backends import BACKENDS, choose_backend
-from ..bake import make_folder
+from ..bake.backends import BACKENDS, choose_backend
+from ..bake.loop import make_folder
+from ..dataset.load import load_clip
 from ..evaluation.evaluate import Options, evaluate, write_report
 from ..evaluation.record import document_of
-from ..evaluation.tables import text_of
-from ..training.clip import load_clip
+from ..evaluation.report.tables import text_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 from ..avatar.file import load_avatar
-from ..avatar.official_write import write_official
-from ..avatar.ply import write_ply
 from ..errors import ArgumentError
+from ..formats.ply import write_ply
+from ..official.export import write_official
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

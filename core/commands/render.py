@@ -11,19 +11,19 @@ from pathlib import Path
 
 from ..avatar.file import load_avatar
 from ..avatar.motion import POSE_SOURCES
-from ..backends import CHOICES
-from ..engine.choose import KINDS, open_engine
-from ..engine.seam import Progress
-from ..errors import ArgumentError
-from ..job import FILE_FORMATS, BakeJob
-from ..plan import (
+from ..bake.backends import CHOICES
+from ..bake.plan import (
     check_measured,
     frames_of_sound,
-    parse_frames,
     parse_size,
     track_for,
     training_tasks,
 )
+from ..engine.choose import KINDS, open_engine
+from ..errors import ArgumentError
+from ..records.job import FILE_FORMATS, BakeJob
+from ..records.progress import Progress
+from ..records.timeline import parse_frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..avatar.file import SUFFIX
+from ..dataset.rows import ROWS
 from ..errors import ArgumentError, MissingPackageError
 from ..training.config import ARRANGEMENTS, PRECISIONS, PRESETS, TrainConfig, config_for
 from ..training.folder import check_places, dataset_folder, work_folder
-from ..training.job import ROWS, STOP, TrainJob
+from ..training.job import STOP, TrainJob
 
 # Options that change one number of the preset.
 NUMBERS = {
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         raise ArgumentError(f"{args.out} must end in {SUFFIX}; avatars are written in no other")
     if importlib.util.find_spec("torch") is None:
         raise MissingPackageError("training needs the package torch: pip install torch")
-    from ..training.trainer_torch import train
+    from ..training.trainer import train
 
     job = TrainJob(
         dataset=args.dataset,
@@ -126,9 +127,9 @@ def config_of(args: argparse.Namespace) -> TrainConfig:
 def _device(wanted: str) -> str:
     if wanted != "auto":
         return wanted
-    from ..render import gsplat_cuda
+    from ..render.cuda import gsplat_single
 
-    return "cuda" if gsplat_cuda.available() is None else "cpu"
+    return "cuda" if gsplat_single.available() is None else "cpu"
 
 
 def _json_line(event: Mapping[str, Any]) -> None:

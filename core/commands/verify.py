@@ -10,8 +10,8 @@ import argparse
 import json
 from pathlib import Path
 
-from ..network.compare import IMPLEMENTATIONS, TOLERANCE, largest_errors
-from ..network.reference_file import read_reference
+from ..network.official.compare import IMPLEMENTATIONS, TOLERANCE, largest_errors
+from ..network.official.reference_file import read_reference
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

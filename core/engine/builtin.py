@@ -6,15 +6,16 @@ import contextlib
 import threading
 from collections.abc import Generator
 
-from ..audio.track import AudioTrack
-from ..avatar.record import Avatar
-from ..backends import choose_backend, remembering
-from ..bake import bake
-from ..gaussians import Splats
-from ..job import BakeJob
-from ..moment import Moment
+from ..bake.backends import choose_backend, remembering
+from ..bake.loop import bake
 from ..network.deformer import splats_at
-from .seam import EngineStatus, Progress
+from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
+from ..records.gaussians import Splats
+from ..records.job import BakeJob
+from ..records.moment import Moment
+from ..records.progress import Progress
+from .seam import EngineStatus
 
 
 class BuiltinEngine:

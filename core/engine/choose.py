@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import ArgumentError, EngineError, WorkerError
-from ..folders import cache_folder
+from ..system.folders import cache_folder
 from .builtin import BuiltinEngine
 from .seam import Engine
 from .worker import WorkerEngine

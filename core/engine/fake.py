@@ -6,13 +6,14 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from ..audio.track import AudioTrack
-from ..avatar.record import Avatar
 from ..errors import EgsError
-from ..gaussians import Splats, activate
-from ..job import BakeJob
-from ..moment import Moment
-from .seam import EngineStatus, Progress
+from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
+from ..records.gaussians import Splats, activate
+from ..records.job import BakeJob
+from ..records.moment import Moment
+from ..records.progress import Progress
+from .seam import EngineStatus
 
 
 @dataclass

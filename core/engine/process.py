@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import EgsError, WorkerError
-from ..files import reason
+from ..system.files import reason
 from ..worker.protocol import Message, encode, error_from, read_message, value
 
 TICK = 0.05  # seconds between two looks at a reply that is not there yet

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from ..audio.track import AudioTrack
-from ..avatar.record import Avatar
-from ..gaussians import Splats
-from ..job import BakeJob
-from ..moment import Moment
+from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
+from ..records.gaussians import Splats
+from ..records.job import BakeJob
+from ..records.moment import Moment
+from ..records.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,6 @@ class EngineStatus:
     def line(self) -> str:
         text = f"{self.name}: {self.backend} on {self.device}"
         return f"{text} ({self.reason})" if self.reason else text
-
-
-@dataclass(frozen=True)
-class Progress:
-    """done of total frames are written. number and path name the frame just finished, None where
-    nothing new happened (so that a caller can look at its clock, or stop)."""
-
-    done: int
-    total: int
-    number: int | None = None
-    path: Path | None = None
-    note: str = ""
 
 
 class Engine(Protocol):

@@ -12,19 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..audio.track import AudioTrack
-from ..avatar.record import Avatar
 from ..errors import CancelledError, EgsError, EngineError, MissingPackageError, WorkerError
-from ..files import remove_parts
-from ..gaussians import Splats
-from ..job import BakeJob
-from ..moment import Moment
+from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
+from ..records.gaussians import Splats
+from ..records.job import BakeJob
+from ..records.moment import Moment
+from ..records.progress import Progress
+from ..system.files import remove_parts
 from ..worker.exchange import copy_out, moment_fields, write_job
 from ..worker.protocol import VERSION, Message, value
 from .builtin import BuiltinEngine
 from .process import TICK, WorkerProcess
-from .seam import Engine, EngineStatus, Progress
-from .shelf import Shelf
+from .seam import Engine, EngineStatus
+from .shared_files import Shelf
 
 T = TypeVar("T")
 
@@ -61,8 +62,7 @@ class WorkerEngine:
         atexit.register(self.close)
 
     def start(self) -> None:
-        """Start now, and once: raises WorkerError where that fails, MissingPackageError where the
-        backend asked for is not there."""
+        """Start now. WorkerError; MissingPackageError where the backend is not installed."""
         _finish(_process_of(self._current()))
 
     def status(self) -> EngineStatus:

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..avatar.file import load_avatar
-from ..backends import Backend
-from ..bake import make_folder
+from ..bake.backends import Backend
+from ..bake.loop import make_folder
+from ..dataset.load import load_clip
 from ..errors import ArgumentError, CancelledError, OutputError, TrainingError
-from ..files import read_bounded, write_atomic
-from ..training.clip import load_clip
+from ..system.files import read_bounded, write_atomic
 from .evaluate import Options, evaluate, write_report
 from .record import document_of
-from .tables import table
+from .report.tables import table
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds `core`
 STOPPED = 130

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 
 from ..audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
 from ..audio.files import load_waveform
-from ..audio.track import AudioTrack
 from ..errors import ArgumentError
-from ..timeline import ROW_RATE, ping_pong
-from .drive import Driver, gap_of, lip_gap_of, unit
+from ..records.audio_track import AudioTrack
+from ..records.timeline import ROW_RATE, ping_pong
+from .landmark_regression import Reader
 from .landmarks import Binding
 from .lips import Float64
 from .phonemes import Spoken, closures
-from .pictures import cropped, enlarged, to_bytes
-from .reader import Reader
 from .record import Curve, Metric, Section, Strip, measured
+from .render import Driver, gap_of, lip_gap_of, unit
+from .report.pictures import cropped, enlarged, to_bytes
+from .report.strips import COLUMNS, MOUTH_HEIGHT, mouth_box
 from .self_driven import UNIT
 from .self_section import NO_LANDMARKS, NO_SOUND
 from .silence import pause_metrics, silence_metrics
 from .sounds import SILENT_AT, Heard, silence_like
-from .strips import COLUMNS, MOUTH_HEIGHT, mouth_box
 from .sync import SPAN, best_shift, correlation, shifted
 
 MAX_ROWS = 1500  # a minute

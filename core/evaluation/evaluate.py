@@ -11,29 +11,29 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..avatar.record import Avatar
-from ..backends import Backend
-from ..bake import make_folder
+from ..bake.backends import Backend
+from ..bake.loop import make_folder
+from ..dataset.load import Frame, TrainingClip
+from ..dataset.rows import rows_to_measure
 from ..errors import InputError
-from ..files import write_atomic
-from ..machine import machine
-from ..training.clip import Frame, TrainingClip
+from ..records.avatar import Avatar
+from ..system.files import write_atomic
+from ..system.machine import machine
 from . import cross_driven, self_driven
-from .detector import DetectorMeter
-from .drive import Driver, bound, driver_for, gap_of
+from .landmark_detector import DetectorMeter
+from .landmark_regression import Reader, taught_on, teach
 from .landmarks import Binding
 from .lips import lip_gap
 from .lpips import LpipsMeter
-from .page import page_of
 from .phonemes import Spoken, load_phonemes
-from .reader import Reader, taught_on, teach
 from .record import Metric, Report, Section, document_of, measured
-from .rows import rows_of
+from .render import Driver, bound, driver_for, gap_of
+from .report.page import page_of
+from .report.strips import StripMaker
+from .report.tables import text_of
 from .self_section import NO_LANDMARKS, self_section
 from .silence import silence_metrics
 from .sounds import SILENT_AT, Heard, heard_by, silence_like
-from .strips import StripMaker
-from .tables import text_of
 
 PHONEMES = ("phonemes_all.json", "phonemes.json")  # of a dataset, where its text is known
 MAX_QUIET = 200  # rows driven by silence
@@ -62,7 +62,7 @@ def evaluate(
     """tell: called after every frame. Raises InputError where a part of it cannot be read, before
     anything is computed."""
     driver = driver_for(avatar, backend, clip)
-    parts = [(text, rows_of(clip, text)) for text in options.rows]
+    parts = [(text, rows_to_measure(clip, text)) for text in options.rows]
     heard = [heard_by(avatar, clip, rows, split=not options.context) for _, rows in parts]
     sounds = [cross_driven.other_sound(driver, path) for path in options.audio]
     spoken = [_spoken_in(path, options, index) for index, path in enumerate(options.audio)]

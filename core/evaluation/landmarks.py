@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
+from ..records.camera import Camera
 
 Float64 = NDArray[np.float64]
 

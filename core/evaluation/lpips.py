@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MissingPackageError
-from .lpips_weights import find_weights
+from ..metrics.lpips_weights import find_weights
 from .record import Metric, mean_of, measured
 
 FRAMES = 100  # at most; half a second to a second each at 512 x 512 on a processor
@@ -58,6 +58,6 @@ def _distance(arrays: dict[str, NDArray[np.float32]]) -> tuple[Distance, int]:
         import torch  # noqa: F401  the module below needs it at its top
     except (ImportError, OSError):
         raise MissingPackageError("LPIPS needs torch; pip install torch") from None
-    from .lpips_torch import SMALLEST, Lpips
+    from ..metrics.lpips_torch import SMALLEST, Lpips
 
     return Lpips(arrays), SMALLEST

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..files import read_bounded
-from ..timeline import ROW_RATE
+from ..records.timeline import ROW_RATE
+from ..system.files import read_bounded
 from .lips import Float64
 
 MAX_BYTES = 64 * 2**20

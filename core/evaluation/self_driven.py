@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..training.clip import Frame
-from .drive import Driver, seen_landmarks, unit
+from ..dataset.load import Frame
+from ..metrics.pictures import psnr, ssim
 from .jitter import Flicker
+from .landmark_regression import Reader
 from .landmarks import Binding, projected, upwards
-from .metrics import psnr, ssim
-from .reader import Reader
+from .render import Driver, seen_landmarks, unit
 from .sounds import Heard
 
 Float64 = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from ..errors import ArgumentError, OutputError
-from ..files import Staged, stage
+from ..system.files import Staged, stage
 from .exr import encode_exr
 from .image import Image, Pixels, to_linear, to_uint8
 from .png import encode_png

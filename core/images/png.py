@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import write_atomic
+from ..system.files import write_atomic
 from .packing import pack
 
 # Measured on a talking head (512 x 512: 0.2 ms to filter): the difference to the row above packs

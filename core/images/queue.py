@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from ..errors import CancelledError
-from ..files import Staged
-from ..machine import available_cores
+from ..system.files import Staged
+from ..system.machine import available_cores
 
 MAX_THREADS = 16  # a GPU draws faster than sixteen of them pack PNGs
 MAX_BYTES = 1 << 29  # of pictures that wait, where they are large

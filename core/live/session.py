@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..audio.spec import FeatureSpec
-from ..audio.track import AudioTrack
 from ..errors import EngineError
+from ..records.audio_track import AudioTrack
+from ..records.feature_spec import FeatureSpec
 from .source import Source
 from .stream import SoundStream
 

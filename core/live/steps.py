@@ -12,7 +12,7 @@ from ..audio.features import BOTH
 from ..audio.logmel import LogMel, log_mel, parameters_from
 from ..audio.phonetic_network import N_FFT, STEP, bands, hidden_layers
 from ..audio.phonetic_weights import load_weights
-from ..audio.spec import FeatureSpec
+from ..records.feature_spec import FeatureSpec
 
 Float32 = NDArray[np.float32]
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.features import check_hears_sound, silence
-from ..audio.spec import FeatureSpec
-from ..audio.track import AROUND, AudioTrack
 from ..audio.waveform import RATE, mono
 from ..audio.windows import FLAT, normalise
-from ..timeline import ROW_RATE
+from ..records.audio_track import AROUND, AudioTrack
+from ..records.feature_spec import FeatureSpec
+from ..records.timeline import ROW_RATE
 from .resampler import StreamResampler
 from .steps import steps_of
 

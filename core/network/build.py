@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio_net import CODE, WINDOWS
-from .basics import Float32
+from ..records.weights import EGSTALKER, PAPER, NetworkWeights
 from .names import (
     DECODER,
     ENCODER,
@@ -22,9 +21,10 @@ from .names import (
     grid_name,
     layer_prefix,
 )
+from .numpy.audio_net import CODE, WINDOWS
+from .numpy.basics import Float32
+from .numpy.tokens import positions
 from .paper import WIDTH
-from .tokens import positions
-from .weights import EGSTALKER, PAPER, NetworkWeights
 
 CHANNELS, LEVELS = 32, 2
 DIM = CHANNELS * LEVELS

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CheckpointError
-from ..gaussians import Gaussians
-from .audio_net import CODE, WINDOWS
-from .basics import Arrays
+from ..records.gaussians import Gaussians
+from ..records.weights import EGSTALKER, PAPER, NetworkWeights
 from .names import (
     DECODER,
     DEFAULT_HEADS,
@@ -27,8 +26,9 @@ from .names import (
     layer_prefix,
     level_count,
 )
+from .numpy.audio_net import CODE, WINDOWS
+from .numpy.basics import Arrays
 from .paper import WIDTH
-from .weights import EGSTALKER, PAPER, NetworkWeights
 
 Shape = tuple[int | None, ...]  # None: any size of at least 1
 

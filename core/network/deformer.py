@@ -10,11 +10,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.track import AROUND, AudioTrack
-from ..gaussians import Splats
-from ..moment import Moment
-from ..render.sh import C0
-from ..timeline import row_of_seconds
+from ..records.audio_track import AROUND, AudioTrack
+from ..records.gaussians import C0, Splats
+from ..records.moment import Moment
+from ..records.timeline import row_of_seconds
 
 Float32 = NDArray[np.float32]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..records.weights import PAPER, NetworkWeights
 from .names import HEADS
 from .paper import COLUMNS
-from .weights import PAPER, NetworkWeights
 
 
 def widths_of(weights: NetworkWeights) -> dict[str, int]:

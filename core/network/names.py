@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .weights import EGSTALKER, GAUSSIANTALKER, PAPER
+from ..records.weights import EGSTALKER, GAUSSIANTALKER, PAPER
 
 PREFIX = "deformation_net."  # of every name in the official file, never in ours
 OFFICIAL = (EGSTALKER, GAUSSIANTALKER)

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import triplane
-from .attention import attention
-from .basics import Arrays, Float32, linear, relu
-from .decoder import feed_forward
+from ..records.weights import NetworkWeights
 from .names import DECODER, ENCODER, EYE_FREQUENCIES, POSE_MEAN, POSE_SCALE, is_kan, layer_count
-from .tokens import kan_rows, token_mlp, wave_code
-from .weights import NetworkWeights
+from .numpy import triplane
+from .numpy.attention import attention
+from .numpy.basics import Arrays, Float32, linear, relu
+from .numpy.decoder import feed_forward
+from .numpy.tokens import kan_rows, token_mlp, wave_code
 
 # Attribute -> columns of the decoder's output.
 COLUMNS = {

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..avatar.plates import available_torsos
+from ..dataset.pictures import available_torsos
 from ..errors import DatasetError
-from ..files import read_bounded
+from ..system.files import read_bounded
+from .background import over, spread_rows
+from .mask_regions import HEAD, Mask, to_regions
 from .pictures import Pixels, read_pixels
-from .plates import over, spread_rows
-from .regions import HEAD, Mask, to_regions
 from .tracking import Float64
 
 FRAMES = 60  # whose masks and plates are looked at

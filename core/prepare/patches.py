@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .pose import Float64, Solution, project
+from .bundle import Float64, Solution, project
 
 Float32 = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DatasetError, MissingPackageError, OutputError
-from ..files import PART, reason
+from ..system.files import PART, reason
 from .options import INSTALL
 
 Pixels = NDArray[np.uint8]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError
-from .facing import MESHES, TRACK, find_meshes, track, write_eyes, write_points
+from .frames import look_at, write_frames, write_sound
+from .masks import PLATE, make_plate, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
-from .parting import PLATE, make_plate, write_masks
-from .reading import look_at, write_frames, write_sound
+from .poses import MESHES, TRACK, find_meshes, track, write_eyes, write_points
 from .report import REPORT, write_report
 from .state import State, digest_of, digest_of_file
-from .work import Work, all_there
+from .step import Work, all_there
 
 VERSION = 1  # of what the steps do: a higher one makes them run again
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from .facing import MESHES, TRACK
+from .background import over, spread_rows
+from .bundle import project
+from .mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
 from .mesh import IBUG, OVAL
 from .pictures import Pixels, pillow, read_pixels, resized, write_picture
-from .plates import over, spread_rows
-from .pose import project
-from .regions import COLOURS, HEAD, NECK, TORSO, to_regions
+from .poses import MESHES, TRACK
+from .step import Work
 from .tracking import Float64
-from .work import Work
 
 REPORT = "prepare_report.jpg"
 FRAMES = 4  # in the report

@@ -1,4 +1,4 @@
-"""The mean head of a clip's face meshes, and the frame in which it stands (core/camera.py)."""
+"""The mean head of a clip's face meshes, and its frame of reference (core/records/camera.py)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .pose import Float64, pose_jacobian, robust_sigmas, robust_weights, rotation
+from .bundle import Float64, pose_jacobian, robust_sigmas, robust_weights, rotation
 
 # How much a head's motion changes from one frame to the next two, at 25 a second: radians and
 # decimetres. Much less would take quick nods away.

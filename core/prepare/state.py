@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, VideoError
-from ..files import open_regular, reason, write_atomic
+from ..system.files import open_regular, reason, write_atomic
 
 NAME = "prepare.json"
 VERSION = 1

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .bundle import project
+from .mask_regions import Mask
 from .mesh import SKIN_POINTS
-from .pose import project
-from .regions import Mask
 from .shape import Float64
 
 FACE_POINTS, SHELL_POINTS = 14_000, 16_000

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .mesh import STABLE
-from .patches import Float32, Look, Patches, find, median_look, patches_on, take
-from .pose import (
+from .bundle import (
     FOCAL_GUESS,
     Float64,
     Solution,
@@ -20,6 +18,8 @@ from .pose import (
     project,
     rotation,
 )
+from .mesh import STABLE
+from .patches import Float32, Look, Patches, find, median_look, patches_on, take
 from .shape import head_frame, mean_head, similarity
 from .smooth import ALIKE, mean_rotation, pull_of, rotation_vectors, settle, smoothed
 

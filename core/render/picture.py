@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
 from ..errors import ArgumentError
 from ..images.image import Image
+from ..records.camera import Camera
 
 
 def check(camera: Camera, background: NDArray[np.float32] | None, sh_degree: int) -> None:

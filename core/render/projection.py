@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..gaussians import Splats
+from ..records.camera import Camera
+from ..records.gaussians import Splats
 from .rasteriser import DILATION, JACOBIAN_CLAMP, MIN_ALPHA, NEAR, TILE
 from .sh import colours
 

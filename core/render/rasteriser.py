@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..gaussians import Splats
 from ..images.image import Image
+from ..records.camera import Camera
+from ..records.gaussians import Splats
 
 TILE = 16  # pixels
 

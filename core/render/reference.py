@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..gaussians import Splats
 from ..images.image import Image
+from ..records.camera import Camera
+from ..records.gaussians import Splats
 from .picture import check, finish
 from .projection import project
 from .rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..files import reason
+from ..system.files import reason
 
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import OutputError
-from ..files import reason
+from ..system.files import reason
 from .job import STOP, TrainJob
 
 FILE = "state.safetensors"

@@ -8,7 +8,6 @@ from pathlib import Path
 from .config import TrainConfig
 
 STOP = "stop"  # a file of this name in the work folder ends the training
-ROWS = ("train", "all")
 
 
 @dataclass(frozen=True)

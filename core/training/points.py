@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..avatar.ply import read_ply
-from .clip_frames import TrainingClip
+from ..dataset.clip import TrainingClip
+from ..formats.ply import read_ply
 
 COLOUR_FRAMES = 16
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.track import MARGIN, AudioTrack
-from ..camera import Camera
 from ..errors import EngineError, ProtocolError
-from ..files import reason
-from ..gaussians import SH_COEFFICIENTS, Splats
-from ..job import BakeJob, FrameTask
-from ..moment import Moment
+from ..records.audio_track import MARGIN, AudioTrack
+from ..records.camera import Camera
+from ..records.gaussians import SH_COEFFICIENTS, Splats
+from ..records.job import BakeJob, FrameTask
+from ..records.moment import Moment
+from ..system.files import reason
 from .protocol import Message, value
 
 FOLDER_PREFIX = "egstalker-"

@@ -14,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..audio.track import AudioTrack
-from ..avatar.record import Avatar
-from ..backends import Backend, choose_backend, package_versions, remembering
-from ..bake import bake, load_checked
+from ..bake.backends import Backend, choose_backend, package_versions, remembering
+from ..bake.loop import bake, load_checked
 from ..errors import CancelledError, EgsError, ProtocolError
 from ..network.deformer import notes_of, splats_at
+from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
 from .exchange import Float32, fill, inside, map_splats, moment_from, read_job, read_track
-from .live import Live
+from .microphone import Live
 from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
 
 LOADING = 1.5  # seconds; what was compiled before is there by then

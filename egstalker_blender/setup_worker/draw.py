@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..labels import draw_text
+from ..panels.labels import draw_text
 from .job import State
 from .operators import (
     EGSTALKER_OT_worker_cancel,

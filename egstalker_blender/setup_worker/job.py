@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import EgsError, OutputError
-from ...core.files import reason, write_atomic
-from ..tasks import Task
+from ...core.system.files import reason, write_atomic
+from ..jobs.command import Task
 from .plan import Step, python_of
 
 MARKER = "egstalker_worker.json"  # written last: an environment without it is not complete

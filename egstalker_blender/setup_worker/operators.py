@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from ...core.errors import EgsError
 from .. import preferences
 from ..folders import user_folder
-from ..labels import translated, wrapped
+from ..panels.labels import translated, wrapped
 from .plan import CHOICES
 from .session import LOG, ROOT, session, watch
 

@@ -12,8 +12,8 @@ import bpy
 from ...core.engine.check import WorkerReport, check_worker
 from ...core.errors import EgsError, EngineError
 from .. import engines, preferences
+from ..exit import Leaving
 from ..folders import user_folder
-from ..leaving import Leaving
 from .job import SetUp, State, remove_others
 from .plan import PREPARE_NEWEST, Step, space_for, steps_for
 from .pythons import NEWEST, find_base

@@ -6,9 +6,9 @@ and shows what is ready; a thread of `core.engine.background` does the work.
 
 from __future__ import annotations
 
-from . import bar, cache, handlers, pump
+from . import bar, handlers, operators, pump, store
 
-MODULES = (cache, pump, handlers, bar)
+MODULES = (operators, pump, handlers, bar)
 
 
 def register() -> None:
@@ -19,3 +19,4 @@ def register() -> None:
 def unregister() -> None:
     for module in reversed(MODULES):
         module.unregister()
+    store.unregister()

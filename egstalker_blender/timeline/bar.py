@@ -10,7 +10,7 @@ import gpu
 from gpu_extras.batch import batch_for_shader
 
 from ..properties import active_avatar
-from . import cache, pump, wanted
+from . import pump, store, wanted
 from .meter import meter
 
 HEIGHT = 4  # pixels of the interface
@@ -38,7 +38,7 @@ def cached_runs(obj: Any, first: int, last: int) -> list[Run]:
     head = service.heads.get(obj.session_uid) if service and obj is not None else None
     if head is None or last < first:
         return []
-    places = {n: cache.store.place_of(head.known[n].key) for n in head.known if first <= n <= last}
+    places = {n: store.store.place_of(head.known[n].key) for n in head.known if first <= n <= last}
     return list(runs(first, last, lambda number: places.get(number, "")))
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import bpy
 
-from ...core.avatar.record import Avatar
-from ...core.engine.frames import frame_key
+from ...core.bake.plan import FIRST_FRAME
+from ...core.engine.cache.frames import frame_key
 from ...core.errors import EgsError
-from ...core.moment import Moment
-from ...core.plan import FIRST_FRAME
+from ...core.records.avatar import Avatar
+from ...core.records.moment import Moment
 from .. import gather
-from ..controls import Animation, State, animation_of, state_now
-from ..live_state import is_live
+from ..controls.state import Animation, State, animation_of, state_now
+from ..live.state import is_live
 from ..properties import is_avatar
-from ..strips import StripWindow, fingerprint, frame_rate
+from ..sound.strips import StripWindow, fingerprint, frame_rate
 from .sources import Sound, Sources
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from . import cache
+from . import store
 from .heads import uids
 from .meter import meter
 from .service import Service
@@ -33,7 +33,7 @@ class Marks:
 
 class Pump:
     def __init__(self) -> None:
-        self.service = Service(cache.store)
+        self.service = Service(store.store)
         self.marks = Marks()
         self._scanned = self._worked = self._drawn = 0.0
         self._bar: object = None
@@ -76,7 +76,7 @@ class Pump:
 
     def _show_bar(self, now: float) -> None:
         heads = self.service.heads.values()
-        state = (cache.store.version, [(head.uid, len(head.known)) for head in heads])
+        state = (store.store.version, [(head.uid, len(head.known)) for head in heads])
         if state != self._bar and now - self._drawn >= BAR_EVERY:
             self._bar, self._drawn = state, now
             redraw(BAR_AREAS)

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...core.engine.background import Background, Finished, Task
-from ...core.engine.frames import Frame
+from ...core.engine.cache.frames import Frame
 from ...core.engine.seam import Engine
 from ...core.errors import CancelledError, EgsError
-from ...core.gaussians import activate
+from ...core.records.gaussians import activate
 from .. import engines
 from ..viewport import stage
 from . import wanted
-from .cache import Store
 from .heads import Head, Known, find
 from .sources import Sources
+from .store import Store
 from .work import Computed, computing, saving
 
 log = logging.getLogger(__name__)

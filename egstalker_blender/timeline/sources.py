@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
-from ...core.audio.spec import FeatureSpec
-from ...core.audio.track import AudioTrack
 from ...core.audio.wav import load_wav
 from ...core.audio.waveform import Waveform
-from ...core.avatar.record import Avatar
+from ...core.bake.plan import track_for
 from ...core.engine.background import Finished, Task
-from ...core.engine.frames import track_digest
+from ...core.engine.cache.frames import track_digest
 from ...core.errors import ArgumentError, EgsError
-from ...core.plan import track_for
-from ..decode import waveform_of_file
-from ..sound import between_handles, waveform_of_strip
-from ..strips import StripWindow
+from ...core.records.audio_track import AudioTrack
+from ...core.records.avatar import Avatar
+from ...core.records.feature_spec import FeatureSpec
+from ..sound.decode import waveform_of_file
+from ..sound.strip_waveform import between_handles, waveform_of_strip
+from ..sound.strips import StripWindow
 
 Voice = StripWindow | Path | None
 
@@ -123,7 +123,7 @@ class _Undecoded:
 
 
 def _avatar(path: Path, digest: str) -> Avatar:
-    from ...core.bake import load_checked  # it brings the engines' modules, slow to import
+    from ...core.bake.loop import load_checked  # it brings the engines' modules, slow to import
 
     return load_checked(path, digest)
 

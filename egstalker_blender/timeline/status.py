@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import engines
 from ..viewport import stage
-from . import cache, pump
+from . import pump, store
 
 
 def status_line(context: Any, obj: Any) -> str:
@@ -20,7 +20,7 @@ def status_line(context: Any, obj: Any) -> str:
 
 
 def cache_line() -> str:
-    memory, disk = cache.store.megabytes()
+    memory, disk = store.store.megabytes()
     return f"Cache {memory:.0f} MB" + (f", disk {disk:.0f} MB" if disk else "")
 
 
@@ -30,5 +30,5 @@ def problems(obj: Any) -> list[str]:
     if service is None:
         return []
     head = service.heads.get(obj.session_uid) if obj is not None else None
-    found = (head.reason if head else "", service.error, cache.store.reason)
+    found = (head.reason if head else "", service.error, store.store.reason)
     return [text for text in dict.fromkeys(found) if text]

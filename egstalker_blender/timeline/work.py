@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...core.audio.track import AudioTrack
-from ...core.avatar.record import Avatar
-from ...core.engine.disk import DiskCache
-from ...core.engine.frames import Frame, frame_of
+from ...core.engine.cache.disk import DiskCache
+from ...core.engine.cache.frames import Frame, frame_of
 from ...core.engine.seam import Engine
-from ...core.moment import Moment
+from ...core.records.audio_track import AudioTrack
+from ...core.records.avatar import Avatar
+from ...core.records.moment import Moment
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...core.engine.process import worker_environment
 from ...core.errors import EngineError, OutputError
-from ...core.files import reason
+from ...core.system.files import reason
 from .news import News, Progress
 from .plan import LOG, Step
 from .process import Child, child_environment, exit_text, make_folder

@@ -142,7 +142,7 @@ class EGSTALKER_OT_train_import(bpy.types.Operator):
         return True
 
     def execute(self, context: Any) -> set[str]:
-        from ..importer import import_avatar
+        from ..avatars.importer import import_avatar
 
         result = session().result
         if result is None:

@@ -8,7 +8,7 @@ import bpy
 
 from ... import __package__ as base_package
 from .. import preferences
-from ..labels import draw_text, translated
+from ..panels.labels import draw_text, translated
 from . import picture
 from .gather import blocker, can_resume, output_of, python_reason
 from .job import DONE, FAILED, STOPPED, STOPPING, State

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ...core.errors import EngineError
-from ...core.files import reason
-from ..tasks import PATIENCE, end_family, last_lines, signal_family
+from ...core.system.files import reason
+from ..jobs.command import PATIENCE, end_family, last_lines, signal_family
 from .news import News, folded, parse
 from .plan import Step
 

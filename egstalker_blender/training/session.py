@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from ...core.errors import EngineError
-from ..leaving import Leaving
+from ..exit import Leaving
 from . import picture
 from .job import DONE, Job, State
 from .plan import Settings, Step, steps_for

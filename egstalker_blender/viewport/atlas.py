@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import EngineError
-from ...core.gaussians import Splats
+from ...core.records.gaussians import Splats
 from .bounds import corners
 
 Float32 = NDArray[np.float32]

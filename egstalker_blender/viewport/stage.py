@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from types import MappingProxyType
 
-from ...core.gaussians import Splats
+from ...core.records.gaussians import Splats
 
 
 @dataclass(frozen=True, eq=False)

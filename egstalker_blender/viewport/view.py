@@ -34,8 +34,8 @@ class View:
 
     @property
     def lens(self) -> tuple[float, float, float, float]:
-        """fx, fy, cx, cy as core.camera.Camera has them: pixels, y down. Orthographic: pixels a
-        metre instead of focal lengths."""
+        """fx, fy, cx, cy in pixels, y down (core/records/camera.py). Orthographic: pixels a metre
+        instead of focal lengths."""
         p = self.projmat
         # What the centre of the view is shifted by, in halves of the region.
         x, y = (-p[0, 3], -p[1, 3]) if self.orthographic else (p[0, 2], p[1, 2])

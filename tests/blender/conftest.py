@@ -29,7 +29,7 @@ if HAS_BLENDER:
     batch = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(batch)
     batch.load_extension()  # from here on `import egstalker...` works
-    from tests.blender.support import make_avatar, voice, write_wav
+    from tests.support.blender import make_avatar, voice, write_wav
 
     def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.config.egstalker_status = int(exitstatus)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from egstalker.core.avatar.file import load_avatar, save_avatar
-from egstalker.core.avatar.record import Avatar, Held, Measured
 from egstalker.core.network.moving import widths_of
-from egstalker.egstalker_blender import approximation, cli
+from egstalker.core.records.avatar import Avatar, Held, Measured
+from egstalker.egstalker_blender import cli
+from egstalker.egstalker_blender.panels import approximate
 
-from tests.blender.support import job_of, read_png, voice, write_wav
+from tests.support.blender import job_of, read_png, voice, write_wav
 
 
 def measured(avatar: Avatar) -> Avatar:
@@ -35,13 +36,12 @@ def test_approximate_reaches_every_moment(head: Any) -> None:
 
 def test_the_panel_says_what_approximate_does_for_the_avatar(avatar_path: Path) -> None:
     avatar = load_avatar(avatar_path)
-    assert "stays exact" in approximation.text_of(avatar)
+    assert "stays exact" in approximate.text_of(avatar)
     measured = Measured(54.3, 60.0, 64, "aud.wav")
     rows = np.arange(len(avatar.gaussians) // 2)
     held = replace(avatar, held=Held(rows, {}, measured))
     assert (
-        approximation.text_of(held)
-        == "Holds 50% of the Gaussians; pictures agree to 54 dB or better"
+        approximate.text_of(held) == "Holds 50% of the Gaussians; pictures agree to 54 dB or better"
     )
 
 

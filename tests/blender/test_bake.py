@@ -14,12 +14,12 @@ from mathutils import Euler, Vector
 
 from core.audio.features import load_track
 from core.avatar.file import load_avatar
-from core.backends import backend_named
-from core.bake import picture
+from core.bake.backends import backend_named
+from core.bake.loop import picture
+from core.bake.plan import training_tasks
 from core.images.image import to_linear, to_uint8
-from core.job import BakeJob
-from core.plan import training_tasks
-from tests.blender.support import HEIGHT, WIDTH, names, read_pixels, read_png
+from core.records.job import BakeJob
+from tests.support.blender import HEIGHT, WIDTH, names, read_pixels, read_png
 
 
 def premultiplied(path: Path) -> np.ndarray:

@@ -13,7 +13,7 @@ from egstalker.core.engine.fake import FakeEngine
 from egstalker.core.errors import OutputError
 from egstalker.egstalker_blender import bake
 
-from tests.blender.support import job_of, names
+from tests.support.blender import job_of, names
 
 
 def test_why_a_bake_cannot_start(head: Any, scene: Any, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from egstalker.egstalker_blender import cli
 
-from tests.blender.support import ROOT, clean_environment, python_here, read_png, voice, write_wav
+from tests.support.blender import ROOT, clean_environment, python_here, read_png, voice, write_wav
 
 BATCH = ROOT / "egstalker_blender" / "batch.py"
 SECONDS = 0.2

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from egstalker.core.avatar.file import load_avatar
-from egstalker.core.camera import Camera
 from egstalker.core.errors import CameraError
+from egstalker.core.records.camera import Camera
+from egstalker.egstalker_blender.avatars.training_camera import add_camera
 from egstalker.egstalker_blender.camera import HEAD_TO_OBJECT, render_size, scene_camera
-from egstalker.egstalker_blender.training_camera import add_camera
 from mathutils import Euler, Matrix, Vector
 
 SIZES = ((640, 480), (480, 640), (512, 512))

@@ -10,15 +10,15 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.avatar.file import load_avatar
-from egstalker.core.moment import Moment
-from egstalker.egstalker_blender.controls import ANIMATED, animation_of, state_now
+from egstalker.core.records.moment import Moment
+from egstalker.egstalker_blender.controls.state import ANIMATED, animation_of, state_now
 from egstalker.egstalker_blender.gather import (
     moment_of,
     read_settings,
     start_of,
 )
 
-from tests.blender.support import job_of
+from tests.support.blender import job_of
 
 FRAMES = (-3, 0, 1, 2, 3, 5, 8, 20, 40)
 

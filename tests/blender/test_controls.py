@@ -10,16 +10,16 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from egstalker.core.avatar.blinks import blink_at
 from egstalker.core.avatar.file import load_avatar
 from egstalker.core.avatar.following import head_range, rotation_vector
 from egstalker.core.avatar.motion import moment_at
-from egstalker.core.camera import pose_vector
 from egstalker.core.errors import CameraError
-from egstalker.core.eyes import blink_at
+from egstalker.core.records.camera import pose_vector
 from egstalker.egstalker_blender.camera import HEAD_TO_OBJECT, head_motion
-from egstalker.egstalker_blender.control_presets import NAMES
+from egstalker.egstalker_blender.controls.presets import NAMES
 
-from tests.blender.support import job_of, names, read_png
+from tests.support.blender import job_of, names, read_png
 
 NUMBERS = {
     "eye_closure": 0.25, "blink_rate": 20.0, "blink_duration": 0.5, "strength": 0.75,

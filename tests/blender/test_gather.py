@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from egstalker.core.errors import ArgumentError, InputError
 
-from tests.blender.support import job_of
+from tests.support.blender import job_of
 
 
 def test_a_moving_camera_moves_the_picture_and_the_frame_comes_back(head: Any, scene: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tests.blender.support import ROOT, clean_environment, python_here, voice, write_wav
+from tests.support.blender import ROOT, clean_environment, python_here, voice, write_wav
 
 PRODUCT = {"__init__.py", "README.md", "LICENSE", "blender_manifest.toml"}
 HALVES = ("core/", "egstalker_blender/")

@@ -15,12 +15,13 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.errors import CheckpointError, MissingPackageError
-from egstalker.egstalker_blender import conversion, demo, drops, preferences
-from egstalker.egstalker_blender.conversion import Conversion, Request, convert
+from egstalker.egstalker_blender import preferences
+from egstalker.egstalker_blender.avatars import conversion, demo, drops
+from egstalker.egstalker_blender.avatars.conversion import Conversion, Request, convert
 
 from core.avatar.file import load_avatar
-from core.avatar.ply import write_ply
-from tests.blender.support import make_avatar
+from core.formats.ply import write_ply
+from tests.support.blender import make_avatar
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import checkpoint
+from egstalker.egstalker_blender.avatars import checkpoint
 
 from core.avatar.file import load_avatar
-from core.avatar.ply import write_ply
-from tests.blender.support import make_avatar
+from core.formats.ply import write_ply
+from tests.support.blender import make_avatar
 
 TIMER, ESC, MOUSE = (SimpleNamespace(type=kind) for kind in ("TIMER", "ESC", "MOUSEMOVE"))
 

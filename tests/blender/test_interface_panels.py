@@ -8,17 +8,13 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import (
-    menus,
-    object_panels,
-    panels,
-    preferences,
-)
+from egstalker.egstalker_blender import preferences, preferences_panel
+from egstalker.egstalker_blender.panels import menus, object_properties, sidebar
 from egstalker.egstalker_blender.setup_worker import draw as worker_draw
 from egstalker.egstalker_blender.setup_worker import session as worker_session
 from egstalker.egstalker_blender.setup_worker.job import State
 
-PANELS = (*panels.CLASSES, *object_panels.CLASSES)
+PANELS = (*sidebar.CLASSES, *object_properties.CLASSES)
 
 
 class Layout:
@@ -99,7 +95,7 @@ def test_every_panel_draws(head: Any, panel: Any) -> None:
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_without_an_avatar(scene: Any, panel: Any) -> None:
-    if panel is panels.EGSTALKER_PT_avatar:
+    if panel is sidebar.EGSTALKER_PT_avatar:
         assert "egstalker.add_talking_head" in drawn(panel)
     else:
         assert not panel.poll(context())
@@ -112,7 +108,7 @@ def test_every_setting_is_somewhere_in_the_properties_editor(head: Any) -> None:
         props.eye_source, props.pose_source, props.sound_source = eyes, pose, sound
         props.size_source = props.range_source = "OWN"
         head.egstalker_display.mode = "MOTION"
-        for panel in object_panels.CLASSES:
+        for panel in object_properties.CLASSES:
             seen |= set(drawn(panel))
     hidden = {"rna_type", "name", "content_hash"}
     for group in (props, head.egstalker_display):
@@ -122,16 +118,16 @@ def test_every_setting_is_somewhere_in_the_properties_editor(head: Any) -> None:
 
 def test_a_file_that_is_gone_or_changed_offers_what_helps(head: Any, tmp_path: Path) -> None:
     head.egstalker.avatar_path = str(tmp_path / "gone.egs")
-    text = " ".join(drawn(panels.EGSTALKER_PT_avatar))
+    text = " ".join(drawn(sidebar.EGSTALKER_PT_avatar))
     assert "is not there" in text and "egstalker.accept_avatar" not in text
     (tmp_path / "gone.egs").write_bytes(b"another")
-    text = " ".join(drawn(panels.EGSTALKER_PT_avatar))
+    text = " ".join(drawn(sidebar.EGSTALKER_PT_avatar))
     assert "not the one" in text and "egstalker.accept_avatar" in text
 
 
 def test_why_a_bake_cannot_start_is_in_the_panel(head: Any) -> None:
     head.egstalker.camera_source = "scene"
-    assert "The scene has no camera" in drawn(panels.EGSTALKER_PT_bake)
+    assert "The scene has no camera" in drawn(sidebar.EGSTALKER_PT_bake)
 
 
 def test_our_menu_entries(scene: Any) -> None:
@@ -177,7 +173,7 @@ def test_what_a_check_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faul
 
 
 def test_the_preferences_draw_all_of_theirs() -> None:
-    cls = preferences.EGSTALKER_AP_preferences
+    cls = preferences_panel.EGSTALKER_AP_preferences
     names = {p.identifier for p in cls.bl_rna.properties} - {"rna_type", "bl_idname", "module"}
     layout = Layout([])
     cls.draw(SimpleNamespace(layout=layout, bl_rna=cls.bl_rna), context())

@@ -7,11 +7,13 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.core.engine.live import FakeMicrophone
+from egstalker.core.engine.microphone import FakeMicrophone
 from egstalker.core.live.session import Report
 from egstalker.core.live.source import Device
-from egstalker.egstalker_blender import live, live_panel, live_session, live_state
-from egstalker.egstalker_blender.live_session import OFF, ON, STARTING
+from egstalker.egstalker_blender.live import operators, state
+from egstalker.egstalker_blender.live import session as live_session
+from egstalker.egstalker_blender.live.session import OFF, ON, STARTING
+from egstalker.egstalker_blender.panels import live as live_panel
 from egstalker.egstalker_blender.timeline import pump
 from egstalker.egstalker_blender.viewport import stage
 
@@ -21,10 +23,10 @@ def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any) -> Any:
     """What a session opens. The preferences name a worker."""
     one = FakeMicrophone()
     monkeypatch.setattr(live_session, "open_microphone", lambda engine: one)
-    monkeypatch.setattr(live, "blocker", lambda context: "")
+    monkeypatch.setattr(operators, "blocker", lambda context: "")
     yield one
     live_session.close()
-    live._labels[1:], live._items[1:], live._chosen = [], [], 0
+    operators._labels[1:], operators._items[1:], operators._chosen = [], [], 0
 
 
 def run(until: Any, seconds: float = 5.0) -> None:
@@ -39,7 +41,7 @@ def run(until: Any, seconds: float = 5.0) -> None:
 def started(obj: Any) -> Any:
     assert bpy.ops.egstalker.live() == {"FINISHED"}
     voice = live_session.voice()
-    assert voice.state == STARTING and live_state.is_live(obj.session_uid)
+    assert voice.state == STARTING and state.is_live(obj.session_uid)
     run(lambda: voice.report is not None)
     assert voice.state == ON
     return voice
@@ -76,7 +78,7 @@ def test_the_toggle_stops_and_the_timeline_goes_on(head: Any, microphone: Any) -
     service.scan(pump.scenes())
     assert head.session_uid not in service.heads
     assert bpy.ops.egstalker.live() == {"FINISHED"}
-    assert voice.state == OFF and not live_state.is_live(head.session_uid)
+    assert voice.state == OFF and not state.is_live(head.session_uid)
     run(lambda: microphone.live == "")
     assert voice.tick() is None  # the timer ends
     service.scan(pump.scenes())
@@ -105,7 +107,7 @@ def test_a_lost_device_stops_it_with_a_reason(head: Any, microphone: Any) -> Non
     bpy.ops.egstalker.live()
     voice = live_session.voice()
     run(lambda: voice.state == OFF)
-    assert "was lost" in voice.reason and not live_state.is_live(head.session_uid)
+    assert "was lost" in voice.reason and not state.is_live(head.session_uid)
     run(lambda: microphone.live == "")
     microphone.fail_at = 0
     assert started(head).reason == ""
@@ -134,7 +136,7 @@ def test_a_renamed_object_goes_on_and_a_deleted_one_stops(head: Any, microphone:
 def test_another_file_stops_it(head: Any, microphone: Any) -> None:
     voice, key = started(head), head.session_uid
     bpy.ops.wm.read_homefile(use_empty=True)
-    assert voice.state == OFF and not live_state.is_live(key)
+    assert voice.state == OFF and not state.is_live(key)
     run(lambda: microphone.live == "")
 
 
@@ -142,14 +144,14 @@ def test_unregister_stops_it_and_leaves_nothing(head: Any, microphone: Any) -> N
     started(head)
     key = head.session_uid
     live_panel.unregister()
-    live.unregister()
+    operators.unregister()
     try:
-        assert live_session._voice is None and not live_state.is_live(key)
+        assert live_session._voice is None and not state.is_live(key)
         assert not bpy.app.timers.is_registered(live_session._tick)
-        assert live._before_load not in bpy.app.handlers.load_pre
+        assert operators._before_load not in bpy.app.handlers.load_pre
         assert not hasattr(bpy.types.WindowManager, "egstalker_live")
     finally:
-        live.register()
+        operators.register()
         live_panel.register()
 
 
@@ -158,7 +160,7 @@ def test_devices_are_listed_and_chosen_by_name(head: Any, microphone: Any) -> No
     assert bpy.ops.egstalker.live_devices() == {"FINISHED"}
     run(lambda: live_session.voice().devices is not None)
     settings = bpy.context.window_manager.egstalker_live
-    assert [item[1] for item in live.device_items()] == ["System Default", "Desk", "Bus"]
+    assert [item[1] for item in operators.device_items()] == ["System Default", "Desk", "Bus"]
     assert settings.device == "DEFAULT"
     settings.device = "DEVICE_2"
     assert started(head).device == microphone.live == "Bus, ALSA"
@@ -169,19 +171,19 @@ def test_devices_are_listed_and_chosen_by_name(head: Any, microphone: Any) -> No
     run(lambda: live_session.voice().tick() is None)
     bpy.ops.egstalker.live_devices()
     run(lambda: len(live_session.voice().devices or "12") == 1)
-    assert settings.device == "DEVICE_2" and len(live.device_items()) == 3
+    assert settings.device == "DEVICE_2" and len(operators.device_items()) == 3
 
 
 def test_without_a_worker_the_operator_says_why(
     head: Any, fake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live.preferences, "worker_python", lambda: None)
-    assert "needs the worker" in live.blocker(bpy.context)
+    monkeypatch.setattr(operators.preferences, "worker_python", lambda: None)
+    assert "needs the worker" in operators.blocker(bpy.context)
     assert not bpy.ops.egstalker.live.poll()
 
 
 def test_an_engine_without_worker_is_a_reason(head: Any, fake: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(live, "blocker", lambda context: "")
+    monkeypatch.setattr(operators, "blocker", lambda context: "")
     bpy.ops.egstalker.live()
     voice = live_session.voice()
     run(lambda: voice.state == OFF)
@@ -201,7 +203,7 @@ def test_what_the_panel_says() -> None:
 def test_the_lookahead_is_that_of_the_core() -> None:
     from egstalker.core.live import session
 
-    assert live.LOOKAHEAD == session.LOOKAHEAD
+    assert operators.LOOKAHEAD == session.LOOKAHEAD
 
 
 class Layout:

@@ -12,7 +12,7 @@ import egstalker
 import pytest
 from egstalker.egstalker_blender import engines, preferences
 
-from tests.blender.support import ROOT, clean_environment, python_here
+from tests.support.blender import ROOT, clean_environment, python_here
 
 OPERATORS = ("import_avatar", "link_sound", "link_sound_file", "add_training_camera", "bake")
 MAX_ENABLE_SECONDS = 0.150

@@ -8,10 +8,10 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import demo, relink
+from egstalker.egstalker_blender.avatars import demo, relink
 
 from core.avatar.search import find_avatar
-from tests.blender.support import make_avatar
+from tests.support.blender import make_avatar
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import bake, strips
+from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.properties import active_avatar
+from egstalker.egstalker_blender.sound import strips
 
-from tests.blender.support import job_of, names, voice, write_wav
+from tests.support.blender import job_of, names, voice, write_wav
 
 
 def push(message: str) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import bake, engines, strips
+from egstalker.egstalker_blender import bake, engines
 from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.properties import active_avatar
+from egstalker.egstalker_blender.sound import strips
 
-from tests.blender.support import job_of, names, voice, write_wav
+from tests.support.blender import job_of, names, voice, write_wav
 
 
 def the_head() -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tests.blender.support import ROOT, clean_environment, python_here, voice, write_wav
+from tests.support.blender import ROOT, clean_environment, python_here, voice, write_wav
 
 TIMES = 20
 
@@ -137,7 +137,7 @@ def live():
     bpy.ops.egstalker.bake(engine="worker", worker_python=sys.executable)
     stage = importlib.import_module(NAME + ".egstalker_blender.viewport.stage")
     core = importlib.import_module(NAME + ".core.avatar.file")
-    gaussians = importlib.import_module(NAME + ".core.gaussians")
+    gaussians = importlib.import_module(NAME + ".core.records.gaussians")
     stage.put(obj.session_uid, gaussians.activate(core.load_avatar(Path(avatar)).gaussians))
 
 

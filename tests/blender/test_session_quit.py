@@ -17,7 +17,7 @@ import bpy
 import pytest
 from egstalker.egstalker_blender import bake, engines
 
-from tests.blender.support import (
+from tests.support.blender import (
     ROOT,
     clean_environment,
     job_of,

@@ -10,13 +10,14 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import preferences, strips
+from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.preferences import CacheBudget
-from egstalker.egstalker_blender.timeline import cache, pump, status
+from egstalker.egstalker_blender.sound import strips
+from egstalker.egstalker_blender.timeline import pump, status, store
 from egstalker.egstalker_blender.viewport import stage
 
-from tests.blender.support import voice, write_wav
-from tests.blender.timeline_support import LIMIT, service, settle
+from tests.support.blender import voice, write_wav
+from tests.support.blender_timeline import LIMIT, service, settle
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def talking(fake: Any, head: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(
         preferences, "cache_budget", lambda: CacheBudget(100, 0, tmp_path / "frames")
     )
-    cache.store.memory.clear()
-    cache.store.disk = None
+    store.store.memory.clear()
+    store.store.disk = None
     bpy.context.view_layer.update()
     pump.mark(data=True)
     bpy.ops.ed.undo_push(message="talking")

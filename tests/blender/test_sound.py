@@ -10,12 +10,12 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.errors import ArgumentError, AudioError
-from egstalker.egstalker_blender import decode, strips
-from egstalker.egstalker_blender.sound import waveform_of_strip
-from egstalker.egstalker_blender.strips import add_strip, window_of_strip
+from egstalker.egstalker_blender.sound import decode, strips
+from egstalker.egstalker_blender.sound.strip_waveform import waveform_of_strip
+from egstalker.egstalker_blender.sound.strips import add_strip, window_of_strip
 
 from core.audio.files import load_waveform
-from tests.blender.support import ramp, voice, write_wav
+from tests.support.blender import ramp, voice, write_wav
 
 SECONDS = 4.0
 RATE = 16000

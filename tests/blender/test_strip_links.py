@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from egstalker.core.audio.waveform import from_samples
 from egstalker.core.errors import ArgumentError, AudioError
-from egstalker.egstalker_blender import bake, mixdown, strips
+from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.gather import read_settings
-from egstalker.egstalker_blender.sound import waveform_of_strip
+from egstalker.egstalker_blender.sound import mixdown, strips
+from egstalker.egstalker_blender.sound.strip_waveform import waveform_of_strip
 
 from core.audio.files import load_waveform
-from tests.blender.support import ramp, voice, write_wav
+from tests.support.blender import ramp, voice, write_wav
 
 RATE = 16000
 CAN_RETIME = bpy.app.version >= (5, 1)

@@ -10,12 +10,12 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from egstalker.egstalker_blender import strips
-from egstalker.egstalker_blender.sound import waveform_of_strip
+from egstalker.egstalker_blender.sound import strips
+from egstalker.egstalker_blender.sound.strip_waveform import waveform_of_strip
 from numpy.typing import NDArray
 
 from core.audio.files import load_waveform
-from tests.blender.support import write_wav
+from tests.support.blender import write_wav
 
 RATE = 16000
 SECONDS = 6.0

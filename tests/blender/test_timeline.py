@@ -10,12 +10,12 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from egstalker.core.gaussians import activate
-from egstalker.egstalker_blender.timeline import cache, handlers, pump, sources
+from egstalker.core.records.gaussians import activate
+from egstalker.egstalker_blender.timeline import handlers, pump, sources, store
 from egstalker.egstalker_blender.timeline.work import Computed
 
-from tests.blender.support import job_of, voice, write_wav
-from tests.blender.timeline_support import (
+from tests.support.blender import job_of, voice, write_wav
+from tests.support.blender_timeline import (
     LIMIT,
     budget,
     head_of,
@@ -223,7 +223,7 @@ def test_the_start_of_an_engine_is_no_measure_of_its_frames(
     settle()
     assert 0.05 <= service().seconds < 1.0
     slow = service().seconds
-    frame = cache.store.memory.get(head_of(talking).shown)
+    frame = store.store.memory.get(head_of(talking).shown)
     assert frame is not None
     service()._keep("a" * 40, Computed(frame, True), 10 * slow)
     assert slow < service().seconds < 10 * slow  # one slow frame counts for a part
@@ -239,7 +239,7 @@ def test_playing_shows_the_last_frame_it_passed(
     monkeypatch.setattr(pump, "is_playing", lambda: True)
     fake.delay = 0.5
     service().seconds = 0.2
-    edge = max(n for n, at in head_of(talking).known.items() if at.key in cache.store.memory)
+    edge = max(n for n, at in head_of(talking).known.items() if at.key in store.store.memory)
     scene.frame_set(edge)
     pump.tick()
     assert not shown(talking).stale

@@ -12,10 +12,10 @@ import egstalker
 import pytest
 from egstalker.core.errors import EngineError
 from egstalker.egstalker_blender import engines, preferences
-from egstalker.egstalker_blender.timeline import bar, cache, handlers, pump, status
+from egstalker.egstalker_blender.timeline import bar, handlers, pump, status, store
 from egstalker.egstalker_blender.viewport import stage
 
-from tests.blender.timeline_support import (
+from tests.support.blender_timeline import (
     LIMIT,
     budget,
     head_of,
@@ -111,15 +111,15 @@ def test_disk_brings_frames_back_without_computing(
     count = len(fake.moments)
     kept = list((tmp_path / "frames").glob("*.npy"))
     assert len(kept) == count > 0
-    cache.store.memory.clear()
-    cache.store.disk = None
+    store.store.memory.clear()
+    store.store.disk = None
     pump.mark(data=True, frame=True)
     settle()
     assert len(fake.moments) == count
-    assert len(cache.store.memory) == count
+    assert len(store.store.memory) == count
     for path in kept:
         path.write_bytes(path.read_bytes()[:-1])
-    cache.store.memory.clear()
+    store.store.memory.clear()
     pump.mark(frame=True)
     settle()
     assert len(fake.moments) == 2 * count
@@ -143,7 +143,7 @@ def test_clear_cache_forgets_and_the_frame_comes_back(
     pump.mark(data=True)
     settle()
     assert bpy.ops.egstalker.clear_cache() == {"FINISHED"}
-    assert cache.store.megabytes() == (0, 0)
+    assert store.store.megabytes() == (0, 0)
     assert not (tmp_path / "frames").exists()
     assert not bpy.ops.egstalker.clear_cache.poll()
     count = len(fake.moments)
@@ -156,7 +156,7 @@ def test_the_bar_knows_where_each_frame_is(talking: Any, fake: Any, scene: Any) 
     settle()
     assert bar.cached_runs(talking, 1, 6) == [(1, 6, "memory")]
     key = head_of(talking).known[3].key
-    cache.store.memory._drop(key)
+    store.store.memory._drop(key)
     assert bar.cached_runs(talking, 1, 6) == [(1, 2, "memory"), (3, 3, ""), (4, 6, "memory")]
     assert bar.cached_runs(None, 1, 6) == []
 
@@ -180,7 +180,7 @@ def test_off_and_on_leaves_no_thread_no_timer_no_handler(talking: Any) -> None:
     assert not any(thread.name == "egstalker" for thread in threading.enumerate())
     assert not bpy.app.timers.is_registered(pump.tick)
     assert pump.service() is None
-    assert len(cache.store.memory) == 0
+    assert len(store.store.memory) == 0
     for name, function in handlers.HANDLERS:
         assert function not in getattr(bpy.app.handlers, name)
     pump.mark(frame=True)  # a late handler of another thread
@@ -194,12 +194,12 @@ def test_frames_lie_beside_the_blend_once_it_is_saved(
     talking: Any, fake: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(preferences, "cache_budget", lambda: preferences.CacheBudget(100, 50))
-    monkeypatch.setattr(cache, "user_folder", lambda name: tmp_path / "user" / name)
+    monkeypatch.setattr(store, "user_folder", lambda name: tmp_path / "user" / name)
     pump.mark(data=True)
     settle()
-    assert list((tmp_path / "user" / cache.FOLDER).glob("*.npy"))
+    assert list((tmp_path / "user" / store.FOLDER).glob("*.npy"))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
-    cache.store.memory.clear()
+    store.store.memory.clear()
     pump.mark(frame=True)
     settle()
-    assert list((tmp_path / cache.FOLDER).glob("*.npy"))
+    assert list((tmp_path / store.FOLDER).glob("*.npy"))

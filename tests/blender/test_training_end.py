@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from egstalker.egstalker_blender import preferences
 
-from tests.blender.support import ROOT, clean_environment, python_here
-from tests.blender.training_support import LONG, alive, fake_python, until
+from tests.support.blender import ROOT, clean_environment, python_here
+from tests.support.blender_training import LONG, alive, fake_python, until
 
 ENDS = """
 import os, runpy, signal, sys, time

@@ -17,7 +17,7 @@ from egstalker.egstalker_blender.training import plan, probe, process
 from egstalker.egstalker_blender.training.job import DONE, FAILED, STOPPED, STOPPING, Job, State
 from egstalker.egstalker_blender.training.plan import Settings
 
-from tests.blender.training_support import LONG, alive, fake_python, until
+from tests.support.blender_training import LONG, alive, fake_python, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended Python is a script")
 

@@ -12,9 +12,9 @@ from egstalker.egstalker_blender.training import gather, news, panel, picture
 from egstalker.egstalker_blender.training.job import State
 from egstalker.egstalker_blender.training.news import News, Progress
 
-from tests.blender.support import read_png
 from tests.blender.test_interface_panels import ICONS
-from tests.blender.training_fake import write_png
+from tests.support.blender import read_png
+from tests.support.training_fake import write_png
 
 
 def test_lines_of_the_panel() -> None:

@@ -18,7 +18,7 @@ from egstalker.egstalker_blender.training import gather, operators, panel, pictu
 from egstalker.egstalker_blender.training.session import Session
 
 from tests.blender.test_interface_panels import Layout, context
-from tests.blender.training_support import LONG, fake_python, until
+from tests.support.blender_training import LONG, fake_python, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended Python is a script")
 

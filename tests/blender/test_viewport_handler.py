@@ -10,10 +10,10 @@ import bpy
 import egstalker
 import numpy as np
 import pytest
-from egstalker.core.gaussians import activate
+from egstalker.core.records.gaussians import activate
 from egstalker.egstalker_blender.viewport import gather, handler, stage
 
-from tests.core.synthetic import random_avatar
+from tests.support.synthetic import random_avatar
 
 
 @pytest.fixture(autouse=True)

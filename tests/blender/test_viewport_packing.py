@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from egstalker.core.gaussians import activate
+from egstalker.core.records.gaussians import activate
 from egstalker.egstalker_blender.viewport import atlas, draw
 from egstalker.egstalker_blender.viewport.atlas import (
     ORDER_WIDTH,
@@ -18,8 +18,8 @@ from egstalker.egstalker_blender.viewport.atlas import (
     pack_shapes,
 )
 
-from tests.blender.viewport_support import need_gpu, pixels
-from tests.core.synthetic import random_avatar
+from tests.support.blender_viewport import need_gpu, pixels
+from tests.support.synthetic import random_avatar
 
 
 def splats_of(n: int) -> Any:

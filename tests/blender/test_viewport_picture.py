@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from egstalker.core.camera import Camera
-from egstalker.core.render.tiles_numpy import rasterise
+from egstalker.core.records.camera import Camera
+from egstalker.core.render.numpy.tiles import rasterise
 from egstalker.egstalker_blender.viewport.atlas import Entry
 from egstalker.egstalker_blender.viewport.draw import Item, Renderer
 from egstalker.egstalker_blender.viewport.view import View, place
 from mathutils import Euler, Matrix, Vector
 
-from tests.blender.viewport_support import (
+from tests.support.blender_viewport import (
     blended,
     canonical,
     demo,

@@ -9,7 +9,7 @@ import bpy
 import gpu
 import numpy as np
 import pytest
-from egstalker.core.render.tiles_numpy import rasterise
+from egstalker.core.render.numpy.tiles import rasterise
 from egstalker.egstalker_blender.camera import lens_of_camera, render_size, scene_camera
 from egstalker.egstalker_blender.viewport.atlas import Entry
 from egstalker.egstalker_blender.viewport.draw import Item, Renderer
@@ -17,7 +17,7 @@ from egstalker.egstalker_blender.viewport.view import View, place
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix
 
-from tests.blender.viewport_support import canonical, demo, need_gpu, pixels, psnr, view_of
+from tests.support.blender_viewport import canonical, demo, need_gpu, pixels, psnr, view_of
 
 SIZE = 256
 GREY = 0.2  # linear

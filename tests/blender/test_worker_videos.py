@@ -10,7 +10,7 @@ from egstalker.core.errors import WorkerError
 from egstalker.egstalker_blender.setup_worker import operators, plan, pythons, session
 from egstalker.egstalker_blender.training import probe
 
-from tests.blender.support import ROOT
+from tests.support.blender import ROOT
 
 
 def test_the_list_is_that_of_the_project() -> None:

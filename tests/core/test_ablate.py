@@ -15,7 +15,7 @@ from core.errors import ArgumentError, CancelledError, TrainingError
 from core.evaluation import ablation
 from core.evaluation.ablation import VARIANTS, Ablation, ablate, table_of
 from core.evaluation.evaluate import Options
-from tests.core.talking_clip import acted_clip, acting, acting_avatar
+from tests.support.talking_clip import acted_clip, acting, acting_avatar
 
 # What stands for `train`: says its progress, keeps a work folder, copies a ready avatar.
 TRAIN = """

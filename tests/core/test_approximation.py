@@ -10,28 +10,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.approximation import EYES, LEAST, hold, measured_tasks
 from core.avatar.file import load_avatar, save_avatar
-from core.avatar.record import Avatar, Held, Measured
-from core.avatar.safetensors import read_tensors, write_tensors
-from core.backends import backend_named
-from core.camera import Camera
+from core.bake.backends import backend_named
+from core.bake.freezing import EYES, LEAST, hold, measured_tasks
+from core.bake.plan import track_for, training_tasks
 from core.cli import main
 from core.errors import ArgumentError, AvatarFileError
-from core.evaluation.metrics import psnr
-from core.gaussians import Gaussians, activate
-from core.network import numpy_network
+from core.formats.safetensors import read_tensors, write_tensors
+from core.metrics.pictures import psnr
 from core.network.deformer import splats_at
-from core.network.held import RAW, ApproximableDeformer
+from core.network.frozen import RAW, ApproximableDeformer
 from core.network.moving import widths_of
-from core.network.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
-from core.plan import track_for, training_tasks
-from core.render.plates import background_of
-from core.threads import in_order
+from core.network.numpy import folded_network
+from core.records.avatar import Avatar, Held, Measured
+from core.records.camera import Camera
+from core.records.gaussians import Gaussians, activate
+from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
+from core.render.background import background_of
+from core.system.threads import in_order
 from core.worker.exchange import moment_fields, moment_from, read_job, write_job, write_track
-from tests.core.synthetic import random_avatar, random_pose
-from tests.core.talking import job_for, small_avatar, sound
 from tests.core.test_network_paper import paper_avatar
+from tests.support.synthetic import random_avatar, random_pose
+from tests.support.talking import job_for, small_avatar, sound
 
 ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
 FIELDS = ("means", "quats", "scales", "opacities", "sh")
@@ -96,7 +96,7 @@ def test_frames_side_by_side_make_it_once() -> None:
     def counted(weights: NetworkWeights, gaussians: Gaussians) -> object:
         made.append(len(gaussians))
         time.sleep(0.02)
-        return numpy_network.prepare(weights, gaussians)
+        return folded_network.prepare(weights, gaussians)
 
     avatar = holding(*random_avatar(300, agents=AGENTS))
     assert avatar.network is not None and avatar.held is not None

@@ -13,7 +13,7 @@ import pytest
 
 from core.audio.files import load_waveform
 from core.errors import AudioError, MissingPackageError
-from tests.core.sound_files import encoded, wav
+from tests.support.sound_files import encoded, wav
 
 TONE = np.round(np.sin(np.arange(9000) / 9) * 16384) / 32768
 

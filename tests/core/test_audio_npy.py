@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from core.audio.features import load_track
 from core.audio.logmel import LogMel
 from core.audio.npy import track_from_npy
-from core.audio.spec import FeatureSpec
 from core.errors import ArgumentError, AudioError, FeatureMismatchError
+from core.records.feature_spec import FeatureSpec
 
 SPEC = FeatureSpec("deepspeech", 29)
 

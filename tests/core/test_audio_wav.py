@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.audio.files import load_waveform
 from core.audio.wav import load_wav, read_layout
 from core.errors import AudioError
-from tests.core.sound_files import chunk, encoded, form, wav
+from tests.support.sound_files import chunk, encoded, form, wav
 
 FORMATS = [(1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64)]
 RAMP = np.linspace(-1, 0.96875, 64)  # every value is exact in 8 bits

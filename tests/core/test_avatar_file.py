@@ -15,14 +15,14 @@ import pytest
 
 from core.avatar import file as avatar_file
 from core.avatar.file import load_avatar, save_avatar
-from core.avatar.importing import ImportOptions, import_avatar
-from core.avatar.record import Avatar
-from core.avatar.safetensors import read_tensors, write_tensors
 from core.errors import AvatarFileError, CheckpointError
+from core.formats.safetensors import read_tensors, write_tensors
 from core.network.names import used_names
-from core.network.weights import GAUSSIANTALKER, NetworkWeights
-from tests.core.avatar_inputs import small_avatar
-from tests.core.synthetic import random_avatar
+from core.official.importing import ImportOptions, import_avatar
+from core.records.avatar import Avatar
+from core.records.weights import GAUSSIANTALKER, NetworkWeights
+from tests.support.avatar_inputs import small_avatar
+from tests.support.synthetic import random_avatar
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "avatar_v1.egs"
 GOLDEN_ROWS = [

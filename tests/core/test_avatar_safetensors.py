@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from core.avatar import safetensors as layout
 from core.errors import AvatarFileError, OutputError
+from core.formats import safetensors as layout
 
 TENSORS = {
     "a": np.arange(12, dtype=np.float32).reshape(3, 4),

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from core.backends import CHOICES, choose_backend
+from core.bake.backends import CHOICES, choose_backend
+from core.bake.preparing import preparations
 from core.errors import ArgumentError, MissingPackageError
-from core.preparing import preparations
-from core.render import gsplat_cuda
-from core.render.nvrtc import rasterise as nvrtc
-from tests.core.render_scenes import background, camera, head
+from core.render.cuda import gsplat_single, nvrtc
+from tests.support.render_scenes import background, camera, head
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-gsplat_batch = pytest.importorskip("core.render.gsplat_batch_torch")
-scene_torch = pytest.importorskip("core.render.nvrtc.scene_torch")
-graph_torch = pytest.importorskip("core.network.graph_torch")
-views = pytest.importorskip("core.render.nvrtc.views")
+gsplat_batch = import_module("core.render.cuda.gsplat_drawer")
+scene_torch = import_module("core.render.cuda.scene")
+graph_torch = import_module("core.network.torch.graph")
+views = import_module("core.render.cuda.views")
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
 
     def reasons(gsplat: str | None, kernels: str | None, prebuilt: bool = True) -> None:
-        monkeypatch.setattr(gsplat_cuda, "available", lambda: gsplat)
-        monkeypatch.setattr(gsplat_cuda, "prebuilt", lambda: prebuilt)
+        monkeypatch.setattr(gsplat_single, "available", lambda: gsplat)
+        monkeypatch.setattr(gsplat_single, "prebuilt", lambda: prebuilt)
         monkeypatch.setattr(nvrtc, "available", lambda: kernels)
 
     return reasons
@@ -84,12 +84,12 @@ def test_both_torch_networks_are_measured() -> None:
 
 
 def test_gsplat_that_nothing_here_can_compile_is_left_alone(monkeypatch) -> None:
-    monkeypatch.setattr(gsplat_cuda.shutil, "which", lambda name: None)
-    assert "finds no C++ compiler such as g++; " in str(gsplat_cuda._without_compiler())
-    monkeypatch.setattr(gsplat_cuda.sys, "platform", "win32")
-    assert "cl.exe of Visual Studio" in str(gsplat_cuda._without_compiler())
-    monkeypatch.setattr(gsplat_cuda.shutil, "which", lambda name: name == "cl")
-    assert gsplat_cuda._without_compiler() is None
+    monkeypatch.setattr(gsplat_single.shutil, "which", lambda name: None)
+    assert "finds no C++ compiler such as g++; " in str(gsplat_single._without_compiler())
+    monkeypatch.setattr(gsplat_single.sys, "platform", "win32")
+    assert "cl.exe of Visual Studio" in str(gsplat_single._without_compiler())
+    monkeypatch.setattr(gsplat_single.shutil, "which", lambda name: name == "cl")
+    assert gsplat_single._without_compiler() is None
 
 
 # gsplat in batches --------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def test_each_frame_of_a_batch_has_the_arguments_it_has_alone(degree: int) -> No
     )
     given = gsplat_batch.arguments(scene, table, (97, 61), degree)
     for k in range(2):
-        alone = gsplat_cuda.arguments(heads[k], cameras[k], degree, "cpu")
+        alone = gsplat_single.arguments(heads[k], cameras[k], degree, "cpu")
         assert given.keys() == alone.keys()
         for name, value in alone.items():
             found = given[name]
@@ -156,8 +156,8 @@ def test_a_graph_that_cannot_be_captured_is_no_error(monkeypatch) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_a_graph_gives_what_the_network_gives() -> None:
-    from core.network.fast_deformer_torch import prepare_fast
-    from tests.core.synthetic import random_avatar, random_pose, random_windows
+    from core.network.torch.deformer import prepare_fast
+    from tests.support.synthetic import random_avatar, random_pose, random_windows
 
     weights, gaussians = random_avatar(3000)
     fast, plain = prepare_fast(weights, gaussians, "cuda"), prepare_fast(weights, gaussians)

@@ -13,7 +13,7 @@ from core.avatar.motion import moment_at
 from core.engine.background import Background, Task
 from core.engine.builtin import BuiltinEngine
 from core.errors import EngineError
-from tests.core.talking import files, job_for, small_avatar
+from tests.support.talking import files, job_for, small_avatar
 
 LIMIT = 5.0
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.backends import backend_named, remembering
-from core.bake import bake, picture
+from core.bake.backends import backend_named, remembering
+from core.bake.loop import bake, picture
+from core.bake.plan import training_tasks
 from core.errors import InputError, OutputError
-from core.plan import training_tasks
-from tests.core.talking import SIZE, files, job_for, small_avatar, sound
+from tests.support.talking import SIZE, files, job_for, small_avatar, sound
 
 
 @pytest.fixture(scope="module")

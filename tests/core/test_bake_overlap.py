@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import bake as module
-from core.backends import Backend, backend_named, remembering
-from core.bake import bake
+from core.bake import loop as module
+from core.bake.backends import Backend, backend_named, remembering
+from core.bake.loop import bake
+from core.bake.plan import training_tasks
 from core.errors import OutputError
-from core.files import stage
 from core.images.queue import WriteQueue
-from core.plan import training_tasks
-from tests.core.talking import SIZE, files, job_for, small_avatar
+from core.system.files import stage
+from tests.support.talking import SIZE, files, job_for, small_avatar
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
-from core.approximation import hold
-from core.audio.spec import FeatureSpec
 from core.avatar.file import load_avatar, save_avatar
-from core.backends import backend_named
+from core.bake.backends import backend_named
+from core.bake.freezing import hold
+from core.bake.plan import training_tasks
 from core.benchmarks.roofline import ceilings, gpu_roofline, work_of
 from core.benchmarks.rows import measured, per_item
 from core.benchmarks.scaling import resampled
 from core.benchmarks.stages import features, made_sound, made_track
 from core.cli import main
-from core.job import BakeJob
-from core.plan import training_tasks
-from tests.core.talking import small_avatar
+from core.records.feature_spec import FeatureSpec
+from core.records.job import BakeJob
+from tests.support.talking import small_avatar
 
 MEL = {
     "sample_rate": 16000,
@@ -108,7 +109,7 @@ def test_the_table_names_what_was_measured(path, capsys):
 
 
 def test_torch_is_measured_in_batches(path):
-    batches = pytest.importorskip("core.benchmarks.batches_torch", reason="needs torch")
+    batches = import_module("core.benchmarks.batches_torch")
     avatar = load_avatar(path)
     tasks = training_tasks(avatar, range(1, 4))
     job = BakeJob(path, avatar.content_hash, made_track(avatar), tasks, path.parent)
@@ -123,7 +124,7 @@ def test_torch_is_measured_in_batches(path):
 
 
 def test_a_film_is_measured_to_its_bytes(path):
-    batches = pytest.importorskip("core.benchmarks.batches_torch", reason="needs torch")
+    batches = import_module("core.benchmarks.batches_torch")
     avatar = load_avatar(path)
     tasks = training_tasks(avatar, range(1, 4))
     job = BakeJob(path, avatar.content_hash, made_track(avatar), tasks, path.parent)

@@ -9,22 +9,22 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from core.audio.track import AudioTrack
 from core.avatar.file import save_avatar
-from core.avatar.record import Avatar
-from core.backends import Backend, backend_named
-from core.camera import Camera
+from core.bake.backends import Backend, backend_named
+from core.bake.plan import training_tasks
+from core.bake.preparing import StillDeformer
 from core.cli import main
 from core.errors import ArgumentError
-from core.gaussians import Splats
-from core.moment import Moment
 from core.network.deformer import Deformer, adjusted, quiet_code, splats_at
-from core.plan import training_tasks
-from core.preparing import StillDeformer
+from core.records.audio_track import AudioTrack
+from core.records.avatar import Avatar
+from core.records.camera import Camera
+from core.records.gaussians import Splats
+from core.records.moment import Moment
 from core.render.sh import colours
 from core.worker.exchange import moment_fields, moment_from, read_job, write_job, write_track
-from tests.core.synthetic import random_pose
-from tests.core.talking import job_for, small_avatar, sound
+from tests.support.synthetic import random_pose
+from tests.support.talking import job_for, small_avatar, sound
 
 FIELDS = ("means", "quats", "scales", "opacities", "sh")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio.track import AudioTrack
 from core.avatar.file import load_avatar
 from core.avatar.motion import moment_at
-from core.avatar.record import Avatar
-from core.backends import backend_named
-from core.gaussians import Splats
+from core.bake.backends import backend_named
+from core.bake.plan import track_for
 from core.network.deformer import Deformer, splats_at
-from core.plan import track_for
+from core.records.audio_track import AudioTrack
+from core.records.avatar import Avatar
+from core.records.gaussians import Splats
 
 ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
 LOUD = 4.12  # seconds into the speech, an open mouth

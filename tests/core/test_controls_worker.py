@@ -14,8 +14,8 @@ from PIL import Image
 from core.engine.builtin import BuiltinEngine
 from core.engine.seam import Engine
 from core.engine.worker import WorkerEngine
-from tests.core.synthetic import random_pose
-from tests.core.talking import job_for, small_avatar
+from tests.support.synthetic import random_pose
+from tests.support.talking import job_for, small_avatar
 
 CONTROLS = (
     {}, {"eye": 0.9}, {"strength": 0.4}, {"mouth_gain": 0.0}, {"mouth_gain": 1.5},

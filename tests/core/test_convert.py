@@ -11,9 +11,9 @@ import pytest
 
 from core import cli
 from core.avatar.file import load_avatar
-from core.avatar.ply import write_ply
-from tests.core.avatar_inputs import make_checkpoint, make_dataset, make_mel_stats
-from tests.core.synthetic import random_gaussians
+from core.formats.ply import write_ply
+from tests.support.avatar_inputs import make_checkpoint, make_dataset, make_mel_stats
+from tests.support.synthetic import random_gaussians
 
 
 @pytest.fixture(autouse=True)

@@ -15,17 +15,17 @@ import pytest
 import torch
 from PIL import Image
 
-from core.avatar.cameras import framing_camera, head_camera
-from core.avatar.dataset import load_dataset
-from core.avatar.features import choose_features
-from core.camera import viewmat_from_track
+from core.avatar.framing import framing_camera, head_camera
+from core.dataset.features import choose_features
+from core.dataset.transforms import load_dataset
 from core.errors import (
     ArgumentError,
     DatasetError,
     FeatureMismatchError,
     MissingPackageError,
 )
-from tests.core.avatar_inputs import FRAMES, SIDE, make_dataset, make_mel_stats
+from core.records.camera import viewmat_from_track
+from tests.support.avatar_inputs import FRAMES, SIDE, make_dataset, make_mel_stats
 
 
 def test_everything_is_read(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.avatar.cfg_args import frozen_of, read_cfg_args
-from core.avatar.official import load_checkpoint, read_weights
 from core.errors import CheckpointError, MissingPackageError, PlyError
 from core.network.names import PREFIX
-from core.network.weights import EGSTALKER, GAUSSIANTALKER
-from tests.core.avatar_inputs import make_checkpoint, state_dict
-from tests.core.synthetic import random_avatar, random_gaussians
+from core.official.cfg_args import frozen_of, read_cfg_args
+from core.official.checkpoint import load_checkpoint, read_weights
+from core.records.weights import EGSTALKER, GAUSSIANTALKER
+from tests.support.avatar_inputs import make_checkpoint, state_dict
+from tests.support.synthetic import random_avatar, random_gaussians
 
 CFG = "Namespace(agent_num=120, n_head=8, no_dx=False, no_dshs=True, iterations=10, a=[1, 'b'])"
 

@@ -13,19 +13,19 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
-from core import film_torch
-from core.film_torch import Film
-from core.network import graph_torch
-from core.network.fast_deformer_torch import prepare_fast
-from core.network.torch_network import prepare_torch
-from core.render import gsplat_batch_torch
-from core.render.nvrtc.drawer_torch import Drawer
-from core.render.nvrtc.rasterise import draw_one
-from tests.core.emulation import emulated
-from tests.core.pretend_cuda import GPU, Event, PretendCuda, Stream, pretend
-from tests.core.pretend_gsplat import stand_in
-from tests.core.synthetic import random_avatar, random_pose, random_windows
-from tests.core.talking import job_for, small_avatar
+from core.bake import film_torch
+from core.bake.film_torch import Film
+from core.network.torch import graph as graph_torch
+from core.network.torch.deformer import prepare_fast
+from core.network.torch.network import prepare_torch
+from core.render.cuda import gsplat_drawer
+from core.render.cuda.nvrtc import draw_one
+from core.render.cuda.nvrtc_drawer import Drawer
+from tests.support.emulation import emulated
+from tests.support.pretend_cuda import GPU, Event, PretendCuda, Stream, pretend
+from tests.support.pretend_gsplat import stand_in
+from tests.support.synthetic import random_avatar, random_pose, random_windows
+from tests.support.talking import job_for, small_avatar
 
 BATCH = 3
 
@@ -111,7 +111,7 @@ def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, monkeypatch, in_bytes, ha
 
 
 def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> None:
-    from core.preparing import StillDeformer
+    from core.bake.preparing import StillDeformer
 
     job, still = job_for(*egs, tmp_path, count=4), replace(egs[1], network=None)
     with mode:
@@ -122,15 +122,15 @@ def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> 
 @pytest.mark.parametrize("plate", [True, False])
 def test_a_film_through_gsplat(egs, mode, tmp_path, monkeypatch, plate) -> None:
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
-    monkeypatch.setattr(gsplat_batch_torch, "load", lambda: None)
+    monkeypatch.setattr(gsplat_drawer, "load", lambda: None)
     job = job_for(*egs, tmp_path, count=4, plate=plate)
     with mode:
-        pictures = list(film(job, egs[1], gsplat_batch_torch.GsplatDrawer(), GPU, True).pictures())
+        pictures = list(film(job, egs[1], gsplat_drawer.GsplatDrawer(), GPU, True).pictures())
     assert [picture.shape for picture in pictures] == [(48, 48, 4)] * 4
 
 
 def test_a_single_picture_on_a_gpu(egs, kernels, mode, tmp_path) -> None:
-    from core.gaussians import activate
+    from core.records.gaussians import activate
 
     task = job_for(*egs, tmp_path, count=1).frames[0]
     splats = activate(egs[1].gaussians)

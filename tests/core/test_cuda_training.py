@@ -12,12 +12,13 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from core.errors import TrainingError
-from core.render import gsplat_cuda
-from core.training import blur_numba_torch, trainer_torch
-from core.training.splatting import gsplat_torch
-from tests.core.pretend_cuda import pretend
-from tests.core.pretend_gsplat import stand_in
-from tests.core.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, stop_at, train
+from core.render.cuda import gsplat_single
+from core.training import trainer
+from core.training.numba import blur
+from core.training.rasterisers import gsplat as gsplat_torch
+from tests.support.pretend_cuda import pretend
+from tests.support.pretend_gsplat import stand_in
+from tests.support.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, stop_at, train
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +34,25 @@ def mode(monkeypatch):
 @pytest.fixture
 def trains_on_a_gpu(monkeypatch):
     # What is kept for a device is kept for longer than this one lives.
-    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
+    monkeypatch.setattr(blur, "_band", blur._band.__wrapped__)
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
-    monkeypatch.setattr(trainer_torch, "splatter_for", lambda device: gsplat_torch.splat)
+    monkeypatch.setattr(trainer, "splatter_for", lambda device: gsplat_torch.splat)
     yield
-    gsplat_cuda.available.cache_clear()  # the end of a training asks what draws here
+    gsplat_single.available.cache_clear()  # the end of a training asks what draws here
 
 
 def test_means_of_maps_without_a_convolution(mode, monkeypatch) -> None:
     """cuDNN's would be of ten bits by default."""
     monkeypatch.setattr(torch.nn.functional, "conv2d", None)
-    monkeypatch.setattr(blur_numba_torch, "_band", blur_numba_torch._band.__wrapped__)
+    monkeypatch.setattr(blur, "_band", blur._band.__wrapped__)
     maps = torch.rand(3, 20, 31, generator=torch.Generator().manual_seed(1))
     with mode:
         there = maps.to("cuda").requires_grad_()
-        found = blur_numba_torch.means(there)
+        found = blur.means(there)
         (found * found).sum().backward()
         found, slope = found.detach().cpu().numpy(), there.grad.cpu().numpy()
     here = maps.clone().requires_grad_()
-    expected = blur_numba_torch.means(here)
+    expected = blur.means(here)
     (expected * expected).sum().backward()
     np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-6)
     np.testing.assert_allclose(slope, here.grad.numpy(), atol=1e-5)
@@ -79,6 +80,6 @@ def test_a_full_gpu_is_told(clip, tmp_path, monkeypatch, text) -> None:
     def fail(*_):
         raise RuntimeError(text)
 
-    monkeypatch.setattr(trainer_torch._Training, "run", fail)
+    monkeypatch.setattr(trainer._Training, "run", fail)
     with pytest.raises(TrainingError, match="memory of cpu is full; train with fewer --points"):
         train(job_of(clip, tmp_path / "run"))

@@ -9,12 +9,12 @@ import pytest
 
 from core.avatar.file import load_avatar
 from core.cli import main
+from core.dataset.load import load_clip
+from core.dataset.rows import rows_to_measure
 from core.errors import ArgumentError, DatasetError
 from core.evaluation.evaluate import Options, evaluate
-from core.evaluation.rows import rows_of
-from core.training.clip import load_clip
-from tests.core.talking_clip import FRAMES, TRAIN, acted_clip, acting, acting_avatar, babble
-from tests.core.training_inputs import write_wav
+from tests.support.talking_clip import FRAMES, TRAIN, acted_clip, acting, acting_avatar, babble
+from tests.support.training_inputs import write_wav
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +151,12 @@ def test_bad_input_is_one_line_and_nothing_is_written(given, tmp_path, capsys):
 
 def test_rows(given):
     clip = load_clip(given / "clip")
-    assert rows_of(clip, "val") == tuple(range(TRAIN, FRAMES))
-    assert rows_of(clip, "3-5,70") == (3, 4, 5, 70)
+    assert rows_to_measure(clip, "val") == tuple(range(TRAIN, FRAMES))
+    assert rows_to_measure(clip, "3-5,70") == (3, 4, 5, 70)
     with pytest.raises(ArgumentError, match="has 0 to 79"):
-        rows_of(clip, "500")
+        rows_to_measure(clip, "500")
     with pytest.raises(DatasetError, match="transforms_more"):
-        rows_of(clip, "more")
+        rows_to_measure(clip, "more")
 
 
 def test_a_clip_without_landmarks_is_measured_by_its_pictures(given, tmp_path):

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from core.audio.waveform import RATE, Waveform
-from core.camera import Camera
 from core.errors import InputError
-from core.evaluation import detector, lips
-from core.evaluation.detector import DetectorMeter
+from core.evaluation import landmark_detector, lips
+from core.evaluation.landmark_detector import DetectorMeter
 from core.evaluation.landmarks import bind, projected, triangulated, upwards
 from core.evaluation.phonemes import Spoken, closures, load_phonemes
 from core.evaluation.silence import pauses, silence_metrics
 from core.evaluation.sounds import loudness
 from core.evaluation.sync import best_shift, correlation, shifted
 from core.prepare.mesh import IBUG
-from tests.core.talking_clip import FOCAL, SIDE, places
-from tests.core.training_inputs import poses, viewmat_from_track
+from core.records.camera import Camera
+from tests.support.talking_clip import FOCAL, SIDE, places
+from tests.support.training_inputs import poses, viewmat_from_track
 
 MIDDLE = (SIDE / 2, SIDE / 2)
 
@@ -175,7 +175,7 @@ def test_a_detectors_opinion():
 
 
 def test_without_a_detector_the_reason_stands_in_the_table(monkeypatch):
-    monkeypatch.setattr(detector.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(landmark_detector.importlib.util, "find_spec", lambda name: None)
     meter = DetectorMeter(4)
     meter.add(np.zeros((4, 4, 3)), np.zeros((4, 4, 3)))
     (metric,) = meter.metrics()

@@ -10,12 +10,12 @@ import pytest
 from scipy.signal import correlate
 
 from core.errors import InputError, MissingPackageError
-from core.evaluation import lpips_weights
 from core.evaluation.lpips import LpipsMeter
-from core.evaluation.lpips_weights import LAYERS, find_weights, read_table
+from core.metrics import lpips_weights
+from core.metrics.lpips_weights import LAYERS, find_weights, read_table
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-from core.evaluation.lpips_torch import Lpips  # noqa: E402
+from core.metrics.lpips_torch import Lpips  # noqa: E402
 
 
 def random_weights(seed=0):

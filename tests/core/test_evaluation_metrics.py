@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from core.evaluation.jitter import Flicker, acceleration
-from core.evaluation.metrics import psnr, ssim, ssim_map
+from core.metrics.pictures import psnr, ssim, ssim_map
 
 
 def pictures(height=40, width=33, seed=0):

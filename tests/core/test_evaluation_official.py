@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.avatar.importing import ImportOptions, import_avatar
-from core.avatar.record import Avatar
-from core.backends import choose_backend
-from core.evaluation import reader
-from core.evaluation.drive import driver_for, unit
+from core.bake.backends import choose_backend
+from core.dataset.load import TrainingClip, load_clip
+from core.evaluation import landmark_regression
 from core.evaluation.evaluate import Options, evaluate
 from core.evaluation.landmarks import projected, triangulated
-from core.evaluation.metrics import psnr
+from core.evaluation.render import driver_for, unit
 from core.evaluation.self_driven import protocol
 from core.evaluation.sounds import heard_by
-from core.training.clip import TrainingClip, load_clip
+from core.metrics.pictures import psnr
+from core.official.importing import ImportOptions, import_avatar
+from core.records.avatar import Avatar
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_lips_and_eyes_of_the_authors_checkpoint(
     """On some of the held-out frames: the lips follow in part, the eyes do not blink; and a reader
     of a hundred frames reads the true ones, which it did not learn from, nearly as they are."""
     pytest.importorskip("numba", reason="numba is not installed, and numpy takes a minute")
-    monkeypatch.setattr(reader, "MOST", 120)
+    monkeypatch.setattr(landmark_regression, "MOST", 120)
     options = Options(rows=("748-765",))
     report = evaluate(avatar, clip, choose_backend("numba"), options, lambda *step: None)
     (section,) = report.sections

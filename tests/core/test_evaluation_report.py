@@ -12,11 +12,11 @@ import pytest
 
 from core.errors import OutputError
 from core.evaluation.evaluate import write_report
-from core.evaluation.page import page_of
-from core.evaluation.pictures import difference
 from core.evaluation.record import Curve, Metric, Report, Section, Strip, document_of, measured
-from core.evaluation.svg import svg_of
-from core.evaluation.tables import text_of
+from core.evaluation.report.page import page_of
+from core.evaluation.report.pictures import difference
+from core.evaluation.report.svg import svg_of
+from core.evaluation.report.tables import text_of
 
 EVIL = '<script src="http://example.org/x.js">&"\''
 

@@ -11,20 +11,20 @@ import pytest
 import torch
 
 from core.avatar.file import load_avatar, save_avatar
-from core.avatar.official import load_checkpoint
-from core.avatar.official_write import state_dict, write_official
-from core.avatar.ply import read_ply
-from core.avatar.record import Avatar
 from core.cli import main
 from core.errors import ArgumentError, CheckpointError, OutputError
-from core.network.compare import TOLERANCE, largest_errors
+from core.formats.ply import read_ply
 from core.network.names import PREFIX
-from core.network.reference_file import ReferenceFile
-from core.network.torch_network import prepare_torch
-from core.network.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
-from tests.core.avatar_inputs import small_avatar
-from tests.core.synthetic import random_avatar, random_pose, random_windows
-from tests.core.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, train
+from core.network.official.compare import TOLERANCE, largest_errors
+from core.network.official.reference_file import ReferenceFile
+from core.network.torch.network import prepare_torch
+from core.official.checkpoint import load_checkpoint
+from core.official.export import state_dict, write_official
+from core.records.avatar import Avatar
+from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
+from tests.support.avatar_inputs import small_avatar
+from tests.support.synthetic import random_avatar, random_pose, random_windows
+from tests.support.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, train
 
 
 def avatar_of(kind: str, static: bool = False) -> Avatar:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.eyes import JITTER, SLOT, blink_at, blink_shape
+from core.avatar.blinks import JITTER, SLOT, blink_at, blink_shape
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,7 +52,7 @@ def test_frames_of_any_rate_and_order_see_the_same_function() -> None:
 
 def test_another_process_sees_the_same_bits() -> None:
     code = (
-        "import json; from core.eyes import blink_at;"
+        "import json; from core.avatar.blinks import blink_at;"
         "print(json.dumps([blink_at(n / 30, 5, 20, 0.25).hex() for n in range(300)]))"
     )
     run = subprocess.run(

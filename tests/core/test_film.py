@@ -5,25 +5,26 @@ from __future__ import annotations
 import gc
 import itertools
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 
-from core.backends import Backend, backend_named, remembering
-from core.bake import bake, picture, pictures
+from core.bake.backends import Backend, backend_named, remembering
+from core.bake.loop import bake, picture, pictures
+from core.bake.plan import training_tasks
+from core.bake.preparing import StillDeformer
 from core.errors import EngineError, MissingPackageError, OutputError
 from core.images.image import to_uint8
-from core.plan import training_tasks
-from core.preparing import StillDeformer
-from core.render.nvrtc.rasterise import draw_one
-from tests.core.emulation import emulated
-from tests.core.render_scenes import decibels
-from tests.core.talking import SIZE, files, job_for, small_avatar
+from core.render.cuda.nvrtc import draw_one
+from tests.support.emulation import emulated
+from tests.support.render_scenes import decibels
+from tests.support.talking import SIZE, files, job_for, small_avatar
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-film_torch = pytest.importorskip("core.film_torch")
-drawer_torch = pytest.importorskip("core.render.nvrtc.drawer_torch")
-fast_deformer = pytest.importorskip("core.network.fast_deformer_torch")
+film_torch = import_module("core.bake.film_torch")
+drawer_torch = import_module("core.render.cuda.nvrtc_drawer")
+fast_deformer = import_module("core.network.torch.deformer")
 
 CPU = torch.device("cpu")
 BATCH = 3
@@ -241,7 +242,7 @@ def test_rows_of_a_track_are_heard_once(egs, backend, tmp_path, monkeypatch):
 
 
 def test_bench_shows_what_drawing_and_films_take(egs, backend, drawer, tmp_path, monkeypatch):
-    batches = pytest.importorskip("core.benchmarks.batches_torch")
+    batches = import_module("core.benchmarks.batches_torch")
     job = job_for(*egs, tmp_path, count=2)
     inputs = batches.Inputs(egs[1], egs[1].network, job, "cpu")
     found = {(row.stage, row.backend) for row in batches.drawing(inputs, backend, drawer, frames=4)}

@@ -16,8 +16,8 @@ from core.avatar.following import (
     rotation_matrix,
     rotation_vector,
 )
-from core.avatar.record import Avatar
-from tests.core.talking import small_avatar
+from core.records.avatar import Avatar
+from tests.support.talking import small_avatar
 
 angles = st.floats(-np.pi, np.pi)
 

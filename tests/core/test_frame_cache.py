@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.audio.track import AudioTrack
-from core.engine.disk import DiskCache
-from core.engine.frames import MOVED, Frame, MemoryCache, frame_key, frame_of, track_digest
-from core.gaussians import Splats
-from core.moment import Moment
+from core.engine.cache.disk import DiskCache
+from core.engine.cache.frames import MOVED, Frame, MemoryCache, frame_key, frame_of, track_digest
+from core.records.audio_track import AudioTrack
+from core.records.gaussians import Splats
+from core.records.moment import Moment
 
 N = 50
 FRAME_BYTES = 44 * N

@@ -9,11 +9,11 @@ import numpy as np
 
 from core.avatar.file import load_avatar
 from core.avatar.motion import moment_at
-from core.backends import backend_named
-from core.engine.frames import MEGABYTE, frame_of
-from core.gaussians import Splats
+from core.bake.backends import backend_named
+from core.bake.plan import track_for
+from core.engine.cache.frames import MEGABYTE, frame_of
 from core.network.deformer import splats_at
-from core.plan import track_for
+from core.records.gaussians import Splats
 
 ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
 LOUD = 4.12  # seconds into the speech, an open mouth

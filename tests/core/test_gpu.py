@@ -14,22 +14,21 @@ import numpy as np
 import pytest
 
 from core.errors import EngineError, MissingPackageError
-from core.render import gsplat_cuda
-from core.render.nvrtc import rasterise as nvrtc
-from tests.core.emulation import emulated
+from core.render.cuda import gsplat_single, nvrtc
+from tests.support.emulation import emulated
 
 pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
-from core import gpu_torch
-from core.film_torch import Film
-from core.render.nvrtc import compiler_torch, drawer_torch
+from core.bake.film_torch import Film
+from core.render.cuda import compiler, nvrtc_drawer
+from core.system import gpu_torch
 
 
 @pytest.fixture
 def seen(monkeypatch):
     """A GPU that torch sees; nothing was found out about it before, and nothing stays."""
-    found_out = (gpu_torch.unusable, gsplat_cuda.available, nvrtc.available)
+    found_out = (gpu_torch.unusable, gsplat_single.available, nvrtc.available)
     for known in found_out:
         known.cache_clear()
     monkeypatch.setattr(torch.version, "cuda", "13.0")
@@ -97,7 +96,7 @@ def test_a_thread_has_a_context_before_it_compiles(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "_compile_kernel", compile_one, raising=False)
     monkeypatch.setattr(torch.cuda, "device", lambda index: nullcontext())
     monkeypatch.setattr(torch, "zeros", lambda *_, device: order.append(device))
-    compiler_torch._compile(0)
+    compiler._compile(0)
     assert order[0] == "cuda:0" and len(order) > 1
 
 
@@ -110,8 +109,8 @@ def kernels(tmp_path_factory):
 def drawn_here(seen, kernels):
     """The emulated kernels in the place of a GPU's."""
     draw = nvrtc.draw_one
-    seen.setattr(compiler_torch, "available", lambda: None)
-    seen.setattr(nvrtc, "drawer", lambda: drawer_torch.Drawer(kernels))
+    seen.setattr(compiler, "available", lambda: None)
+    seen.setattr(nvrtc, "drawer", lambda: nvrtc_drawer.Drawer(kernels))
     seen.setattr(nvrtc, "draw_one", lambda drawer, device, *rest: draw(drawer, "cpu", *rest))
     return seen
 
@@ -139,8 +138,8 @@ def test_kernels_that_do_not_run_are_not(drawn_here, error) -> None:
 
 
 def test_more_pairs_than_32_bits_count_are_an_error(kernels) -> None:
-    drawer = drawer_torch.Drawer(kernels)
-    assert drawer.learn((32, 10, 512, 512), 2_000_000_000) == drawer_torch.MOST < 2**31
+    drawer = nvrtc_drawer.Drawer(kernels)
+    assert drawer.learn((32, 10, 512, 512), 2_000_000_000) == nvrtc_drawer.MOST < 2**31
     with pytest.raises(EngineError, match="32 frames of 512x512 need 3000000000 pairs"):
         drawer.learn((32, 10, 512, 512), 3_000_000_000)
 
@@ -155,8 +154,8 @@ def gsplat(seen):
     package.__spec__, package.__path__ = ModuleSpec("gsplat", None), []
     seen.setitem(sys.modules, "gsplat", package)
     seen.setattr(gpu_torch, "unusable", lambda: None)
-    seen.setattr(gsplat_cuda, "_refused", None)
-    seen.setattr(gsplat_cuda.shutil, "which", lambda name: name)
+    seen.setattr(gsplat_single, "_refused", None)
+    seen.setattr(gsplat_single.shutil, "which", lambda name: name)
     versions = {"gsplat": "1.5.3"}
     seen.setattr(metadata, "version", versions.__getitem__)
     return versions
@@ -175,35 +174,35 @@ def modules(monkeypatch, **found: object) -> None:
 
 
 def test_a_gsplat_that_can_be_compiled_is_taken(gsplat) -> None:
-    assert gsplat_cuda.available() is None
+    assert gsplat_single.available() is None
 
 
 def test_a_gsplat_too_old_for_batches_is_told(gsplat) -> None:
     gsplat["gsplat"] = "1.4.0"
     assert "gsplat 1.4.0 draws no batches; pip install 'gsplat>=1.5'" in str(
-        gsplat_cuda.available()
+        gsplat_single.available()
     )
 
 
 def test_a_gsplat_built_for_another_torch_is_not_prebuilt(gsplat, seen) -> None:
-    seen.setattr(gsplat_cuda.shutil, "which", lambda name: None)
+    seen.setattr(gsplat_single.shutil, "which", lambda name: None)
     modules(seen, csrc=ImportError("undefined symbol: _ZN2at"))
-    assert "finds no nvcc" in str(gsplat_cuda.available())
-    gsplat_cuda.available.cache_clear()
+    assert "finds no nvcc" in str(gsplat_single.available())
+    gsplat_single.available.cache_clear()
     modules(seen, csrc=ModuleType("csrc"))
-    assert gsplat_cuda.available() is None
+    assert gsplat_single.available() is None
 
 
 def test_a_toolkit_without_a_compiler_compiles_nothing(gsplat, seen, tmp_path) -> None:
     from torch.utils import cpp_extension
 
     seen.setattr(cpp_extension, "CUDA_HOME", str(tmp_path))
-    seen.setattr(gsplat_cuda.shutil, "which", lambda name: None if name == "nvcc" else name)
-    assert "finds no nvcc" in str(gsplat_cuda.available())
-    gsplat_cuda.available.cache_clear()
+    seen.setattr(gsplat_single.shutil, "which", lambda name: None if name == "nvcc" else name)
+    assert "finds no nvcc" in str(gsplat_single.available())
+    gsplat_single.available.cache_clear()
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "nvcc").touch()
-    assert gsplat_cuda.available() is None
+    assert gsplat_single.available() is None
 
 
 @pytest.mark.parametrize(
@@ -214,11 +213,11 @@ def test_a_toolkit_without_a_compiler_compiles_nothing(gsplat, seen, tmp_path) -
     ],
 )
 def test_a_gsplat_that_does_not_compile_is_left_alone_after(gsplat, seen, backend, why) -> None:
-    assert gsplat_cuda.available() is None
+    assert gsplat_single.available() is None
     modules(seen, _backend=backend)
     with pytest.raises(MissingPackageError, match=rf"gsplat did not compile \({why}"):
-        gsplat_cuda.load()
-    assert "gsplat did not compile" in str(gsplat_cuda.available())
+        gsplat_single.load()
+    assert "gsplat did not compile" in str(gsplat_single.available())
 
 
 def test_what_gsplat_says_while_it_compiles_is_no_line_of_ours(gsplat, seen, capsys) -> None:
@@ -227,5 +226,5 @@ def test_what_gsplat_says_while_it_compiles_is_no_line_of_ours(gsplat, seen, cap
         return type("Backend", (), {"_C": object()})
 
     seen.setattr(importlib, "import_module", imported)
-    gsplat_cuda.load()
+    gsplat_single.load()
     assert capsys.readouterr().out == ""

@@ -11,8 +11,8 @@ import pytest
 
 from core import cli
 from core.avatar.file import save_avatar
-from core.avatar.ply import write_ply
-from tests.core.avatar_inputs import FRAMES, SIDE, small_avatar
+from core.formats.ply import write_ply
+from tests.support.avatar_inputs import FRAMES, SIDE, small_avatar
 
 ROOT = Path(__file__).resolve().parents[2]
 

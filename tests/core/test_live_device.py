@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.engine.live import microphone_of
+from core.engine.microphone import microphone_of
 from core.engine.worker import WorkerEngine
 from core.errors import EngineError
-from tests.core.live_sources import vowel
 from tests.core.test_live_worker import MOMENT, avatar  # noqa: F401
+from tests.support.live_sources import vowel
 
 RATE = 48000
 BEGINS = 1.5  # seconds of silence before the vowel

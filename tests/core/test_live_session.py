@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from core.audio.logmel import LogMel
-from core.audio.spec import FeatureSpec
 from core.errors import EngineError, FeatureMismatchError
 from core.live.session import STALL, LiveSession
 from core.live.source import RING_SECONDS, Device, Ring
+from core.records.feature_spec import FeatureSpec
 
 SPEC = FeatureSpec("log-mel", 29, parameters=asdict(LogMel()))
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from core.audio.features import track_from_waveform
 from core.audio.logmel import LogMel, log_mel
-from core.audio.spec import FeatureSpec
 from core.audio.waveform import RATE, Waveform, from_samples
 from core.errors import AudioError, FeatureMismatchError
 from core.live.resampler import StreamResampler
 from core.live.steps import StepStream
 from core.live.stream import SETTLING, SoundStream, full_lookahead
+from core.records.feature_spec import FeatureSpec
 
 SPEC = FeatureSpec(
     "log-mel",

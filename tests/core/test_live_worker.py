@@ -13,11 +13,10 @@ import pytest
 
 from core.audio.features import track_from_waveform
 from core.audio.logmel import LogMel
-from core.audio.spec import FeatureSpec
 from core.audio.waveform import from_samples
 from core.avatar.file import load_avatar, save_avatar
 from core.engine.builtin import BuiltinEngine
-from core.engine.live import FakeMicrophone, microphone_of
+from core.engine.microphone import FakeMicrophone, microphone_of
 from core.engine.worker import WorkerEngine
 from core.errors import (
     EngineError,
@@ -27,9 +26,10 @@ from core.errors import (
 )
 from core.live.source import Device
 from core.live.stream import full_lookahead
-from core.moment import Moment
-from tests.core.live_sources import script, vowel
-from tests.core.talking import small_avatar
+from core.records.feature_spec import FeatureSpec
+from core.records.moment import Moment
+from tests.support.live_sources import script, vowel
+from tests.support.talking import small_avatar
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs scripts with #!")
 

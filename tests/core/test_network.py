@@ -8,23 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio.track import AudioTrack
 from core.errors import CheckpointError, FeatureMismatchError
-from core.gaussians import Gaussians, activate
-from core.moment import Moment
-from core.network import names, reference
-from core.network.audio_net import encode
-from core.network.compare import largest_errors
+from core.network import names
 from core.network.deformer import splats_at
-from core.network.gemm import Gemm, numpy_has_blas
-from core.network.mixing import ROWS
-from core.network.numpy_network import NumpyDeformer, prepare
-from core.network.reference_file import read_reference
-from core.network.static_heads import static_attributes
-from core.network.tokens import EYE_FREQUENCIES, eye_code
-from core.network.triplane import sample_plane
-from core.network.weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
-from tests.core.synthetic import random_avatar, random_pose, random_windows
+from core.network.numpy import reference
+from core.network.numpy.audio_net import encode
+from core.network.numpy.folded_network import NumpyDeformer, prepare
+from core.network.numpy.fused_attention import ROWS
+from core.network.numpy.gemm import Gemm, numpy_has_blas
+from core.network.numpy.tokens import EYE_FREQUENCIES, eye_code
+from core.network.numpy.triplane import sample_plane
+from core.network.official.compare import largest_errors
+from core.network.official.reference_file import read_reference
+from core.network.official.static_heads import static_attributes
+from core.records.audio_track import AudioTrack
+from core.records.gaussians import Gaussians, activate
+from core.records.moment import Moment
+from core.records.weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
+from tests.support.synthetic import random_avatar, random_pose, random_windows
 
 # tests/golden/network_*.npz: the official reference files cut to the first 200 Gaussians (each row
 # of the outputs depends on itself and on ESAA's first 200 only), plane texels that none of them

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from core.errors import CheckpointError
-from core.gaussians import Gaussians
 from core.network import names
 from core.network.checks import check_weights
-from core.network.weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
-from tests.core.synthetic import random_avatar
+from core.records.gaussians import Gaussians
+from core.records.weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
+from tests.support.synthetic import random_avatar
 
 KINDS = (EGSTALKER, GAUSSIANTALKER)
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.avatar.file import load_avatar
+from core.bake.plan import training_tasks
 from core.benchmarks.stages import made_track
-from core.gaussians import Gaussians, activate
 from core.network.build import NetworkPlan, new_weights
-from core.network.reference_file import read_reference
-from core.network.weights import EGSTALKER, GAUSSIANTALKER, PAPER
-from core.plan import training_tasks
+from core.network.official.reference_file import read_reference
+from core.records.gaussians import Gaussians, activate
+from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER
 from core.render import reference as oracle
-from core.render import tiles_numpy
-from tests.core.render_scenes import camera, decibels
-from tests.core.synthetic import random_avatar, random_gaussians, random_pose, random_windows
+from core.render.numpy import tiles
+from tests.support.render_scenes import camera, decibels
+from tests.support.synthetic import random_avatar, random_gaussians, random_pose, random_windows
 
 torch = pytest.importorskip("torch", reason="torch is not installed in this environment")
-torch_network = pytest.importorskip("core.network.torch_network")
-fast_torch = pytest.importorskip("core.network.fast_torch")
-merged_torch = pytest.importorskip("core.network.merged_torch")
+torch_network = import_module("core.network.torch.network")
+fast_torch = import_module("core.network.torch.frames")
+merged_torch = import_module("core.network.torch.merged")
 
 DEMO = Path(__file__).parents[2] / "egstalker_blender" / "assets" / "demo.egs"
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -214,7 +215,7 @@ def test_half_precision_on_the_demo_avatar() -> None:
         frames = fast_torch.frames_of(avatar.network, network, canonical, half=half)
         moved = frames(frames.prepared(code, eye, pose), torch.ones(1))
         splats = activate(Gaussians(*(value[0].numpy() for value in moved)))
-        pictures.append(tiles_numpy.rasterise(splats, task.camera))
+        pictures.append(tiles.rasterise(splats, task.camera))
     assert decibels(*pictures) >= 80
     assert np.abs(pictures[0] - pictures[1]).max() < 2 / 255
 

@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.gaussians import Gaussians
-from core.network import names, numpy_network, reference
-from core.network.mixing import ROWS
-from core.network.reference_file import read_reference
-from core.network.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
-from tests.core.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
+from core.network import names
+from core.network.numpy import folded_network, reference
+from core.network.numpy.fused_attention import ROWS
+from core.network.official.reference_file import read_reference
+from core.records.gaussians import Gaussians
+from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
+from tests.support.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
 
 pytest.importorskip("numba", reason="needs numba")
 import numba
 
-from core.network import numba_network
-from core.network.numba_kan import make_powers
-from core.network.numba_tiles import LANES
+from core.network.numba import network
+from core.network.numba.kan import make_powers
+from core.network.numba.tiles import LANES
 
 RAW = ("means", "log_scales", "quats", "opacity_logits", "sh")
 EYE = 0.37
@@ -41,7 +42,7 @@ def avatar_of(kind: str, count: int, layers: int = 1) -> tuple[NetworkWeights, G
 def moved(
     weights: NetworkWeights, gaussians: Gaussians, strength: float = 1.0, threads: int = 2
 ) -> Gaussians:
-    deformer = numba_network.prepare(weights, gaussians, threads=threads)
+    deformer = network.prepare(weights, gaussians, threads=threads)
     code = deformer.encode_audio(random_windows())
     return deformer.deform_raw(code, EYE, random_pose(), strength)
 
@@ -65,7 +66,7 @@ def test_fused_equals_plain(kind: str, layers: int, count: int) -> None:
 @pytest.mark.parametrize("kind", [EGSTALKER, GAUSSIANTALKER])
 def test_fused_equals_the_official_network(kind: str) -> None:
     file = read_reference(GOLDEN / f"network_{kind}.npz")
-    deformer = numba_network.prepare(file.weights, file.gaussians)
+    deformer = network.prepare(file.weights, file.gaussians)
     outputs = ("means3D", "scales_raw", "rotations_raw", "opacity_raw", "shs")
     for i, (windows, eye, pose) in enumerate(zip(file.windows, file.eyes, file.poses, strict=True)):
         fused = deformer.deform_raw(deformer.encode_audio(windows), float(eye), pose, 1.0)
@@ -129,8 +130,8 @@ def test_only_the_first_harmonic_of_a_paper_network_moves() -> None:
 @pytest.mark.parametrize("loud", [30, 1000])
 def test_a_sound_never_heard_moves_as_in_numpy(kind: str, loud: float) -> None:
     weights, gaussians = avatar_of(kind, 500)
-    fused = numba_network.prepare(weights, gaussians, threads=2)
-    numpys = numpy_network.prepare(weights, gaussians)
+    fused = network.prepare(weights, gaussians, threads=2)
+    numpys = folded_network.prepare(weights, gaussians)
     code = np.float32(loud) * fused.encode_audio(random_windows())
     a, b = (d.deform_raw(code, EYE, random_pose(), 1.0) for d in (fused, numpys))
     assert all(np.isfinite(getattr(a, name)).all() for name in RAW)

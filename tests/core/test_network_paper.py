@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio.spec import FeatureSpec
 from core.avatar.file import load_avatar, save_avatar
-from core.avatar.record import Avatar
-from core.camera import Camera
 from core.errors import CheckpointError
-from core.gaussians import Gaussians
-from core.network import checks, names, numba_network, numpy_network, reference
+from core.network import checks, names
 from core.network.build import NetworkPlan, new_weights
-from core.network.torch_network import prepare_torch
-from core.network.weights import EGSTALKER, PAPER, NetworkWeights
+from core.network.numba import network
+from core.network.numpy import folded_network, reference
+from core.network.torch.network import prepare_torch
+from core.records.avatar import Avatar
+from core.records.camera import Camera
+from core.records.feature_spec import FeatureSpec
+from core.records.gaussians import Gaussians
+from core.records.weights import EGSTALKER, PAPER, NetworkWeights
 
-from .synthetic import random_gaussians, random_paper_avatar, random_pose, random_windows
+from ..support.synthetic import random_gaussians, random_paper_avatar, random_pose, random_windows
 
 PARTS = [{}, {"kan": False}, {"esaa": False}, {"ppe": False}]
 
@@ -39,9 +41,9 @@ def test_every_path_equals_the_plain_network(parts: dict[str, bool], way: str) -
     windows, pose = random_windows(1), random_pose(20)
     plain = reference.forward(weights, gaussians, windows, 0.3, pose).gaussians
     deformer = {
-        "blas": lambda: numpy_network.prepare(weights, gaussians, blas=True),
-        "einsum": lambda: numpy_network.prepare(weights, gaussians, blas=False),
-        "numba": lambda: numba_network.prepare(weights, gaussians),
+        "blas": lambda: folded_network.prepare(weights, gaussians, blas=True),
+        "einsum": lambda: folded_network.prepare(weights, gaussians, blas=False),
+        "numba": lambda: network.prepare(weights, gaussians),
         "torch": lambda: prepare_torch(weights, gaussians),
     }[way]()
     moved = deformer.deform_raw(deformer.encode_audio(windows), 0.3, pose, 1.0)
@@ -64,7 +66,7 @@ def test_names_and_shapes_tell_what_is_there(parts: dict[str, bool]) -> None:
 
 def test_only_the_first_harmonic_moves_and_strength_0_moves_nothing() -> None:
     weights, gaussians = paper_avatar()
-    deformer = numpy_network.prepare(weights, gaussians)
+    deformer = folded_network.prepare(weights, gaussians)
     code = deformer.encode_audio(random_windows())
     moved = deformer.deform_raw(code, 0.0, random_pose(), 1.0)
     assert np.array_equal(moved.sh[:, 1:], gaussians.sh[:, 1:])
@@ -79,14 +81,14 @@ def test_the_periodic_encoding_makes_time_heard() -> None:
     weights, gaussians = paper_avatar()
     quiet = replace(weights, arrays={**weights.arrays, names.PPE: np.zeros((8, 32), np.float32)})
     windows = np.repeat(random_windows()[:1], 8, axis=0)
-    with_ppe = numpy_network.prepare(weights, gaussians).encode_audio(windows)
-    without = numpy_network.prepare(quiet, gaussians).encode_audio(windows)
+    with_ppe = folded_network.prepare(weights, gaussians).encode_audio(windows)
+    without = folded_network.prepare(quiet, gaussians).encode_audio(windows)
     assert np.abs(with_ppe - without).max() > 0.1
 
 
 def test_nearly_equal_closures_move_the_head_nearly_equally() -> None:
     weights, gaussians = paper_avatar()
-    deformer = numpy_network.prepare(weights, gaussians)
+    deformer = folded_network.prepare(weights, gaussians)
     code, pose = deformer.encode_audio(random_windows()), random_pose()
     at = [deformer.deform_raw(code, eye, pose, 1.0).means for eye in (0.5, 0.501, 1.0)]
     assert np.abs(at[1] - at[0]).max() < 0.02 * np.abs(at[2] - at[0]).max()
@@ -96,7 +98,7 @@ def test_nearly_equal_closures_move_the_head_nearly_equally() -> None:
 def test_frozen_attributes_stay(frozen: str) -> None:
     weights, gaussians = paper_avatar()
     weights = NetworkWeights(PAPER, weights.arrays, frozenset([frozen]))
-    for prepare in (numpy_network.prepare, prepare_torch):
+    for prepare in (folded_network.prepare, prepare_torch):
         deformer = prepare(weights, gaussians)
         code = deformer.encode_audio(random_windows())
         moved = deformer.deform_raw(code, 0.5, random_pose(), 1.0)
@@ -123,7 +125,7 @@ def test_a_new_network_moves_next_to_nothing(kind: str) -> None:
     plan = NetworkPlan(kind, 29, gaussians.means.min(0), gaussians.means.max(0), poses, 16)
     weights = new_weights(plan, 3)
     assert all(np.array_equal(new_weights(plan, 3).arrays[k], v) for k, v in weights.arrays.items())
-    deformer = numpy_network.prepare(weights, gaussians)
+    deformer = folded_network.prepare(weights, gaussians)
     moved = deformer.deform_raw(deformer.encode_audio(random_windows()), 0.0, poses[0], 1.0)
     offset = np.abs(moved.means - gaussians.means).max()
     assert 0 < offset < 0.5

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import FeatureMismatchError
-from core.gaussians import Gaussians
-from core.network import names, reference
-from core.network.compare import largest_errors
-from core.network.reference_file import read_reference
-from core.network.static_heads import static_attributes
-from core.network.weights import EGSTALKER, GAUSSIANTALKER
-from tests.core.synthetic import random_avatar, random_pose, random_windows
+from core.network import names
+from core.network.numpy import reference
+from core.network.official.compare import largest_errors
+from core.network.official.reference_file import read_reference
+from core.network.official.static_heads import static_attributes
+from core.records.gaussians import Gaussians
+from core.records.weights import EGSTALKER, GAUSSIANTALKER
+from tests.support.synthetic import random_avatar, random_pose, random_windows
 
 torch = pytest.importorskip("torch", reason="torch is not installed in this environment")
-torch_network = pytest.importorskip("core.network.torch_network")
+torch_network = import_module("core.network.torch.network")
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 KINDS = (EGSTALKER, GAUSSIANTALKER)

@@ -34,7 +34,7 @@ from core.avatar.header import document_of, header_of
 from core.errors import FeatureMismatchError
 from core.live.steps import HEARD, PhoneticStream
 from core.live.stream import SoundStream
-from tests.core.avatar_inputs import small_avatar
+from tests.support.avatar_inputs import small_avatar
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "audio_phonetic.npz"
 Float32 = NDArray[np.float32]

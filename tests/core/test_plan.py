@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from core.avatar.motion import moment_at
-from core.errors import ArgumentError
-from core.plan import (
-    MAX_FRAMES,
+from core.bake.plan import (
     frames_of_sound,
-    parse_frames,
     parse_size,
     track_for,
     training_tasks,
 )
-from tests.core.talking import ROWS, SIZE, small_avatar
+from core.errors import ArgumentError
+from core.records.timeline import MAX_FRAMES, parse_frames
+from tests.support.talking import ROWS, SIZE, small_avatar
 
 
 @pytest.fixture(scope="module")

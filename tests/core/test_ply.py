@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.avatar.ply import read_ply, write_ply
 from core.errors import OutputError, PlyError
-from core.gaussians import Gaussians
-from tests.core.synthetic import random_gaussians
+from core.formats.ply import read_ply, write_ply
+from core.records.gaussians import Gaussians
+from tests.support.synthetic import random_gaussians
 
 N = 12
 
 
 def columns(gaussians: Gaussians, rest: int = 45) -> dict[str, np.ndarray]:
-    """Property name -> values, as the format names them; built without `core.avatar.ply`."""
+    """Property name -> values, as the format names them; built without `core.formats.ply`."""
     out = {axis: gaussians.means[:, i] for i, axis in enumerate("xyz")}
     out |= {f"f_dc_{c}": gaussians.sh[:, 0, c] for c in range(3)}
     per_channel = rest // 3

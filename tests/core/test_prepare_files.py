@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from core.avatar.torch_file import load_torch, mean_points
 from core.errors import ArgumentError, DatasetError, MissingPackageError, OutputError, VideoError
+from core.formats.torch_file import load_torch, mean_points
 from core.prepare import pictures
 from core.prepare.options import PrepareOptions
 from core.prepare.state import State, digest_of, digest_of_file

@@ -7,14 +7,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from core.errors import VideoError
-from core.prepare import regions
+from core.prepare import mask_regions
+from core.prepare.background import BackgroundPlate, fill, over, torso_picture
+from core.prepare.bundle import Solution, project, rotation
 from core.prepare.crop import Crop, check_faces, choose_crop, given_crop
 from core.prepare.eyes import closure, table
+from core.prepare.mask_regions import BACKGROUND, HEAD, NECK, TORSO
 from core.prepare.mesh import JAW_LINE, LEFT_EYE, OVAL, RIGHT_EYE
 from core.prepare.patches import find, median_look, patches_on, sample, take
-from core.prepare.plates import BackgroundPlate, fill, over, torso_picture
-from core.prepare.pose import Solution, project, rotation
-from core.prepare.regions import BACKGROUND, HEAD, NECK, TORSO
 from core.prepare.surface import head_points
 
 SIDE = 128
@@ -114,14 +114,14 @@ def person_picture() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_a_person_is_parted_into_head_neck_and_torso() -> None:
     pixels, truth, face = person_picture()
     person = truth > 0
-    palette = regions.learn_palette([pixels], [person], [face])
+    palette = mask_regions.learn_palette([pixels], [person], [face])
     assert palette.skin is not None and palette.hair is not None and palette.clothes is not None
-    found = regions.split(person, pixels, face, palette)
+    found = mask_regions.split(person, pixels, face, palette)
     for region in (HEAD, NECK, TORSO):
         a, b = found == region, truth == region
         assert (a & b).sum() / (a | b).sum() > 0.9, region
     assert_array_equal(found > 0, person)
-    assert_array_equal(regions.to_regions(regions.to_picture(found)), found)
+    assert_array_equal(mask_regions.to_regions(mask_regions.to_picture(found)), found)
 
 
 def test_long_hair_beside_the_neck_belongs_to_the_head() -> None:
@@ -130,17 +130,17 @@ def test_long_hair_beside_the_neck_belongs_to_the_head() -> None:
     lock = (np.abs(x - 40) < 6) & (y > 40) & (y < 105) & (truth != HEAD)
     pixels[lock], truth[lock] = HAIR, HEAD
     person = truth > 0
-    palette = regions.learn_palette([pixels], [person], [face])
-    found = regions.split(person, pixels, face, palette)
+    palette = mask_regions.learn_palette([pixels], [person], [face])
+    found = mask_regions.split(person, pixels, face, palette)
     assert (found[lock] == HEAD).mean() > 0.8
 
 
 def test_clothes_as_dark_as_hair_are_not_taken_for_hair() -> None:
     pixels, truth, face = person_picture()
     pixels[truth == TORSO] = HAIR
-    palette = regions.learn_palette([pixels], [truth > 0], [face])
+    palette = mask_regions.learn_palette([pixels], [truth > 0], [face])
     assert palette.hair is None
-    found = regions.split(truth > 0, pixels, face, palette)
+    found = mask_regions.split(truth > 0, pixels, face, palette)
     assert (found[truth == TORSO] == TORSO).mean() > 0.9
 
 
@@ -149,16 +149,16 @@ def test_the_outline_is_sharpened_where_the_background_is_known() -> None:
     plate = np.full((SIDE, SIDE, 3), WALL, np.uint8)
     blurred = np.roll(truth > 0, 1, axis=1)
     known = np.ones((SIDE, SIDE), bool)
-    sharp = regions.sharpen(blurred, pixels, plate, known)
+    sharp = mask_regions.sharpen(blurred, pixels, plate, known)
     wrong = (sharp != (truth > 0)).sum()
     assert wrong < 0.4 * (blurred != (truth > 0)).sum()
-    kept = regions.sharpen(blurred, pixels, plate, ~known)
+    kept = mask_regions.sharpen(blurred, pixels, plate, ~known)
     assert (kept != blurred).mean() < 0.002  # corners that a median rounds
 
 
 def test_the_head_ends_at_the_chin_and_beside_it_at_the_ear_lobes() -> None:
     face = face_at(64, 52, 24)
-    place = regions.place_pixels(face, SIDE)
+    place = mask_regions.place_pixels(face, SIDE)
     assert place.under[75, 64] < 0 < place.under[77, 64]
     assert place.under[66, 10] < 0 < place.under[69, 10]
     assert_allclose(place.beside[52, [64, 88, 40]], [0, 1, 1], atol=0.04)
@@ -166,7 +166,7 @@ def test_the_head_ends_at_the_chin_and_beside_it_at_the_ear_lobes() -> None:
     turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
     tilted = face.copy()
     tilted[:, :2] = (face[:, :2] - 64) @ turn + 64
-    leaning = regions.place_pixels(tilted, SIDE)
+    leaning = mask_regions.place_pixels(tilted, SIDE)
     for x, y in ((64, 70), (64, 80), (30, 60), (90, 75)):
         at = np.rint((np.array([x, y]) - 64) @ turn + 64).astype(int)
         assert abs(leaning.under[at[1], at[0]] - place.under[y, x]) < 0.05
@@ -178,8 +178,8 @@ def test_a_chair_beside_the_head_is_no_hair() -> None:
     chair = np.zeros_like(truth, bool)
     chair[40:100, 112:127] = True
     pixels[chair], truth[chair] = CLOTHES, TORSO
-    palette = regions.learn_palette([pixels], [truth > 0], [face])
-    found = regions.split(truth > 0, pixels, face, palette)
+    palette = mask_regions.learn_palette([pixels], [truth > 0], [face])
+    found = mask_regions.split(truth > 0, pixels, face, palette)
     assert not (found[chair] == HEAD).any()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from tests.core.talking import ROWS, files, small_avatar, sound
+from tests.support.talking import ROWS, files, small_avatar, sound
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,11 +18,12 @@ import pytest
 
 from core.errors import ArgumentError
 from core.images.image import Image
-from core.render import reference, spans, tiles_numpy
+from core.render import reference
+from core.render.numpy import spans, tiles
 from core.render.picture import finish
 from core.render.projection import project
 from core.render.rasteriser import MIN_ALPHA, TILE
-from tests.core.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.render_scenes import background, camera, decibels, hard_cases, head
 
 LEAST = 100.0  # decibels
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,9 +33,9 @@ CASES = hard_cases()
 @pytest.fixture(params=["numpy", "numba"])
 def rasterise(request: pytest.FixtureRequest) -> Callable[..., Image]:
     if request.param == "numpy":
-        return tiles_numpy.rasterise
+        return tiles.rasterise
     pytest.importorskip("numba", reason="numba is not installed")
-    from core.render import tiles_numba
+    from core.render.numba import rasterise as tiles_numba
 
     return tiles_numba.rasterise
 
@@ -87,7 +88,7 @@ def test_arguments_are_checked(rasterise: Callable[..., Image]) -> None:
 
 def test_numba_threads_change_no_bit() -> None:
     pytest.importorskip("numba", reason="numba is not installed")
-    from core.render import tiles_numba
+    from core.render.numba import rasterise as tiles_numba
 
     one = tiles_numba.rasterise(head(), camera(), background(), threads=1)
     for threads in (2, 3, 16):
@@ -98,7 +99,7 @@ def test_numba_threads_change_no_bit() -> None:
 @pytest.mark.parametrize("size", [(3, 1), (37, 21)])
 def test_the_end_of_a_picture_has_the_bits_of_its_twin(size: tuple[int, int]) -> None:
     pytest.importorskip("numba", reason="needs numba")
-    from core.render.numba_lay import lay_clear, lay_over
+    from core.render.numba.lay import lay_clear, lay_over
 
     rng = np.random.default_rng(0)
     colour, behind = rng.random((2, *size, 3), np.float32)
@@ -151,7 +152,7 @@ import sys
 sys.modules["numba"] = None
 from core.errors import MissingPackageError
 try:
-    import core.render.tiles_numba
+    import core.render.numba.rasterise
 except MissingPackageError as error:
     print(error)
 """
@@ -164,8 +165,8 @@ def test_numba_never_writes_beside_its_source(tmp_path: Path) -> None:
     """The chosen folder, else the user's, else none."""
     pytest.importorskip("numba", reason="numba is not installed")
     code = """
-from core import numba_setup
-from core.render.numba_bin import distribute
+from core.system import numba_setup
+from core.render.numba.bin import distribute
 print(numba_setup.CACHED, numba_setup.config.CACHE_DIR, distribute._cache.cache_path, sep="|")
 """
     chosen = run_python(code, NUMBA_CACHE_DIR=str(tmp_path / "chosen")).split("|")

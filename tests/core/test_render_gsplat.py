@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from core.errors import MissingPackageError
-from core.render import gsplat_cuda, reference
+from core.render import reference
+from core.render.cuda import gsplat_single
 from core.render.projection import project
 from core.render.sh import colours
-from tests.core.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.render_scenes import background, camera, decibels, hard_cases, head
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -17,7 +18,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 @pytest.mark.parametrize("degree", [0, 3])
 def test_arguments(degree: int) -> None:
     scene, view = hard_cases()["opaque"], camera()
-    given = gsplat_cuda.arguments(scene, view, degree, "cpu")
+    given = gsplat_single.arguments(scene, view, degree, "cpu")
     tensors = {name: value for name, value in given.items() if torch.is_tensor(value)}
     assert {name: tuple(value.shape) for name, value in tensors.items()} == {
         "means": (2500, 3),
@@ -38,7 +39,7 @@ def test_arguments(degree: int) -> None:
 def test_projection_agrees_with_gsplats_own() -> None:
     helper = pytest.importorskip("gsplat.cuda._torch_impl", reason="gsplat is not installed")
     scene, view = head(), camera()
-    given = gsplat_cuda.arguments(scene, view, 0, "cpu")
+    given = gsplat_single.arguments(scene, view, 0, "cpu")
     covariances, _ = helper._quat_scale_to_covar_preci(given["quats"], given["scales"])
     size = (view.width, view.height, given["eps2d"], given["near_plane"])
     _, centres, depths, conics, _ = helper._fully_fused_projection(
@@ -52,24 +53,24 @@ def test_projection_agrees_with_gsplats_own() -> None:
 
 
 def test_where_it_cannot_run_it_says_why() -> None:
-    reason = gsplat_cuda.available()
+    reason = gsplat_single.available()
     if reason is None:
         pytest.skip("gsplat runs here")
     assert "\n" not in reason
     with pytest.raises(MissingPackageError) as caught:
-        gsplat_cuda.rasterise(head(1), camera())
+        gsplat_single.rasterise(head(1), camera())
     assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("name", ["head", "off screen", "one", "none"])
 def test_picture_on_a_gpu(name: str) -> None:
-    reason = gsplat_cuda.available()
+    reason = gsplat_single.available()
     if reason is not None:
         pytest.skip(reason)
     scene = hard_cases()[name]
     for plate in (None, background()):
         truth = reference.rasterise(scene, camera(), plate)
-        image = gsplat_cuda.rasterise(scene, camera(), plate)
+        image = gsplat_single.rasterise(scene, camera(), plate)
         # The footprint ends elsewhere: 79 dB and 2.4/255 were measured on a synthetic head.
         assert decibels(image, truth) >= 65
         assert np.abs(image - truth).max() <= 4 / 255

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 from core.errors import MissingPackageError
-from core.gaussians import Splats, activate
 from core.images.image import to_uint8
 from core.network.deformer import adjusted
+from core.records.gaussians import Splats, activate
 from core.render import reference
-from core.render.nvrtc.source import KERNELS, source
-from core.render.nvrtc.views import view_table
+from core.render.cuda.source import KERNELS, source
+from core.render.cuda.views import view_table
 from core.render.projection import project
-from tests.core.emulation import emulated
-from tests.core.render_scenes import background, camera, decibels, hard_cases, head
-from tests.core.synthetic import random_gaussians
+from tests.support.emulation import emulated
+from tests.support.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.synthetic import random_gaussians
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-compiler_torch = pytest.importorskip("core.render.nvrtc.compiler_torch")
-drawer_torch = pytest.importorskip("core.render.nvrtc.drawer_torch")
-scene_torch = pytest.importorskip("core.render.nvrtc.scene_torch")
+compiler_torch = import_module("core.render.cuda.compiler")
+drawer_torch = import_module("core.render.cuda.nvrtc_drawer")
+scene_torch = import_module("core.render.cuda.scene")
 
 CPU = torch.device("cpu")
 FINITE = [name for name in hard_cases() if name != "none"]

@@ -15,15 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.avatar.official import load_checkpoint
-from core.camera import Camera
-from core.gaussians import Splats
 from core.network.deformer import Deformer
-from core.network.numpy_network import prepare
-from core.render import gsplat_cuda
-from core.render.nvrtc import rasterise as nvrtc
-from tests.core.emulation import emulated
-from tests.core.render_scenes import decibels
+from core.network.numpy.folded_network import prepare
+from core.official.checkpoint import load_checkpoint
+from core.records.camera import Camera
+from core.records.gaussians import Splats
+from core.render.cuda import gsplat_single, nvrtc
+from tests.support.emulation import emulated
+from tests.support.render_scenes import decibels
 
 FRAMES = ("frame_714.npz", "frame_750.npz")
 
@@ -44,20 +43,20 @@ def splats(folder: Path, frame: str) -> Splats:
 
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize(
-    ("module", "least"), [("reference", 100), ("tiles_numpy", 100), ("tiles_numba", 100)]
+    ("module", "least"), [("reference", 100), ("numpy.tiles", 100), ("numba.rasterise", 100)]
 )
 def test_official_frames(shared: Path, module: str, least: float, frame: str) -> None:
-    if module == "tiles_numba":
+    if module.startswith("numba"):
         pytest.importorskip("numba", reason="numba is not installed")
     assert decibels(*render_and_truth(shared, module, frame)) >= least
 
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_official_frames_with_gsplat(shared: Path, frame: str) -> None:
-    reason = gsplat_cuda.available()
+    reason = gsplat_single.available()
     if reason is not None:
         pytest.skip(reason)
-    assert decibels(*render_and_truth(shared, "gsplat_cuda", frame)) >= 85
+    assert decibels(*render_and_truth(shared, "cuda.gsplat_single", frame)) >= 85
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -66,8 +65,8 @@ def test_official_frames_with_our_cuda_kernels_on_a_cpu(
 ) -> None:
     """Reached: 110.2 and 114.5 dB."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from core.render.nvrtc.drawer_torch import Drawer
-    from core.render.nvrtc.rasterise import draw_one
+    from core.render.cuda.nvrtc import draw_one
+    from core.render.cuda.nvrtc_drawer import Drawer
 
     def rasterise(splats: Splats, view: Camera, plate: np.ndarray) -> np.ndarray:
         drawer = Drawer(emulated(tmp_path))

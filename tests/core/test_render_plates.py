@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.avatar.record import Plates
-from core.render.plates import background_of
-from tests.core.render_scenes import camera
+from core.records.avatar import Plates
+from core.render.background import background_of
+from tests.support.render_scenes import camera
 
 
 def plates(width: int = 40, height: int = 30) -> Plates:

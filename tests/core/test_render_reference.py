@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.camera import Camera
 from core.errors import ArgumentError
-from core.gaussians import Splats
+from core.records.camera import Camera
+from core.records.gaussians import Splats
 from core.render.reference import rasterise
 from core.render.sh import terms
-from tests.core.render_scenes import (
+from tests.support.render_scenes import (
     HEIGHT,
     WIDTH,
     background,

@@ -12,12 +12,14 @@ pytest.importorskip("numba", reason="numba is not installed")
 import torch
 
 from core.errors import ArgumentError, MissingPackageError
-from core.render import reference, tiles_numba
-from core.training.splatting import plain_torch, splat_numba_torch
-from core.training.splatting.choose import splatter_for
-from core.training.splatting.record import Rendered
-from tests.core.render_scenes import background, camera, decibels, hard_cases, head
-from tests.core.splatting_scenes import (
+from core.render import reference
+from core.render.numba import rasterise
+from core.training.rasterisers import numba as splat_numba_torch
+from core.training.rasterisers.choose import splatter_for
+from core.training.rasterisers.record import Rendered
+from tests.support import plain_rasteriser
+from tests.support.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.splatting_scenes import (
     INPUTS,
     first,
     loss_of,
@@ -52,10 +54,10 @@ def test_degrees(degree: int) -> None:
 
 def test_it_is_the_picture_that_is_baked() -> None:
     picture = run(splat_numba_torch.splat, tensors(head()), camera(), 3)
-    assert np.array_equal(whole(picture), tiles_numba.rasterise(head(), camera()))
+    assert np.array_equal(whole(picture), rasterise.rasterise(head(), camera()))
     behind = torch.from_numpy(background())
     laid = picture.colour + (1 - picture.alpha[..., None]) * behind
-    baked = tiles_numba.rasterise(head(), camera(), background())
+    baked = rasterise.rasterise(head(), camera(), background())
     assert np.abs(laid.detach().numpy() - baked[..., :3]).max() < 1e-6
 
 
@@ -71,7 +73,7 @@ def test_a_crop_is_a_camera_with_its_centre_moved() -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_the_plain_twin_draws_the_same(name: str) -> None:
     view = small_camera()
-    plain = run(plain_torch.splat, tensors(SMALL[name], torch.float64), view, 3)
+    plain = run(plain_rasteriser.splat, tensors(SMALL[name], torch.float64), view, 3)
     fast = run(splat_numba_torch.splat, tensors(SMALL[name]), view, 3)
     assert decibels(whole(plain), reference.rasterise(SMALL[name], view)) >= LEAST
     assert np.array_equal(plain.radii.numpy(), fast.radii.numpy())
@@ -158,7 +160,7 @@ def test_a_picture_is_learned() -> None:
     assert losses[-1] < 0.4 * losses[0]
 
 
-@pytest.mark.parametrize("splat", [splat_numba_torch.splat, plain_torch.splat])
+@pytest.mark.parametrize("splat", [splat_numba_torch.splat, plain_rasteriser.splat])
 @pytest.mark.parametrize(
     ("position", "value", "complaint"),
     [

@@ -14,8 +14,9 @@ pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("numba", reason="numba is not installed")
 import torch
 
-from core.training.splatting import plain_torch, splat_numba_torch
-from tests.core.splatting_scenes import (
+from core.training.rasterisers import numba as splat_numba_torch
+from tests.support import plain_rasteriser
+from tests.support.splatting_scenes import (
     INPUTS,
     first,
     gradients,
@@ -38,7 +39,7 @@ ROUGH = {"needles": 2e-4, "near plane": 1e-4}
 def compare(name: str, degree: int) -> None:
     view = small_camera()
     found = gradients(splat_numba_torch.splat, SMALL[name], view, degree)
-    truth = gradients(plain_torch.splat, SMALL[name], view, degree, torch.float64)
+    truth = gradients(plain_rasteriser.splat, SMALL[name], view, degree, torch.float64)
     for key in INPUTS:
         error = np.linalg.norm(found[key] - truth[key])
         assert error <= ROUGH.get(name, TOLERANCE) * np.linalg.norm(truth[key]), key
@@ -69,7 +70,7 @@ def test_gradients_of_alpha_alone_and_of_colour_alone() -> None:
     view = small_camera()
     for part in ("alpha", "colour"):
         results = []
-        for splat in (splat_numba_torch.splat, plain_torch.splat):
+        for splat in (splat_numba_torch.splat, plain_rasteriser.splat):
             inputs = tensors(first(SMALL["head"], 60))
             loss = (getattr(run(splat, inputs, view, 2), part) ** 2).mean()
             results.append(slopes(loss, inputs))
@@ -86,14 +87,14 @@ def test_the_plain_twin_agrees_with_finite_differences(name: str) -> None:
     is hidden by a step so small that none crosses."""
     view, position = small_camera(), INPUTS.index(name)
     scene = first(SMALL["head"], 12)
-    truth = gradients(plain_torch.splat, scene, view, 3, torch.float64)[name].ravel()
+    truth = gradients(plain_rasteriser.splat, scene, view, 3, torch.float64)[name].ravel()
     step = 1e-7
     for index in np.argsort(np.abs(truth))[[-1, -2, -5, len(truth) // 2 - len(truth)]]:
         values = []
         for sign in (1, -1):
             inputs = [x.detach() for x in tensors(scene, torch.float64)]
             inputs[position].view(-1)[index] += sign * step
-            values.append(loss_of(run(plain_torch.splat, inputs, view, 3), view).item())
+            values.append(loss_of(run(plain_rasteriser.splat, inputs, view, 3), view).item())
         found = (values[0] - values[1]) / (2 * step)
         assert found == pytest.approx(truth[index], rel=1e-5, abs=1e-6 * np.abs(truth).max())
 
@@ -109,7 +110,7 @@ def test_the_probe_moves_nothing_and_measures_in_pixels() -> None:
         for sign in (1, -1):
             moved = inputs[5].detach().clone()
             moved[:, axis] += sign * step
-            picture = plain_torch.splat(*inputs[:5], view, 0, moved)
+            picture = plain_rasteriser.splat(*inputs[:5], view, 0, moved)
             values.append(loss_of(picture, view).item())
         assert (values[0] - values[1]) / (2 * step) == pytest.approx(probe[axis], rel=1e-3)
 
@@ -117,9 +118,9 @@ def test_the_probe_moves_nothing_and_measures_in_pixels() -> None:
 NARROW = """
 import sys
 import numpy as np
-from core.numba_vectors import WIDTH
-from core.training.splatting.splat_numba_torch import splat
-from tests.core.splatting_scenes import gradients, scenes, small_camera
+from core.system.numba_vectors import WIDTH
+from core.training.rasterisers.numba import splat
+from tests.support.splatting_scenes import gradients, scenes, small_camera
 assert WIDTH == 8, "compiled for vectors of 16"
 np.savez(sys.argv[1], **gradients(splat, scenes()["saturated"], small_camera(), 3))
 """
@@ -137,7 +138,7 @@ def test_vectors_of_eight_give_the_same_gradients(tmp_path: Path) -> None:
     }
     out = tmp_path / "narrow.npz"
     subprocess.run([sys.executable, "-c", NARROW, str(out)], env=environ, check=True, timeout=120)
-    truth = gradients(plain_torch.splat, SMALL["saturated"], small_camera(), 3, torch.float64)
+    truth = gradients(plain_rasteriser.splat, SMALL["saturated"], small_camera(), 3, torch.float64)
     with np.load(out) as found:
         for key in INPUTS:
             error = np.linalg.norm(found[key] - truth[key])

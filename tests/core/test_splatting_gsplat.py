@@ -12,13 +12,14 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
-from core.camera import Camera
-from core.render import gsplat_cuda
+from core.records.camera import Camera
+from core.records.gaussians import C0
+from core.render.cuda import gsplat_single
 from core.render.rasteriser import DILATION, NEAR
-from core.render.sh import C0
-from core.training.splatting import gsplat_torch, plain_torch
-from tests.core.render_scenes import decibels, head
-from tests.core.splatting_scenes import (
+from core.training.rasterisers import gsplat as gsplat_torch
+from tests.support import plain_rasteriser
+from tests.support.render_scenes import decibels, head
+from tests.support.splatting_scenes import (
     INPUTS,
     first,
     gradients,
@@ -40,7 +41,7 @@ def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, t
     sh = (given["colors"][0] - 0.5)[:, None] / C0
     names = ("means", "quats", "scales", "opacities")
     centres = torch.zeros(1, len(sh), 2, requires_grad=True) + 0  # as computed, no leaf
-    drawn = plain_torch.splat(*(given[name] for name in names), sh, camera, 0, centres[0])
+    drawn = plain_rasteriser.splat(*(given[name] for name in names), sh, camera, 0, centres[0])
     radii = drawn.radii[None, :, None].repeat(1, 1, 2).int()
     return drawn.colour[None], drawn.alpha[None, ..., None], {"means2d": centres, "radii": radii}
 
@@ -51,7 +52,7 @@ def test_what_goes_in_and_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, plain = tensors(scene), tensors(scene)
     found, truth = (
         run(module.splat, values, view, 3)
-        for module, values in ((gsplat_torch, inputs), (plain_torch, plain))
+        for module, values in ((gsplat_torch, inputs), (plain_rasteriser, plain))
     )
     assert decibels(found.colour.detach().numpy(), truth.colour.detach().numpy()) > 100
     assert torch.equal(found.radii, truth.radii)
@@ -70,7 +71,7 @@ def test_the_probe_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_on_a_gpu_it_agrees_with_the_plain_twin() -> None:
-    reason = gsplat_cuda.available()
+    reason = gsplat_single.available()
     if reason is not None:
         pytest.skip(reason)
     view, scene = small_camera(), first(head(), 80)
@@ -78,7 +79,7 @@ def test_on_a_gpu_it_agrees_with_the_plain_twin() -> None:
     picture = run(gsplat_torch.splat, inputs, view, 3)
     here = picture._replace(colour=picture.colour.cpu(), alpha=picture.alpha.cpu())
     loss_of(here, view).backward()
-    expected = gradients(plain_torch.splat, scene, view, 3)
+    expected = gradients(plain_rasteriser.splat, scene, view, 3)
     for name, x in zip(INPUTS, inputs, strict=True):
         error = np.linalg.norm(x.grad.cpu().numpy() - expected[name])
         assert error <= 0.02 * np.linalg.norm(expected[name]), name

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from core.threads import for_each, in_order
+from core.system.threads import for_each, in_order
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])

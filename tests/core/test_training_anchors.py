@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.camera import viewmat_from_track
-from core.training.anchors import MIN_FRAMES, triangulate
-from tests.core.training_inputs import poses
+from core.dataset.landmarks import MIN_FRAMES, triangulate
+from core.records.camera import viewmat_from_track
+from tests.support.training_inputs import poses
 
 FOCAL, CENTRE = 220.0, (32.0, 30.0)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.training.clip import TrainingClip, load_clip
-from core.training.clip_files import head_mask
-from core.training.clip_frames import grown
-from tests.core.training_inputs import (
+from core.dataset.clip import grown
+from core.dataset.files import head_mask
+from core.dataset.load import TrainingClip, load_clip
+from tests.support.training_inputs import (
     FOCAL,
     FRAMES,
     SIDE,

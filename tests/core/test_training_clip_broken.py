@@ -15,10 +15,10 @@ import pytest
 import torch
 from PIL import Image
 
+from core.dataset import visual_hull
+from core.dataset.load import load_clip
 from core.errors import DatasetError
-from core.training import hull
-from core.training.clip import load_clip
-from tests.core.training_inputs import (
+from tests.support.training_inputs import (
     FRAMES,
     HEAD,
     REST,
@@ -36,7 +36,7 @@ from tests.core.training_inputs import (
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hull of few cells, for speed."""
-    monkeypatch.setattr(hull, "CELLS", 24)
+    monkeypatch.setattr(visual_hull, "CELLS", 24)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.avatar import torch_file
-from core.training import clip_frames, hull
-from core.training.clip import TrainingClip, load_clip
-from core.training.clip_files import lip_box, read_landmarks
-from tests.core.training_inputs import (
+from core.dataset import clip as clip_frames
+from core.dataset import visual_hull
+from core.dataset.files import lip_box, read_landmarks
+from core.dataset.load import TrainingClip, load_clip
+from core.formats import torch_file
+from tests.support.training_inputs import (
     FRAMES,
     MORE,
     RADIUS,
@@ -33,7 +34,7 @@ from tests.core.training_inputs import (
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hull of few cells, for speed."""
-    monkeypatch.setattr(hull, "CELLS", 24)
+    monkeypatch.setattr(visual_hull, "CELLS", 24)
 
 
 @pytest.fixture(scope="module")

@@ -13,24 +13,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.dataset import visual_hull
+from core.dataset.load import load_clip
+from core.dataset.report import Report
 from core.errors import DatasetError, EgsError, MissingPackageError
-from core.training import hull
-from core.training.clip import load_clip
-from core.training.clip_report import Report
-from tests.core.training_inputs import (
-    TRAIN,
-    cut,
-    make_clip,
-    put,
-    write_split,
-    write_track,
-)
+from tests.support.training_inputs import TRAIN, cut, make_clip, put, write_split, write_track
 
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hull of few cells, for speed."""
-    monkeypatch.setattr(hull, "CELLS", 24)
+    monkeypatch.setattr(visual_hull, "CELLS", 24)
 
 
 @pytest.fixture(scope="module")

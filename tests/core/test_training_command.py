@@ -22,7 +22,7 @@ from core.errors import ArgumentError
 from core.training.config import PRESETS, TrainConfig
 from core.training.folder import FILE
 from core.training.job import STOP
-from tests.core.training_runs import make_talking_clip
+from tests.support.training_runs import make_talking_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = [

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.camera import Camera
+from core.records.camera import Camera
 from core.training.config import TrainConfig
-from core.training.density_torch import LARGE, SPLIT_SHRINK, Density
-from core.training.head_torch import FIELDS, Head, draw, farthest_first, new_head, reorder
-from core.training.optimiser_torch import EPS, Average, Optimiser
-from core.training.splatting.plain_torch import splat
-from tests.core.synthetic import random_gaussians, random_pose
+from core.training.density import LARGE, SPLIT_SHRINK, Density
+from core.training.head import FIELDS, Head, draw, farthest_first, new_head, reorder
+from core.training.optimiser import EPS, Average, Optimiser
+from tests.support.plain_rasteriser import splat
+from tests.support.synthetic import random_gaussians, random_pose
 
 N = 70
 CONFIG = TrainConfig(points=N, resolution=4, agents=8)

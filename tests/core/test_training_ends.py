@@ -22,11 +22,11 @@ from core.errors import (
     OutputError,
     TrainingError,
 )
-from core.training import stages_torch, trainer_torch
+from core.training import stages, trainer
 from core.training.events import LOG
 from core.training.folder import BEFORE, FILE
 from core.training.job import STOP, TrainJob
-from tests.core.training_runs import (
+from tests.support.training_runs import (
     SMALL,
     job_of,
     make_talking_clip,
@@ -67,13 +67,13 @@ def test_a_stop_while_the_dataset_is_read_is_heard(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job.work.mkdir()
-    load = trainer_torch.load_clip
+    load = trainer.load_clip
 
     def stopping(folder: Path) -> Any:
         (job.work / STOP).touch()
         return load(folder)
 
-    monkeypatch.setattr(trainer_torch, "load_clip", stopping)
+    monkeypatch.setattr(trainer, "load_clip", stopping)
     with pytest.raises(CancelledError, match="step 0 of stage static"):
         train(job)
 
@@ -84,12 +84,12 @@ def test_a_loss_that_is_no_number_keeps_the_last_state(
 ) -> None:
     stop_at(job, stage, 2)
     before = (job.work / FILE).read_bytes()
-    loss = stages_torch.picture_loss
+    loss = stages.picture_loss
 
     def broken(*args: Any) -> torch.Tensor:
         return loss(*args) * float("nan")
 
-    monkeypatch.setattr(stages_torch, "picture_loss", broken)
+    monkeypatch.setattr(stages, "picture_loss", broken)
     with pytest.raises(TrainingError, match=f"no number at step 2 of stage {stage}") as caught:
         train(replace(job, resume=True))
     assert caught.value.exit_code == 1 and str(job.work) in str(caught.value)
@@ -102,7 +102,7 @@ def test_parameters_that_are_no_numbers_are_never_saved(
     """A loss may be a number while its gradient is none."""
     stop_at(job, "motion", 2)
     before = (job.work / FILE).read_bytes()
-    step = trainer_torch._Training._step
+    step = trainer._Training._step
 
     def poisoned(self: Any, stage: Any, at: int, progress: float) -> Any:
         result = step(self, stage, at, progress)
@@ -110,8 +110,8 @@ def test_parameters_that_are_no_numbers_are_never_saved(
             self.head.canonical["means"][0, 0] = float("nan")
         return result
 
-    monkeypatch.setattr(trainer_torch._Training, "_step", poisoned)
-    monkeypatch.setattr(trainer_torch, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(trainer._Training, "_step", poisoned)
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
     with pytest.raises(TrainingError, match="no number"):
         train(replace(job, resume=True))
     assert (job.work / FILE).read_bytes() == before

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.audio.track import AudioTrack
-from core.training.clip import TrainingClip, load_clip
-from core.training.feed_torch import BLINK, Feed, generator
+from core.dataset.load import TrainingClip, load_clip
+from core.dataset.sound import shortened, training_track
+from core.records.audio_track import AudioTrack
+from core.training.batches import BLINK, Feed, generator
 from core.training.points import first_colours, first_points
-from core.training.sound import shortened, training_track
-from tests.core.talking_clip import SIDE
-from tests.core.training_runs import SMALL, make_talking_clip
+from tests.support.talking_clip import SIDE
+from tests.support.training_runs import SMALL, make_talking_clip
 
 
 @pytest.fixture(scope="module")

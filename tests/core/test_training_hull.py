@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.dataset import visual_hull
+from core.dataset.load import TrainingClip, load_clip
+from core.dataset.visual_hull import points_from_masks
 from core.errors import DatasetError
-from core.training import hull
-from core.training.clip import TrainingClip, load_clip
-from core.training.hull import points_from_masks
-from tests.core.training_inputs import RADIUS, disc, make_clip
+from tests.support.training_inputs import RADIUS, disc, make_clip
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> TrainingClip:
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hull, "CELLS", 48)
+    monkeypatch.setattr(visual_hull, "CELLS", 48)
 
 
 def test_the_hull_of_a_sphere(clip: TrainingClip) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from core.training.config import Losses
-from core.training.losses_torch import picture_loss, psnr, ssim
+from core.training.losses import picture_loss, psnr, ssim
 
 H, W = 24, 30
 LIPS = (3, 12, 5, 20)

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from core.network import torch_layers as layers
 from core.network.build import NetworkPlan, new_weights
 from core.network.names import POSE_MEAN, POSE_SCALE, PPE
-from core.network.torch_network import FIXED, TorchNetwork, raw_tensors
-from core.network.weights import EGSTALKER, PAPER
+from core.network.torch import layers
+from core.network.torch.network import FIXED, TorchNetwork, raw_tensors
+from core.records.weights import EGSTALKER, PAPER
 from core.training.config import TrainConfig
-from core.training.head_torch import Head, new_head, settle, static_raw
-from tests.core.synthetic import random_gaussians, random_pose, random_windows
+from core.training.head import Head, new_head, settle, static_raw
+from tests.support.synthetic import random_gaussians, random_pose, random_windows
 
 N, DIM, AGENTS = 5, 64, 3
 PARTS = [{}, {"kan": False}, {"esaa": False}, {"ppe": False}]

@@ -11,28 +11,29 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.approximation import LEAST
 from core.audio.features import load_track
-from core.audio.track import AudioTrack
 from core.avatar.file import load_avatar
-from core.avatar.record import Avatar
-from core.backends import choose_backend
-from core.camera import pose_vector
+from core.bake.backends import choose_backend
+from core.bake.freezing import LEAST
+from core.dataset.landmarks import triangulate
+from core.dataset.load import TrainingClip, load_clip
 from core.evaluation.lips import lip_gap
-from core.gaussians import Gaussians, activate
-from core.moment import Moment
-from core.network import numba_network, numpy_network
 from core.network.deformer import Deformer, splats_at
-from core.network.torch_network import prepare_torch
-from core.training import trainer_torch
-from core.training.anchors import triangulate
-from core.training.clip import TrainingClip, load_clip
+from core.network.numba import network
+from core.network.numpy import folded_network
+from core.network.torch.network import prepare_torch
+from core.records.audio_track import AudioTrack
+from core.records.avatar import Avatar
+from core.records.camera import pose_vector
+from core.records.gaussians import Gaussians, activate
+from core.records.moment import Moment
+from core.training import trainer
 from core.training.config import TrainConfig
 from core.training.job import TrainJob
-from core.training.sight_torch import spread
-from tests.core.synthetic import random_pose, random_windows
-from tests.core.talking_clip import SIDE
-from tests.core.training_runs import (
+from core.training.preview import spread
+from tests.support.synthetic import random_pose, random_windows
+from tests.support.talking_clip import SIDE
+from tests.support.training_runs import (
     OFFICIAL,
     SMALL,
     job_of,
@@ -61,18 +62,18 @@ class Learned:
         self.clip: TrainingClip = load_clip(folder)
         stop_at(self.job, "lips", 0)
         tensors, _ = state_of(self.job)
-        c = {name: tensors[f"head/canonical.{name}"] for name in trainer_torch.FIELDS}
+        c = {name: tensors[f"head/canonical.{name}"] for name in trainer.FIELDS}
         sh = np.concatenate([c["sh_dc"], c["sh_rest"]], axis=1)
         self.still = Gaussians(c["means"], c["log_scales"], c["quats"], c["opacity_logits"], sh)
         looked = []
-        look = trainer_torch.look
+        look = trainer.look
 
         def remembering(*args: Any) -> Any:
             looked.append(look(*args))
             return looked[-1]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(trainer_torch, "look", remembering)
+            patch.setattr(trainer, "look", remembering)
             self.events = train(replace(self.job, resume=True))
         self.sight = looked[-1]
         self.avatar: Avatar = load_avatar(self.job.out)
@@ -155,7 +156,7 @@ def carried(learned: Learned, rows: Sequence[int]) -> NDArray[np.float64]:
         np.concatenate([g.means, anchors.astype(np.float32)]),
         *(np.concatenate([value, value[:n]]) for value in list(vars(g).values())[1:]),
     )
-    deformer = numpy_network.prepare(avatar.network, joined)
+    deformer = folded_network.prepare(avatar.network, joined)
     out = []
     for row in rows:
         means = splats_at(deformer, learned.track, moment_of(clip, row)).means[-n:]
@@ -176,7 +177,7 @@ def test_the_lip_gap_follows_the_true_one(learned: Learned, split: str, least: f
 
 
 def test_the_file_renders_what_the_trainer_saw(learned: Learned) -> None:
-    rows = spread(learned.clip.val_rows, trainer_torch.LOOKED_AT)
+    rows = spread(learned.clip.val_rows, trainer.LOOKED_AT)
     seen = np.split(learned.sight.strip[:SIDE].astype(np.float32) / 255, len(rows), axis=1)
     worst = min(psnr(p, s) for p, s in zip(rendered(learned, rows), seen, strict=True))
     assert worst > 45
@@ -196,8 +197,8 @@ def test_what_may_be_held_still_was_measured(learned: Learned) -> None:
 def deformers(avatar: Avatar) -> dict[str, Deformer]:
     assert avatar.network is not None
     return {
-        "numpy": numpy_network.prepare(avatar.network, avatar.gaussians),
-        "numba": numba_network.prepare(avatar.network, avatar.gaussians),
+        "numpy": folded_network.prepare(avatar.network, avatar.gaussians),
+        "numba": network.prepare(avatar.network, avatar.gaussians),
         "torch": prepare_torch(avatar.network, avatar.gaussians),
     }
 

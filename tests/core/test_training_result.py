@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.dataset.load import TrainingClip, load_clip
 from core.errors import DatasetError
-from core.training.clip import TrainingClip, load_clip
-from core.training.result_torch import plates_of, track_of
-from tests.core.training_inputs import make_clip
+from core.training.result import plates_of, track_of
+from tests.support.training_inputs import make_clip
 
 
 @pytest.fixture

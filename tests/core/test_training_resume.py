@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.avatar.safetensors import read_tensors, write_tensors
 from core.errors import ArgumentError, InputError
+from core.formats.safetensors import read_tensors, write_tensors
 from core.training.config import TrainConfig
 from core.training.folder import FILE
 from core.training.job import STOP, TrainJob
-from tests.core.training_runs import (
+from tests.support.training_runs import (
     OFFICIAL,
     SMALL,
     job_of,

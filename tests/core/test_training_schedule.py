@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from core.dataset.clip import TrainingClip
+from core.dataset.rows import rows_to_train
 from core.errors import ArgumentError
 from core.training import events as module
 from core.training import schedule
-from core.training.clip_frames import TrainingClip
 from core.training.events import LOG, Events
-from core.training.rows import rows_of
 from core.training.schedule import LIPS, MOTION, SHARES, STATIC, Clock, Plan, plan
 
 NAMES = (STATIC, LIPS, MOTION)
@@ -119,7 +119,7 @@ def test_progress_comes_once_a_second_and_at_the_end(tmp_path: Path, clock: Fake
 def test_rows() -> None:
     rows = {"train_rows": (0, 1, 2), "val_rows": (5, 6), "more_rows": (9,)}
     clip = cast(TrainingClip, SimpleNamespace(**rows))
-    assert rows_of(clip, "train") == (0, 1, 2)
-    assert rows_of(clip, "all") == (0, 1, 2, 5, 6, 9)
+    assert rows_to_train(clip, "train") == (0, 1, 2)
+    assert rows_to_train(clip, "all") == (0, 1, 2, 5, 6, 9)
     with pytest.raises(ArgumentError, match="train, all"):
-        rows_of(clip, "val")
+        rows_to_train(clip, "val")

@@ -11,10 +11,10 @@ import pytest
 from core.audio.features import track_from_waveform
 from core.audio.logmel import log_mel, parameters_from
 from core.audio.npy import track_from_npy
+from core.dataset.load import TrainingClip, load_clip
+from core.dataset.sound import SOUND_KINDS, sound_of, training_track
 from core.errors import ArgumentError, AudioError, DatasetError, InputError
-from core.training.clip import TrainingClip, load_clip
-from core.training.sound import SOUND_KINDS, sound_of, training_track
-from tests.core.training_inputs import (
+from tests.support.training_inputs import (
     FRAMES,
     MORE,
     RATE,

@@ -10,7 +10,7 @@ import pytest
 
 from core.cli import main
 from core.prepare import pipeline
-from core.training import trainer_torch
+from core.training import trainer
 
 
 def test_a_video_is_prepared_beside_the_avatar_and_then_trained_on(
@@ -28,9 +28,7 @@ def test_a_video_is_prepared_beside_the_avatar_and_then_trained_on(
         return {}
 
     monkeypatch.setattr(pipeline, "prepare", prepare)
-    monkeypatch.setattr(
-        trainer_torch, "train", lambda job, show: done.append(("train", job.dataset))
-    )
+    monkeypatch.setattr(trainer, "train", lambda job, show: done.append(("train", job.dataset)))
     assert main(["train", str(video), str(out), "--json"]) == 0
     dataset = out.parent / "talk.dataset"
     assert done == [("prepare", video, dataset), ("train", dataset)]
@@ -43,6 +41,6 @@ def test_a_video_is_prepared_beside_the_avatar_and_then_trained_on(
 
 def test_a_folder_is_trained_on_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[Any] = []
-    monkeypatch.setattr(trainer_torch, "train", lambda job, show: done.append(job.dataset))
+    monkeypatch.setattr(trainer, "train", lambda job, show: done.append(job.dataset))
     assert main(["train", str(tmp_path), str(tmp_path / "head.egs")]) == 0
     assert done == [tmp_path]

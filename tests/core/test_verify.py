@@ -16,8 +16,8 @@ import pytest
 
 from core.commands import verify
 from core.errors import InputError, MissingPackageError
-from core.network import reference_file
-from core.network.compare import largest_errors
+from core.network.official import reference_file
+from core.network.official.compare import largest_errors
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "network_egstalker.npz"
 Arrays = dict[str, np.ndarray]

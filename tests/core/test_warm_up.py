@@ -11,27 +11,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.backends import backend_named
+from core.bake.backends import backend_named
+from core.bake.plan import training_tasks
 from core.network.deformer import splats_at
-from core.network.weights import EGSTALKER, GAUSSIANTALKER
-from core.plan import training_tasks
-from core.render.plates import background_of
-from tests.core.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
-from tests.core.talking import small_avatar, sound
+from core.records.weights import EGSTALKER, GAUSSIANTALKER
+from core.render.background import background_of
+from tests.support.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
+from tests.support.talking import small_avatar, sound
 
 pytest.importorskip("numba", reason="needs numba")
-from core.network import numba_layers, numba_network
-from core.render import numba_bin, numba_blend, numba_lay, numba_project
+from core.network.numba import layers, network
+from core.render.numba import bin, blend, lay, project
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED = (
-    numba_layers.deform_rows,
-    numba_project.project_range,
-    numba_bin.sort_by_depth,
-    numba_bin.distribute,
-    numba_blend.blend_row,
-    numba_lay.lay_over,
-    numba_lay.lay_clear,
+    layers.deform_rows,
+    project.project_range,
+    bin.sort_by_depth,
+    bin.distribute,
+    blend.blend_row,
+    lay.lay_over,
+    lay.lay_clear,
 )
 
 
@@ -50,25 +50,25 @@ def test_nothing_is_left_to_compile_for_the_first_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("frozen", [frozenset(), frozenset({"sh"})])
 def test_no_network_needs_more_than_is_compiled(frozen: frozenset[str]) -> None:
-    numba_network.warm_up()
+    network.warm_up()
     avatars = [random_avatar(70, EGSTALKER, layers=2), random_avatar(70, GAUSSIANTALKER)]
     avatars += [random_paper_avatar(70), random_paper_avatar(70, kan=False, esaa=False)]
     for weights, gaussians in avatars:
-        deformer = numba_network.prepare(replace(weights, frozen=frozen), gaussians)
+        deformer = network.prepare(replace(weights, frozen=frozen), gaussians)
         deformer.deform_raw(deformer.encode_audio(random_windows()), 0.3, random_pose(), 1.0)
     # One in all, so that no test before this one can have compiled what is missing.
-    assert len(numba_layers.deform_rows.signatures) == 1
+    assert len(layers.deform_rows.signatures) == 1
 
 
 NARROW = """
 import sys
 import numpy as np
-from core.network.numba_network import prepare
-from core.network.numba_tiles import WIDTH
-from core.render.numba_blend import WIDTH as BLENDED
-from core.render.tiles_numba import rasterise
-from tests.core.render_scenes import background, camera, head
-from tests.core.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
+from core.network.numba.network import prepare
+from core.network.numba.tiles import WIDTH
+from core.render.numba.blend import WIDTH as BLENDED
+from core.render.numba.rasterise import rasterise
+from tests.support.render_scenes import background, camera, head
+from tests.support.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
 assert (WIDTH, BLENDED) == (8, 8), "compiled for vectors of 16"
 found = {"picture": rasterise(head(), camera(), background())}
 for name, avatar in (("official", random_avatar(100)), ("paper", random_paper_avatar(100))):
@@ -81,9 +81,9 @@ np.savez(sys.argv[1], **found)
 
 def test_vectors_of_eight_give_the_same_picture(tmp_path: Path) -> None:
     """The path of processors without AVX-512, whatever this one has."""
-    from core.network.numpy_network import prepare
+    from core.network.numpy.folded_network import prepare
     from core.render import reference
-    from tests.core.render_scenes import background, camera, decibels, head
+    from tests.support.render_scenes import background, camera, decibels, head
 
     environ = {
         **os.environ,

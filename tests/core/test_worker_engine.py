@@ -17,8 +17,8 @@ from core.engine.choose import open_engine
 from core.engine.process import WorkerProcess
 from core.engine.worker import WorkerEngine
 from core.errors import ArgumentError, EngineError, InputError, OutputError, WorkerError
-from core.moment import Moment
-from tests.core.talking import files, job_for, small_avatar, sound
+from core.records.moment import Moment
+from tests.support.talking import files, job_for, small_avatar, sound
 
 PYTHON = Path(sys.executable)
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and scripts with #!")
@@ -62,7 +62,7 @@ def wrapped(tmp_path, code):
     script.write_text(
         f"""#!{sys.executable}
 import os, sys, time
-import core.bake as bake
+import core.bake.loop as bake
 from core.worker.__main__ import main
 
 def every_frame(function, stage=bake.stage_image, count=[0]):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from core.engine.worker import WorkerEngine
-from core.moment import Moment
-from tests.core.talking import small_avatar, sound
+from core.records.moment import Moment
 from tests.core.test_worker_engine import wrapped
+from tests.support.talking import small_avatar, sound
 
 NOTES = """
-from core.network.numpy_network import NumpyDeformer
+from core.network.numpy.folded_network import NumpyDeformer
 NumpyDeformer.notes = ("no CUDA graph: busy",)
 """
 

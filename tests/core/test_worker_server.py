@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.backends import backend_named
-from core.moment import Moment
-from core.preparing import StillDeformer
+from core.bake.backends import backend_named
+from core.bake.preparing import StillDeformer
+from core.records.moment import Moment
 from core.worker import server as server_module
 from core.worker.exchange import copy_out, map_splats, moment_fields, write_job, write_track
 from core.worker.protocol import VERSION, encode, read_message
 from core.worker.server import Server
-from tests.core.talking import files, job_for, small_avatar, sound
+from tests.support.talking import files, job_for, small_avatar, sound
 
 
 @pytest.fixture(scope="module")

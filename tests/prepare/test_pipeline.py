@@ -19,7 +19,7 @@ from core.prepare.options import PrepareOptions
 from core.prepare.pictures import read_pixels
 from core.prepare.pipeline import STEPS, prepare
 
-from .videos import GOLDEN, pictures, tone, write
+from ..support.videos import GOLDEN, pictures, tone, write
 
 OPTIONS = PrepareOptions(size=256)
 COUNT = 56
@@ -254,7 +254,7 @@ def test_a_landmark_model_that_is_none(tmp_path: Path) -> None:
 def test_a_pose_that_cannot_be_fitted_ends_in_one_sentence(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.prepare import facing
+    from core.prepare import poses as facing
 
     def singular(*values: object) -> None:
         raise np.linalg.LinAlgError("Singular matrix")

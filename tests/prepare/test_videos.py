@@ -12,7 +12,7 @@ av = pytest.importorskip("av", reason="needs PyAV: make prepare")
 from core.errors import VideoError  # noqa: E402
 from core.prepare import video  # noqa: E402
 
-from .videos import GOLDEN, pictures, tone, turn, write  # noqa: E402
+from ..support.videos import GOLDEN, pictures, tone, turn, write  # noqa: E402
 
 BITS = 1 << np.arange(6)
 

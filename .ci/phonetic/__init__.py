@@ -1,8 +1,0 @@
-"""How core/audio/assets/phonetic.safetensors is made; fit_phonetic.py runs it.
-
-speech, script.tsv      what is said, by which voices; sound and phoneme times from espeak-ng
-classes                 which mouth shapes a phoneme passes through
-fit                     the readout: ridge regression from the network's layers to the mouth shapes
-pack                    the network's tensors, from hama's file to the names of the program
-program                 the program's own modules
-"""

@@ -1,0 +1,36 @@
+"""Training cameras where no dataset says better (reference note §3.10)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..records.camera import Camera
+
+DISTANCE = 7.7  # decimetres from the head's origin; trackers give 7 to 8
+FOCAL = 1200.0  # pixels at SIZE
+SIZE = 512  # pixels a side
+FILL = 0.8  # of the picture's half height, taken by the half extent of a still
+
+
+def _looking_from_front(target: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
+    """(4, 4) from `distance` in front (+z) of `target`, looking along -z."""
+    viewmat = np.diag([1.0, -1.0, -1.0, 1.0])
+    viewmat[:3, 3] = viewmat[:3, :3] @ -target + (0, 0, distance)
+    return viewmat
+
+
+def head_camera() -> Camera:
+    """The middle of what official datasets have: straight in front of the head's origin."""
+    viewmat = _looking_from_front(np.zeros(3), DISTANCE)
+    return Camera(viewmat, FOCAL, FOCAL, SIZE / 2, SIZE / 2, SIZE, SIZE)
+
+
+def framing_camera(means: ArrayLike) -> Camera:
+    """Frames any points (N, 3) from +z at the same field of view; the outermost 1 % on each side,
+    often stray Gaussians, do not count."""
+    low, high = np.percentile(np.asarray(means, np.float64), [1, 99], axis=0)
+    half = (high - low) / 2
+    distance = max(half[0], half[1], 1e-3) * FOCAL / (FILL * SIZE / 2) + half[2]
+    viewmat = _looking_from_front((low + high) / 2, float(distance))
+    return Camera(viewmat, FOCAL, FOCAL, SIZE / 2, SIZE / 2, SIZE, SIZE)

@@ -1,0 +1,219 @@
+"""A job's pictures in batches on one device, in order. Inside a batch (network, rasteriser, bytes)
+nothing waits for the device; one is read back, and encoded, while the next is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from ..errors import EngineError, OutputError
+from ..images.image import Image, Pixels
+from ..network.deformer import Deformer, heard_at
+from ..network.torch.deformer import FastDeformer
+from ..network.torch.frames import Inputs
+from ..records.avatar import Avatar
+from ..records.gaussians import activate
+from ..records.job import BakeJob, FrameTask
+from ..render.background import background_of
+from ..render.cuda.scene import Drawn, Scene, scene_of, scene_of_raw
+from ..render.cuda.views import view_table
+from ..render.picture import check
+from ..system.gpu_torch import out_of_memory
+from ..system.readback_torch import Pending, Readback
+
+BATCH = 32  # frames at once
+SMALL_BATCH, SMALL_GPU = 8, 7.5e9  # on a GPU of fewer bytes
+MOST_PIXELS = 1 << 24  # of a batch: 32 pictures of 512 x 512, 8 of 1920 x 1080
+MOST_GAUSSIANS = 1 << 22  # of a batch: 32 frames of 131,072
+CLIP = 8  # batches whose sound, eyes and poses are prepared at once
+
+
+class Drawer(Protocol):
+    """See render/cuda/nvrtc_drawer.py, which says what the arguments are."""
+
+    def draw(
+        self,
+        scene: Scene,
+        views: Tensor,
+        size: tuple[int, int],
+        background: Tensor | None = None,
+        sh_degree: int = 3,
+        in_bytes: bool = False,
+    ) -> Drawn: ...
+
+    def learn(self, shape: tuple[int, ...], pairs: int) -> int: ...
+
+
+def batch_for(device: torch.device) -> int:
+    """By what the GPU has, not by what is free: the last bits of a product may depend on it."""
+    if device.type != "cuda":
+        return BATCH
+    small = torch.cuda.get_device_properties(device).total_memory < SMALL_GPU
+    return SMALL_BATCH if small else BATCH
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A batch. tasks: without what fills it up. inputs, strengths, views: first axis the batch."""
+
+    tasks: tuple[FrameTask, ...]
+    inputs: Inputs
+    strengths: Tensor
+    views: Tensor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        camera = self.tasks[0].camera
+        return camera.width, camera.height
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """A batch that the device works at."""
+
+    part: Part
+    capacity: int
+    pending: Pending
+
+
+class Film:
+    """The pictures of one job. Batches of a size are always full, filled up with their last frame:
+    so a frame takes the same products, of the same shape, wherever it stands and however many
+    frames the job has. On a CPU its bits are then the same (tests/core/test_film.py)."""
+
+    def __init__(
+        self,
+        job: BakeJob,
+        avatar: Avatar,
+        deformer: Deformer,
+        drawer: Drawer,
+        device: torch.device,
+        in_bytes: bool,
+        batch: int | None = None,
+    ) -> None:
+        """deformer: a FastDeformer on that device; another one stands still. batch: at most;
+        `batch_for` the device where it is not given."""
+        self._job, self._avatar, self._drawer = job, avatar, drawer
+        self._device, self._in_bytes = device, in_bytes
+        self._batch = batch or batch_for(device)
+        self._deformer = deformer if isinstance(deformer, FastDeformer) else None
+        self._still = None if self._deformer else scene_of(activate(avatar.gaussians), device)
+        self._readback = Readback(device)
+        self._plate: tuple[tuple[int, int], Tensor] | None = None
+
+    def pictures(self) -> Generator[Image | Pixels, None, None]:
+        """One for each task in order: uint8 (H, W, 4) with straight alpha where `in_bytes`, else an
+        Image. Each belongs to its receiver. Raises OutputError for a picture in bytes that is not
+        finite, EngineError where the GPU has too little memory, ArgumentError."""
+        before: Sent | None = None
+        for part in self._parts():
+            sent = self._send(part)
+            if before is not None:
+                yield from self._received(before)
+            before = sent
+        if before is not None:
+            yield from self._received(before)
+
+    def _parts(self) -> Iterator[Part]:
+        def size(task: FrameTask) -> tuple[int, int]:
+            return task.camera.width, task.camera.height
+
+        for (width, height), run in groupby(self._job.frames, size):
+            tasks = tuple(run)
+            gaussians = max(1, len(self._avatar.gaussians))
+            most = min(MOST_PIXELS // (width * height), MOST_GAUSSIANS // gaussians, self._batch)
+            batch = max(1, most)
+            for first in range(0, len(tasks), CLIP * batch):
+                yield from self._clip(tasks[first : first + CLIP * batch], batch)
+
+    def _clip(self, tasks: tuple[FrameTask, ...], batch: int) -> Iterator[Part]:
+        """Prepared for CLIP batches, whatever the number of tasks."""
+        moments = [task.moment for task in tasks]
+
+        def filled(values: ArrayLike, kind: type[np.floating] = np.float32) -> Tensor:
+            array = np.asarray(values, kind)
+            rest = np.repeat(array[-1:], CLIP * batch - len(array), axis=0)
+            return self._put(np.concatenate([array, rest]))
+
+        inputs: Inputs = ()
+        if self._deformer is not None:
+            codes = [heard_at(self._deformer, self._job.track, moment) for moment in moments]
+            eyes = filled([moment.eye for moment in moments], np.float64)
+            poses = filled([moment.pose for moment in moments])
+            inputs = self._deformer.prepared(filled(codes), eyes, poses)
+        strengths = filled([moment.strength for moment in moments])
+        views = filled(
+            view_table(
+                [task.camera for task in tasks],
+                [moment.opacity for moment in moments],
+                [moment.colour_gain for moment in moments],
+            )
+        )
+        for first in range(0, len(tasks), batch):
+            rows = slice(first, first + batch)
+            mine = tuple(value[rows] for value in inputs)
+            yield Part(tasks[rows], mine, strengths[rows], views[rows])
+
+    def _send(self, part: Part) -> Sent:
+        """Give the device all that the batch needs; waits for nothing. Raises EngineError."""
+        try:
+            return self._sent(part)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            width, height = part.size
+            raise EngineError(
+                f"the GPU has too little memory for {len(part.views)} frames of {width}x{height} "
+                "at once; close what else uses it, or choose another backend"
+            ) from None
+
+    def _sent(self, part: Part) -> Sent:
+        if self._deformer is None:
+            assert self._still is not None
+            scene = self._still
+        else:
+            scene = scene_of_raw(self._deformer.moved(part.inputs, part.strengths))
+        degree = self._job.sh_degree
+        drawn = self._drawer.draw(
+            scene, part.views, part.size, self._behind(part), degree, self._in_bytes
+        )
+        pending = self._readback.begin(drawn.pictures, drawn.broken, drawn.pairs)
+        return Sent(part, drawn.capacity, pending)
+
+    def _received(self, sent: Sent) -> Iterator[Image | Pixels]:
+        pictures, broken, pairs = sent.pending()
+        while pairs > sent.capacity:  # the list was too short: once more, with one that is not
+            shape = (len(sent.part.views), len(self._avatar.gaussians), *sent.part.size)
+            self._drawer.learn(shape, int(pairs))
+            sent = self._send(sent.part)
+            pictures, broken, pairs = sent.pending()
+        for task, picture, bad in zip(sent.part.tasks, pictures, broken, strict=False):
+            if bad and self._in_bytes:
+                name = self._job.path_of(task).name
+                raise OutputError(f"{name}: the picture holds values that are not finite numbers")
+            yield picture
+
+    def _behind(self, part: Part) -> Tensor | None:
+        """The plate on the device, kept for the next batch."""
+        camera, plates = part.tasks[0].camera, self._avatar.plates
+        plate = background_of(plates, camera) if self._job.plate and plates is not None else None
+        check(camera, plate, self._job.sh_degree)
+        if plate is None:
+            return None
+        if self._plate is None or self._plate[0] != part.size:
+            self._plate = part.size, self._put(plate)
+        return self._plate[1]
+
+    def _put(self, array: NDArray[np.floating]) -> Tensor:
+        """On the device. From memory of the GPU's own kind, so that nothing waits for the copy."""
+        tensor = torch.from_numpy(np.array(array))
+        if self._device.type != "cuda":
+            return tensor
+        return tensor.pin_memory().to(self._device, non_blocking=True)

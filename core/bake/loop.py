@@ -1,0 +1,123 @@
+"""The one loop from a moment to a file: engines, worker, command line and Blender share it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from ..avatar.file import load_avatar
+from ..errors import InputError, OutputError
+from ..images.files import stage_image
+from ..images.image import Image, Pixels
+from ..images.queue import WriteQueue
+from ..network.deformer import Deformer, splats_at
+from ..records.avatar import Avatar
+from ..records.job import BakeJob, FrameTask
+from ..records.progress import Progress
+from ..render.background import background_of
+from ..system.files import reason
+from ..system.threads import in_order
+from .backends import Backend
+
+BYTES_PER_PIXEL = 16  # of an Image
+MAX_BYTES = 1 << 29  # of pictures that are drawn side by side
+
+
+def load_checked(path: Path, content_hash: str) -> Avatar:
+    """The avatar of that file. Raises InputError where it is no longer the file it was."""
+    avatar = load_avatar(path)
+    if avatar.content_hash != content_hash:
+        raise InputError(
+            f"{path} changed since it was linked (content {avatar.content_hash[:12]}, "
+            f"expected {content_hash[:12]}); import the avatar again"
+        )
+    return avatar
+
+
+def bake(
+    job: BakeJob, backend: Backend, avatar: Avatar | None = None
+) -> Generator[Progress, None, None]:
+    """Write every frame of the job in its order, yielding once before the first and after each.
+
+    A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone
+    or in a sequence (on a GPU: see film_torch.Film). Files are encoded and written on other threads
+    while the next frame is computed; they get their names in order, each just before it is told.
+    Closing the iterator stops; the files told are whole, and no other file is left. avatar: the one
+    that job.avatar_path holds, where it is in memory already.
+    Raises InputError, OutputError, EngineError.
+    """
+    if avatar is None or avatar.content_hash != job.avatar_hash:
+        avatar = load_checked(job.avatar_path, job.avatar_hash)
+    make_folder(job.directory)
+    deformer = backend.prepare(avatar)
+    total = len(job.frames)
+    yield Progress(0, total)
+    largest = max(task.camera.width * task.camera.height for task in job.frames)
+    tasks = iter(job.frames)
+    in_bytes = job.file_format == "png"
+    with (
+        contextlib.closing(pictures(job, avatar, deformer, backend, in_bytes)) as computed,
+        WriteQueue(largest * BYTES_PER_PIXEL) as queue,
+    ):
+        for done, written in enumerate(job.frames, start=1):
+            # Frames are computed ahead while older ones are being written.
+            while not queue.ready() and (task := next(tasks, None)) is not None:
+                image = next(computed)
+                queue.put(partial(stage_image, job.path_of(task), image, job.file_format))
+                del image  # the queue lets go of it once it is encoded
+            queue.finish()
+            yield Progress(done, total, written.number, job.path_of(written))
+
+
+def pictures(
+    job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, in_bytes: bool = False
+) -> Generator[Image | Pixels, None, None]:
+    """The job's pictures in order, the only way from a strip to pixels: the head at each moment,
+    before the avatar's plates where the job wants them. in_bytes: Pixels are welcome; a backend
+    that works picture by picture gives Images all the same, which are the same in a PNG."""
+    if backend.film is not None:
+        yield from backend.film(job, avatar, deformer, in_bytes)
+        return
+    pixels = max(task.camera.width * task.camera.height for task in job.frames)
+    fitting = MAX_BYTES // (pixels * BYTES_PER_PIXEL)
+    threads = max(1, min(backend.side_by_side, fitting, len(job.frames)))
+    draw = partial(_drawn, job, avatar, deformer, backend)
+    with contextlib.closing(in_order(draw, job.frames, threads)) as drawn:
+        yield from drawn
+
+
+def _drawn(
+    job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, task: FrameTask
+) -> Image:
+    splats = splats_at(deformer, job.track, task.moment)
+    background = None
+    if job.plate and avatar.plates is not None:
+        background = background_of(avatar.plates, task.camera)
+    return backend.rasterise(splats, task.camera, background, job.sh_degree)
+
+
+def picture(
+    job: BakeJob, task: FrameTask, avatar: Avatar, deformer: Deformer, backend: Backend
+) -> Image:
+    """One frame of the job, as an Image."""
+    alone = replace(job, frames=(task,))
+    with contextlib.closing(pictures(alone, avatar, deformer, backend)) as one:
+        return cast(Image, next(one))
+
+
+def make_folder(folder: Path) -> None:
+    """Create the output folder where it is missing. Raises OutputError before anything is computed
+    where nothing can be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"folder {folder} cannot be made: {reason(error)}; choose another folder"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"folder {folder} may not be written to; choose another folder")

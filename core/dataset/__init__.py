@@ -1,0 +1,1 @@
+"""Dataset folders of the field, read for training and evaluation."""

@@ -1,0 +1,193 @@
+"""One talking head in memory: its frames decoded when asked for, cameras, boxes.
+
+Row i is frame i, at i / 25 s.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DatasetError
+from ..records.camera import Camera
+from ..system.files import read_bounded
+from .cache import ByteCache
+from .files import Listing, head_mask, lip_box
+from .pictures import MAX_BYTES, read_picture
+
+Box = tuple[int, int, int, int]
+CACHE_BYTES = 256 * 2**20
+MASKS = 200  # decoded at most for a box around the head in all of them, or nearly
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """image (H, W, 3) uint8: what training aims at, the original inside the head mask and the
+    background outside (reference note §3.9). background (H, W, 3) uint8: this frame's torso over
+    bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None where the
+    frame has no landmarks. Not to be written to."""
+
+    row: int
+    image: NDArray[np.uint8]
+    background: NDArray[np.uint8]
+    head: NDArray[np.bool_]
+    original: NDArray[np.uint8]
+    lips: Box | None
+
+    @property
+    def protocol_background(self) -> NDArray[np.uint8]:
+        """(H, W, 3): what lies behind the head where a held-out frame is measured: the original
+        outside the head mask grown by one pixel in all eight directions, the background inside."""
+        return np.where(grown(self.head)[..., None], self.background, self.original)
+
+
+def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) the mask and its eight neighbours."""
+    rows = mask.copy()
+    rows[1:] |= mask[:-1]
+    rows[:-1] |= mask[1:]
+    out = rows.copy()
+    out[:, 1:] |= rows[:, :-1]
+    out[:, :-1] |= rows[:, 1:]
+    return out
+
+
+@dataclass(eq=False, repr=False)
+class TrainingClip:
+    """focal: pixels; width, height: pixels, the principal point in their middle. *_rows: frames
+    that are whole, ascending: of transforms_train, _val and (where it exists) _more.json.
+    viewmats (F, 4, 4): head's frame to camera, NaN where a frame has no pose. eyes (F,): closure in
+    0..1. landmarks (F, 68, 2): x y in pixels, NaN where missing. points (P, 3): the head's surface
+    in its own frame, decimetres, to begin with. sound: of rows 0 and on; sound_more: of the
+    rows from more_start on. notes: what was absent or left out, one line each."""
+
+    folder: Path
+    focal: float
+    width: int
+    height: int
+    train_rows: tuple[int, ...]
+    val_rows: tuple[int, ...]
+    more_rows: tuple[int, ...]
+    viewmats: NDArray[np.float64]
+    eyes: NDArray[np.float64]
+    landmarks: NDArray[np.float32]
+    points: NDArray[np.float64]
+    sound: Path | None
+    sound_more: Path | None
+    more_start: int
+    notes: tuple[str, ...]
+    listing: Listing
+    cache_bytes: int = CACHE_BYTES
+    _cache: ByteCache[Frame] = field(init=False)
+    _boxes: dict[int, Box | None] = field(init=False, default_factory=dict)
+    _plate: tuple[bytes, NDArray[np.uint8]] = field(init=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._cache = ByteCache(self.cache_bytes, _bytes_of)
+        self._plate = (b"", np.zeros((0, 0, 3), np.uint8))
+
+    def __len__(self) -> int:
+        """F, the frames that have a pose."""
+        return len(self.viewmats)
+
+    def camera(self, row: int) -> Camera:
+        """The camera of frame `row`, in the head's frame. CameraError where it has no pose."""
+        middle = (self.width / 2, self.height / 2)
+        return Camera(self.viewmats[row], self.focal, self.focal, *middle, self.width, self.height)
+
+    def lip_box(self, row: int) -> Box | None:
+        """(y0, y1, x0, x1) of the lips; None where the frame has no landmarks."""
+        return lip_box(self.landmarks[row], self.width, self.height)
+
+    def frame(self, row: int) -> Frame:
+        """Frame `row`, decoded now unless it was lately. From several threads too. DatasetError
+        where one of its files is missing or damaged."""
+        return self._cache.get(row, self.decode)
+
+    def mask(self, row: int) -> NDArray[np.bool_]:
+        """(H, W) the head mask alone, not kept."""
+        path = self.listing.parsing.get(row, self.folder / f"parsing/{row}.png")
+        return head_mask(read_picture(path, "RGB", (self.width, self.height)))
+
+    def head_box(self, rows: Sequence[int], margin: int = 16) -> Box:
+        """(y0, y1, x0, x1): what the head masks of `rows` cover, and `margin` pixels around it,
+        inside the picture. Of many rows every nth is looked at: a head moves slowly.
+        DatasetError where none of them has a head."""
+        rows = [rows[k] for k in range(0, len(rows), max(1, len(rows) // MASKS))]
+        found = [box for box in map(self._mask_box, rows) if box is not None]
+        if not found:
+            raise DatasetError(
+                f"{self.folder / 'parsing'}: no head (pure blue) in the masks; parse the clip again"
+            )
+        boxes = np.array(found)
+        y0, x0 = boxes[:, [0, 2]].min(0) - margin
+        y1, x1 = boxes[:, [1, 3]].max(0) + margin
+        return (
+            max(int(y0), 0),
+            min(int(y1), self.height),
+            max(int(x0), 0),
+            min(int(x1), self.width),
+        )
+
+    def _mask_box(self, row: int) -> Box | None:
+        if row not in self._boxes:
+            self._boxes[row] = box_of(self.mask(row))
+        return self._boxes[row]
+
+    def decode(self, row: int) -> Frame:
+        """As `frame`, and nothing is kept."""
+        path = self.listing.images.get(row, self.folder / f"ori_imgs/{row}.jpg")
+        original = read_picture(path, "RGB", (self.width, self.height))
+        head = self.mask(row)
+        if not head.any():
+            raise DatasetError(f"{self.folder / f'parsing/{row}.png'} has no head (pure blue)")
+        background = self._background(row)
+        image = np.where(head[..., None], original, background)
+        for array in (image, background, head, original):
+            array.flags.writeable = False
+        return Frame(row, image, background, head, original, self.lip_box(row))
+
+    def _background(self, row: int) -> NDArray[np.uint8]:
+        """(H, W, 3) torso over bc.jpg. The last one is kept by its file's content: many datasets
+        have the same torso in all frames."""
+        torsos = self.listing.torsos
+        path = next(iter(torsos.values())) if len(torsos) == 1 else torsos.get(row)
+        data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
+        key = blake2b(data).digest()
+        with self._lock:
+            known, plate = self._plate
+        if known != key:
+            size = (self.width, self.height)
+            plate = read_picture(self.folder / "bc.jpg", "RGB", size)
+            if path is not None:
+                plate = over(read_picture(path, "RGBA", size), plate)
+            with self._lock:
+                self._plate = (key, plate)
+        return plate
+
+
+def over(torso: NDArray[np.uint8], background: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 3) torso (H, W, 4; straight alpha) over the background, rounded to whole values."""
+    alpha = torso[..., 3:].astype(np.float32) / 255
+    mixed = torso[..., :3] * alpha + background * (1 - alpha)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def box_of(mask: NDArray[np.bool_]) -> Box | None:
+    """(y0, y1, x0, x1) around what is set; None for nothing."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return None
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _bytes_of(frame: Frame) -> int:
+    # The background is counted too, although equal ones are shared: the bound holds either way.
+    return sum(a.nbytes for a in (frame.image, frame.background, frame.head, frame.original))

@@ -1,0 +1,138 @@
+"""Which sound features an imported network was trained on: nothing in a checkpoint says it."""
+
+from __future__ import annotations
+
+import io
+import math
+import tokenize
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from ..errors import ArgumentError, DatasetError, FeatureMismatchError
+from ..records.feature_spec import FeatureSpec
+from ..system.files import open_regular
+
+KINDS = ("log-mel", "deepspeech", "wav2vec2", "hubert")
+STATS_FILE = "mel.npz"
+MAX_FILE = 4 * 2**30  # bytes; the bands of the whole clip may be inside, unread
+MAX_ARRAY = 2**20  # bytes of one array that is read
+
+# Parameter of the extractor -> (its name in a statistics file, default).
+PARAMETERS: dict[str, tuple[str, float]] = {
+    "sample_rate": ("sr", 16000),
+    "n_fft": ("n_fft", 512),
+    "win_length": ("win", 400),
+    "hop_length": ("hop", 320),
+    "n_mels": ("n_mels", 29),
+    "fmin": ("fmin", 60),
+    "fmax": ("fmax", 7600),
+    "log_epsilon": ("log_eps", 1e-5),
+}
+
+
+def choose_features(
+    kind: str, dim: int, dataset: Path | None = None, stats: Path | None = None
+) -> FeatureSpec:
+    """The features of a network that takes `dim` values a step. kind: "auto" means log-mel where
+    statistics are given or the dataset holds mel.npz, DeepSpeech otherwise. Log-mel without
+    statistics is normalised by each clip itself. Around a sound log-mel
+    hears silence, not the official zeros: those are a mean spectrum, and open the mouth."""
+    if stats is None and dataset is not None and (dataset / STATS_FILE).exists():
+        stats = dataset / STATS_FILE if kind in ("auto", "log-mel") else None
+    if kind == "auto":
+        kind = "deepspeech" if stats is None else "log-mel"
+    if kind not in KINDS:
+        raise ArgumentError(
+            f"features {kind!r} are unknown; choose auto or one of {', '.join(KINDS)}"
+        )
+    if kind != "log-mel":
+        if stats is not None:
+            raise ArgumentError(
+                f"feature statistics belong to log-mel, not to {kind}; leave one out"
+            )
+        return FeatureSpec(kind, dim)
+    found = {} if stats is None else read_stats(stats)
+    parameters = {
+        key: _plain(found[name]) if name in found else default
+        for key, (name, default) in (PARAMETERS | {"n_mels": ("n_mels", dim)}).items()
+    }
+    if stats is None:
+        return FeatureSpec(
+            kind, dim, parameters=parameters, normalisation="clip", outside="silence"
+        )
+    mean, std = (tuple(float(v) for v in found[key].ravel()) for key in ("mean", "std"))
+    if len(mean) != dim or len(std) != dim or parameters["n_mels"] != dim:
+        raise FeatureMismatchError(
+            f"{stats} describes {len(mean)} mel bands, the network takes {dim} values a step; "
+            "give the statistics of its own training sound"
+        )
+    return FeatureSpec(
+        kind,
+        dim,
+        parameters=parameters,
+        normalisation="fixed",
+        mean=mean,
+        std=std,
+        outside="silence",
+    )
+
+
+def _plain(value: NDArray[Any]) -> int | float:
+    number = float(value.ravel()[0])
+    return int(number) if number.is_integer() else number
+
+
+def read_stats(path: Path) -> dict[str, NDArray[Any]]:
+    """mean, std (both needed) and the extractor's parameters of a statistics file."""
+    scalars = [name for name, _ in PARAMETERS.values()]
+    file, _ = open_regular(path, DatasetError, MAX_FILE)
+    found = {}
+    try:
+        with file, zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            for key in ("mean", "std", *scalars):
+                if f"{key}.npy" in names:
+                    with archive.open(f"{key}.npy") as member:
+                        found[key] = _array(member.read(MAX_ARRAY + 1))
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        EOFError,
+        RuntimeError,
+        tokenize.TokenError,  # what numpy's reader lets through for a damaged header
+    ):
+        raise DatasetError(f"{path} is no valid .npz file of numbers; write it again") from None
+    for key in ("mean", "std"):
+        if key not in found:
+            raise DatasetError(f"{path} has no array {key!r}; it must hold mean and std per band")
+    sane = all(v.size and np.isfinite(v).all() for v in found.values())
+    if (
+        not sane
+        or found["std"].min() <= 0
+        or any(found[k].size != 1 for k in scalars if k in found)
+    ):
+        raise DatasetError(f"{path}: mean, std and parameters must be finite, std above 0")
+    return found
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    """A small .npy of numbers. ValueError where its header promises what `data` does not hold."""
+    stream = io.BytesIO(data)
+    readers = {
+        (1, 0): npy_format.read_array_header_1_0,
+        (2, 0): npy_format.read_array_header_2_0,
+    }
+    version = npy_format.read_magic(stream)
+    if version not in readers:
+        raise ValueError("unknown version")
+    shape, _, dtype = readers[version](stream)
+    if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError("not a small array of numbers")
+    return np.frombuffer(data, dtype, offset=stream.tell()).astype(np.float64)

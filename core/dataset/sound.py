@@ -1,0 +1,149 @@
+"""The sound of a training as its network hears it: one track whose row i is frame i."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import logmel
+from ..audio.features import COMPUTED, computed_spec, track_from_waveform
+from ..audio.files import load_waveform
+from ..audio.waveform import RATE, Waveform
+from ..audio.windows import normalise
+from ..errors import ArgumentError, DatasetError
+from ..records.audio_track import AudioTrack
+from ..records.feature_spec import FeatureSpec
+from ..records.timeline import ROW_RATE
+from .clip import TrainingClip
+from .features import STATS_FILE, choose_features
+from .sound_npy import FILE_KINDS, track_from_files
+from .sound_stats import fixed
+
+BANDS = 29  # of log-mel, as many values as a step of DeepSpeech has
+SILENT = 1e-4  # of full scale; a 16-bit sound's last bit is a third of it
+SAMPLES_PER_ROW = RATE // int(ROW_RATE)
+ENOUGH = 0.8  # of the frames must have sound
+EXACT = 2  # rows by which sound and frames may differ unmentioned
+
+
+# Kinds that are computed from the sound here -> their spec, not normalised yet.
+SOUND_KINDS: dict[str, Callable[[], FeatureSpec]] = {
+    kind: partial(computed_spec, kind, BANDS) for kind in COMPUTED
+}
+
+
+def training_track(
+    clip: TrainingClip,
+    kind: str = logmel.KIND,
+    *,
+    files: Sequence[Path] = (),
+    notes: list[str] | None = None,
+) -> tuple[AudioTrack, FeatureSpec]:
+    """The track of all rows of `clip`, and the spec that an avatar trained on it carries.
+
+    kind: one of SOUND_KINDS, computed from the clip's sound (aud.wav, then aud_more.wav from
+    `more_start` on) and normalised by mean and deviation of the training rows, or by the dataset's
+    own mel.npz; or one of FILE_KINDS, from `files`, .npy: of all rows, and where there is a second
+    one, of those from `more_start` on. Without `files`: what the dataset has (aud_ds.npy).
+    notes: takes what the user should know, one line each.
+
+    ArgumentError: unknown kind. DatasetError: no sound, a silent or a far too short one.
+    AudioError, FeatureMismatchError, MissingPackageError: as their readers say."""
+    notes = [] if notes is None else notes
+    if kind in FILE_KINDS:
+        track, spec = track_from_files(clip, kind, files)
+        _compare(len(track), clip, notes)
+        return track, spec
+    if kind not in SOUND_KINDS:
+        known = ", ".join((*SOUND_KINDS, *FILE_KINDS))
+        raise ArgumentError(f"features {kind!r} are unknown; choose one of {known}")
+    if files:
+        raise ArgumentError(
+            f"{kind} features are computed from the sound; leave the .npy files out"
+        )
+    waveform = sound_of(clip, notes)
+    raw = SOUND_KINDS[kind]()
+    stats = clip.folder / STATS_FILE
+    if kind == logmel.KIND and stats.exists():
+        spec = choose_features(kind, raw.dim, clip.folder)
+        return track_from_waveform(waveform, spec), spec
+    track = track_from_waveform(waveform, raw)
+    spec = fixed(raw, _own_steps(track, raw, clip.train_rows))
+    return _normalised(track, spec), spec
+
+
+def shortened(track: AudioTrack, spec: FeatureSpec, window: int) -> tuple[AudioTrack, FeatureSpec]:
+    """The same with windows of fewer steps around the same places; as it is where they are no
+    longer than `window`."""
+    cut = (spec.window - window) // 2
+    if cut <= 0:
+        return track, spec
+    part = slice(cut, cut + window)
+    outside = None if track.outside is None else track.outside[part]
+    windows = np.ascontiguousarray(track.windows[:, part])
+    shorter = AudioTrack(windows, outside, track.margin)
+    return shorter, replace(spec, window=window, pad=spec.pad - cut)
+
+
+def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
+    """The sound of all rows. DatasetError where there is none, or it is silent over the training
+    rows or ends far too early."""
+    if clip.sound is None:
+        raise DatasetError(
+            f"{clip.folder} has no aud.wav; put the clip's sound there, or give features as .npy"
+        )
+    samples = load_waveform(clip.sound).samples
+    if clip.sound_more is None:
+        _compare(len(samples) / SAMPLES_PER_ROW, clip, notes)
+    else:
+        start = clip.more_start * SAMPLES_PER_ROW
+        joined = np.zeros(start, np.float32)
+        joined[: len(samples)] = samples[:start]
+        _compare(len(samples) / SAMPLES_PER_ROW, clip, notes, clip.more_start)
+        samples = np.concatenate([joined, load_waveform(clip.sound_more).samples])
+        _compare(len(samples) / SAMPLES_PER_ROW, clip, notes)
+    samples = samples[: len(clip) * SAMPLES_PER_ROW]
+    heard = samples[: (max(clip.train_rows) + 1) * SAMPLES_PER_ROW]
+    if not len(heard) or np.ptp(heard) < SILENT:
+        raise DatasetError(f"{clip.sound} is silent; a mouth cannot be learnt without its sound")
+    return Waveform(samples)
+
+
+def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | None = None) -> None:
+    """Note a sound that is shorter or longer than the frames. DatasetError where it is far
+    shorter."""
+    wanted = len(clip) if wanted is None else wanted
+    if rows < ENOUGH * wanted:
+        raise DatasetError(
+            f"{clip.folder}: the sound lasts {rows / ROW_RATE:.1f} s and {wanted} frames last "
+            f"{wanted / ROW_RATE:.1f} s at 25 a second; was the video cut into frames at 25 a "
+            "second, and is it the same clip?"
+        )
+    if rows < wanted - EXACT:
+        notes.append(
+            f"the sound ends {(wanted - rows) / ROW_RATE:.1f} s before the frames: the last ones "
+            "hear silence"
+        )
+    elif rows > wanted + EXACT:
+        notes.append(
+            f"the sound lasts {(rows - wanted) / ROW_RATE:.1f} s longer than the frames: its end "
+            "is not used"
+        )
+
+
+def _own_steps(track: AudioTrack, spec: FeatureSpec, rows: Sequence[int]) -> NDArray[np.float32]:
+    """(T, D) the steps that begin in each of `rows`, found in the windows: whatever extractor made
+    them, no step is computed twice."""
+    inside = [row + track.margin for row in rows if row < len(track)]
+    return track.windows[inside, spec.pad : spec.pad + spec.stride].reshape(-1, spec.dim)
+
+
+def _normalised(track: AudioTrack, spec: FeatureSpec) -> AudioTrack:
+    """A track of raw steps as `spec` normalises them, what lies outside included."""
+    outside = None if track.outside is None else normalise(track.outside, spec)
+    return AudioTrack(normalise(track.windows, spec), outside, track.margin)

@@ -1,0 +1,94 @@
+"""Features that another program made of a clip's sound: which files, and which spec they give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.npy import load_array
+from ..audio.windows import check_spec, normalise, windowed
+from ..errors import ArgumentError, AudioError, DatasetError
+from ..records.audio_track import AudioTrack
+from ..records.feature_spec import FeatureSpec
+from .clip import TrainingClip
+from .sound_stats import fixed, steps_of_rows
+
+Float32 = NDArray[np.float32]
+
+# Kind -> where the field's scripts put it in a dataset.
+FILE_KINDS: dict[str, tuple[str, ...]] = {
+    "deepspeech": ("aud_ds.npy", "aud.npy"),
+    "wav2vec2": ("aud_eo.npy",),
+    "hubert": ("aud_hu.npy",),
+}
+WINDOW, STRIDE = 16, 2  # steps of a window, and of a row
+MORE = "_more"  # at the end of the name of the file for the rows from more_start on
+
+
+def track_from_files(
+    clip: TrainingClip, kind: str, files: Sequence[Path]
+) -> tuple[AudioTrack, FeatureSpec]:
+    """The track and spec of one or two .npy files (see training_track). (F, 16, D): ready windows,
+    taken as they are. (T, D) or (F, 2, D), as HuBERT's script writes it: steps at 50 a second,
+    normalised by mean and deviation of the training rows.
+    DatasetError: none found. AudioError: a file that cannot be used."""
+    paths = [Path(path) for path in files] or _found(clip, kind)
+    if len(paths) > 2 or (len(paths) == 2 and not clip.more_rows):
+        raise ArgumentError(
+            f"{len(paths)} feature files for a clip of {1 + bool(clip.more_rows)} sounds; give one "
+            "for each"
+        )
+    arrays = [_windows_or_steps(path) for path in paths]
+    if len({(array.ndim, array.shape[-1]) for array in arrays}) != 1:
+        raise AudioError(
+            f"{paths[0].name} and {paths[1].name} are not of one kind: {arrays[0].shape} and "
+            f"{arrays[1].shape}; make both by the same program"
+        )
+    spec = FeatureSpec(kind, arrays[0].shape[-1])
+    check_spec(spec)
+    ready = arrays[0].ndim == 3
+    joined = _joined(arrays, clip.more_start * (1 if ready else spec.stride))
+    if ready:
+        return AudioTrack(joined[: len(clip)]), spec
+    steps = joined[: len(clip) * spec.stride]
+    spec = fixed(spec, steps_of_rows(steps, clip.train_rows, spec.stride))
+    return windowed(normalise(steps, spec), spec, -(-len(steps) // spec.stride)), spec
+
+
+def _found(clip: TrainingClip, kind: str) -> list[Path]:
+    """The dataset's own file of that kind and, where there are frames of transforms_more.json and
+    it exists, the one for them."""
+    for name in FILE_KINDS[kind]:
+        path = clip.folder / name
+        if path.is_file():
+            more = path.with_stem(path.stem + MORE)
+            return [path, more] if clip.more_rows and more.is_file() else [path]
+    names = " or ".join(FILE_KINDS[kind])
+    raise DatasetError(
+        f"{clip.folder} has no {names}; make the {kind} features of its sound and give the .npy "
+        "file, or train on features that are computed here: log-mel"
+    )
+
+
+def _windows_or_steps(path: Path) -> Float32:
+    """(F, 16, D) or (T, D). (F, 2, D), steps by the row, becomes (2 F, D)."""
+    array = load_array(path)
+    if array.ndim == 2 or array.shape[1] == WINDOW:
+        return array
+    if array.shape[1] == STRIDE:
+        return array.reshape(-1, array.shape[2])
+    turned = array.shape[2] == WINDOW
+    step = "swap its last two axes" if turned else f"give {WINDOW} steps of 50 a second a row"
+    raise AudioError(f"{path.name} has shape {array.shape}, not (rows, {WINDOW}, values); {step}")
+
+
+def _joined(arrays: list[Float32], start: int) -> Float32:
+    """One array, or the first up to `start` entries (zeros where it is shorter) and the second."""
+    if len(arrays) == 1:
+        return arrays[0]
+    first = np.zeros((start, *arrays[0].shape[1:]), np.float32)
+    first[: len(arrays[0])] = arrays[0][:start]
+    return np.concatenate([first, arrays[1]])

@@ -1,0 +1,1 @@
+"""Computed frames kept for the timeline, in memory and on disk."""

@@ -1,0 +1,194 @@
+"""Frames that were computed, kept on disk: one .npy file each, named by its content.
+
+A file is a (1 + 11 N,) or (1 + 24 N,) float32 array: the bits of a CRC-32 of the rest, then means,
+quats, scales, opacities and, where they are not the avatar's, the packed colours: steps, and the
+bytes of levels. What cannot be read or does not fit is deleted and computed again. A folder that
+cannot be written to turns the cache off.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import zlib
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import OutputError
+from ...records.gaussians import SH_COEFFICIENTS, Float32, Splats
+from ...system.files import open_regular, reason, remove_parts, write_atomic
+from .colours import Colours
+from .frames import MOVED, Frame
+
+SUFFIX = ".npy"
+MOVED_FLOATS = 11
+COLOUR_FLOATS = 1 + 3 * SH_COEFFICIENTS // 4  # four levels in the place of a float
+
+
+class DiskCache:
+    """May be used from several threads. `reason` says why nothing is kept, empty where it is."""
+
+    def __init__(self, folder: Path, budget: int) -> None:
+        """budget: bytes; 0 keeps nothing. The folder is made with the first frame."""
+        self.folder, self._budget = folder, budget
+        self.reason = ""
+        self._guard = threading.RLock()
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+        self.nbytes = 0
+        self.version = 0  # another number whenever a frame came or left
+        self._scan()
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._sizes
+
+    def get(self, key: str, canonical_sh: Float32) -> Frame | None:
+        """The frame of an avatar with those colours, None where there is none that is whole."""
+        if key not in self._sizes:
+            return None
+        path = self._path(key)
+        try:
+            frame = _frame_from(_read(path, len(canonical_sh)), canonical_sh)
+            os.utime(path)
+        except (OSError, ValueError, OutputError):
+            self._remove(key)
+            return None
+        with self._guard:
+            if key in self._sizes:
+                self._sizes.move_to_end(key)
+        return frame
+
+    def put(self, key: str, frame: Frame) -> None:
+        """Write the frame, delete the least used beyond the budget."""
+        if self.reason or frame.nbytes > self._budget or key in self._sizes:
+            return
+        values = _floats_of(frame)
+        content = (_header(len(values)), memoryview(values).cast("B"))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._path(key), content)
+        except (OSError, OutputError) as error:
+            text = reason(error) if isinstance(error, OSError) else str(error)
+            self.reason = f"no frames on disk: {text}"
+            return
+        with self._guard:
+            self._add(key, sum(map(len, content)))
+            self._fit()
+
+    def set_budget(self, budget: int) -> None:
+        with self._guard:
+            self._budget = budget
+            self._fit()
+
+    def clear(self) -> None:
+        """Delete every frame, and the folder where nothing else is in it."""
+        with self._guard:
+            remove_parts(self.folder, os.getpid())
+            for key in list(self._sizes):
+                self._remove(key)
+            self.reason = ""
+            if self.folder.is_dir() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+
+    def _path(self, key: str) -> Path:
+        return self.folder / (key + SUFFIX)
+
+    def _scan(self) -> None:
+        """What lies there from before, the oldest first."""
+        try:
+            with os.scandir(self.folder) as entries:
+                found = [
+                    (entry.stat().st_mtime, entry.name.removesuffix(SUFFIX), entry.stat().st_size)
+                    for entry in entries
+                    if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.reason = f"no frames on disk: {self.folder} cannot be read: {reason(error)}"
+            return
+        with self._guard:
+            for _, key, size in sorted(found):
+                if _is_key(key):
+                    self._add(key, size)
+            self._fit()
+
+    def _add(self, key: str, size: int) -> None:
+        self.nbytes += size - self._sizes.pop(key, 0)
+        self._sizes[key] = size
+        self.version += 1
+
+    def _fit(self) -> None:
+        while self.nbytes > self._budget and self._sizes:
+            self._remove(next(iter(self._sizes)))
+
+    def _remove(self, key: str) -> None:
+        with self._guard:
+            self.nbytes -= self._sizes.pop(key, 0)
+            self.version += 1
+            try:
+                self._path(key).unlink(missing_ok=True)
+            except OSError as error:
+                self.reason = f"no frames on disk: {self.folder}: {reason(error)}"
+
+
+def _is_key(name: str) -> bool:
+    """Only files that this program named are counted, read and deleted."""
+    return len(name) == 40 and all(letter in "0123456789abcdef" for letter in name)
+
+
+def _floats_of(frame: Frame) -> Float32:
+    parts = [np.asarray(getattr(frame.still, name), np.float32).ravel() for name in MOVED]
+    if frame.colours is not None:
+        parts += [frame.colours.steps, frame.colours.levels.ravel().view(np.float32)]
+    out = np.concatenate([np.empty(1, np.float32), *parts])
+    out[:1].view(np.uint32)[0] = zlib.crc32(out[1:])
+    return out
+
+
+def _header(length: int) -> bytes:
+    """What a .npy file of (length,) float32 begins with."""
+    file = io.BytesIO()
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(file, shape)
+    return file.getvalue()
+
+
+def _read(path: Path, count: int) -> Float32:
+    """The checked floats of `count` splats. OSError, ValueError, OutputError where it is no frame
+    of so many. Its header is compared, not read: no length in it is believed."""
+    lengths = (1 + count * MOVED_FLOATS, 1 + count * (MOVED_FLOATS + COLOUR_FLOATS))
+    headers = {4 * length + len(_header(length)): _header(length) for length in lengths}
+    file, size = open_regular(path, OutputError, max(headers))
+    with file:
+        header = headers.get(size)
+        if header is None or file.read(len(header)) != header:
+            raise ValueError(f"{path.name} is no frame of {count} splats")
+        values = np.empty((size - len(header)) // 4, "<f4")
+        if file.readinto(memoryview(values).cast("B")) != values.nbytes:  # type: ignore[attr-defined]
+            raise ValueError(f"{path.name} is cut off")
+    if zlib.crc32(values[1:]) != values[:1].view(np.uint32)[0]:
+        raise ValueError(f"{path.name} was changed")
+    return values
+
+
+def _frame_from(values: Float32, canonical_sh: Float32) -> Frame:
+    n = len(canonical_sh)
+    ends = np.cumsum([3 * n, 4 * n, 3 * n, n, n])
+    means, quats, scales, opacities, steps, levels = np.split(values[1:], ends)
+    colours = None
+    if len(steps):
+        colours = Colours(levels.view(np.int8).reshape(canonical_sh.shape), steps)
+    still = Splats(
+        means=means.reshape(n, 3),
+        quats=quats.reshape(n, 4),
+        scales=scales.reshape(n, 3),
+        opacities=opacities,
+        sh=canonical_sh,
+    )
+    return Frame(still, colours)

@@ -1,0 +1,104 @@
+"""A second opinion on mouths and eyes where MediaPipe is installed: its face mesh of the rendered
+frame against its face mesh of the true one, as the field measures LMD with a detector.
+
+Version 0.10.21 carries its model; without it this part of the report says why it is missing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MissingPackageError
+from ..prepare.face import FaceMesher
+from ..prepare.mesh import IBUG
+from . import lips
+from .lips import Float64
+from .record import Metric, mean_of, measured
+from .report.pictures import to_bytes
+from .sync import correlation
+
+FRAMES = 100  # at most
+
+Find = Callable[[NDArray[np.uint8]], list[Float64]]
+
+
+class DetectorMeter:
+    """Fed with the frames of a section; looks at every n-th."""
+
+    def __init__(self, frames: int, find: Find | None = None) -> None:
+        """find: (H, W, 3) uint8 -> meshes (478, 3) in pixels, the largest first; MediaPipe's where
+        not given."""
+        self.step = max(1, -(-frames // FRAMES))
+        self._count = 0
+        self._missing = ""
+        self._pairs: list[tuple[Float64, Float64]] = []
+        self._unseen = 0
+        self._find = find
+        if find is None:
+            try:
+                self._find = _mediapipe()
+            except MissingPackageError as error:
+                self._missing = str(error)
+
+    def add(self, picture: NDArray[np.floating], truth: NDArray[np.floating]) -> None:
+        """(H, W, 3) each, in [0, 1]."""
+        turn = self._count % self.step == 0
+        self._count += 1
+        if self._find is None or not turn:
+            return
+        true, shown = self._find(to_bytes(truth)), self._find(to_bytes(picture))
+        if true and shown:
+            self._pairs.append((shown[0][IBUG, :2], true[0][IBUG, :2]))
+        elif true:
+            self._unseen += 1
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """LMD and correlation of lips and eyes, truth by the same detector; without a detector one
+        line that says so."""
+        shown, true = (np.array([pair[i] for pair in self._pairs]) for i in (0, 1))
+        lmd = lip = eye = np.nan
+        if self._pairs:
+            up = np.tile([0.0, -1.0], (len(true), 1))
+            lmd = mean_of(lips.mouth_distance(shown, true))
+            lip = correlation(lips.lip_gap(shown, up), lips.lip_gap(true, up))
+            eye = correlation(lips.eye_gap(shown, up), lips.eye_gap(true, up))
+        note = f"MediaPipe on {len(self._pairs)} frames, the true ones by it too"
+        if self._unseen:
+            note += f"; it found no face in {self._unseen} of the avatar's"
+        missing = self._missing or "no face found in enough frames"
+        distance = measured(
+            "lmd_detector", "LMD by a detector", lmd, "px", "down", note=note, missing=missing
+        )
+        if self._missing:
+            return (distance,)
+        return (
+            distance,
+            measured(
+                "lip_correlation_detector",
+                "Lip sync by a detector",
+                lip,
+                "",
+                "up",
+                note=note,
+                missing=missing,
+            ),
+            measured(
+                "eye_correlation_detector",
+                "Eye opening by a detector",
+                eye,
+                "",
+                "up",
+                note=note,
+                missing=missing,
+            ),
+        )
+
+
+def _mediapipe() -> Find:
+    if importlib.util.find_spec("mediapipe") is None:
+        raise MissingPackageError("mediapipe 0.10.21 is not installed here")
+    return FaceMesher(None, still=True).find

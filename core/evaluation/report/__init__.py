@@ -1,0 +1,1 @@
+"""One HTML page of what was measured: tables, charts and pictures."""

@@ -1,0 +1,1 @@
+"""File formats of others: safetensors, torch's archives, PLY, NPY."""

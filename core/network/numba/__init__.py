@@ -1,0 +1,1 @@
+"""The network compiled by numba: the worker's engine on a CPU."""

@@ -1,0 +1,125 @@
+"""Both attentions as what they are: each Gaussian mixes a few rows (reference note §0.5, §3.7).
+
+`frame(tokens, x)` gives `(mix, values)`: mix(rows) (n, M) for a slice of the Gaussians and values
+(M, 64), centred, so that the attention's output, centred, is mix(rows) @ values. EGSTalker: M = 4
+tokens. GaussianTalker: M = 4 tokens x heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...records.weights import NetworkWeights
+from ..names import layer_prefix
+from .attention import has_agents, heads_of, keys_of
+from .basics import Float32, linear, softmax
+from .folded import centre
+from .gemm import Gemm
+
+Mix = Callable[[slice], Float32]
+# Gaussians at a time: the widest temporary is 3 MiB and stays in the cache. Fewer cost more where
+# the processor is shared, because the BLAS waits for its threads at each product.
+ROWS = 4096
+
+
+def row_slices(count: int, rows: int = ROWS) -> list[slice]:
+    return [slice(first, min(first + rows, count)) for first in range(0, count, rows)]
+
+
+class EsaaMixing:
+    """x given: it does not depend on the frame (the first layer), so neither do the agents nor the
+    Gaussians' shares of them (N, agents)."""
+
+    def __init__(
+        self, weights: NetworkWeights, layer: int, gemm: Gemm, x: Float32 | None = None
+    ) -> None:
+        self._weights, self._arrays, self._gemm = weights, weights.arrays, gemm
+        self._name = f"{layer_prefix(layer)}enc_dec_attention.agent_linear"
+        self._count = weights.agents
+        dim = weights.arrays["null_vector"].size
+        self._scale = np.float32(np.sqrt(heads_of(weights) / dim))
+        self._agents = self._shares = None
+        if x is not None:
+            agents = self._agents_of(x)
+            shares = np.empty((len(x), len(agents)), np.float32)
+
+            def fill(rows: slice) -> None:
+                shares[rows] = self._shares_of(x[rows], agents)
+
+            gemm.for_each(fill, row_slices(len(x)))
+            self._agents, self._shares = agents, shares
+
+    def _agents_of(self, x: Float32) -> Float32:
+        return linear(self._arrays, self._name, x[: self._count])
+
+    def _shares_of(self, x: Float32, agents: Float32) -> Float32:
+        return softmax(self._gemm.multiply(x, agents.T) * self._scale)
+
+    def hand_over(self) -> Float32 | None:
+        """The shares (N, agents), for who multiplies them himself; `frame` would have to compute
+        them again. None where they depend on the frame."""
+        shares, self._shares = self._shares, None
+        return shares
+
+    def held(self, tokens: Float32, x: Float32) -> tuple[Float32, Float32]:
+        """How much of each token an agent holds (agents, 4), and the values (4, 64): the shares
+        times the first are the mix."""
+        keys = keys_of(self._weights, tokens)
+        agents = self._agents_of(x) if self._agents is None else self._agents
+        # Transposed for the product.
+        held = np.ascontiguousarray(softmax(agents @ keys.T * self._scale).T).T
+        return held, centre(keys)
+
+    def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
+        held, values = self.held(tokens, x)
+        shares = self._shares
+        agents = self._agents_of(x) if self._agents is None else self._agents
+
+        def mix(rows: slice) -> Float32:
+            share = self._shares_of(x[rows], agents) if shares is None else shares[rows]
+            return self._gemm.multiply(share, held)
+
+        return mix, values
+
+
+class MultiHeadMixing:
+    """The queries' matrix meets the keys first: per frame the Gaussians see one (64, heads * 4)
+    matrix. The values' and the last matrix meet likewise."""
+
+    def __init__(self, weights: NetworkWeights, layer: int, gemm: Gemm) -> None:
+        self._arrays, self._gemm = weights.arrays, gemm
+        self._name = f"{layer_prefix(layer)}enc_dec_attention."
+        self._heads = heads_of(weights)
+        self._bias = weights.arrays[f"{self._name}w_concat.bias"]
+
+    def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
+        arrays, name, heads = self._arrays, self._name, self._heads
+        dim = x.shape[1] // heads
+        count = len(tokens)
+        scale = np.float32(1 / np.sqrt(dim))
+        keys = linear(arrays, f"{name}w_k", tokens).reshape(count, heads, dim) * scale
+        values = linear(arrays, f"{name}w_v", tokens).reshape(count, heads, dim)
+        w_q = arrays[f"{name}w_q.weight"].reshape(heads, dim, -1)
+        b_q = arrays[f"{name}w_q.bias"].reshape(heads, dim)
+        w_out = arrays[f"{name}w_concat.weight"].reshape(-1, heads, dim)
+        asked = np.einsum("thd,hdi->hti", keys, w_q).reshape(heads * count, -1)
+        asked_bias = np.einsum("thd,hd->ht", keys, b_q).ravel()
+        given = np.einsum("thd,ohd->hto", values, w_out).reshape(heads * count, -1)
+        # Each head's weights add up to 1: a share of the bias in each value adds it exactly once.
+        given += self._bias / np.float32(heads)
+
+        def mix(rows: slice) -> Float32:
+            logits = self._gemm.multiply(x[rows], asked.T) + asked_bias
+            return softmax(logits.reshape(-1, heads, count)).reshape(-1, heads * count)
+
+        return mix, centre(given)
+
+
+def mixing(
+    weights: NetworkWeights, layer: int, gemm: Gemm, x: Float32 | None
+) -> EsaaMixing | MultiHeadMixing:
+    if has_agents(weights):
+        return EsaaMixing(weights, layer, gemm, x)
+    return MultiHeadMixing(weights, layer, gemm)

@@ -1,0 +1,45 @@
+"""Tri-plane features of canonical positions (reference note §3.2). Nothing here knows of sound."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..names import grid_name, level_count
+from .basics import Arrays, Float32
+
+# Coordinates of each plane: the first runs along the plane's last axis (W), the second along H.
+PLANES = ((0, 1), (0, 2), (1, 2))
+
+
+def normalise(aabb: Float32, means: Float32) -> Float32:
+    """means (N, 3) -> (N, 3): -1 at aabb[0] (the maximum), +1 at aabb[1] (the minimum)."""
+    return (means - aabb[0]) * (np.float32(2) / (aabb[1] - aabb[0])) - np.float32(1)
+
+
+def sample_plane(plane: Float32, u: Float32, v: Float32) -> Float32:
+    """plane (C, H, W); u, v (N,) in [-1, 1] along W and H, clamped to the border, -1 and 1 being
+    the centres of the outer samples -> (N, C), bilinear."""
+    _, height, width = plane.shape
+    x = np.clip((u + np.float32(1)) * np.float32((width - 1) / 2), 0, width - 1)
+    y = np.clip((v + np.float32(1)) * np.float32((height - 1) / 2), 0, height - 1)
+    x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
+    wx, wy = (x - x0).astype(np.float32)[:, None], (y - y0).astype(np.float32)[:, None]
+    rows = np.ascontiguousarray(plane.transpose(1, 2, 0))  # (H, W, C): one gather is one row
+    one = np.float32(1)
+    top = rows[y0, x0] * (one - wx) + rows[y0, x1] * wx
+    bottom = rows[y1, x0] * (one - wx) + rows[y1, x1] * wx
+    return top * (one - wy) + bottom * wy
+
+
+def features(arrays: Arrays, means: Float32) -> Float32:
+    """means (N, 3) -> X (N, levels * C): product over the planes, levels side by side."""
+    points = normalise(arrays["tri_plane.grid.aabb"], means)
+    levels = []
+    for level in range(level_count(arrays)):
+        first, second, third = (
+            sample_plane(arrays[grid_name(level, plane)][0], points[:, a], points[:, b])
+            for plane, (a, b) in enumerate(PLANES)
+        )
+        levels.append(first * second * third)
+    return np.concatenate(levels, axis=1)

@@ -1,0 +1,1 @@
+"""Tensors of the official networks, and how far this one is from them."""

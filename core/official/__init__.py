@@ -1,0 +1,1 @@
+"""Folders of the official trainers: read, written, imported."""

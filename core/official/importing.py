@@ -1,0 +1,87 @@
+"""An official output folder or a .ply, and a dataset folder, become an avatar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..avatar.file import sound_values
+from ..avatar.framing import framing_camera, head_camera
+from ..dataset.features import choose_features
+from ..dataset.transforms import load_dataset
+from ..errors import ArgumentError
+from ..formats.ply import read_ply
+from ..records.avatar import Avatar
+from .checkpoint import load_checkpoint
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """dataset: folder with plates, poses and eyes. iteration: None for the largest fine one.
+    torso_frame: which torso image becomes the plate, None for the first. features and
+    feature_stats: as `features.choose_features` takes them. name: the source's own where empty."""
+
+    dataset: Path | None = None
+    iteration: int | None = None
+    torso_frame: int | None = None
+    features: str = "auto"
+    feature_stats: Path | None = None
+    name: str = ""
+    licence: str = ""
+
+
+def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, tuple[str, ...]]:
+    """(avatar, notes): notes say in one line each what was absent or assumed. Errors as the
+    modules that read the parts raise them."""
+    source = Path(source)
+    if options.torso_frame is not None and options.dataset is None:
+        raise ArgumentError("a torso frame needs the dataset folder that it is in; give both")
+    if source.suffix.lower() == ".ply" and not source.is_dir():
+        return _still(source, options)
+    checkpoint = load_checkpoint(source, options.iteration)
+    network = checkpoint.network
+    features = choose_features(
+        options.features, sound_values(network), options.dataset, options.feature_stats
+    )
+    notes = list(checkpoint.notes)
+    if options.features == "auto" and features.kind == "deepspeech":
+        notes.append("sound features are taken to be DeepSpeech's; say so if they are others")
+    camera, plates, track = head_camera(), None, None
+    if options.dataset is not None:
+        dataset = load_dataset(options.dataset, options.torso_frame)
+        camera, plates, track = dataset.camera, dataset.plates, dataset.track
+        notes += dataset.notes
+    avatar = Avatar(
+        name=options.name or source.resolve().name,
+        gaussians=checkpoint.gaussians,
+        camera=camera,
+        network=network,
+        features=features,
+        plates=plates,
+        track=track,
+        licence=options.licence,
+        provenance=checkpoint.provenance,
+    )
+    return avatar, tuple(notes)
+
+
+def _still(source: Path, options: ImportOptions) -> tuple[Avatar, tuple[str, ...]]:
+    if options.iteration is not None or options.features != "auto" or options.feature_stats:
+        raise ArgumentError("a .ply alone has no iterations and no sound features; leave those out")
+    gaussians = read_ply(source)
+    camera, plates, track = framing_camera(gaussians.means), None, None
+    notes: tuple[str, ...] = ("a .ply alone has no network: a still head that does not speak",)
+    if options.dataset is not None:
+        dataset = load_dataset(options.dataset, options.torso_frame)
+        camera, plates, track = dataset.camera, dataset.plates, dataset.track
+        notes += dataset.notes
+    avatar = Avatar(
+        name=options.name or source.stem,
+        gaussians=gaussians,
+        camera=camera,
+        plates=plates,
+        track=track,
+        licence=options.licence,
+        provenance={"source": ".ply"},
+    )
+    return avatar, notes

@@ -1,0 +1,63 @@
+"""Which checkpoint a dropped .ply belongs to, and where the avatar made of it goes."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..avatar.file import SUFFIX
+from ..errors import OutputError
+from ..system.files import hash_of, reason
+
+WEIGHTS = "deformation.pth"
+CLOUD = "point_cloud"
+MAX_COPIES = 1000
+
+
+@dataclass(frozen=True)
+class Source:
+    """path: what `importing.import_avatar` takes, an iteration folder or a .ply. name: for the
+    avatar. needs_torch: there are weights beside the .ply."""
+
+    path: Path
+    name: str
+    needs_torch: bool
+
+
+def source_of(ply: Path) -> Source:
+    """The checkpoint of a `point_cloud.ply` that lies beside its deformation.pth, named like the
+    training's output folder; any other .ply is a still."""
+    ply = ply.absolute()
+    folder = ply.parent
+    if not (folder / WEIGHTS).is_file():
+        return Source(ply, ply.stem, needs_torch=False)
+    root = folder.parent.parent if folder.parent.name == CLOUD else folder
+    return Source(folder, root.name or folder.name, needs_torch=True)
+
+
+def file_name(name: str) -> str:
+    """A plain file name for an avatar of that name, on every system."""
+    stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).strip(" .")
+    return f"{stem[:100] or 'avatar'}{SUFFIX}"
+
+
+def place(part: Path, folder: Path, name: str) -> Path:
+    """Give the finished file `part`, which lies in `folder`, its name: `name`, with a number where
+    that is taken by other content. A file with the same content is kept and `part` removed.
+    OutputError where that fails."""
+    digest = hash_of(part)
+    wanted = folder / name
+    try:
+        for number in range(MAX_COPIES):
+            target = wanted.with_stem(f"{wanted.stem}.{number:03d}") if number else wanted
+            if not target.exists():
+                os.replace(part, target)
+                return target
+            if target.is_file() and hash_of(target) == digest:
+                part.unlink()
+                return target
+    except OSError as error:
+        raise OutputError(f"{wanted} cannot be written: {reason(error)}") from None
+    raise OutputError(f"{folder} holds {MAX_COPIES} files named {wanted.stem}; remove some")

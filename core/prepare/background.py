@@ -1,0 +1,139 @@
+"""What lies behind the head: the empty background, and each frame's torso. Needs scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mask_regions import HEAD, NECK, TORSO, Mask
+from .pictures import Pixels
+
+# Of the side: pixels that are never farther from the person are not believed; what was filled into
+# them this near to believed ones is as good.
+LEAST_DISTANCE, GOOD_FILL = 6 / 512, 10 / 512
+NECK_UP, TORSO_UP, BELOW = 53 / 512, 9 / 512, 4 / 512  # of the side (reference note §5)
+DARKER = 0.98  # a row, upward under the chin
+SOFT = 4.0  # pixels
+
+
+class BackgroundPlate:
+    """The background without the person, from frames in which it stands elsewhere: each pixel is
+    the mean of the frames in which it lies about as far from the person as it ever does."""
+
+    def __init__(self, size: int) -> None:
+        self._far = np.zeros((size, size), np.float32)
+        self._sum = np.zeros((size, size, 3))
+        self._count = np.zeros((size, size))
+
+    def measure(self, person: Mask) -> NDArray[np.float32]:
+        """(H, W) pixels to the person; call it for every frame first."""
+        from scipy.ndimage import distance_transform_edt
+
+        distance = np.asarray(distance_transform_edt(~person), np.float32)
+        np.maximum(self._far, distance, out=self._far)
+        return distance
+
+    def add(self, pixels: Pixels, distance: NDArray[np.float32]) -> None:
+        """A frame, after all have been measured."""
+        used = distance >= 0.8 * self._far
+        self._sum[used] += pixels[used]
+        self._count[used] += 1
+
+    def finish(self) -> tuple[Pixels, Mask]:
+        """The plate (H, W, 3), filled where the person always stood, and where it is
+        known: seen, or filled from close by."""
+        from scipy.ndimage import binary_dilation
+
+        size = len(self._far)
+        known = self._far > max(2.0, LEAST_DISTANCE * size)
+        plate = self._sum / np.maximum(self._count, 1)[..., None]
+        return fill(plate, known), binary_dilation(known, iterations=round(GOOD_FILL * size))
+
+
+def fill(picture: NDArray[np.float64], known: Mask) -> Pixels:
+    """Smooth colours for the unknown pixels of (H, W, 3): the picture is halved until all is known,
+    and what is missing is taken from the next smaller one."""
+    if known.all() or not known.any():
+        return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(_fill(picture, known.astype(np.float64)) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _fill(picture: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.ndimage import zoom
+
+    if weight.min() > 0 or min(weight.shape) < 2:
+        return picture
+    height, width = weight.shape
+    padded = np.pad(picture * weight[..., None], ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+    weights = np.pad(weight, ((0, height % 2), (0, width % 2)), "edge")
+    half = (padded.shape[0] // 2, 2, padded.shape[1] // 2, 2)
+    small_weight = weights.reshape(half).sum((1, 3))
+    small = padded.reshape(*half, 3).sum((1, 3)) / np.maximum(small_weight, 1e-9)[..., None]
+    small = _fill(small, np.minimum(small_weight, 1))
+    large = zoom(small, (2, 2, 1), order=1, mode="nearest", grid_mode=True)[:height, :width]
+    return np.where(weight[..., None] > 0, picture, large)
+
+
+def torso_picture(pixels: Pixels, regions: NDArray[np.uint8]) -> Pixels:
+    """(H, W, 4) the neck and the torso, cut out, the neck going on upward under the head so that a
+    head that moves shows no hole."""
+    size = len(pixels)
+    out = np.zeros((size, size, 4), np.uint8)
+    body = (regions == NECK) | (regions == TORSO)
+    out[body, :3] = pixels[body]
+    out[body, 3] = 255
+    covered = regions == HEAD
+    for region, up in ((TORSO, TORSO_UP), (NECK, NECK_UP)):
+        _upward(out, pixels, regions == region, covered, round(up * size))
+    return out
+
+
+def _upward(out: Pixels, pixels: Pixels, region: Mask, covered: Mask, rows: int) -> None:
+    """Grow a region upward under the head: column by column the colour a little below its top,
+    darker with every row, softened sideways."""
+    from scipy.ndimage import gaussian_filter
+
+    size = len(pixels)
+    columns = np.flatnonzero(region.any(0))
+    if not len(columns) or rows < 1:
+        return
+    tops = region.argmax(0)[columns]
+    # Only where the head is right above: elsewhere nothing will be uncovered.
+    under = covered[np.maximum(tops - 1, 0), columns] | covered[np.maximum(tops - 3, 0), columns]
+    columns, tops = columns[under], tops[under]
+    if not len(columns):
+        return
+    source = np.minimum(tops + round(BELOW * size), size - 1)
+    inside = region[source, columns]
+    source = np.where(inside, source, tops)
+    colour = np.zeros((size, 3))
+    colour[columns] = pixels[source, columns]
+    there = np.zeros(size)
+    there[columns] = 1
+    blurred = (
+        gaussian_filter(colour, (SOFT, 0)) / np.maximum(gaussian_filter(there, SOFT), 1e-6)[:, None]
+    )
+    for step in range(1, rows + 1):
+        row = tops - step
+        ok = row >= 0
+        at, across = row[ok], columns[ok]
+        free = (out[at, across, 3] == 0) & covered[at, across]
+        values = blurred[across[free]] * DARKER**step
+        out[at[free], across[free], :3] = np.clip(values, 0, 255)
+        out[at[free], across[free], 3] = 255
+
+
+def over(torso: Pixels, plate: Pixels) -> Pixels:
+    """(H, W, 3) the torso over the background."""
+    alpha = torso[..., 3:].astype(np.float32) / 255
+    return np.asarray(torso[..., :3] * alpha + plate * (1 - alpha) + 0.5, np.uint8)
+
+
+def spread_rows(rows: Iterable[int], most: int) -> list[int]:
+    """At most `most` of the rows, evenly."""
+    all_rows = list(rows)
+    if len(all_rows) <= most:
+        return all_rows
+    return [all_rows[i] for i in np.linspace(0, len(all_rows) - 1, most).astype(int)]

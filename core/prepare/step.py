@@ -1,0 +1,83 @@
+"""What every step of a preparation has at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CancelledError, OutputError
+from ..system.files import reason
+from .options import Note, PrepareOptions, Progress
+from .pictures import Pixels, read_pixels, write_bytes
+
+SIDE_FOLDER = "prepare"  # of what only a preparation needs: meshes, track, overlays, log
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """video: the file. folder: the dataset being made. cancelled() ends the work between frames."""
+
+    video: Path
+    folder: Path
+    options: PrepareOptions
+    progress: Progress
+    note: Note
+    cancelled: Callable[[], bool]
+
+    @property
+    def side(self) -> Path:
+        return self.folder / SIDE_FOLDER
+
+    def image(self, row: int) -> Path:
+        return self.folder / "ori_imgs" / f"{row}.jpg"
+
+    def landmarks(self, row: int) -> Path:
+        return self.folder / "ori_imgs" / f"{row}.lms"
+
+    def parsing(self, row: int) -> Path:
+        return self.folder / "parsing" / f"{row}.png"
+
+    def torso(self, row: int) -> Path:
+        return self.folder / "torso_imgs" / f"{row}.png"
+
+    def pixels(self, row: int) -> Pixels:
+        return read_pixels(self.image(row))
+
+    def told(self, step: str, done: int, total: int) -> None:
+        """Progress, and the place where a step can be stopped."""
+        self.progress(step, done, total)
+        if self.cancelled():
+            raise CancelledError("stopped; what is finished stays, run it again to go on")
+
+    def make(self, *names: str) -> None:
+        """Folders of the dataset. OutputError where they cannot be made."""
+        for name in names:
+            try:
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{self.folder / name} cannot be made: {reason(error)}") from None
+
+    def save(self, name: str, **arrays: NDArray[Any]) -> None:
+        """Arrays of the preparation's own, in its side folder."""
+        import io
+
+        data = io.BytesIO()
+        np.savez(data, allow_pickle=False, **arrays)
+        write_bytes(self.side / name, data.getbuffer())
+
+    def load(self, name: str) -> dict[str, NDArray[Any]]:
+        with np.load(self.side / name, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+
+
+def all_there(paths: Iterable[Path]) -> bool:
+    """Whether every file is there and not empty."""
+    try:
+        return all(path.stat().st_size > 0 for path in paths)
+    except OSError:
+        return False

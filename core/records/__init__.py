@@ -1,0 +1,1 @@
+"""The nouns of the program: frozen records and the rules that they carry."""

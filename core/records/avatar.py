@@ -1,0 +1,85 @@
+"""The avatar as frozen records: what an .egs file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera import Camera
+from .feature_spec import FeatureSpec
+from .gaussians import Gaussians
+from .weights import NetworkWeights
+
+
+@dataclass(frozen=True, eq=False)
+class Plates:
+    """Still images of the training camera, uint8, sRGB-encoded: background (H, W, 3) and, where the
+    dataset has one, torso (H, W, 4) with straight alpha."""
+
+    background: NDArray[np.uint8]
+    torso: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """How the head and the eyes moved in training, 25 rows a second: viewmats (F, 4, 4) float32,
+    eyes (F,) float64 closure in [0, 1]: the eye code multiplies it by up to 5623, where the
+    rounding of float32 is visible (reference note §3.5)."""
+
+    viewmats: NDArray[np.float32]
+    eyes: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.viewmats)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How far the approximate head (network/held.py) was from the exact one: the least and the mean
+    PSNR, dB, of `frames` pictures over the plates, while it spoke `sound` (a file's name)."""
+
+    worst: float
+    mean: float
+    frames: int
+    sound: str
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Gaussians that speech hardly moves (core/bake/freezing.py finds them). rows (H,) int64,
+    ascending. offsets: what the network adds to their raw values on average, attribute -> (H,
+    values) float32; attributes as in NetworkWeights.frozen, "sh" may have the first columns
+    alone."""
+
+    rows: NDArray[np.int64]
+    offsets: Mapping[str, NDArray[np.float32]]
+    measured: Measured
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Avatar:
+    """A trained head. `network` and `features` are None for a still (a bare .ply).
+
+    camera: the training camera; its viewmat is the still pose. held: None where nothing was found.
+    content_hash: SHA-256 of the file in hexadecimal, empty before it is written. licence and
+    provenance: free text and JSON data.
+    """
+
+    name: str
+    gaussians: Gaussians
+    camera: Camera
+    network: NetworkWeights | None = None
+    features: FeatureSpec | None = None
+    plates: Plates | None = None
+    track: Track | None = None
+    held: Held | None = None
+    licence: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    content_hash: str = ""

@@ -1,0 +1,95 @@
+"""Batches of frames through gsplat, called as the drawer of our own kernels is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..rasteriser import DILATION, MAX_ALPHA, NEAR, TILE
+from ..sh import terms
+from .gsplat_single import load
+from .scene import Drawn, Scene, to_bytes
+
+
+class GsplatDrawer:
+    """See nvrtc_drawer.py. gsplat makes its own list of pairs, and waits for the device once
+    in a batch to know how long it is."""
+
+    def __init__(self) -> None:
+        """Raises MissingPackageError where gsplat does not compile."""
+        load()
+
+    def draw(
+        self,
+        scene: Scene,
+        views: Tensor,
+        size: tuple[int, int],
+        background: Tensor | None = None,
+        sh_degree: int = 3,
+        in_bytes: bool = False,
+    ) -> Drawn:
+        import gsplat
+
+        device, (width, height) = views.device, size
+        if scene.means.shape[1] == 0:
+            rgb = torch.zeros(len(views), height, width, 3, device=device)
+            alpha = rgb[..., :1]
+        else:
+            with torch.no_grad():
+                given = arguments(scene, views, size, sh_degree)
+                rgb, alpha, _ = gsplat.rasterization(**given)
+            rgb, alpha = rgb[:, 0], alpha[:, 0]  # one camera a frame
+        if background is not None:  # a background per pixel: gsplat's own is one colour
+            rgb, alpha = rgb + (1 - alpha) * background, torch.ones_like(alpha)
+        pictures = torch.cat([rgb, alpha], dim=-1)
+        broken = (~torch.isfinite(pictures)).flatten(1).any(dim=1).int()
+        pairs = torch.zeros((), dtype=torch.int64, device=device)
+        return Drawn(to_bytes(pictures) if in_bytes else pictures, broken, pairs, capacity=0)
+
+    def learn(self, shape: tuple[int, ...], pairs: int) -> int:
+        return 0
+
+
+def arguments(scene: Scene, views: Tensor, size: tuple[int, int], sh_degree: int) -> dict[str, Any]:
+    """Of gsplat.rasterization, for B frames of one camera each; see gsplat_cuda.arguments."""
+    frames = len(views)
+    means, quats, scales, opacities, sh = (
+        value.expand(frames, *value.shape[1:]) for value in scene.tensors
+    )
+    if scene.raw:
+        scales, opacities = scales.exp(), opacities.sigmoid()
+        quats = F.normalize(quats, dim=-1, eps=1e-12)
+    factor, gain = views[:, 23, None], views[:, 24, None, None]
+    opacities = torch.where(factor == 1, opacities, (opacities * factor).clamp(0, 1))
+    directions = F.normalize(means - views[:, None, 16:19], dim=-1)
+    x, y, z = directions.unbind(-1)
+    basis = torch.stack(terms(x, y, z, sh_degree), dim=-1)
+    colours = torch.einsum("bnk,bnkc->bnc", basis, sh[:, :, : basis.shape[-1]])
+    viewmats = torch.zeros(frames, 1, 4, 4, device=views.device)
+    viewmats[:, 0, :3] = views[:, :12].reshape(frames, 3, 4)
+    viewmats[:, 0, 3, 3] = 1
+    lenses = torch.zeros(frames, 1, 3, 3, device=views.device)
+    lenses[:, 0, 0, 0], lenses[:, 0, 1, 1] = views[:, 12], views[:, 13]
+    lenses[:, 0, 0, 2], lenses[:, 0, 1, 2] = views[:, 14], views[:, 15]
+    lenses[:, 0, 2, 2] = 1
+    return {
+        "means": means,
+        "quats": quats,
+        "scales": scales,
+        "opacities": opacities.clamp(max=MAX_ALPHA),
+        "colors": (gain * (colours + 0.5)).clamp(min=0),
+        "viewmats": viewmats,
+        "Ks": lenses,
+        "width": size[0],
+        "height": size[1],
+        "near_plane": NEAR,
+        "eps2d": DILATION,
+        "sh_degree": None,
+        "packed": False,
+        "tile_size": TILE,
+        "render_mode": "RGB",
+        "rasterize_mode": "classic",
+    }

@@ -1,0 +1,123 @@
+"""The kernels as a rasteriser of single frames, and why they are not where they are not."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import util
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import MissingPackageError
+from ...images.image import Image
+from ...records.camera import Camera
+from ...records.gaussians import Splats
+from .. import reference
+from ..picture import check
+from .views import view_table
+
+TOLERANCE = 0.02  # of a colour: an alpha on the edge of 1/255 may fall to the other side
+
+
+@cache
+def available() -> str | None:
+    """None where this rasteriser draws what it should, else why not, in one line. On a GPU it
+    compiles, for about a second, and draws a small picture: so that "auto" ends at numba where a
+    driver, a torch or a GPU has surprises, instead of in the user's first frame."""
+    if util.find_spec("torch") is None:
+        return "torch is not installed; pip install torch, or choose numba"
+    try:
+        from . import compiler
+    except (ImportError, OSError) as error:
+        return f"torch cannot be used ({str(error).splitlines()[0]}); install it again"
+    reason = compiler.available()
+    return _tried() if reason is None else reason
+
+
+def _tried() -> str | None:
+    """Why the present GPU does not draw what the oracle draws, in one line."""
+    splats, view, plate = _sample()
+    try:
+        picture = draw_one(drawer(), "cuda", splats, view, plate, 3)
+    except MissingPackageError as error:
+        return str(error)
+    except (RuntimeError, TypeError, ValueError, OSError, AttributeError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        return f"the CUDA kernels do not run on this GPU ({lines[0]}); choose numba"
+    off = np.abs(picture - reference.rasterise(splats, view, plate)).max()
+    if not off < TOLERANCE:  # also where it is no number
+        return f"the CUDA kernels draw wrong colours on this GPU (by {off:.3g}); choose numba"
+    return None
+
+
+def _sample() -> tuple[Splats, Camera, NDArray[np.float32]]:
+    """Sixty Gaussians of all kinds over a plate, some of them larger than a tile."""
+    rng = np.random.default_rng(3)
+    quats = rng.normal(size=(60, 4))
+    numbers = (
+        rng.normal(0, 0.5, (60, 3)),
+        quats / np.linalg.norm(quats, axis=1, keepdims=True),
+        np.exp(rng.normal(-2.2, 0.6, (60, 3))),
+        rng.uniform(0.1, 0.9, 60),
+        rng.normal(0, 0.3, (60, 16, 3)),
+    )
+    splats = Splats(*(values.astype(np.float32) for values in numbers))
+    viewmat = np.eye(4)
+    viewmat[2, 3] = 5
+    camera = Camera(viewmat, 70, 70, 24.5, 20, 49, 40)
+    return splats, camera, rng.random((40, 49, 3), np.float32)
+
+
+def rasterise(
+    splats: Splats,
+    camera: Camera,
+    background: NDArray[np.float32] | None = None,
+    sh_degree: int = 3,
+) -> Image:
+    """A `Rasteriser`. Raises MissingPackageError where `available` gives a reason."""
+    if (reason := available()) is not None:
+        raise MissingPackageError(reason)
+    check(camera, background, sh_degree)
+    return draw_one(drawer(), "cuda", splats, camera, background, sh_degree)
+
+
+def draw_one(
+    drawer: Any,
+    device: str,
+    splats: Splats,
+    camera: Camera,
+    background: NDArray[np.float32] | None,
+    sh_degree: int,
+) -> Image:
+    """One frame by a Drawer on that device."""
+    import torch
+
+    from .scene import scene_of
+
+    scene = scene_of(splats, torch.device(device))
+    views = torch.from_numpy(view_table([camera])).to(device)
+    behind = None if background is None else torch.tensor(background, device=device)
+    size = (camera.width, camera.height)
+    drawn = drawer.draw(scene, views, size, behind, sh_degree)
+    while (pairs := int(drawn.pairs)) > drawn.capacity:
+        drawer.learn((1, len(splats), *size), pairs)
+        drawn = drawer.draw(scene, views, size, behind, sh_degree)
+    picture: Image = drawn.pictures[0].cpu().numpy()
+    return picture
+
+
+@cache
+def drawer() -> Any:
+    """The process's Drawer on torch's present GPU. Compiles; raises MissingPackageError."""
+    import torch
+
+    from .compiler import kernels
+    from .nvrtc_drawer import Drawer
+
+    return Drawer(kernels(torch.cuda.current_device()))
+
+
+def warm_up() -> None:
+    """Compile, and draw something."""
+    available()

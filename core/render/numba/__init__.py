@@ -1,0 +1,1 @@
+"""The rasteriser compiled by numba, forward and backward."""

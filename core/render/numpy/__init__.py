@@ -1,0 +1,1 @@
+"""The rasteriser in numpy, in tiles: what Blender runs."""

@@ -1,0 +1,1 @@
+"""The machine: files, folders, threads, GPUs, and what compiled loops share."""

@@ -1,0 +1,70 @@
+"""numba, and where it may keep what it compiled.
+
+By default numba writes beside the source; nothing may be written into the extension's folder. Here
+it is NUMBA_CACHE_DIR or the user's cache folder, one folder per state of the compiled sources:
+numba itself does not notice when an inlined helper of another file has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import MissingPackageError
+from .folders import cache_folder
+
+try:
+    import numba
+    from llvmlite import binding
+    from numba import config
+except ImportError as error:
+    raise MissingPackageError(
+        f"the fast CPU engine needs the package numba ({error}): pip install numba"
+    ) from error
+
+
+def compiled_sources() -> list[Path]:
+    """Every file that may hold compiled code: the folders named numba, and the files so named."""
+    core = Path(__file__).parents[1]
+    return sorted({*core.rglob("numba/*.py"), *core.rglob("*numba*.py")})
+
+
+def _prepare_cache() -> bool:
+    """Point numba to a folder that can be written; False where there is none."""
+    # Compiled code names the modules it came from, and the same files are imported under several
+    # names: as part of Blender's extension, and as `core` by the worker.
+    digest = hashlib.sha256(__name__.encode())
+    for source in compiled_sources():
+        digest.update(source.read_bytes())
+    try:
+        chosen = os.environ.get("NUMBA_CACHE_DIR")
+        base = Path(chosen) if chosen else cache_folder() / "numba"
+        folder = base / digest.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return False
+    config.CACHE_DIR = str(folder)
+    return True
+
+
+def _has_avx512() -> bool:
+    """Of the processor that numba compiles for: NUMBA_CPU_FEATURES names another than this one."""
+    if config.CPU_FEATURES is not None:
+        return "+avx512f" in config.CPU_FEATURES.split(",")
+    return bool(binding.get_host_cpu_features().get("avx512f"))
+
+
+WIDE = _has_avx512()  # a vector of 16 floats is one register
+CACHED = _prepare_cache()
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile at the first call, or load from the cache; other Python threads run meanwhile."""
+    result: Callable[..., Any] = numba.njit(nogil=True, cache=CACHED, error_model="numpy")(function)
+    return result

@@ -1,0 +1,61 @@
+"""Losses on pictures. Pictures are (H, W, 3) float32, sRGB-encoded, 0..1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..dataset.clip import Box
+from .config import Losses
+from .numba.blur import SIDE, means
+
+# How different two pictures (H, W, 3) look: a number with a gradient to the first.
+Perceptual = Callable[[Tensor, Tensor], Tensor]
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Mean structural similarity, a Gaussian window of 11 pixels and sigma 1.5 (Wang 2004), over
+    the windows that lie inside the picture. b has no gradient."""
+    x, y = a.permute(2, 0, 1), b.detach().permute(2, 0, 1)
+    mx, xx, xy = means(torch.cat([x, x * x, x * y])).chunk(3)
+    my, yy = means(torch.cat([y, y * y])).chunk(2)
+    c1, c2 = 0.01**2, 0.03**2
+    above = (2 * mx * my + c1) * (2 * (xy - mx * my) + c2)
+    below = (mx * mx + my * my + c1) * (xx - mx * mx + yy - my * my + c2)
+    return (above / below).mean()
+
+
+def picture_loss(
+    picture: Tensor,
+    target: Tensor,
+    alpha: Tensor,
+    head: Tensor,
+    lips: Box | None,
+    weights: Losses,
+    perceptual: Perceptual | None = None,
+) -> Tensor:
+    """picture: rendered over the frame's background; target: what it should be. alpha (H, W) of the
+    head's Gaussians, head (H, W) float mask. lips: in these pictures' pixels. perceptual: how
+    different two pictures look."""
+    error = picture - target
+    loss = weights.l1 * error.abs().mean()
+    if weights.square:
+        loss = loss + weights.square * (error * error).mean()
+    if weights.ssim and min(picture.shape[:2]) >= SIDE:
+        loss = loss + weights.ssim * (1 - ssim(picture, target))
+    if weights.lips and lips is not None:
+        y0, y1, x0, x1 = lips
+        loss = loss + weights.lips * error[y0:y1, x0:x1].abs().mean()
+    if weights.mask:
+        loss = loss + weights.mask * (alpha - head).abs().mean()
+    if perceptual is not None:
+        loss = loss + weights.perceptual * perceptual(picture, target)
+    return loss
+
+
+def psnr(picture: Tensor, target: Tensor) -> float:
+    """dB, of pictures clipped to 0..1."""
+    error = (picture.clamp(0, 1) - target).square().mean()
+    return float(-10 * torch.log10(error.clamp(min=1e-12)))

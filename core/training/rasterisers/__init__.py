@@ -1,0 +1,1 @@
+"""Gaussians -> picture, differentiable: numba on the CPU, gsplat on CUDA."""

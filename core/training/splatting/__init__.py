@@ -1,1 +1,0 @@
-"""Gaussians -> picture, differentiable: numba on the CPU, gsplat on CUDA, and plain torch."""

@@ -1,0 +1,63 @@
+"""The live part of a worker: one voice at a time (protocol.py lists its requests)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from ..audio.waveform import RATE
+from ..errors import FeatureMismatchError, ProtocolError
+from ..live import devices
+from ..live.session import LiveSession
+from ..live.stream import HERE, SoundStream
+from ..network.deformer import Deformer, splats_at
+from ..records.avatar import Avatar
+from ..records.gaussians import Splats
+from ..records.moment import Moment
+from .protocol import Message
+
+
+class Live:
+    def __init__(self) -> None:
+        self._session: LiveSession | None = None
+        self._digest = ""
+
+    def devices(self) -> Message:
+        """What is connected; ends what is live, since the list is made afresh."""
+        self.stop()
+        return {"devices": [asdict(device) for device in devices.input_devices()]}
+
+    def start(self, avatar: Avatar, deformer: Deformer, device: str, lookahead: int) -> Message:
+        """Replaces what was live before. device: a label, "" for the preferred one."""
+        self.stop()
+        if avatar.features is None:
+            raise FeatureMismatchError("the avatar is a still and hears nothing; choose another")
+        # The first head takes seconds where something is compiled; the sound would not wait.
+        nothing = SoundStream(avatar.features, RATE, lookahead).newest()
+        splats_at(deformer, nothing, Moment(HERE, 0.0, np.zeros(12, np.float32)))
+        source = devices.open_source(device)
+        self._session = LiveSession(source, avatar.features, lookahead)
+        self._digest = avatar.content_hash
+        return {"device": source.device.label, "rate": source.ring.rate}
+
+    def splats(self, avatar: Avatar, deformer: Deformer, moment: Moment) -> Splats:
+        """The head at the newest moment of the sound, whatever `moment.seconds` says."""
+        if self._digest != avatar.content_hash:
+            raise ProtocolError("another avatar is live, or none; start this one first")
+        track = self._running().listen()
+        return splats_at(deformer, track, replace(moment, seconds=HERE))
+
+    def report(self) -> Message:
+        """Asked for when those splats lie where the client finds them."""
+        return asdict(self._running().report())
+
+    def stop(self) -> None:
+        session, self._session, self._digest = self._session, None, ""
+        if session:
+            session.close()
+
+    def _running(self) -> LiveSession:
+        if self._session is None:
+            raise ProtocolError("nothing is live; start it first")
+        return self._session

@@ -1,0 +1,1 @@
+"""How an avatar enters a scene and is found again."""

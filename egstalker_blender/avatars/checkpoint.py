@@ -1,0 +1,153 @@
+"""Import of what the official trainers write: a point_cloud.ply, with or without its network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import CollectionProperty, StringProperty
+from bpy_extras.io_utils import ImportHelper
+
+from ...core.errors import EgsError
+from .. import preferences
+from .conversion import Conversion, Request, convert
+from .importer import FROM_DROP, chosen_paths, import_avatar
+
+TICK = 0.1  # seconds between two looks at the conversion
+
+
+class EGSTALKER_OT_import_checkpoint(bpy.types.Operator, ImportHelper):
+    bl_idname = "egstalker.import_checkpoint"
+    bl_label = "Import EGSTalker Checkpoint"
+    bl_description = (
+        "Convert the point cloud of a training to an avatar file beside it, and import that. "
+        "With its deformation.pth it talks (needs a worker with torch), alone it is a still"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".ply"
+    filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
+    filepath: StringProperty(
+        name="File", description="Point cloud (.ply)", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    directory: StringProperty(
+        name="Folder", description="Where the files are", subtype="DIR_PATH", options=FROM_DROP
+    )
+    files: CollectionProperty(
+        name="Files",
+        description="Names of several point clouds",
+        type=bpy.types.OperatorFileListElement,
+        options=FROM_DROP,
+    )
+    dataset: StringProperty(
+        name="Dataset",
+        description="Folder of the training's data: background, head poses, eyes. Empty: none",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    _interactive = False  # a script waits for the result, a user does not
+    _queue: list[Request]
+    _faults: list[str]
+    _count = 0
+    _conversion: Conversion | None = None
+    _timer: Any = None
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        self._interactive = True
+        if self.filepath or self.files:  # dropped on the window
+            return self.execute(context)
+        return ImportHelper.invoke(self, context, event)
+
+    def execute(self, context: Any) -> set[str]:
+        try:
+            paths = chosen_paths(self)
+            python = preferences.worker_python()
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        dataset = Path(bpy.path.abspath(self.dataset)) if self.dataset else None
+        requests = [Request(path, dataset, python) for path in paths]
+        self._faults, self._count = [], 0
+        if self._interactive:
+            return self._begin(context, requests)
+        for request in requests:
+            try:
+                self._finish(context, convert(request))
+            except EgsError as error:
+                self._faults.append(str(error))
+        return self._result()
+
+    def _begin(self, context: Any, requests: list[Request]) -> set[str]:
+        """In the window the conversions go on while Blender draws."""
+        self._queue = requests
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(TICK, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        if event.type == "ESC":
+            self.report({"WARNING"}, "Import stopped")
+            self._end(context)
+            return {"FINISHED"} if self._count else {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if self._queue:
+            try:
+                self._step(context)
+            except EgsError as error:
+                self._faults.append(str(error))
+                self._next()
+            return {"RUNNING_MODAL"}
+        self._end(context)
+        return self._result()
+
+    def _step(self, context: Any) -> None:
+        if self._conversion is None:
+            name = self._queue[0].ply.name
+            context.workspace.status_text_set(f"EGSTalker: converting {name}   Esc stops")
+            self._conversion = Conversion(self._queue[0])
+        path = self._conversion.step()
+        if path is not None:
+            self._finish(context, path)
+            self._next()
+
+    def _next(self) -> None:
+        self._queue.pop(0)
+        if self._conversion is not None:
+            self._conversion.close()
+            self._conversion = None
+
+    def cancel(self, context: Any) -> None:
+        """Blender ends the operator: it quits, or another file is opened."""
+        self._end(context)
+
+    def _finish(self, context: Any, path: Path) -> None:
+        obj = import_avatar(context, path)
+        self._count += 1
+        self.report({"INFO"}, f"{obj.name}: {len(obj.data.vertices)} Gaussians, saved as {path}")
+
+    def _result(self) -> set[str]:
+        for fault in self._faults:
+            self.report({"WARNING" if self._count else "ERROR"}, fault)
+        return {"FINISHED"} if self._count else {"CANCELLED"}
+
+    def _end(self, context: Any) -> None:
+        if self._conversion is not None:
+            self._conversion.close()
+            self._conversion = None
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+            if context.workspace is not None:
+                context.workspace.status_text_set(None)
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_OT_import_checkpoint)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_OT_import_checkpoint)

@@ -1,0 +1,110 @@
+"""A .ply becomes an avatar file: a still here by numpy, a checkpoint by the worker's Python."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core.errors import CheckpointError, MissingPackageError
+from ...core.official.request import Source, file_name, place, source_of
+from ..folders import can_write, user_folder
+from ..jobs.command import Task
+
+LIMIT = 300.0  # seconds; torch takes a few to start, the conversion one
+NEEDS_TORCH = (
+    "the checkpoint needs a worker Python with torch; choose or set up one in the preferences"
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """dataset: folder with background, poses and eyes, or None. python: the worker's, or None."""
+
+    ply: Path
+    dataset: Path | None = None
+    python: Path | None = None
+
+
+class Conversion:
+    """From a request to an .egs file beside the .ply, or in the user's folder where that is not
+    writable. Call `step` until it returns a path, then `close`, which may come at any time."""
+
+    def __init__(self, request: Request, limit: float = LIMIT) -> None:
+        self._request, self._limit = request, limit
+        self._source = source_of(request.ply)
+        if self._source.needs_torch and request.python is None:
+            raise MissingPackageError(f"{request.ply}: {NEEDS_TORCH}")
+        beside = request.ply.absolute().parent
+        self._folder = beside if can_write(beside) else user_folder("avatars")
+        self._name = file_name(self._source.name)
+        self._part = self._folder / f".{self._name.removesuffix('.egs')}.{os.getpid()}.part.egs"
+        self._log: Path | None = None
+        self._task: Task | None = None
+
+    def step(self) -> Path | None:
+        """The finished file, None while a process works on it. Errors as the conversion's."""
+        if self._source.needs_torch:
+            if not self._converted_elsewhere(self._source):
+                return None
+        else:
+            self._convert_still()
+        return place(self._part, self._folder, self._name)
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.kill()
+        for path in (self._log, self._part):
+            if path is not None:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+    def _convert_still(self) -> None:
+        # Not at the top: enabling the extension must be quick.
+        from ...core.avatar.file import save_avatar
+        from ...core.official.importing import ImportOptions, import_avatar
+
+        options = ImportOptions(dataset=self._request.dataset, name=self._source.name)
+        avatar, _notes = import_avatar(self._source.path, options)
+        save_avatar(avatar, self._part)
+
+    def _converted_elsewhere(self, source: Source) -> bool:
+        if self._task is None:
+            self._task = self._start(source)
+        code = self._task.poll()
+        if code is None:
+            return False
+        if code == 0:
+            return True
+        if self._task.late:
+            raise CheckpointError(
+                f"{self._request.ply}: converting took more than {self._limit:.0f} s; try again"
+            )
+        text = self._task.last_line().removeprefix("error: ")
+        raise CheckpointError(text or f"{self._request.ply}: the conversion ended with code {code}")
+
+    def _start(self, source: Source) -> Task:
+        from ...core.engine.process import worker_environment
+
+        descriptor, name = tempfile.mkstemp(prefix="egstalker-", suffix=".log")
+        os.close(descriptor)
+        self._log = Path(name)
+        command = [str(self._request.python), "-m", "core", "convert"]
+        command += [str(source.path), str(self._part), "--name", source.name]
+        if self._request.dataset is not None:
+            command += ["--dataset", str(self._request.dataset)]
+        return Task(command, self._log, self._limit, worker_environment())
+
+
+def convert(request: Request) -> Path:
+    """The whole conversion, waiting for it."""
+    conversion = Conversion(request)
+    try:
+        while (path := conversion.step()) is None:
+            time.sleep(0.05)
+        return path
+    finally:
+        conversion.close()

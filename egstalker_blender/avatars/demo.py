@@ -1,0 +1,91 @@
+"""The bundled avatar and its speech: a talking head without any file of the user's."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty
+
+from ...core.errors import EgsError
+from ..sound.link import link_file, link_strip
+from ..sound.strips import linked_window, sound_strips
+from .importer import import_avatar
+
+ASSETS = Path(__file__).parents[1] / "assets"
+AVATAR, SPEECH = ASSETS / "demo.egs", ASSETS / "demo.wav"
+DEFAULT_RANGE = (1, 250)  # of a new scene
+
+
+def add_talking_head(context: Any, with_speech: bool = True, fit_range: bool = True) -> Any:
+    """The demo avatar at the 3D cursor, linked to a strip of the demo speech (that of an earlier
+    demo, where there is one). With `fit_range`, a scene that still has the range of a new file
+    ends with the speech. Nothing else of the scene is touched. EgsError."""
+    scene = context.scene
+    obj = import_avatar(context, AVATAR)
+    obj.location = scene.cursor.location
+    if with_speech:
+        _link_speech(scene, obj)
+        if fit_range and (scene.frame_start, scene.frame_end) == DEFAULT_RANGE:
+            scene.frame_end = max(scene.frame_start, _last_frame(scene, obj))
+    return obj
+
+
+def _link_speech(scene: Any, obj: Any) -> None:
+    for strip in sound_strips(scene):
+        if strip.sound and Path(bpy.path.abspath(strip.sound.filepath)) == SPEECH:
+            link_strip(scene, obj, strip.name)
+            return
+    link_file(scene, obj, SPEECH, place_strip=True)
+
+
+def _last_frame(scene: Any, obj: Any) -> int:
+    return math.ceil(linked_window(scene, obj).right) - 1
+
+
+class EGSTALKER_OT_add_talking_head(bpy.types.Operator):
+    bl_idname = "egstalker.add_talking_head"
+    bl_label = "Add Talking Head"
+    bl_description = (
+        "Add the avatar that comes with the extension, at the 3D cursor, and its speech as a "
+        "sound strip at frame 1"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    with_speech: BoolProperty(
+        name="Speech",
+        description="Place the speech in the sequencer and let it drive the head",
+        default=True,
+    )
+    fit_range: BoolProperty(
+        name="Fit Range",
+        description="End the scene with the speech, if its range is still that of a new file "
+        "(frames 1 to 250). The frame rate stays as it is",
+        default=True,
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave the editing of the active object first (Object Mode)")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        try:
+            obj = add_talking_head(context, self.with_speech, self.fit_range)
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{obj.name}: play, or bake in the sidebar, tab EGSTalker")
+        return {"FINISHED"}
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_OT_add_talking_head)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_OT_add_talking_head)

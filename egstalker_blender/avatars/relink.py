@@ -1,0 +1,173 @@
+"""Avatar files that were moved or changed: found again by content, or accepted as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from ...core.avatar.file import load_avatar
+from ...core.avatar.search import Search, find_avatar
+from ...core.errors import EgsError
+from ...core.system.files import hash_of
+from ..gather import absolute
+from ..properties import active_avatar, is_avatar
+from .demo import AVATAR
+from .importer import mesh_of, stored_path
+
+State = Literal["ok", "missing", "changed"]
+Stamp = tuple[str, int, int]
+
+_hashes: dict[Stamp, str] = {}  # path, size, time of change -> hash: a panel asks at every redraw
+KEPT_HASHES = 64
+
+
+def state_of(obj: Any) -> State:
+    """Whether the avatar file is where the object says and holds what it held when imported. A file
+    is read once for every change of it."""
+    try:
+        path = absolute(obj.egstalker.avatar_path, obj)
+        digest = _hash_once(path)
+    except (EgsError, OSError):
+        return "missing"
+    return "ok" if digest == obj.egstalker.content_hash else "changed"
+
+
+def _hash_once(path: Path) -> str:
+    status = path.stat()
+    stamp = (str(path), status.st_size, status.st_mtime_ns)
+    if stamp not in _hashes:
+        while len(_hashes) >= KEPT_HASHES:
+            del _hashes[next(iter(_hashes))]
+        _hashes[stamp] = hash_of(path)
+    return _hashes[stamp]
+
+
+def relink(obj: Any, folder: Path) -> tuple[Search, int]:
+    """Look for the object's avatar under `folder`, then beside the demo; every editable object of
+    the same content that has lost its file follows. (what was found, how many objects follow)."""
+    digest = obj.egstalker.content_hash
+    search = find_avatar(folder, digest, Path(obj.egstalker.avatar_path).name)
+    if search.found is None and _hash_once(AVATAR) == digest:
+        search = Search(AVATAR, search.files, True)
+    if search.found is None:
+        return search, 0
+    lost = [other for other in _editable(digest) if other == obj or state_of(other) != "ok"]
+    for other in lost:
+        other.egstalker.avatar_path = stored_path(search.found)
+    return search, len(lost)
+
+
+def accept(obj: Any) -> int:
+    """Take the file as it is now, for every object that had the same content at the same path: the
+    mesh and the remembered hash follow. The count of objects. EgsError where the file is bad."""
+    path = absolute(obj.egstalker.avatar_path, obj)
+    avatar = load_avatar(path)
+    count = 0
+    for other in _editable(obj.egstalker.content_hash):
+        if absolute(other.egstalker.avatar_path, other) == path:
+            other.data = mesh_of(avatar)
+            other.egstalker.content_hash = avatar.content_hash
+            count += 1
+    return count
+
+
+def _editable(digest: str) -> list[Any]:
+    return [
+        obj
+        for obj in bpy.data.objects
+        if is_avatar(obj) and obj.library is None and obj.egstalker.content_hash == digest
+    ]
+
+
+def _poll(cls: Any, context: Any, wanted: State | None) -> bool:
+    obj = active_avatar(context)
+    if obj is None:
+        cls.poll_message_set("Select an avatar, or import one")
+        return False
+    if obj.library is not None:
+        cls.poll_message_set("The avatar is linked; change it in its own file, or override it")
+        return False
+    if wanted and state_of(obj) != wanted:
+        cls.poll_message_set("The avatar file is as it was imported, or missing")
+        return False
+    return True
+
+
+class EGSTALKER_OT_find_avatar(bpy.types.Operator):
+    bl_idname = "egstalker.find_avatar"
+    bl_label = "Find Avatar File"
+    bl_description = (
+        "Look in a folder, and the folders in it, for the file that was imported, whatever its "
+        "name is now"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    directory: StringProperty(
+        name="Folder",
+        description="Folder to look in",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _poll(cls, context, None)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: Any) -> set[str]:
+        obj = active_avatar(context)
+        folder = Path(bpy.path.abspath(self.directory)) if self.directory else Path()
+        if not self.directory or not folder.is_dir():
+            self.report({"ERROR"}, f"folder {self.directory!r} does not exist; choose another")
+            return {"CANCELLED"}
+        search, count = relink(obj, folder)
+        if search.found is None:
+            rest = "" if search.complete else ", but not everything; choose a smaller folder"
+            self.report(
+                {"ERROR"},
+                f"{folder} has no file of this avatar; {search.files} .egs files were read{rest}",
+            )
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Found {search.found}; relinked objects: {count}")
+        return {"FINISHED"}
+
+
+class EGSTALKER_OT_accept_avatar(bpy.types.Operator):
+    bl_idname = "egstalker.accept_avatar"
+    bl_label = "Accept Changed File"
+    bl_description = "Use the avatar file as it is now, though it is not the one that was imported"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _poll(cls, context, "changed")
+
+    def execute(self, context: Any) -> set[str]:
+        try:
+            count = accept(active_avatar(context))
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"The file is accepted as it is; objects: {count}")
+        return {"FINISHED"}
+
+
+CLASSES = (EGSTALKER_OT_find_avatar, EGSTALKER_OT_accept_avatar)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    _hashes.clear()

@@ -1,0 +1,76 @@
+"""A Blender camera that sees the avatar as its training camera did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty
+from mathutils import Matrix
+
+from ...core.avatar.file import load_avatar
+from ...core.errors import EgsError
+from ...core.records.camera import Camera
+from ..camera import lens_of_camera
+from ..properties import active_avatar
+
+
+def add_camera(context: Any, obj: Any, camera: Camera, use_in_scene: bool = True) -> Any:
+    """A camera object parented to the avatar `obj`; with `use_in_scene`, the scene's camera, and
+    its frame and pixel aspect the scene's."""
+    lens, local = lens_of_camera(camera)
+    data = bpy.data.cameras.new(f"{obj.name} Training Camera")
+    for name in ("lens", "sensor_fit", "sensor_width", "sensor_height", "shift_x", "shift_y"):
+        setattr(data, name, getattr(lens, name))
+    made = bpy.data.objects.new(data.name, data)
+    made.parent = obj
+    made.matrix_local = Matrix(local)
+    context.collection.objects.link(made)
+    if use_in_scene:
+        context.scene.camera = made
+        render = context.scene.render
+        render.resolution_x, render.resolution_y = lens.width, lens.height
+        render.resolution_percentage = 100
+        render.pixel_aspect_x, render.pixel_aspect_y = lens.pixel_aspect
+    context.view_layer.update()
+    return made
+
+
+class EGSTALKER_OT_add_training_camera(bpy.types.Operator):
+    bl_idname = "egstalker.add_training_camera"
+    bl_label = "Add Training Camera"
+    bl_description = "Add a camera that sees the avatar as it was filmed"
+    bl_options = {"REGISTER", "UNDO"}
+
+    use_in_scene: BoolProperty(
+        name="Use in Scene",
+        description="Make it the scene's camera and take over its picture size",
+        default=True,
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if active_avatar(context) is None:
+            cls.poll_message_set("Select an avatar, or import one")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        obj = active_avatar(context)
+        path = bpy.path.abspath(obj.egstalker.avatar_path, library=obj.library)
+        try:
+            camera = load_avatar(Path(path)).camera
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        add_camera(context, obj, camera, self.use_in_scene)
+        return {"FINISHED"}
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_OT_add_training_camera)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_OT_add_training_camera)

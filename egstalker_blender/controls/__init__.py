@@ -1,0 +1,1 @@
+"""The controls of an avatar: their values in one frame, their curves, their presets."""

@@ -1,0 +1,74 @@
+"""Blender's own presets for the controls of the active avatar: kept in the user's preset folder, a
+few brought along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bl_operators.presets import AddPresetBase
+
+from ..properties import is_avatar
+
+FOLDER = Path(__file__).resolve().parents[1]  # holds `presets`, where Blender looks for more
+SUBFOLDER = "egstalker/controls"
+# Not the sound's offset nor the followed object, which belong to one scene.
+NAMES = (
+    *("eye_source", "eye_closure", "blink_seed", "blink_rate", "blink_duration"),
+    *("pose_source", "pose_use_location", "strength", "mouth_gain", "opacity", "colour_gain"),
+)
+
+
+class EGSTALKER_MT_control_presets(bpy.types.Menu):
+    bl_label = "Control Presets"
+    preset_subdir = SUBFOLDER
+    preset_operator = "script.execute_preset"
+    draw = bpy.types.Menu.draw_preset
+
+
+class EGSTALKER_OT_control_preset(AddPresetBase, bpy.types.Operator):
+    bl_idname = "egstalker.control_preset"
+    bl_label = "Control Preset"
+    bl_description = "Keep the avatar's controls under a name, or remove the preset in use"
+    preset_menu = "EGSTALKER_MT_control_presets"
+    preset_subdir = SUBFOLDER
+    preset_defines = ["props = bpy.context.object.egstalker"]
+    preset_values = [f"props.{name}" for name in NAMES]
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not is_avatar(context.object):
+            cls.poll_message_set("Select an avatar; presets apply to the active object")
+            return False
+        return True
+
+    def remove(self, context: Any, filepath: str) -> None:
+        """Only the user's own: nothing in the extension's folder is written to."""
+        path = Path(filepath).resolve()
+        if path.is_relative_to(FOLDER):
+            self.report({"WARNING"}, f"{path.stem!r} came with the extension and stays")
+        else:
+            path.unlink()
+
+
+def draw(layout: Any, context: Any) -> None:
+    """The row of presets, for panels that show the active object's controls."""
+    row = layout.row(align=True)
+    row.enabled = is_avatar(context.object)
+    menu, operator = EGSTALKER_MT_control_presets, EGSTALKER_OT_control_preset.bl_idname
+    row.menu(menu.__name__, text=menu.bl_label)
+    row.operator(operator, text="", icon="ADD")
+    row.operator(operator, text="", icon="REMOVE").remove_active = True
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_MT_control_presets)
+    bpy.utils.register_class(EGSTALKER_OT_control_preset)
+    bpy.utils.register_preset_path(str(FOLDER))
+
+
+def unregister() -> None:
+    bpy.utils.unregister_preset_path(str(FOLDER))
+    bpy.utils.unregister_class(EGSTALKER_OT_control_preset)
+    bpy.utils.unregister_class(EGSTALKER_MT_control_presets)

@@ -1,0 +1,142 @@
+"""An avatar's controls at one frame: as Blender has evaluated them, or read from its F-curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...core.avatar.blinks import blink_at
+from ...core.avatar.following import followed_viewmat, head_range
+from ...core.avatar.motion import eye_at, viewmat_at
+from ...core.records.avatar import Avatar
+from ...core.records.camera import Camera
+from ..camera import Float64, head_motion
+from .curves import curves_of, scene_time, stands_still
+
+PREFIX = "egstalker."
+ANIMATED = (
+    *("audio_offset", "strength", "mouth_gain", "opacity", "colour_gain"),
+    *("eye_closure", "blink_rate", "blink_duration"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What may change from frame to frame. Numbers and names as the properties have them. head:
+    how the followed object moves the head, (4, 4) in the head's frame, None where none is followed.
+    camera: None for the training camera."""
+
+    audio_offset: float
+    strength: float
+    mouth_gain: float
+    opacity: float
+    colour_gain: float
+    eye_source: str
+    eye_closure: float
+    blink_seed: int
+    blink_rate: float
+    blink_duration: float
+    approximate: bool = False
+    head: Float64 | None = None
+    camera: Camera | None = None
+
+
+def state_of(props: Any, camera: Camera | None = None, head: Float64 | None = None) -> State:
+    """The controls as they are now. props: the settings of the evaluated object."""
+    numbers = {name: float(getattr(props, name)) for name in ANIMATED}
+    return State(
+        **numbers,
+        eye_source=props.eye_source,
+        blink_seed=props.blink_seed,
+        approximate=props.approximate,
+        head=head,
+        camera=camera,
+    )
+
+
+def state_now(depsgraph: Any, obj: Any, camera: Camera | None = None) -> State:
+    """The controls at the frame that `depsgraph` stands at, whatever moves them. CameraError where
+    the object is scaled unevenly and follows another."""
+    return state_of(obj.evaluated_get(depsgraph).egstalker, camera, _head_now(depsgraph, obj))
+
+
+@dataclass(frozen=True, eq=False)
+class Animation:
+    """What moves an object's controls where F-curves do it alone. To be used at once, not kept:
+    an undo frees the curves."""
+
+    scene: Any
+    rest: State
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def at(self, frame: float) -> State:
+        """The controls at any frame, the same as stepping the scene there would give."""
+        if not self.curves:
+            return self.rest
+        time = scene_time(self.scene, frame)
+        values = {**vars(self.rest)}
+        for name, curve in self.curves.items():
+            low, high = self.limits[name]
+            values[name] = float(np.float32(min(max(curve.evaluate(time), low), high)))
+        return State(**values)
+
+
+def animation_of(scene: Any, depsgraph: Any, obj: Any) -> Animation | None:
+    """None where only the present frame is known: drivers, NLA, a blended action, or a followed
+    object that moves."""
+    curves = curves_of(obj, PREFIX)
+    if curves is None or not _head_stands_still(obj):
+        return None
+    props = obj.egstalker
+    curves = {name: curve for name, curve in curves.items() if name in ANIMATED}
+    found = {name: props.bl_rna.properties[name] for name in curves}
+    limits = {name: (prop.hard_min, prop.hard_max) for name, prop in found.items()}
+    return Animation(scene, state_of(props, head=_head_now(depsgraph, obj)), curves, limits)
+
+
+def viewmat_of(avatar: Avatar, pose: str, state: State, seconds: float) -> Float64:
+    """(4, 4) the training camera before which the head has its pose. pose: as pose_source."""
+    if pose != "object":
+        return viewmat_at(avatar, seconds, pose)
+    if state.head is None:
+        return viewmat_at(avatar, seconds, "still")
+    return followed_viewmat(avatar, state.head, head_range(avatar))
+
+
+def eye_of(avatar: Avatar, state: State, seconds: float, scene_seconds: float) -> float:
+    """Eye closure in [0, 1]. seconds: in the sound, by which the training track plays.
+    scene_seconds: from frame 0, by which the blinks come, so that a moved sound moves none."""
+    if state.eye_source == "MANUAL":
+        return state.eye_closure
+    if state.eye_source == "BLINK":
+        return blink_at(scene_seconds, state.blink_seed, state.blink_rate, state.blink_duration)
+    return eye_at(avatar, seconds)
+
+
+def _follows(obj: Any) -> bool:
+    return obj.egstalker.pose_source == "object" and obj.egstalker.pose_object is not None
+
+
+def _head_stands_still(obj: Any) -> bool:
+    if not _follows(obj):
+        return True
+    return all(stands_still(one, PREFIX) for one in (obj, obj.egstalker.pose_object))
+
+
+def _head_now(depsgraph: Any, obj: Any) -> Float64 | None:
+    if not _follows(obj):
+        return None
+    props = obj.egstalker
+    avatar, target = (o.evaluated_get(depsgraph) for o in (obj, props.pose_object))
+    motion = head_motion(
+        np.array(avatar.matrix_world, np.float64),
+        np.array(target.matrix_world, np.float64),
+        obj.name,
+    )
+    if not props.pose_use_location:
+        motion[:3, 3] = 0
+    return motion

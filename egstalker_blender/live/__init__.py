@@ -1,0 +1,1 @@
+"""The live microphone: operators and the running session."""

@@ -1,0 +1,33 @@
+"""The switch between the exact head and the approximate one, and how near that one stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.records.avatar import Avatar
+from ..timeline import pump
+from .labels import draw_text, translated
+
+
+def draw(layout: Any, context: Any, obj: Any) -> None:
+    layout.prop(obj.egstalker, "approximate")
+    avatar = _avatar_of(obj)
+    if obj.egstalker.approximate and avatar is not None:
+        draw_text(layout, context, text_of(avatar), "INFO")
+
+
+def text_of(avatar: Avatar) -> str:
+    """What the option does for this avatar."""
+    if avatar.held is None:
+        return translated("This avatar was not measured for it, so it stays exact")
+    share = len(avatar.held) / len(avatar.gaussians)
+    return translated(
+        "Holds {share:.0%} of the Gaussians; pictures agree to {worst:.0f} dB or better"
+    ).format(share=share, worst=avatar.held.measured.worst)
+
+
+def _avatar_of(obj: Any) -> Avatar | None:
+    """As the timeline has loaded it, None before."""
+    service = pump.service()
+    head = service.heads.get(obj.session_uid) if service else None
+    return head.avatar if head else None

@@ -1,0 +1,61 @@
+"""The sidebar's panels for the controls: head, eyes, look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..controls import presets
+from ..properties import active_avatar
+
+
+def draw_eyes(col: Any, props: Any) -> None:
+    col.prop(props, "eye_source")
+    if props.eye_source == "MANUAL":
+        col.prop(props, "eye_closure")
+    elif props.eye_source == "BLINK":
+        for name in ("blink_rate", "blink_duration", "blink_seed"):
+            col.prop(props, name)
+
+
+def draw_head(col: Any, props: Any) -> None:
+    col.prop(props, "pose_source")
+    if props.pose_source == "object":
+        col.prop(props, "pose_object")
+        if props.pose_object is None:
+            col.label(text="Choose an object; until then the head is still", icon="INFO")
+        col.prop(props, "pose_use_location")
+
+
+def draw_look(col: Any, props: Any) -> None:
+    for name in ("strength", "mouth_gain", "opacity", "colour_gain"):
+        col.prop(props, name)
+
+
+class EGSTALKER_PT_controls(bpy.types.Panel):
+    bl_label = "Controls"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "EGSTalker"
+    bl_parent_id = "EGSTALKER_PT_avatar"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return active_avatar(context) is not None
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        props = active_avatar(context).egstalker
+        presets.draw(layout, context)
+        for draw in (draw_look, draw_eyes, draw_head):
+            draw(layout.column(), props)
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_PT_controls)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_PT_controls)

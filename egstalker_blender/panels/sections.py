@@ -1,0 +1,97 @@
+"""What panels show, once for the sidebar and once for the properties of the object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..avatars.relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avatar, state_of
+from ..avatars.training_camera import EGSTALKER_OT_add_training_camera
+from ..bake import EGSTALKER_OT_bake, blocker
+from ..sound.link import EGSTALKER_OT_link_sound, EGSTALKER_OT_link_sound_file
+from ..timeline.operators import EGSTALKER_OT_clear_cache
+from ..timeline.status import status_line
+from .labels import draw_text, translated
+
+CHANGED = "The avatar file is not the one that was imported"
+MISSING = "The avatar file is not there"
+
+
+def draw_file(layout: Any, context: Any, obj: Any) -> None:
+    """The avatar's file, and what to do where it was moved or changed."""
+    row = layout.row(align=True)
+    row.prop(obj.egstalker, "avatar_path")
+    row.operator(EGSTALKER_OT_find_avatar.bl_idname, text="", icon="VIEWZOOM")
+    state = state_of(obj)
+    if state == "ok":
+        return
+    box = layout.box()
+    draw_text(box, context, translated(MISSING if state == "missing" else CHANGED), "ERROR")
+    row = box.row(align=True)
+    row.operator(EGSTALKER_OT_find_avatar.bl_idname, text="Find...")
+    if state == "changed":
+        row.operator(EGSTALKER_OT_accept_avatar.bl_idname, text="Accept")
+
+
+def draw_status(layout: Any, context: Any, obj: Any) -> None:
+    """One line: what is wrong, engine, device, cache, out of date."""
+    row = layout.row(align=True)
+    draw_text(row.column(), context, status_line(context, obj), "SYSTEM")
+    row.operator(EGSTALKER_OT_clear_cache.bl_idname, text="", icon="TRASH")
+
+
+def draw_sound(layout: Any, context: Any, obj: Any) -> None:
+    props = obj.egstalker
+    layout.row().prop(props, "sound_source", expand=True)
+    editor = context.scene.sequence_editor
+    if props.sound_source == "FILE":
+        layout.prop(props, "sound_file")
+    elif editor:
+        layout.prop_search(props, "sound_strip", editor, "strips_all", icon="SOUND")
+    else:
+        draw_text(layout, context, translated("The sequencer has no strip; add a sound"), "INFO")
+    layout.prop(props, "audio_offset")
+    row = layout.row(align=True)
+    row.operator(EGSTALKER_OT_link_sound_file.bl_idname, text="Add Sound...", icon="ADD")
+    row.operator(EGSTALKER_OT_link_sound.bl_idname, text="Link Only Strip", icon="LINKED")
+
+
+def draw_display(layout: Any, obj: Any) -> None:
+    """How the viewport draws; no bake changes."""
+    display = obj.egstalker_display
+    layout.prop(display, "mode")
+    col = layout.column()
+    col.active = display.mode == "SPLATS"
+    col.prop(display, "sh_degree", text="SH Degree")
+    if display.mode == "MOTION":
+        layout.prop(display, "motion_range")
+
+
+def draw_bake(layout: Any, context: Any, obj: Any) -> None:
+    """Settings of a bake."""
+    props = obj.egstalker
+    col = layout.column()
+    col.prop(props, "camera_source")
+    row = col.row()
+    row.active = props.camera_source == "training"
+    row.prop(props, "use_plate")
+    col.operator(EGSTALKER_OT_add_training_camera.bl_idname, icon="CAMERA_DATA")
+    col = layout.column()
+    col.prop(props, "size_source")
+    if props.size_source == "OWN":
+        col.prop(props, "width")
+        col.prop(props, "height")
+    col.prop(props, "range_source")
+    if props.range_source == "OWN":
+        col.prop(props, "frame_start")
+        col.prop(props, "frame_end")
+    col = layout.column()
+    col.prop(props, "file_format")
+    col.prop(props, "output_path")
+    col.prop(props, "file_stem")
+
+
+def draw_bake_button(layout: Any, context: Any) -> None:
+    reason = blocker(context)
+    if reason:
+        draw_text(layout, context, reason, "ERROR")
+    layout.operator(EGSTALKER_OT_bake.bl_idname, icon="RENDER_ANIMATION")

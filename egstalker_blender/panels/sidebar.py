@@ -1,0 +1,88 @@
+"""The sidebar of the 3D view: the workflow from an avatar file to baked frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .. import preferences
+from ..avatars.demo import EGSTALKER_OT_add_talking_head
+from ..avatars.importer import EGSTALKER_OT_import_avatar
+from ..properties import active_avatar
+from . import approximate, sections
+from .labels import draw_text, translated
+
+
+class EGSTALKER_PT_avatar(bpy.types.Panel):
+    bl_label = "Talking Head"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "EGSTalker"
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        col = layout.column(align=True)
+        col.operator(EGSTALKER_OT_import_avatar.bl_idname, text="Import Avatar...", icon="IMPORT")
+        col.operator(EGSTALKER_OT_add_talking_head.bl_idname, text="Add Demo Avatar", icon="ADD")
+        obj = active_avatar(context)
+        if obj is None:
+            draw_text(layout, context, translated("Select an avatar, or import one"), "INFO")
+            return
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.label(text=obj.name, icon="USER", translate=False)
+        sections.draw_file(layout, context, obj)
+        layout.prop(obj.egstalker_display, "mode")
+        sections.draw_status(layout, context, obj)
+        approximate.draw(layout, context, obj)
+
+
+class _Child:
+    """Settings of the avatar that the parent panel names."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "EGSTalker"
+    bl_parent_id = "EGSTALKER_PT_avatar"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return active_avatar(context) is not None
+
+
+class EGSTALKER_PT_sound(_Child, bpy.types.Panel):
+    bl_label = "Sound"
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        sections.draw_sound(layout, context, active_avatar(context))
+
+
+class EGSTALKER_PT_bake(_Child, bpy.types.Panel):
+    bl_label = "Bake"
+    bl_order = 100  # after everything that changes the head
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        sections.draw_bake(layout, context, active_avatar(context))
+        settings = preferences.get()
+        if settings:
+            layout.prop(settings, "engine")
+        sections.draw_bake_button(layout, context)
+
+
+CLASSES = (EGSTALKER_PT_avatar, EGSTALKER_PT_sound, EGSTALKER_PT_bake)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,100 @@
+"""The add-on preferences as Blender shows them; preferences.py reads their values."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, StringProperty
+
+from .. import __package__ as base_package
+from .preferences import DISK_MB, ENGINE_ITEMS, MEMORY_MB, WORKER_PYTHON_VARIABLE, get
+from .setup_worker.draw import draw_worker
+
+DEVICE_ITEMS = (
+    ("auto", "Auto", "The GPU where the worker has one, else the processor"),
+    ("cpu", "CPU", "The processor, all cores (the worker needs numba)"),
+    ("cuda", "CUDA", "An NVIDIA GPU (the worker needs torch with CUDA)"),
+)
+LOG_ITEMS = tuple(
+    (name, name.title(), f"Log messages of level {name.lower()} and above")
+    for name in ("ERROR", "WARNING", "INFO", "DEBUG")
+)
+
+
+def _apply_log_level(preferences: Any, _context: Any) -> None:
+    logging.getLogger(base_package).setLevel(preferences.log_level)
+
+
+class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = base_package
+
+    worker_python: StringProperty(
+        name="Worker Python",
+        description="Python interpreter that runs the worker. Empty: the environment variable "
+        + WORKER_PYTHON_VARIABLE,
+        subtype="FILE_PATH",
+    )
+    engine: EnumProperty(
+        name="Engine", description="What computes the frames", items=ENGINE_ITEMS, default="auto"
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What the worker computes on",
+        items=DEVICE_ITEMS,
+        default="auto",
+    )
+    cache_memory_mb: IntProperty(
+        name="Cache Memory (MB)",
+        description="Megabytes of memory for frames that were computed; the oldest leave first",
+        default=MEMORY_MB,
+        min=16,
+        soft_max=16384,
+        max=1_000_000,
+    )
+    cache_disk_mb: IntProperty(
+        name="Cache Disk (MB)",
+        description="Megabytes on disk for frames that left the memory. 0: none are written",
+        default=DISK_MB,
+        min=0,
+        soft_max=65536,
+        max=10_000_000,
+    )
+    cache_folder: StringProperty(
+        name="Cache Folder",
+        description="Where frames are kept on disk. Empty: beside the .blend, or in the user's "
+        "cache folder while it is not saved",
+        subtype="DIR_PATH",
+    )
+    log_level: EnumProperty(
+        name="Log Level",
+        description="How much is written to the terminal",
+        items=LOG_ITEMS,
+        default="WARNING",
+        update=_apply_log_level,
+    )
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "engine")
+        layout.prop(self, "device")
+        layout.prop(self, "worker_python")
+        draw_worker(layout, context)
+        col = layout.column()
+        col.prop(self, "cache_memory_mb")
+        col.prop(self, "cache_disk_mb")
+        col.prop(self, "cache_folder")
+        layout.prop(self, "log_level")
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_AP_preferences)
+    preferences = get()
+    if preferences:
+        _apply_log_level(preferences, None)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_AP_preferences)

@@ -1,0 +1,1 @@
+"""From a strip of the sequencer to a waveform."""

@@ -1,0 +1,43 @@
+"""Any sound file that Blender can decode, as the core's Waveform."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ...core.audio.wav import load_wav
+from ...core.audio.waveform import Waveform, check_layout, from_samples
+from ...core.errors import AudioError
+from .mixdown import mixed_file
+
+
+def waveform_of_file(path: Path) -> Waveform:
+    """Plain WAV is read by the core, so that Blender and the command line get the same numbers;
+    everything else is decoded by Blender. The samples stay as they are in the file: resampling is
+    the core's. AudioError where the file is missing or cannot be decoded."""
+    if not path.is_file():
+        raise AudioError(f"sound file {str(path)!r} is not there; link it again")
+    return load_wav(path) or _decode(path)
+
+
+def waveform_of_bytes(data: bytes, name: str) -> Waveform:
+    """A packed sound. `name` gives the suffix by which the decoder knows the format."""
+    with tempfile.TemporaryDirectory(prefix="egstalker_") as folder:
+        path = Path(folder) / f"packed{Path(name).suffix}"
+        path.write_bytes(data)
+        return waveform_of_file(path)
+
+
+def _decode(path: Path) -> Waveform:
+    try:
+        import aud
+    except ImportError:  # built without Audaspace's Python side, or for another numpy
+        return mixed_file(path)
+    try:
+        sound = aud.Sound(str(path))
+        rate, channels = sound.specs
+        check_layout(sound.length, channels, rate, path.name)
+        samples = sound.data()
+    except aud.error as error:
+        raise AudioError(f"{path.name} cannot be decoded ({error}); convert it to WAV") from None
+    return from_samples(samples, rate, path.name)

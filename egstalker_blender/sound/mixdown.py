@@ -1,0 +1,101 @@
+"""Sound by Blender's own mixdown: what no decoder and no plain map of times can give.
+
+It always happens in a scene that is made for it and removed: the user's scenes stay as they are.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...core.audio.wav import load_wav
+from ...core.audio.waveform import Waveform
+from ...core.errors import AudioError
+from .strips import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
+
+MIX_FPS = 100  # frames a second of the scene that a file is mixed down in: 10 ms steps
+MIX_RATE = 48000
+COMPLETE = (
+    0.9  # share of the range; some builds of Blender report success and write next to nothing
+)
+
+
+def mixed_strip(window: StripWindow) -> Waveform:
+    """What a retimed strip plays between its handles. AudioError where Blender cannot mix it."""
+    scene = bpy.data.scenes[window.scene].copy()
+    with _removed(scene):
+        _empty(scene)
+        isolate(scene, window.name, first=0)
+        start = max(int(window.left), 0)
+        mixed = _mixed(scene, start, start + int(window.right - window.left) - 1, window.name)
+        return _loud(mixed, is_mono(scene, window.name))
+
+
+def mixed_file(path: Path) -> Waveform:
+    """A sound file, where there is no other decoder. AudioError where it cannot be decoded."""
+    scene = bpy.data.scenes.new("egstalker_mixdown")
+    with _removed(scene):
+        scene.render.fps, scene.render.fps_base = MIX_FPS, 1.0
+        try:
+            strip = add_strip(scene, path, frame=0)
+        except RuntimeError as error:
+            raise AudioError(_undecoded(path.name, error)) from None
+        mixed = _mixed(scene, 0, max(int(right_handle(strip)) - 1, 0), path.name)
+        return _loud(mixed, is_mono(scene, strip.name))
+
+
+@contextmanager
+def _removed(scene: Any) -> Iterator[None]:
+    """Takes the scene away in the end, and the sounds that came with it."""
+    known = set(bpy.data.sounds)
+    try:
+        yield
+    finally:
+        bpy.data.scenes.remove(scene)
+        for sound in set(bpy.data.sounds) - known:
+            bpy.data.sounds.remove(sound)
+
+
+def _empty(scene: Any) -> None:
+    """Nothing of a copied scene needs to be evaluated but its sound."""
+    scene.animation_data_clear()
+    for child in list(scene.collection.children):
+        scene.collection.children.unlink(child)
+    for obj in list(scene.collection.objects):
+        scene.collection.objects.unlink(obj)
+    scene.use_audio, scene.audio_volume = True, 1.0
+
+
+def _mixed(scene: Any, first: int, last: int, name: str) -> Waveform:
+    scene.frame_start, scene.frame_end = first, max(last, first)
+    scene.render.ffmpeg.audio_mixrate = MIX_RATE
+    with tempfile.TemporaryDirectory(prefix="egstalker_") as folder:
+        path = Path(folder) / "mixed.wav"
+        try:
+            with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+                bpy.ops.sound.mixdown(
+                    filepath=str(path), container="WAV", codec="PCM", format="S16"
+                )
+        except RuntimeError as error:
+            raise AudioError(_undecoded(name, error)) from None
+        mixed = load_wav(path) if path.is_file() else None
+    seconds = (scene.frame_end - scene.frame_start + 1) / frame_rate(scene)
+    if mixed is None or mixed.seconds < COMPLETE * seconds:
+        raise AudioError(f"{name} cannot be mixed down by this Blender; export it as WAV")
+    return mixed
+
+
+def _loud(mixed: Waveform, mono: bool) -> Waveform:
+    """Blender pans a mono source to two channels at equal power: each gets 1 / sqrt(2)."""
+    return Waveform(mixed.samples * np.float32(np.sqrt(2))) if mono else mixed
+
+
+def _undecoded(name: str, error: RuntimeError) -> str:
+    reason = str(error).strip().splitlines()[-1].removeprefix("Error: ")
+    return f"{name} cannot be decoded ({reason}); convert it to WAV"

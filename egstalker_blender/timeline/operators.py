@@ -1,0 +1,39 @@
+"""Clear Cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import pump
+from .store import store
+
+
+class EGSTALKER_OT_clear_cache(bpy.types.Operator):
+    bl_idname = "egstalker.clear_cache"
+    bl_label = "Clear Cache"
+    bl_description = "Forget every computed frame, in memory and on disk"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        if not any(store.megabytes()):
+            cls.poll_message_set("No frame is kept")
+            return False
+        return True
+
+    def execute(self, _context: Any) -> set[str]:
+        size = sum(store.megabytes())
+        store.clear()
+        pump.mark(frame=True)
+        self.report({"INFO"}, f"{size:.0f} MB of frames cleared")
+        return {"FINISHED"}
+
+
+def register() -> None:
+    bpy.utils.register_class(EGSTALKER_OT_clear_cache)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(EGSTALKER_OT_clear_cache)

@@ -1,0 +1,56 @@
+"""A small avatar on disk and bake jobs for it: for tests of engines, worker and commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from core.avatar.file import load_avatar, save_avatar
+from core.bake.plan import training_tasks
+from core.records.audio_track import AudioTrack
+from core.records.avatar import Avatar, Plates, Track
+from core.records.camera import Camera, viewmat_from_track
+from core.records.feature_spec import FeatureSpec
+from core.records.job import BakeJob
+from tests.support.synthetic import random_avatar
+
+SIZE = 48
+ROWS = 12
+
+
+def small_avatar(path: Path, n: int = 120) -> Avatar:
+    """Written to `path` and read again, so that it has a content hash."""
+    network, gaussians = random_avatar(n, agents=40)
+    rng = np.random.default_rng(5)
+    viewmats = [viewmat_from_track((0.02 * i, -0.01 * i, 0), (0, 0, -7.5)) for i in range(ROWS)]
+    avatar = Avatar(
+        name="small",
+        gaussians=gaussians,
+        camera=Camera(viewmats[0], 150, 150, SIZE / 2, SIZE / 2, SIZE, SIZE),
+        network=network,
+        features=FeatureSpec(kind="deepspeech", dim=29),
+        plates=Plates(rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8)),
+        track=Track(np.float32(viewmats), rng.random(ROWS, np.float32)),
+    )
+    save_avatar(avatar, path)
+    return load_avatar(path)
+
+
+def sound(seed: int = 0, rows: int = ROWS) -> AudioTrack:
+    windows = np.random.default_rng(seed).normal(size=(rows, 16, 29))
+    return AudioTrack(windows.astype(np.float32))
+
+
+def job_for(
+    path: Path, avatar: Avatar, directory: Path, count: int = 4, **changes: object
+) -> BakeJob:
+    frames = training_tasks(avatar, range(1, count + 1))
+    job = BakeJob(path, avatar.content_hash, sound(), frames, directory)
+    return replace(job, **changes)  # type: ignore[arg-type]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Everything in the folder, hidden files too."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
