@@ -17,6 +17,8 @@ TOP_LEVEL = {
     "LICENSE",
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    ".github",
     ".gitignore",
     ".ci",
     "core",

@@ -65,7 +65,7 @@ def windowed(
     outside: NDArray[np.float32] | None = None,
 ) -> AudioTrack:
     """`rows` windows of (T, D) normalised steps: row i holds steps stride * i - pad and the
-    window - 1 after it (reference note §5). outside (D,): the step where there are none; None
+    window - 1 after it (docs/method.md §5.3). outside (D,): the step where there are none; None
     means zeros and no margin, as in the official loader.
     AudioError where they would not fit into memory."""
     margin = 0 if outside is None else MARGIN

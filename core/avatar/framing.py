@@ -1,4 +1,4 @@
-"""Training cameras where no dataset says better (reference note §3.10)."""
+"""Training cameras where no dataset says better (docs/method.md §3.10)."""
 
 from __future__ import annotations
 

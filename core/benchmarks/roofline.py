@@ -88,7 +88,7 @@ def ceilings() -> Ceilings:
 
 
 def work_of(avatar: Avatar) -> Work:
-    """Of one frame, from the shapes (reference note §9.1, minimal column; EGSTalker's attention
+    """Of one frame, from the shapes (docs/method.md §9.1, minimal column; EGSTalker's attention
     counts N agents, GaussianTalker's its heads)."""
     network = avatar.network
     assert network is not None

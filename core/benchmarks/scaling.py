@@ -20,7 +20,7 @@ THREADS = (1, 2, 4)
 
 def authors(avatar: Avatar, job: BakeJob, frames: int = 3) -> Iterator[Row]:
     """The network in the authors' order: planes sampled, agents and full attention computed and
-    every head run apart in each frame. network/reference.py is written so (reference note §3, §9);
+    every head run apart in each frame. network/reference.py is written so (docs/method.md §3, §9);
     here the same numpy runs it that runs ours."""
     network = avatar.network
     if network is None:

@@ -29,7 +29,7 @@ MASKS = 200  # decoded at most for a box around the head in all of them, or near
 @dataclass(frozen=True, eq=False)
 class Frame:
     """image (H, W, 3) uint8: what training aims at, the original inside the head mask and the
-    background outside (reference note §3.9). background (H, W, 3) uint8: this frame's torso over
+    background outside (docs/method.md §3.9). background (H, W, 3) uint8: this frame's torso over
     bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None where the
     frame has no landmarks. Not to be written to."""
 

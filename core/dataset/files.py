@@ -1,4 +1,4 @@
-"""One frame's files in a dataset folder of the GaussianTalker layout (reference note §5)."""
+"""One frame's files in a dataset folder of the GaussianTalker layout (docs/method.md §5.1)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def read_landmarks(path: Path) -> NDArray[np.float32] | None:
 def lip_box(
     landmarks: NDArray[np.float32], width: int, height: int
 ) -> tuple[int, int, int, int] | None:
-    """(y0, y1, x0, x1): the square around the lips that the lip loss looks at (reference note §5),
+    """(y0, y1, x0, x1): the square around the lips that the lip loss looks at (docs/method.md §5),
     inside the picture; None where the landmarks are missing (NaN) or nothing of it is inside."""
     lips = landmarks[LIPS]
     if not np.isfinite(lips).all():

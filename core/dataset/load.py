@@ -1,6 +1,6 @@
 """The dataset folder of a training: pictures, masks, poses, eyes and sound of one talking head.
 
-Layout of GaussianTalker, ER-NeRF and EGSTalker, as it is (reference note §5):
+Layout of GaussianTalker, ER-NeRF and EGSTalker, as it is (docs/method.md §5.1):
 
     ori_imgs/{i}.jpg or .png and {i}.lms   parsing/{i}.png   torso_imgs/{i}.png (RGBA)   bc.jpg
     track_params.pt   transforms_train.json   transforms_val.json   au.csv   aud.wav

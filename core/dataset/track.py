@@ -57,7 +57,7 @@ def _wrong_with(points: Float64 | None, viewmats: Float64) -> str | None:
 
 def _unshifted(viewmats: Float64, listing: Listing, report: Report) -> Float64:
     """Poses by frame. The field's tracker skips frames without landmarks, and all later poses move
-    up (reference note §5): they are put back where the numbers tell that this has happened."""
+    up (docs/method.md §5.1): they are put back where the numbers tell that this has happened."""
     tracked = sorted(set(listing.images) & set(listing.landmarks))
     frames = len(listing.images)
     if len(viewmats) >= frames:

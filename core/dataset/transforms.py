@@ -1,4 +1,4 @@
-"""Dataset folders of the field: camera, plates and the track of head and eyes (reference note §5).
+"""Dataset folders of the field: camera, plates and the track of head and eyes (docs/method.md §5).
 
 transforms_train.json and bc.jpg are needed; torso_imgs/, track_params.pt, au.csv are used if there.
 """

@@ -2,7 +2,7 @@
 
 A frame is drawn over `Frame.protocol_background` (the true picture around the head mask grown by a
 pixel, torso plate inside) and compared with the original inside the head mask and that same
-background outside: so are the authors' frames (reference note §3.9). PSNR is the mean of the
+background outside: so are the authors' frames (docs/method.md §3.9). PSNR is the mean of the
 frames' decibels.
 """
 

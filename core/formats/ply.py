@@ -1,6 +1,6 @@
 """3DGS .ply files with numpy alone: what the official saver and other splat tools write.
 
-Values are raw, as in `Gaussians`; f_rest is channel-major in the file (reference note §4).
+Values are raw, as in `Gaussians`; f_rest is channel-major in the file (docs/method.md §4).
 """
 
 from __future__ import annotations

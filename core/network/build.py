@@ -30,7 +30,7 @@ CHANNELS, LEVELS = 32, 2
 DIM = CHANNELS * LEVELS
 OWN, OWN_BIAS = 4, 4.0  # the frame's own window of the eight, and its logit beside zeros
 # Slow waves of the eye's closure. The official ones turn a thousand times on the way from open to
-# shut, so that two nearly equal closures mean two unrelated things (reference note §3.5).
+# shut, so that two nearly equal closures mean two unrelated things (docs/method.md §3.5).
 SLOW = np.linspace(0.2, 3.2, 16)
 
 

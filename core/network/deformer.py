@@ -25,7 +25,7 @@ class Deformer(Protocol):
     """One avatar, prepared: all that does not depend on the frame is computed already."""
 
     def encode_audio(self, windows: Float32) -> Float32:
-        """windows (8, D, W) -> code (32,): AudioNet and AudioAttNet (reference note §3.4)."""
+        """windows (8, D, W) -> code (32,): AudioNet and AudioAttNet (docs/method.md §3.4)."""
         ...
 
     def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:

@@ -22,7 +22,7 @@ HEADS: dict[str, tuple[str, int]] = {
     "opacity_deform": ("opacities", 1),
     "shs_deform": ("sh", 48),
 }
-# The heads of the first training stage, which inference never runs (§3.3).
+# The heads of the first training stage, which inference never runs (docs/method.md §3.3).
 STATIC_HEADS: dict[str, int] = {"scales": 3, "rotations": 4, "opacity": 1, "shs": 48}
 
 TOKEN_MLPS = ("audio_mlp", "eye_mlp", "cam_mlp")

@@ -1,4 +1,4 @@
-"""The method as the paper describes it (reference note §1.3), where the official code differs (§2).
+"""The method as the paper describes it (docs/method.md §1.3), where the official code differs (§2).
 
     X      = KAN(tri-plane features - 1)           once an avatar: the KAN in the encoder
     code   = attention over the eight window codes + PPE: the periodic encoding runs over time

@@ -1,6 +1,6 @@
 """cfg_args, the official trainers' settings file: one line `Namespace(name=value, ...)`.
 
-Parsed as a syntax tree and taken apart by hand: nothing in it is ever run (reference note §4)."""
+Parsed as a syntax tree and taken apart by hand: nothing in it is ever run (docs/method.md §4)."""
 
 from __future__ import annotations
 

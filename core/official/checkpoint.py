@@ -1,4 +1,4 @@
-"""Output folders of the official EGSTalker and GaussianTalker trainers (reference note §4)."""
+"""Output folders of the official EGSTalker and GaussianTalker trainers (docs/method.md §4)."""
 
 from __future__ import annotations
 

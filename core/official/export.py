@@ -1,4 +1,4 @@
-"""An avatar as the official trainers would have left it (reference note §4): cfg_args, and in
+"""An avatar as the official trainers would have left it (docs/method.md §4): cfg_args, and in
 point_cloud/iteration_N/ point_cloud.ply and deformation.pth. `official.py` reads it back."""
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from .pictures import Pixels
 # Of the side: pixels that are never farther from the person are not believed; what was filled into
 # them this near to believed ones is as good.
 LEAST_DISTANCE, GOOD_FILL = 6 / 512, 10 / 512
-NECK_UP, TORSO_UP, BELOW = 53 / 512, 9 / 512, 4 / 512  # of the side (reference note §5)
+NECK_UP, TORSO_UP, BELOW = 53 / 512, 9 / 512, 4 / 512  # of the side (docs/method.md §5.2)
 DARKER = 0.98  # a row, upward under the chin
 SOFT = 4.0  # pixels
 

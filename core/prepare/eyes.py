@@ -12,7 +12,7 @@ Float64 = NDArray[np.float64]
 OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
 NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by
 SHUT = 0.35  # of the open ratio: closed, in such a clip
-FULL_AU = 2.0  # AU45_r at which training takes an eye as closed (reference note §3.5)
+FULL_AU = 2.0  # AU45_r at which training takes an eye as closed (docs/method.md §3.5)
 
 
 def aspect_ratios(meshes: Float64) -> Float64:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 
-TRAIN_PART = (10, 11)  # of the frames, the first ones (reference note §5)
+TRAIN_PART = (10, 11)  # of the frames, the first ones (docs/method.md §5.1)
 FLIP = np.diag([1.0, -1.0, -1.0])
 
 

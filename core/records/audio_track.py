@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-AROUND = 8  # windows that the network sees at once: rows i-4 .. i+3 (reference note §5)
+AROUND = 8  # windows that the network sees at once: rows i-4 .. i+3 (docs/method.md §5.3)
 MARGIN = 5  # rows after a sound whose windows of 16 steps, two a row, still reach into it
 
 

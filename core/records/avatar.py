@@ -28,7 +28,7 @@ class Plates:
 class Track:
     """How the head and the eyes moved in training, 25 rows a second: viewmats (F, 4, 4) float32,
     eyes (F,) float64 closure in [0, 1]: the eye code multiplies it by up to 5623, where the
-    rounding of float32 is visible (reference note §3.5)."""
+    rounding of float32 is visible (docs/method.md §3.5)."""
 
     viewmats: NDArray[np.float32]
     eyes: NDArray[np.float64]

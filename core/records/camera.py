@@ -67,14 +67,15 @@ class Camera:
 
 
 def pose_vector(viewmat: ArrayLike) -> NDArray[np.float32]:
-    """(12,) float32 network input: row-major transposed rotation, then translation (§3.5)."""
+    """(12,) float32 network input: row-major transposed rotation, then translation
+    (docs/method.md §3.5)."""
     matrix = np.asarray(viewmat, np.float64)
     return np.concatenate([matrix[:3, :3].T.ravel(), matrix[:3, 3]]).astype(np.float32)
 
 
 def viewmat_from_track(euler: ArrayLike, translation: ArrayLike) -> Float64:
     """(4, 4) from the tracker's angles (radians) and translation: diag(1,-1,-1) [Rx Ry Rz(-c) | t]
-    (§3.10)."""
+    (docs/method.md §3.10)."""
     a, b, c = (float(v) for v in np.asarray(euler, np.float64))
     c = -c
     rx = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])

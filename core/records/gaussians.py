@@ -17,7 +17,7 @@ C0 = 0.28209479177387814  # the constant harmonic: a colour is 0.5 + C0 * sh[0]
 
 @dataclass(frozen=True, eq=False)
 class Gaussians:
-    """Canonical Gaussians, raw values as the optimiser holds them (reference note §3.8, §4).
+    """Canonical Gaussians, raw values as the optimiser holds them (docs/method.md §3.8, §4).
 
     means (N, 3) in the head's frame, decimetres; log_scales (N, 3), natural logarithm;
     quats (N, 4) w, x, y, z, NOT normalised; opacity_logits (N,); sh (N, 16, 3), coefficient

@@ -17,7 +17,7 @@ PAPER = "paper"
 class NetworkWeights:
     """kind: "egstalker" or "gaussiantalker", as the official code builds them, or "paper", the
     method as it is described (paper.py). arrays: float32, names as in the official state dict
-    without the leading "deformation_net." (reference notes *_state_dict.txt; the names that are
+    without the leading "deformation_net." (docs/method.md §3.1; the names that are
     needed: `names.used_names`). frozen: attributes that the network leaves canonical, a subset of
     {"means", "scales", "quats", "opacities", "sh"} (official flags no_dx, no_ds, no_dr, no_do,
     no_dshs). agents: how many of the first Gaussians are ESAA's agents (official agent_num; fewer

@@ -1,1 +1,1 @@
-"""Rasterisers, all with the official rules (reference note §3.11), all with one signature."""
+"""Rasterisers, all with the official rules (docs/method.md §3.11), all with one signature."""

@@ -16,7 +16,7 @@ Float64 = NDArray[np.float64]
 
 def background_of(plates: Plates, camera: Camera) -> Float32:
     """(H, W, 3) float32 sRGB-encoded in [0, 1], of the camera's size, not to be written to. At the
-    plates' own size it is torso.rgb * torso.a + background * (1 - torso.a), exactly (reference note
+    plates' own size it is torso.rgb * torso.a + background * (1 - torso.a), exactly (docs/method.md
     §3.9). At another size it follows `Camera.resized`: the height is filled, the sides are cropped
     or go on with the colour of the edge."""
     return _laid(plates, camera.width, camera.height)

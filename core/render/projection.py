@@ -1,4 +1,4 @@
-"""Gaussians in space -> ellipses on the picture, nearest first (reference note §3.11).
+"""Gaussians in space -> ellipses on the picture, nearest first (docs/method.md §3.11).
 
 In float64, so that every rasteriser that starts here draws in the same order and over the same
 tiles; only the blending differs in precision.

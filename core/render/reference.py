@@ -19,7 +19,7 @@ def rasterise(
     background: NDArray[np.float32] | None = None,
     sh_degree: int = 3,
 ) -> Image:
-    """A `Rasteriser` (reference note §3.11)."""
+    """A `Rasteriser` (docs/method.md §3.11)."""
     check(camera, background, sh_degree)
     ellipses = project(splats, camera, sh_degree)
     colour = np.zeros((camera.height, camera.width, 3))

@@ -18,7 +18,7 @@ C3 = (0.5900435899266435, 2.890611442640554, 0.4570457994644658, 0.3731763325901
 
 def terms(x: Any, y: Any, z: Any, degree: int) -> list[Any]:
     """The (degree + 1)^2 values of the basis at unit vectors from the camera to the Gaussians, with
-    the signs every 3DGS file is trained with (reference note §3.11). x, y, z: arrays or tensors of
+    the signs every 3DGS file is trained with (docs/method.md §3.11). x, y, z: arrays or tensors of
     one shape, which the terms have, too."""
     values = [C0 + 0 * x]
     if degree >= 1:

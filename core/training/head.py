@@ -142,7 +142,7 @@ def draw(
 def static_raw(head: Head, x: Tensor) -> RawTensors:
     """The first stage: one still face from the tri-plane's x (N, 64). "paper": a layer moves all of
     a Gaussian's values; "official": opacity and harmonics come from the coarse heads alone
-    (reference note §3.3, §6)."""
+    (docs/method.md §3.3, §6)."""
     c = head.raw()
     if not head.is_paper:
         values = head.network.static_attributes(c.means)

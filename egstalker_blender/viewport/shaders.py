@@ -1,6 +1,6 @@
 """The shaders, made of Blender's create-info alone: one source for OpenGL, Vulkan and Metal.
 
-The rules of projection and blending are those of core/render/reference.py (note §3.11).
+The rules of projection and blending are those of core/render/reference.py (docs/method.md §3.11).
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def test_the_canonical_gaussians_are_not_written_to() -> None:
 
 
 def test_eye_code_uses_float64_and_rounded_frequencies() -> None:
-    # The exact float32 values of the reference note, §3.5.
+    # The exact float32 values of docs/method.md §3.5.
     assert EYE_FREQUENCIES.tolist()[12:] == [
         1000.0,
         1778.2794189453125,

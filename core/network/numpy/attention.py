@@ -1,4 +1,4 @@
-"""The two cross-attentions, straight from their formulas (reference note §3.7).
+"""The two cross-attentions, straight from their formulas (docs/method.md §3.7).
 
 Both also return what the official code calls "attention", (N, 4): in GaussianTalker the weights of
 the four tokens, averaged over the heads; in EGSTalker the attention's output, averaged over 16

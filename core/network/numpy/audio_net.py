@@ -1,4 +1,4 @@
-"""From eight sound windows to one audio code (reference note §3.4)."""
+"""From eight sound windows to one audio code (docs/method.md §3.4)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Arrays = Mapping[str, Float32]
 
-LAYER_NORM_EPS = np.float32(1e-12)  # inside the square root (§3.7)
+LAYER_NORM_EPS = np.float32(1e-12)  # inside the square root (docs/method.md §3.7)
 
 
 def linear(arrays: Arrays, name: str, x: Float32) -> Float32:

@@ -1,4 +1,4 @@
-"""After the attention: norm, feed-forward, norm, and the five heads (reference note §3.7, §3.8)."""
+"""After the attention: norm, feed-forward, norm, and the five heads (docs/method.md §3.7, §3.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both attentions as what they are: each Gaussian mixes a few rows (reference note §0.5, §3.7).
+"""Both attentions as what they are: each Gaussian mixes a few rows (docs/method.md §3.7, §9.2).
 
 `frame(tokens, x)` gives `(mix, values)`: mix(rows) (n, M) for a slice of the Gaussians and values
 (M, 64), centred, so that the attention's output, centred, is mix(rows) @ values. EGSTalker: M = 4

@@ -26,7 +26,8 @@ class Forward:
 def forward(
     weights: NetworkWeights, gaussians: Gaussians, windows: Float32, eye: float, pose: Float32
 ) -> Forward:
-    """One frame from its inputs: windows (8, D, W), eye in [0, 1], pose (12,) (§3.13)."""
+    """One frame from its inputs: windows (8, D, W), eye in [0, 1], pose (12,)
+    (docs/method.md §3.13)."""
     arrays = weights.arrays
     code = audio_net.encode(arrays, windows)
     if weights.kind == PAPER:

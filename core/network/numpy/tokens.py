@@ -1,4 +1,4 @@
-"""The four tokens of a frame: sound, eyes, head pose, nothing (reference note §3.5 to §3.7)."""
+"""The four tokens of a frame: sound, eyes, head pose, nothing (docs/method.md §3.5 to §3.7)."""
 
 from __future__ import annotations
 

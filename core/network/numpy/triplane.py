@@ -1,4 +1,4 @@
-"""Tri-plane features of canonical positions (reference note §3.2). Nothing here knows of sound."""
+"""Tri-plane features of canonical positions (docs/method.md §3.2). Nothing here knows of sound."""
 
 from __future__ import annotations
 

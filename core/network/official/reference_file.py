@@ -1,4 +1,4 @@
-"""Reading a reference file: official weights, inputs and outputs in one .npz (note §3.14).
+"""Read a reference file: official weights, inputs, outputs in one .npz (docs/method.md §3.14).
 
 The file may come from anywhere: only plain floating-point arrays are read, each one's size is known
 from its header and bounded before memory is asked for, and nothing is ever unpickled.

@@ -1,4 +1,4 @@
-"""The heads of the first training stage: a still face from the tri-plane alone (note §3.3)."""
+"""The first training stage: a still face from the tri-plane alone (docs/method.md §3.3)."""
 
 from __future__ import annotations
 

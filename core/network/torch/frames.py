@@ -1,4 +1,4 @@
-"""Batches of frames on a device, by exact re-association of the network (reference note §9): what
+"""Batches of frames on a device, by exact re-association of the network (docs/method.md §9.2): what
 does not depend on the frame is computed once, and what frames share is multiplied once.
 
     shares (N, A) of the agents, and all frames' agents (A, 4 B) meet first: N x 4 numbers a frame

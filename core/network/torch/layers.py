@@ -37,7 +37,7 @@ def linear(p: Parameters, name: str, x: Tensor) -> Tensor:
 
 def conv1d(p: Parameters, name: str, x: Tensor, stride: int) -> Tensor:
     """x (B, C, L) -> (B, O, ceil(L / stride)). As a matrix product: cuDNN's convolutions would use
-    TF32 by default, a thousand times less exact (§3.12)."""
+    TF32 by default, a thousand times less exact (docs/method.md §3.12)."""
     weight = p[f"{name}.weight"]
     taps = F.pad(x, (1, 1)).unfold(2, 3, stride)  # (B, C, L', 3)
     out = taps.permute(0, 2, 1, 3).flatten(2) @ weight.flatten(1).T + p[f"{name}.bias"]

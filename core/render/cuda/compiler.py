@@ -1,6 +1,6 @@
 """The one place that knows how torch reaches NVRTC, which is not part of torch's public interface.
 
-`torch.cuda._compile_kernel` came with torch 2.9 (reference note splat_renderers.md §6). A torch
+`torch.cuda._compile_kernel` came with torch 2.9 (docs/method.md §8.2). A torch
 without it, or with another one, is told from here in one line and nowhere else.
 """
 

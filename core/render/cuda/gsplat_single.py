@@ -1,6 +1,6 @@
 """CUDA rasteriser through gsplat, set to the official rules as far as its options reach.
 
-What stays different (splat_renderers.md §3): the footprint of a Gaussian ends where alpha falls
+What stays different (docs/method.md §8.1): the footprint of a Gaussian ends where alpha falls
 under 1/255 or at 3.33 standard deviations instead of at the edge of whole tiles. On a trained
 avatar that is 91 dB from the official picture; the greatest difference seen is 2.4/255.
 """
@@ -115,7 +115,7 @@ def rasterise(
     background: NDArray[np.float32] | None = None,
     sh_degree: int = 3,
 ) -> Image:
-    """A `Rasteriser` (reference note §3.11). The first call may compile for minutes.
+    """A `Rasteriser` (docs/method.md §3.11). The first call may compile for minutes.
     Raises MissingPackageError where `available` gives a reason."""
     reason = available()
     if reason is not None:

@@ -1,4 +1,4 @@
-// Gaussians to pictures, frames in batches, by the official rules (reference note, section 3.11).
+// Gaussians to pictures, frames in batches, by the official rules (docs/method.md §3.11).
 //
 //   project      one thread a Gaussian of a frame: its ellipse, its colour, the tiles it touches
 //   list_pairs   one thread a Gaussian of a frame: a key (tile, depth) for each tile it touches

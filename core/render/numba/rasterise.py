@@ -28,7 +28,7 @@ def rasterise(
     sh_degree: int = 3,
     threads: int | None = None,
 ) -> Image:
-    """A `Rasteriser` (reference note §3.11). threads: None for the number of cores. The picture
+    """A `Rasteriser` (docs/method.md §3.11). threads: None for the number of cores. The picture
     does not depend on it."""
     check(camera, background, sh_degree)
     columns, rows = grid(camera)

@@ -32,7 +32,7 @@ class Splatter(Protocol):
         sh_degree: int,
         probe: Tensor | None = None,
     ) -> Rendered:
-        """By the rules of reference note §3.11. float32 tensors on one device.
+        """By the rules of docs/method.md §3.11. float32 tensors on one device.
 
         means (N, 3) decimetres; quats (N, 4) w, x, y, z of unit length, not normalised here, and
         their gradient is that of the plain rotation formula; scales (N, 3) decimetres, > 0;
