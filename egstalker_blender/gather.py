@@ -44,7 +44,7 @@ class Settings:
     camera: str
     size: tuple[int, int] | None
     pose: str
-    plate: bool
+    background: bool
     file_format: str
     directory: Path
     stem: str
@@ -64,7 +64,7 @@ def read_settings(scene: Any, obj: Any) -> Settings:
         camera=props.camera_source,
         size=(props.width, props.height) if props.size_source == "OWN" else None,
         pose=props.pose_source,
-        plate=props.use_plate,
+        background=props.use_plate,
         file_format=props.file_format,
         directory=absolute(props.output_path, obj),
         stem=props.file_stem,
@@ -96,7 +96,7 @@ def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
         directory=settings.directory,
         stem=settings.stem,
         file_format=settings.file_format,
-        plate=settings.plate and settings.camera == "training",
+        background=settings.background and settings.camera == "training",
     )
 
 

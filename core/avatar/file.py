@@ -25,11 +25,11 @@ from ..formats.checked import float32, floats
 from ..formats.safetensors import Array, parse_json, read_tensors, write_tensors
 from ..network.checks import check_weights
 from ..network.names import needed_names
-from ..records.avatar import Avatar, Plates, Track
+from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
 from ..records.weights import NetworkWeights
-from .frozen import held_of, held_tensors
+from .frozen import frozen_of, frozen_tensors
 from .header import NetworkConfig, document_of, header_of, is_rigid
 
 FORMAT = "egs"
@@ -56,15 +56,15 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
     if avatar.network is not None:
         check_weights(avatar.network)
         tensors |= _network_tensors(avatar.network)
-    if avatar.plates is not None:
-        tensors["plates.background"] = avatar.plates.background
-        if avatar.plates.torso is not None:
-            tensors["plates.torso"] = avatar.plates.torso
+    if avatar.background is not None:
+        tensors["plates.background"] = avatar.background.image
+        if avatar.background.torso is not None:
+            tensors["plates.torso"] = avatar.background.torso
     if avatar.track is not None:
         tensors["track.viewmats"] = avatar.track.viewmats
         tensors["track.eyes"] = avatar.track.eyes.astype(np.float64)
-    if avatar.held is not None:
-        tensors |= held_tensors(avatar.held)
+    if avatar.frozen_gaussians is not None:
+        tensors |= frozen_tensors(avatar.frozen_gaussians)
     tensors = {name: _halved(name, array, half) for name, array in tensors.items()}
     document = json.dumps(document_of(avatar), ensure_ascii=False, allow_nan=False)
     metadata = {"format": FORMAT, "version": str(VERSION), "avatar": document}
@@ -88,9 +88,9 @@ def load_avatar(path: str | Path) -> Avatar:
             camera=header.camera,
             network=network,
             features=header.features,
-            plates=_plates(tensors, (header.camera.height, header.camera.width)),
+            background=_background(tensors, (header.camera.height, header.camera.width)),
             track=_track(tensors),
-            held=held_of(header.measured, tensors, network, len(gaussians)),
+            frozen_gaussians=frozen_of(header.measured, tensors, network, len(gaussians)),
             licence=header.licence,
             provenance=header.provenance,
             content_hash=content_hash,
@@ -198,15 +198,15 @@ def sound_values(network: NetworkWeights) -> int:
     return int(network.arrays["audio_net.encoder_conv.0.weight"].shape[1])
 
 
-def _plates(tensors: Mapping[str, Array], size: tuple[int, int]) -> Plates | None:
+def _background(tensors: Mapping[str, Array], size: tuple[int, int]) -> Background | None:
     background, torso = tensors.get("plates.background"), tensors.get("plates.torso")
-    for plate, channels in ((background, 3), (torso, 4)):
-        if plate is not None and (plate.dtype != np.uint8 or plate.shape != (*size, channels)):
+    for image, channels in ((background, 3), (torso, 4)):
+        if image is not None and (image.dtype != np.uint8 or image.shape != (*size, channels)):
             raise AvatarFileError(
-                f"a plate is {plate.dtype.name} {list(plate.shape)}, not uint8 "
+                f"a background image is {image.dtype.name} {list(image.shape)}, not uint8 "
                 f"{[*size, channels]} as the training camera is"
             )
-    return None if background is None else Plates(background, torso)
+    return None if background is None else Background(background, torso)
 
 
 def _track(tensors: Mapping[str, Array]) -> Track | None:

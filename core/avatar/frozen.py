@@ -11,25 +11,25 @@ from ..formats.checked import float32, floats
 from ..formats.safetensors import Array
 from ..network.moving import widths_of
 from ..network.numpy.attention import has_agents
-from ..records.avatar import Held, Measured
+from ..records.avatar import FrozenGaussians, Measured
 from ..records.weights import NetworkWeights
 
 PREFIX = "held."
 ROWS = f"{PREFIX}rows"
 
 
-def held_tensors(held: Held) -> dict[str, Array]:
+def frozen_tensors(frozen: FrozenGaussians) -> dict[str, Array]:
     """Offsets as float16: they move a Gaussian by hundredths of a pixel less or more."""
-    offsets = {f"{PREFIX}{name}": a.astype(np.float16) for name, a in held.offsets.items()}
-    return {ROWS: held.rows.astype(np.int64), **offsets}
+    offsets = {f"{PREFIX}{name}": a.astype(np.float16) for name, a in frozen.offsets.items()}
+    return {ROWS: frozen.rows.astype(np.int64), **offsets}
 
 
-def held_of(
+def frozen_of(
     measured: Measured | None,
     tensors: Mapping[str, Array],
     network: NetworkWeights | None,
     count: int,
-) -> Held | None:
+) -> FrozenGaussians | None:
     """measured: of the header, None where nothing was. count: Gaussians. AvatarFileError."""
     if measured is None:
         return None
@@ -48,4 +48,4 @@ def held_of(
         name: float32(floats(tensors, f"{PREFIX}{name}", len(rows), width))
         for name, width in widths_of(network).items()
     }
-    return Held(np.require(rows, np.int64, "A"), offsets, measured)
+    return FrozenGaussians(np.require(rows, np.int64, "A"), offsets, measured)

@@ -81,14 +81,16 @@ def document_of(avatar: Avatar) -> dict[str, Any]:
             "width": camera.width,
             "height": camera.height,
         },
-        "held": None if avatar.held is None else asdict(avatar.held.measured),
+        "held": None
+        if avatar.frozen_gaussians is None
+        else asdict(avatar.frozen_gaussians.measured),
     }
 
 
 def header_of(document: Any) -> Header:
     """The records of a document; AvatarFileError names the entry that is wrong."""
     top = _Entries(document, "header")
-    network, features, held = (top.optional(key) for key in ("network", "features", "held"))
+    network, features, frozen = (top.optional(key) for key in ("network", "features", "held"))
     provenance = top.take("provenance", dict)
     return Header(
         name=top.take("name", str),
@@ -97,7 +99,7 @@ def header_of(document: Any) -> Header:
         network=None if network is None else _network(network),
         features=None if features is None else _features(features),
         camera=_camera(_Entries(top.take("camera", dict), "camera")),
-        measured=None if held is None else _measured(held),
+        measured=None if frozen is None else _measured(frozen),
     )
 
 

@@ -54,11 +54,11 @@ def summarise(path: Path) -> dict[str, Any]:
             "normalisation": features.normalisation,
         },
         "camera": camera,
-        "plates": [] if avatar.plates is None else _plates(avatar),
+        "plates": [] if avatar.background is None else _background(avatar),
         "track_rows": 0 if avatar.track is None else len(avatar.track),
         "held": None
-        if avatar.held is None
-        else {"rows": len(avatar.held), **asdict(avatar.held.measured)},
+        if avatar.frozen_gaussians is None
+        else {"rows": len(avatar.frozen_gaussians), **asdict(avatar.frozen_gaussians.measured)},
         "licence": avatar.licence,
         "provenance": dict(avatar.provenance),
     }
@@ -75,8 +75,8 @@ def _camera(avatar: Avatar) -> dict[str, Any]:
     }
 
 
-def _plates(avatar: Avatar) -> list[str]:
-    torso = avatar.plates is not None and avatar.plates.torso is not None
+def _background(avatar: Avatar) -> list[str]:
+    torso = avatar.background is not None and avatar.background.torso is not None
     return ["background", "torso"] if torso else ["background"]
 
 
@@ -84,8 +84,8 @@ def _part_bytes(avatar: Avatar) -> dict[str, int]:
     parts = {"gaussians": sum(array.nbytes for array in vars(avatar.gaussians).values())}
     if avatar.network is not None:
         parts["network"] = sum(array.nbytes for array in avatar.network.arrays.values())
-    if avatar.plates is not None:
-        parts["plates"] = sum(a.nbytes for a in vars(avatar.plates).values() if a is not None)
+    if avatar.background is not None:
+        parts["plates"] = sum(a.nbytes for a in vars(avatar.background).values() if a is not None)
     if avatar.track is not None:
         parts["track"] = sum(array.nbytes for array in vars(avatar.track).values())
     return parts
@@ -116,16 +116,17 @@ def lines(data: dict[str, Any]) -> list[str]:
             f"  camera      {camera['width']}x{camera['height']} pixels, focal length "
             f"{camera['focal'][0]:g}, at {camera['centre']} decimetres"
         )
-    out.append(f"  plates      {', '.join(data['plates']) or 'none'}")
+    out.append(f"  background  {', '.join(data['plates']) or 'none'}")
     rows = data["track_rows"]
     out.append(f"  track       {f'{rows} rows, {rows / 25:g} s' if rows else 'none'}")
-    if held := data["held"]:
+    if frozen := data["held"]:
         out.append(
-            f"  held        {held['rows']} Gaussians with --approximate: {held['frames']} pictures "
-            f"of {held['sound']} keep {held['worst']:g} dB, {held['mean']:g} on average"
+            f"  frozen      {frozen['rows']} Gaussians with --approximate: {frozen['frames']} "
+            f"pictures of {frozen['sound']} keep {frozen['worst']:g} dB, "
+            f"{frozen['mean']:g} on average"
         )
     else:
-        out.append("  held        not measured for --approximate")
+        out.append("  frozen      not measured for --approximate")
     out.append(f"  licence     {data['licence'] or 'not stated'}")
     provenance = ", ".join(f"{key} {value}" for key, value in data["provenance"].items())
     out.append(f"  provenance  {provenance or 'not stated'}")

@@ -106,7 +106,7 @@ class Film:
         self._deformer = deformer if isinstance(deformer, FastDeformer) else None
         self._still = None if self._deformer else scene_of(activate(avatar.gaussians), device)
         self._readback = Readback(device)
-        self._plate: tuple[tuple[int, int], Tensor] | None = None
+        self._background: tuple[tuple[int, int], Tensor] | None = None
 
     def pictures(self) -> Generator[Image | Pixels, None, None]:
         """One for each task in order: uint8 (H, W, 4) with straight alpha where `in_bytes`, else an
@@ -201,15 +201,17 @@ class Film:
             yield picture
 
     def _behind(self, part: Part) -> Tensor | None:
-        """The plate on the device, kept for the next batch."""
-        camera, plates = part.tasks[0].camera, self._avatar.plates
-        plate = background_of(plates, camera) if self._job.plate and plates is not None else None
-        check(camera, plate, self._job.sh_degree)
-        if plate is None:
+        """The background on the device, kept for the next batch."""
+        camera, images = part.tasks[0].camera, self._avatar.background
+        background = None
+        if self._job.background and images is not None:
+            background = background_of(images, camera)
+        check(camera, background, self._job.sh_degree)
+        if background is None:
             return None
-        if self._plate is None or self._plate[0] != part.size:
-            self._plate = part.size, self._put(plate)
-        return self._plate[1]
+        if self._background is None or self._background[0] != part.size:
+            self._background = part.size, self._put(background)
+        return self._background[1]
 
     def _put(self, array: NDArray[np.floating]) -> Tensor:
         """On the device. From memory of the GPU's own kind, so that nothing waits for the copy."""

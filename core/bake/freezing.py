@@ -22,7 +22,7 @@ from ..network.moving import widths_of
 from ..network.numpy.attention import has_agents
 from ..network.numpy.folded_network import prepare
 from ..records.audio_track import AudioTrack
-from ..records.avatar import Avatar, Held, Measured
+from ..records.avatar import Avatar, FrozenGaussians, Measured
 from ..records.gaussians import Float32, Gaussians, activate, rows_of, with_rows
 from ..records.job import FrameTask
 from ..records.timeline import ROW_RATE
@@ -48,7 +48,7 @@ def hold(
     least: float = LEAST,
     frames: int = FRAMES,
     told: Callable[[int, int], None] = lambda done, total: None,
-) -> Held | None:
+) -> FrozenGaussians | None:
     """What may be held, None where that is not even a twentieth of the Gaussians. sound: the
     track's name. backend: draws. least: dB. told: hears (pictures done, of how many). ArgumentError
     for a still and for a sound of no length."""
@@ -72,8 +72,8 @@ def hold(
     for done, task in enumerate(tasks, start=1):
         exact = activate(moved(task))
         background = None
-        if avatar.plates is not None:
-            background = background_of(avatar.plates, task.camera)
+        if avatar.background is not None:
+            background = background_of(avatar.background, task.camera)
         truth = backend.rasterise(exact, task.camera, background)[..., :3]
         for count, found in list(qualities.items()):
             rows = order[:count]
@@ -88,7 +88,7 @@ def hold(
     most = max(qualities)
     rows, found = np.sort(order[:most]), qualities[most]
     measured = Measured(round(min(found), 2), round(float(np.mean(found)), 2), len(found), sound)
-    return Held(rows, {name: offset[rows] for name, offset in offsets.items()}, measured)
+    return FrozenGaussians(rows, {name: offset[rows] for name, offset in offsets.items()}, measured)
 
 
 def measured_tasks(avatar: Avatar, rows: int, frames: int) -> tuple[FrameTask, ...]:

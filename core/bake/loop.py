@@ -96,8 +96,8 @@ def _drawn(
 ) -> Image:
     splats = splats_at(deformer, job.track, task.moment)
     background = None
-    if job.plate and avatar.plates is not None:
-        background = background_of(avatar.plates, task.camera)
+    if job.background and avatar.background is not None:
+        background = background_of(avatar.background, task.camera)
     return backend.rasterise(splats, task.camera, background, job.sh_degree)
 
 

@@ -46,7 +46,7 @@ def track_for(avatar: Avatar, sound: Path | None) -> AudioTrack:
 
 def check_measured(avatar: Avatar) -> None:
     """ArgumentError where the avatar cannot be approximated: `approximate` was not run on it."""
-    if avatar.held is None:
+    if avatar.frozen_gaussians is None:
         raise ArgumentError(
             f"avatar {avatar.name!r} was not measured for --approximate; run `python -m core "
             "approximate` on it, or leave the option out"

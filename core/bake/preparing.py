@@ -73,9 +73,9 @@ def prepare_numba(avatar: Avatar) -> Deformer:
 
 
 def _approximable(avatar: Avatar, network: NetworkWeights, prepare: Prepare) -> Deformer:
-    if avatar.held is None:
+    if avatar.frozen_gaussians is None:
         return prepare(network, avatar.gaussians)
-    return ApproximableDeformer(network, avatar.gaussians, avatar.held, prepare)
+    return ApproximableDeformer(network, avatar.gaussians, avatar.frozen_gaussians, prepare)
 
 
 def torch_on(device: str) -> Callable[[Avatar], Deformer]:

@@ -73,4 +73,6 @@ def resampled(avatar: Avatar, count: int) -> Avatar:
     kept = min(kept, count, len(gaussians))
     rng = np.random.default_rng(0)
     chosen = np.r_[:kept, rng.integers(0, len(gaussians), count - kept)]
-    return replace(avatar, gaussians=rows_of(gaussians, chosen), held=None, content_hash="")
+    return replace(
+        avatar, gaussians=rows_of(gaussians, chosen), frozen_gaussians=None, content_hash=""
+    )

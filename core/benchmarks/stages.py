@@ -73,7 +73,7 @@ def deformation(avatar: Avatar, job: BakeJob, torch_too: bool) -> Iterator[Row]:
         deformer = prepare(avatar)
         yield measured("prepare", name, prepare, [avatar] * 2)
         yield measured("deform", name, partial(splats_at, deformer, job.track), moments)
-        if avatar.held is not None and name in BACKENDS:
+        if avatar.frozen_gaussians is not None and name in BACKENDS:
             rough = [task.moment for task in roughly(job).frames]
             name = f"{name}, approximate"
             yield measured("deform", name, partial(splats_at, deformer, job.track), rough)
@@ -92,7 +92,7 @@ def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Ro
     bakes = {backend.name: (job, backend)}
     if backend.side_by_side > 1:
         bakes[f"{backend.name}, frame by frame"] = job, replace(backend, side_by_side=1)
-    if avatar.held is not None and backend.film is None:
+    if avatar.frozen_gaussians is not None and backend.film is None:
         bakes[f"{backend.name}, approximate"] = roughly(job), backend
     for name, (whole, drawing) in bakes.items():
         with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:

@@ -35,23 +35,24 @@ def run(args: argparse.Namespace) -> int:
         raise ArgumentError(f"--frames {args.frames} is outside 1..10000")
     avatar = load_avatar(args.avatar)
     track = track_for(avatar, args.audio)
-    held = hold(
+    frozen = hold(
         avatar, track, args.audio.name, choose_backend(args.backend),
         least=args.least, frames=args.frames, told=_show,
     )  # fmt: skip
-    content_hash = save_avatar(replace(avatar, held=held), args.out)
+    content_hash = save_avatar(replace(avatar, frozen_gaussians=frozen), args.out)
     count = len(avatar.gaussians)
     if args.json:
-        values = None if held is None else {"rows": len(held), **asdict(held.measured)}
+        values = None if frozen is None else {"rows": len(frozen), **asdict(frozen.measured)}
         result = {"file": str(args.out), "gaussians": count, "held": values, "sha256": content_hash}
         print(json.dumps(result))
-    elif held is None:
-        print(f"{args.out}: nothing can be held within {args.least:g} dB")
+    elif frozen is None:
+        print(f"{args.out}: nothing can be frozen within {args.least:g} dB")
     else:
-        found = held.measured
+        found = frozen.measured
         print(
-            f"{args.out}: {len(held)} of {count} Gaussians can be held; {found.frames} pictures "
-            f"agree with exact ones to {found.worst:.1f} dB or better, {found.mean:.1f} on average"
+            f"{args.out}: {len(frozen)} of {count} Gaussians can be frozen; {found.frames} "
+            f"pictures agree with exact ones to {found.worst:.1f} dB or better, "
+            f"{found.mean:.1f} on average"
         )
     return 0
 

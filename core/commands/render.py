@@ -99,7 +99,7 @@ def job_of(args: argparse.Namespace) -> BakeJob:
         frames=tasks,
         directory=args.out,
         file_format=args.format,
-        plate=not args.transparent,
+        background=not args.transparent,
     )
 
 

@@ -162,15 +162,15 @@ class TrainingClip:
         data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
         key = blake2b(data).digest()
         with self._lock:
-            known, plate = self._plate
+            known, background = self._plate
         if known != key:
             size = (self.width, self.height)
-            plate = read_picture(self.folder / "bc.jpg", "RGB", size)
+            background = read_picture(self.folder / "bc.jpg", "RGB", size)
             if path is not None:
-                plate = over(read_picture(path, "RGBA", size), plate)
+                background = over(read_picture(path, "RGBA", size), background)
             with self._lock:
-                self._plate = (key, plate)
-        return plate
+                self._plate = (key, background)
+        return background
 
 
 def over(torso: NDArray[np.uint8], background: NDArray[np.uint8]) -> NDArray[np.uint8]:

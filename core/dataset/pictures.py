@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DatasetError, MissingPackageError
-from ..records.avatar import Plates
+from ..records.avatar import Background
 from ..system.files import open_regular, reason
 
 MAX_BYTES = 512 * 2**20  # of one picture file
@@ -31,17 +31,19 @@ def available_torsos(folder: Path) -> list[int]:
     )
 
 
-def read_plates(
+def read_background(
     folder: Path, torso_frame: int | None, torsos: Sequence[int], size: tuple[int, int]
-) -> Plates:
+) -> Background:
     """bc.jpg and torso_imgs/{torso_frame}.png, both of `size` (width, height)."""
     background = read_picture(folder / "bc.jpg", "RGB", size)
     if torso_frame is None:
-        return Plates(background)
+        return Background(background)
     if torso_frame not in torsos:
         have = f"{len(torsos)} from {torsos[0]} to {torsos[-1]}" if torsos else "none"
         raise DatasetError(f"{folder / 'torso_imgs'} has no {torso_frame}.png; there are: {have}")
-    return Plates(background, read_picture(folder / f"torso_imgs/{torso_frame}.png", "RGBA", size))
+    return Background(
+        background, read_picture(folder / f"torso_imgs/{torso_frame}.png", "RGBA", size)
+    )
 
 
 def read_picture(path: Path, mode: str, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -21,10 +21,10 @@ from ..avatar.framing import head_camera
 from ..avatar.header import is_rigid
 from ..errors import CameraError, DatasetError
 from ..formats.torch_file import array_of, load_torch
-from ..records.avatar import Plates, Track
+from ..records.avatar import Background, Track
 from ..records.camera import Camera, viewmat_from_track
 from ..system.files import read_bounded
-from .pictures import available_torsos, read_plates
+from .pictures import available_torsos, read_background
 
 MAX_TEXT = 256 * 2**20  # bytes of a JSON or CSV file
 MAX_TRACK = 64 * 2**30  # bytes; official ones hold 3.3 GB of vertices, which stay on disk
@@ -37,7 +37,7 @@ class Dataset:
     one line each."""
 
     camera: Camera
-    plates: Plates
+    background: Background
     track: Track | None
     notes: tuple[str, ...]
 
@@ -57,7 +57,7 @@ def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
         torso_frame = torsos[0]
     if torso_frame is None:
         notes.append("no torso_imgs: no torso plate")
-    plates = read_plates(folder, torso_frame, torsos, (width, height))
+    images = read_background(folder, torso_frame, torsos, (width, height))
     track = _track(folder, notes)
     viewmat = head_camera().viewmat
     if track is not None:
@@ -67,7 +67,7 @@ def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
         camera = Camera(viewmat, focal, focal, width / 2, height / 2, width, height)
     except CameraError as error:
         raise DatasetError(f"{path}: {error}") from None
-    return Dataset(camera, plates, track, tuple(notes))
+    return Dataset(camera, images, track, tuple(notes))
 
 
 def read_transforms(path: Path) -> dict[str, Any]:

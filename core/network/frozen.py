@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records.avatar import Held
+from ..records.avatar import FrozenGaussians
 from ..records.gaussians import Gaussians, Splats, activate, rows_of, with_rows
 from ..records.weights import NetworkWeights
 from .deformer import Deformer
@@ -36,10 +36,14 @@ class ApproximableDeformer:
     """Implements `Deformer`, exactly, and offers `approximate` beside it."""
 
     def __init__(
-        self, weights: NetworkWeights, gaussians: Gaussians, held: Held, prepare: Prepare
+        self,
+        weights: NetworkWeights,
+        gaussians: Gaussians,
+        frozen: FrozenGaussians,
+        prepare: Prepare,
     ) -> None:
         self._exact = prepare(weights, gaussians)
-        self._parts = (weights, gaussians, held, prepare)
+        self._parts = (weights, gaussians, frozen, prepare)
         self._rough: HeldDeformer | None = None
         self._guard = threading.Lock()
 
@@ -62,14 +66,18 @@ class HeldDeformer:
     """Implements `Deformer`, approximately: `held` rows rest, all others are exact."""
 
     def __init__(
-        self, weights: NetworkWeights, gaussians: Gaussians, held: Held, prepare: Prepare
+        self,
+        weights: NetworkWeights,
+        gaussians: Gaussians,
+        frozen: FrozenGaussians,
+        prepare: Prepare,
     ) -> None:
-        self._moving = np.setdiff1d(np.arange(len(gaussians)), held.rows)
+        self._moving = np.setdiff1d(np.arange(len(gaussians)), frozen.rows)
         self._deformer = prepare(weights, rows_of(gaussians, self._moving))
         self._resting = lru_cache(1)(
-            lambda strength: resting(gaussians, held.rows, held.offsets, strength)
+            lambda strength: resting(gaussians, frozen.rows, frozen.offsets, strength)
         )
-        self._moved = tuple(held.offsets)
+        self._moved = tuple(frozen.offsets)
 
     def encode_audio(self, windows: Float32) -> Float32:
         return self._deformer.encode_audio(windows)

@@ -46,10 +46,10 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
     notes = list(checkpoint.notes)
     if options.features == "auto" and features.kind == "deepspeech":
         notes.append("sound features are taken to be DeepSpeech's; say so if they are others")
-    camera, plates, track = head_camera(), None, None
+    camera, images, track = head_camera(), None, None
     if options.dataset is not None:
         dataset = load_dataset(options.dataset, options.torso_frame)
-        camera, plates, track = dataset.camera, dataset.plates, dataset.track
+        camera, images, track = dataset.camera, dataset.background, dataset.track
         notes += dataset.notes
     avatar = Avatar(
         name=options.name or source.resolve().name,
@@ -57,7 +57,7 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
         camera=camera,
         network=network,
         features=features,
-        plates=plates,
+        background=images,
         track=track,
         licence=options.licence,
         provenance=checkpoint.provenance,
@@ -69,17 +69,17 @@ def _still(source: Path, options: ImportOptions) -> tuple[Avatar, tuple[str, ...
     if options.iteration is not None or options.features != "auto" or options.feature_stats:
         raise ArgumentError("a .ply alone has no iterations and no sound features; leave those out")
     gaussians = read_ply(source)
-    camera, plates, track = framing_camera(gaussians.means), None, None
+    camera, images, track = framing_camera(gaussians.means), None, None
     notes: tuple[str, ...] = ("a .ply alone has no network: a still head that does not speak",)
     if options.dataset is not None:
         dataset = load_dataset(options.dataset, options.torso_frame)
-        camera, plates, track = dataset.camera, dataset.plates, dataset.track
+        camera, images, track = dataset.camera, dataset.background, dataset.track
         notes += dataset.notes
     avatar = Avatar(
         name=options.name or source.stem,
         gaussians=gaussians,
         camera=camera,
-        plates=plates,
+        background=images,
         track=track,
         licence=options.licence,
         provenance={"source": ".ply"},

@@ -18,7 +18,7 @@ DARKER = 0.98  # a row, upward under the chin
 SOFT = 4.0  # pixels
 
 
-class BackgroundPlate:
+class BackgroundMean:
     """The background without the person, from frames in which it stands elsewhere: each pixel is
     the mean of the frames in which it lies about as far from the person as it ever does."""
 
@@ -48,8 +48,8 @@ class BackgroundPlate:
 
         size = len(self._far)
         known = self._far > max(2.0, LEAST_DISTANCE * size)
-        plate = self._sum / np.maximum(self._count, 1)[..., None]
-        return fill(plate, known), binary_dilation(known, iterations=round(GOOD_FILL * size))
+        background = self._sum / np.maximum(self._count, 1)[..., None]
+        return fill(background, known), binary_dilation(known, iterations=round(GOOD_FILL * size))
 
 
 def fill(picture: NDArray[np.float64], known: Mask) -> Pixels:
@@ -125,10 +125,10 @@ def _upward(out: Pixels, pixels: Pixels, region: Mask, covered: Mask, rows: int)
         out[at[free], across[free], 3] = 255
 
 
-def over(torso: Pixels, plate: Pixels) -> Pixels:
+def over(torso: Pixels, background: Pixels) -> Pixels:
     """(H, W, 3) the torso over the background."""
     alpha = torso[..., 3:].astype(np.float32) / 255
-    return np.asarray(torso[..., :3] * alpha + plate * (1 - alpha) + 0.5, np.uint8)
+    return np.asarray(torso[..., :3] * alpha + background * (1 - alpha) + 0.5, np.uint8)
 
 
 def spread_rows(rows: Iterable[int], most: int) -> list[int]:

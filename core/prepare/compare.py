@@ -115,7 +115,7 @@ def _eyes(folder: Path) -> Float64:
 def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
     rows = spread_rows(range(count), FRAMES)
     both: dict[str, list[float]] = {name: [] for name in ("head", "person", "torso", "edge")}
-    plates = [read_pixels(folder / "bc.jpg") for folder in (found, truth)]
+    images = [read_pixels(folder / "bc.jpg") for folder in (found, truth)]
     torsos = [bool(available_torsos(folder)) for folder in (found, truth)]
     for row in rows:
         a, b = (to_regions(read_pixels(f / "parsing" / f"{row}.png")) for f in (found, truth))
@@ -123,8 +123,8 @@ def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
         both["person"].append(_overlap(a > 0, b > 0))
         if all(torsos):
             laid = [
-                over(read_pixels(folder / "torso_imgs" / f"{row}.png", "RGBA"), plate)
-                for folder, plate in zip((found, truth), plates, strict=True)
+                over(read_pixels(folder / "torso_imgs" / f"{row}.png", "RGBA"), background)
+                for folder, background in zip((found, truth), images, strict=True)
             ]
             # What a training sees of it: outside both heads.
             seen = (a != HEAD) & (b != HEAD)
@@ -133,8 +133,8 @@ def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
     return {
         "head mask IoU": float(np.mean(both["head"])),
         "person mask IoU": float(np.mean(both["person"])),
-        "background outside the person PSNR dB": _psnr(plates[0][~person], plates[1][~person]),
-        "background everywhere PSNR dB": _psnr(*plates),
+        "background outside the person PSNR dB": _psnr(images[0][~person], images[1][~person]),
+        "background everywhere PSNR dB": _psnr(*images),
         "torso over background, outside heads, PSNR dB": float(np.mean(both["torso"] or [0.0])),
     }
 

@@ -161,7 +161,7 @@ def _alike(a: Colour, b: Colour) -> bool:
     return float(np.sqrt(apart @ pooled @ apart)) < TOO_ALIKE
 
 
-def sharpen(person: Mask, pixels: Pixels, plate: Pixels, known: Mask) -> Mask:
+def sharpen(person: Mask, pixels: Pixels, background: Pixels, known: Mask) -> Mask:
     """The person's outline where it differs from the empty background (plate, where known), within
     a narrow band around the network's outline."""
     from scipy.ndimage import (
@@ -175,7 +175,7 @@ def sharpen(person: Mask, pixels: Pixels, plate: Pixels, known: Mask) -> Mask:
     band = binary_dilation(person, iterations=width) & ~binary_erosion(
         person, iterations=width, border_value=1
     )
-    apart = np.abs(pixels.astype(np.float32) - plate.astype(np.float32)).max(2)
+    apart = np.abs(pixels.astype(np.float32) - background.astype(np.float32)).max(2)
     apart = gaussian_filter(apart, 0.6)
     outside = known & ~binary_dilation(person, iterations=2 * width)
     noise = float(np.percentile(apart[outside], 98)) if outside.any() else 0.0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from .background import BackgroundPlate, spread_rows, torso_picture
+from .background import BackgroundMean, spread_rows, torso_picture
 from .face import PersonFinder, quiet
 from .mask_regions import (
     HEAD,
@@ -28,27 +28,27 @@ from .step import Work
 
 PLATE_FRAMES = 160  # that the background is taken from, at most
 PALETTE_FRAMES = 12
-PLATE = "plate.npz"
+BACKGROUND = "plate.npz"
 RESTLESS = 12.0  # grey levels that the background may change through the clip
 
 
 def make_plate(work: Work, count: int) -> dict[str, Any]:
     """bc.jpg, and where the background was ever seen."""
     rows = spread_rows(range(count), PLATE_FRAMES)
-    plate = BackgroundPlate(work.options.size)
+    background = BackgroundMean(work.options.size)
     with quiet(work.side):
         people = _given(work) or _found(work)
         distances = {}
         for done, row in enumerate(rows):
             person = people(row, work.pixels(row))
-            distances[row] = plate.measure(person).astype(np.float16)
+            distances[row] = background.measure(person).astype(np.float16)
             work.told("background", done + 1, 2 * len(rows))
     first = None
     restless = []
     for done, row in enumerate(rows):
         pixels = work.pixels(row)
         distance = distances[row].astype(np.float32)
-        plate.add(pixels, distance)
+        background.add(pixels, distance)
         if first is None:
             first = (pixels, distance)
         empty = (distance > 20) & (first[1] > 20)
@@ -56,9 +56,9 @@ def make_plate(work: Work, count: int) -> dict[str, Any]:
             apart = np.abs(pixels[empty].astype(int) - first[0][empty]).mean()
             restless.append(float(apart))
         work.told("background", len(rows) + done + 1, 2 * len(rows))
-    picture, known = plate.finish()
+    picture, known = background.finish()
     write_picture(work.folder / "bc.jpg", picture, work.options.quality)
-    work.save(PLATE, known=known)
+    work.save(BACKGROUND, known=known)
     moved = float(np.percentile(restless, 90)) if restless else 0.0
     if moved > RESTLESS:
         work.note(
@@ -98,13 +98,13 @@ def write_masks(work: Work, count: int, keep: bool) -> dict[str, Any]:
     """parsing/ and torso_imgs/ of every frame. keep: files that are there are right and stay."""
     work.make("parsing", "torso_imgs")
     faces = work.load(MESHES)["meshes"].astype(np.float64)
-    plate = read_pixels(work.folder / "bc.jpg")
-    known = work.load(PLATE)["known"].astype(bool)
+    background = read_pixels(work.folder / "bc.jpg")
+    known = work.load(BACKGROUND)["known"].astype(bool)
     given = work.options.parsing
     headless = 0
     with quiet(work.side):
         finder = PersonFinder() if given is None else None
-        palette = None if finder is None else _palette(work, finder, plate, known, faces)
+        palette = None if finder is None else _palette(work, finder, background, known, faces)
         for row in range(count):
             paths = work.parsing(row), work.torso(row)
             if not (keep and all(path.exists() for path in paths)):
@@ -113,7 +113,7 @@ def write_masks(work: Work, count: int, keep: bool) -> dict[str, Any]:
                     assert given is not None
                     regions = to_regions(given_parsing(given, row, len(pixels)))
                 else:
-                    person = _person(finder, pixels, plate, known)
+                    person = _person(finder, pixels, background, known)
                     regions = split(person, pixels, faces[row], palette)
                 write_picture(paths[0], to_picture(regions))
                 write_picture(paths[1], torso_picture(pixels, regions))
@@ -124,15 +124,17 @@ def write_masks(work: Work, count: int, keep: bool) -> dict[str, Any]:
     return {}
 
 
-def _person(finder: PersonFinder, pixels: Pixels, plate: Pixels, known: Mask) -> Mask:
-    return sharpen(finder.find(pixels) > PERSON, pixels, plate, known)
+def _person(finder: PersonFinder, pixels: Pixels, background: Pixels, known: Mask) -> Mask:
+    return sharpen(finder.find(pixels) > PERSON, pixels, background, known)
 
 
-def _palette(work: Work, finder: PersonFinder, plate: Pixels, known: Mask, faces: Any) -> Palette:
+def _palette(
+    work: Work, finder: PersonFinder, background: Pixels, known: Mask, faces: Any
+) -> Palette:
     pictures, people, found = [], [], []
     for row in spread_rows(range(len(faces)), PALETTE_FRAMES):
         pixels = work.pixels(row)
         pictures.append(pixels)
-        people.append(_person(finder, pixels, plate, known))
+        people.append(_person(finder, pixels, background, known))
         found.append(faces[row])
     return learn_palette(pictures, people, found)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from .frames import look_at, write_frames, write_sound
-from .masks import PLATE, make_plate, write_masks
+from .masks import BACKGROUND, make_plate, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
 from .poses import MESHES, TRACK, find_meshes, track, write_eyes, write_points
 from .report import REPORT, write_report
@@ -118,7 +118,7 @@ def _steps(work: Work, facts: dict[str, Any], count: int, rows: range) -> list[S
             "background",
             given,
             lambda keep: make_plate(work, count),
-            lambda: [folder / "bc.jpg", side / PLATE],
+            lambda: [folder / "bc.jpg", side / BACKGROUND],
         ),
         Step("masks", None, lambda keep: write_masks(work, count, keep), masks),
         Step(

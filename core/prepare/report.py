@@ -59,7 +59,7 @@ def write_report(work: Work, count: int) -> dict[str, Any]:
     size = work.options.size
     points = np.concatenate([track["mesh"], _axes(track["mesh"])])
     seen = project(points, track["rotations"], track["shifts"], float(track["focal"])) + size / 2
-    plate = read_pixels(work.folder / "bc.jpg")
+    background = read_pixels(work.folder / "bc.jpg")
     work.make("prepare/overlays")
     strip = []
     shown = set(spread_rows(range(count), FRAMES))
@@ -70,7 +70,7 @@ def write_report(work: Work, count: int) -> dict[str, Any]:
         write_picture(work.side / "overlays" / f"{row}.jpg", drawn, 92)
         if row in shown:
             parts = tinted(pixels, read_pixels(work.parsing(row)))
-            body = over(read_pixels(work.torso(row), "RGBA"), plate)
+            body = over(read_pixels(work.torso(row), "RGBA"), background)
             strip.append([resized(part, WIDTH, WIDTH) for part in (drawn, parts, body)])
         work.told("report", done + 1, len(rows))
     sheet = np.concatenate([np.concatenate(row, 1) for row in strip])

@@ -105,9 +105,9 @@ def frames(path: Path, start: float, seconds: float | None) -> Iterator[tuple[An
     read so; nothing is kept in memory."""
     limit = MAX_SECONDS if seconds is None else seconds
     with opened(path) as container:
-        index, held, held_time, shown = 0, None, 0.0, False
+        index, frozen, held_time, shown = 0, None, 0.0, False
         for time, frame in _timed(container, path):
-            if held is not None:
+            if frozen is not None:
                 # The held picture is nearest until half way to this one.
                 while start + index / FPS < (held_time + time) / 2:
                     if index / FPS >= limit - 1e-9:
@@ -117,13 +117,13 @@ def frames(path: Path, start: float, seconds: float | None) -> Iterator[tuple[An
                                 "part with --start and --seconds"
                             )
                         return
-                    yield held, shown
+                    yield frozen, shown
                     shown = True
                     index += 1
-            held, held_time, shown = frame, time, False
-        last = held is not None and start + index / FPS <= held_time + 0.5 / FPS
+            frozen, held_time, shown = frame, time, False
+        last = frozen is not None and start + index / FPS <= held_time + 0.5 / FPS
         if last and index / FPS < limit - 1e-9:
-            yield held, shown
+            yield frozen, shown
 
 
 def sound(path: Path, start: float, count: int) -> Waveform:

@@ -16,11 +16,11 @@ from .weights import NetworkWeights
 
 
 @dataclass(frozen=True, eq=False)
-class Plates:
-    """Still images of the training camera, uint8, sRGB-encoded: background (H, W, 3) and, where the
-    dataset has one, torso (H, W, 4) with straight alpha."""
+class Background:
+    """What the training camera sees behind the head, uint8, sRGB-encoded: image (H, W, 3) and,
+    where the dataset has one, torso (H, W, 4) with straight alpha, laid over it."""
 
-    background: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     torso: NDArray[np.uint8] | None = None
 
 
@@ -39,8 +39,8 @@ class Track:
 
 @dataclass(frozen=True)
 class Measured:
-    """How far the approximate head (network/held.py) was from the exact one: the least and the mean
-    PSNR, dB, of `frames` pictures over the plates, while it spoke `sound` (a file's name)."""
+    """How far the approximate head (network/frozen.py) is from the exact one: the least and the
+    mean PSNR, dB, of `frames` pictures over the background, driven by `sound` (a file's name)."""
 
     worst: float
     mean: float
@@ -49,7 +49,7 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class FrozenGaussians:
     """Gaussians that speech hardly moves (core/bake/freezing.py finds them). rows (H,) int64,
     ascending. offsets: what the network adds to their raw values on average, attribute -> (H,
     values) float32; attributes as in NetworkWeights.frozen, "sh" may have the first columns
@@ -67,7 +67,7 @@ class Held:
 class Avatar:
     """A trained head. `network` and `features` are None for a still (a bare .ply).
 
-    camera: the training camera; its viewmat is the still pose. held: None where nothing was found.
+    camera: the training camera; its viewmat is the still pose. frozen_gaussians: None before
     content_hash: SHA-256 of the file in hexadecimal, empty before it is written. licence and
     provenance: free text and JSON data.
     """
@@ -77,9 +77,9 @@ class Avatar:
     camera: Camera
     network: NetworkWeights | None = None
     features: FeatureSpec | None = None
-    plates: Plates | None = None
+    background: Background | None = None
     track: Track | None = None
-    held: Held | None = None
+    frozen_gaussians: FrozenGaussians | None = None
     licence: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""

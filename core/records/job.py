@@ -25,8 +25,8 @@ class FrameTask:
 
 @dataclass(frozen=True, eq=False)
 class BakeJob:
-    """avatar_path and avatar_hash: the .egs file and the content hash it must have. plate: lay the
-    head over the avatar's background and torso (needs the training camera). Files are
+    """avatar_path and avatar_hash: the .egs file and the content hash it must have. background: lay
+    the head over the avatar's background and torso (needs the training camera). Files are
     DIRECTORY/STEM####.FORMAT."""
 
     avatar_path: Path
@@ -36,7 +36,7 @@ class BakeJob:
     directory: Path
     stem: str = "frame_"
     file_format: str = "png"
-    plate: bool = True
+    background: bool = True
     sh_degree: int = 3
 
     def __post_init__(self) -> None:

@@ -7,27 +7,30 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records.avatar import Plates
+from ..records.avatar import Background
 from ..records.camera import Camera
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
-def background_of(plates: Plates, camera: Camera) -> Float32:
+def background_of(images: Background, camera: Camera) -> Float32:
     """(H, W, 3) float32 sRGB-encoded in [0, 1], of the camera's size, not to be written to. At the
     plates' own size it is torso.rgb * torso.a + background * (1 - torso.a), exactly (docs/method.md
     §3.9). At another size it follows `Camera.resized`: the height is filled, the sides are cropped
     or go on with the colour of the edge."""
-    return _laid(plates, camera.width, camera.height)
+    return _laid(images, camera.width, camera.height)
 
 
 @lru_cache(maxsize=4)
-def _laid(plates: Plates, width: int, height: int) -> Float32:
+def _laid(images: Background, width: int, height: int) -> Float32:
     """Kept, since every frame of a film asks for the same."""
-    picture = _unit(plates.background)
-    if plates.torso is not None:
-        colour, alpha = _unit(plates.torso[..., :3]), _unit(plates.torso[..., 3:])
+    picture = _unit(images.image)
+    if images.torso is not None:
+        colour, alpha = (
+            _unit(images.torso[..., :3]),
+            _unit(images.torso[..., 3:]),
+        )
         picture = colour * alpha + picture * (1 - alpha)
     own_height, own_width = picture.shape[:2]
     if (own_height, own_width) != (height, width):

@@ -11,21 +11,21 @@ import numpy as np
 from ..bake.backends import best_backend
 from ..bake.freezing import hold
 from ..dataset.clip import TrainingClip
-from ..dataset.pictures import available_torsos, read_plates
+from ..dataset.pictures import available_torsos, read_background
 from ..records.audio_track import AudioTrack
-from ..records.avatar import Avatar, Plates, Track
+from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from .head import Head
 from .job import TrainJob
 
 
-def plates_of(clip: TrainingClip) -> tuple[Plates, int]:
+def background_for(clip: TrainingClip) -> tuple[Background, int]:
     """What lies behind the head, and the frame whose torso that is. Read before a training: what
     is wrong with them must not show at its end. DatasetError."""
     torsos = available_torsos(clip.folder)
     first = torsos[0] if torsos else None
-    plates = read_plates(clip.folder, first, torsos, (clip.width, clip.height))
-    return plates, clip.train_rows[0] if first is None else first
+    images = read_background(clip.folder, first, torsos, (clip.width, clip.height))
+    return images, clip.train_rows[0] if first is None else first
 
 
 def track_of(clip: TrainingClip) -> Track:
@@ -41,12 +41,12 @@ def avatar_of(
     clip: TrainingClip,
     spec: FeatureSpec,
     job: TrainJob,
-    plates: tuple[Plates, int],
+    images: tuple[Background, int],
     facts: Mapping[str, Any],
 ) -> Avatar:
     """plates: as plates_of gives them; the still pose is that frame's. facts: about the training,
     JSON values, kept in the avatar's provenance."""
-    behind, row = plates
+    behind, row = images
     whole = row < len(clip) and np.isfinite(clip.viewmats[row]).all()
     return Avatar(
         name=job.name or job.out.stem,
@@ -54,7 +54,7 @@ def avatar_of(
         camera=clip.camera(row if whole else clip.train_rows[0]),
         network=head.network.to_weights(),
         features=spec,
-        plates=behind,
+        background=behind,
         track=track_of(clip),
         licence=job.licence,
         provenance={"source": "trained here", "settings": asdict(job.config), **facts},
@@ -63,5 +63,5 @@ def avatar_of(
 
 def with_held(avatar: Avatar, track: AudioTrack, job: TrainJob) -> Avatar:
     """The avatar with what may be held still, measured on the training's own sound."""
-    held = hold(avatar, track, job.dataset.resolve().name, best_backend())
-    return replace(avatar, held=held)
+    frozen = hold(avatar, track, job.dataset.resolve().name, best_backend())
+    return replace(avatar, frozen_gaussians=frozen)

@@ -28,7 +28,7 @@ from .perceptual import perceptual_of
 from .points import first_colours, first_points
 from .preview import look, spread, write_strip
 from .rasterisers.choose import splatter_for
-from .result import avatar_of, plates_of, with_held
+from .result import avatar_of, background_for, with_held
 from .schedule import LIPS, MOTION, STATIC, Clock, Plan, plan
 from .stages import LipsStage, MotionStage, Stage, StaticStage
 from .state import Place, check_state, load_state, save_state
@@ -66,7 +66,7 @@ class _Training:
             torch.set_num_threads(available_cores())
         clip = load_clip(job.dataset)
         self.notes = list(clip.notes)
-        self.plates = plates_of(clip)
+        self.background = background_for(clip)
         track, self.spec = training_track(
             clip, self.config.features, files=job.feature_files, notes=self.notes
         )
@@ -78,7 +78,7 @@ class _Training:
         colours = first_colours(clip, points)
         dim = self.feed.audio_dim
         self.head = new_head(points, poses, dim, self.config, job.device, colours)
-        self.held = clip.val_rows or clip.train_rows
+        self.held_out = clip.val_rows or clip.train_rows
         self.average: Average | None = None
         self.clock = Clock()
         if (kept := make_work_folder(job)) is not None:
@@ -218,7 +218,7 @@ class _Training:
     def _look(self, name: str, step: int) -> None:
         every = self.config.preview_every
         if name == MOTION and every and step % every == 0:
-            sight = look(self._best(), self.feed, self.splat, spread(self.held))
+            sight = look(self._best(), self.feed, self.splat, spread(self.held_out))
             path = self.job.work / f"preview_{step:06d}.jpg"
             write_strip(path, sight.strip)
             self.events.tell("preview", path=path, step=step, psnr=sight.psnr)
@@ -278,7 +278,7 @@ class _Training:
 
     def _finish(self) -> Path:
         job, best = self.job, self._best()
-        sight = look(best, self.feed, self.splat, spread(self.held, LOOKED_AT))
+        sight = look(best, self.feed, self.splat, spread(self.held_out, LOOKED_AT))
         picture = job.work / "preview_final.jpg"
         write_strip(picture, sight.strip)
         facts: dict[str, Any] = {
@@ -290,7 +290,7 @@ class _Training:
         }
         if job.rows == "train":
             facts["psnr"] = round(sight.psnr, 2)
-        avatar = avatar_of(best, self.feed.clip, self.spec, job, self.plates, facts)
+        avatar = avatar_of(best, self.feed.clip, self.spec, job, self.background, facts)
         save_avatar(avatar, job.out, half=True)  # before what may be interrupted
         save_avatar(with_held(avatar, self.feed.track, job), job.out, half=True)
         self.events.tell("preview", path=picture, psnr=sight.psnr)

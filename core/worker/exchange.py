@@ -88,7 +88,7 @@ def write_job(folder: Path, name: str, job: BakeJob, track: str) -> Message:
         "directory": str(job.directory.absolute()),
         "stem": job.stem,
         "file_format": job.file_format,
-        "plate": job.plate,
+        "background": job.background,
         "sh_degree": job.sh_degree,
         "track": track,
         "frames": name,
@@ -109,7 +109,7 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
         directory=Path(value(fields, "directory", str)),
         stem=value(fields, "stem", str),
         file_format=value(fields, "file_format", str),
-        plate=value(fields, "plate", bool),
+        background=value(fields, "background", bool),
         sh_degree=value(fields, "sh_degree", int),
     )
 

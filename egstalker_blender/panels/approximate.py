@@ -18,12 +18,12 @@ def draw(layout: Any, context: Any, obj: Any) -> None:
 
 def text_of(avatar: Avatar) -> str:
     """What the option does for this avatar."""
-    if avatar.held is None:
+    if avatar.frozen_gaussians is None:
         return translated("This avatar was not measured for it, so it stays exact")
-    share = len(avatar.held) / len(avatar.gaussians)
+    share = len(avatar.frozen_gaussians) / len(avatar.gaussians)
     return translated(
         "Holds {share:.0%} of the Gaussians; pictures agree to {worst:.0f} dB or better"
-    ).format(share=share, worst=avatar.held.measured.worst)
+    ).format(share=share, worst=avatar.frozen_gaussians.measured.worst)
 
 
 def _avatar_of(obj: Any) -> Avatar | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from egstalker.core.avatar.file import load_avatar, save_avatar
 from egstalker.core.network.moving import widths_of
-from egstalker.core.records.avatar import Avatar, Held, Measured
+from egstalker.core.records.avatar import Avatar, FrozenGaussians, Measured
 from egstalker.egstalker_blender import cli
 from egstalker.egstalker_blender.panels import approximate
 
@@ -25,7 +25,9 @@ def measured(avatar: Avatar) -> Avatar:
     offsets = {
         n: np.full((len(rows), w), 0.3, np.float32) for n, w in widths_of(avatar.network).items()
     }
-    return replace(avatar, held=Held(rows, offsets, Measured(54.3, 60.0, 64, "aud.wav")))
+    return replace(
+        avatar, frozen=FrozenGaussians(rows, offsets, Measured(54.3, 60.0, 64, "aud.wav"))
+    )
 
 
 def test_approximate_reaches_every_moment(head: Any) -> None:
@@ -39,9 +41,10 @@ def test_the_panel_says_what_approximate_does_for_the_avatar(avatar_path: Path) 
     assert "stays exact" in approximate.text_of(avatar)
     measured = Measured(54.3, 60.0, 64, "aud.wav")
     rows = np.arange(len(avatar.gaussians) // 2)
-    held = replace(avatar, held=Held(rows, {}, measured))
+    frozen = replace(avatar, frozen=FrozenGaussians(rows, {}, measured))
     assert (
-        approximate.text_of(held) == "Holds 50% of the Gaussians; pictures agree to 54 dB or better"
+        approximate.text_of(frozen)
+        == "Holds 50% of the Gaussians; pictures agree to 54 dB or better"
     )
 
 
@@ -54,9 +57,9 @@ def test_from_the_command_line(
     assert cli.main(["--avatar", str(avatar_path), *rough, str(tmp_path / "no")]) == 2
     assert "was not measured for --approximate" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
-    held = tmp_path / "held.egs"
-    save_avatar(measured(load_avatar(avatar_path)), held)
+    frozen = tmp_path / "held.egs"
+    save_avatar(measured(load_avatar(avatar_path)), frozen)
     for name, more in (("rough", rough), ("exact", [*options, "--out"])):
-        assert cli.main(["--avatar", str(held), *more, str(tmp_path / name)]) == 0
+        assert cli.main(["--avatar", str(frozen), *more, str(tmp_path / name)]) == 0
     a, b = (read_png(tmp_path / name / "frame_0002.png") for name in ("rough", "exact"))
     assert not np.array_equal(a, b)

@@ -32,9 +32,9 @@ def core_pictures(avatar_path: Path, sound: Path, **changes: Any) -> list[np.nda
     """What the core draws by itself, no Blender about: frames 2 to 4 at 25 a second."""
     avatar = load_avatar(avatar_path)
     track = load_track(sound, avatar.features)
-    plate = changes.pop("plate", True)
+    background = changes.pop("background", True)
     frames = training_tasks(avatar, (2, 3, 4), **changes)
-    job = BakeJob(avatar_path, avatar.content_hash, track, frames, Path(), plate=plate)
+    job = BakeJob(avatar_path, avatar.content_hash, track, frames, Path(), background=background)
     backend = backend_named("numpy")
     deformer = backend.prepare(avatar)
     return [picture(job, task, avatar, deformer, backend) for task in frames]
@@ -58,7 +58,7 @@ def test_exr_is_linear_within_half_precision(head: Any, avatar_path: Path, tmp_p
     assert bpy.ops.egstalker.bake(engine="builtin") == {"FINISHED"}
     paths = sorted((tmp_path / "out").iterdir())
     assert [path.suffix for path in paths] == [".exr"] * 3
-    expected = core_pictures(avatar_path, tmp_path / "voice.wav", plate=False)
+    expected = core_pictures(avatar_path, tmp_path / "voice.wav", background=False)
     for path, image in zip(paths, expected, strict=True):
         linear = to_linear(image)
         assert linear[..., 3].max() > 0 and linear[..., 3].min() < 0.1
@@ -76,7 +76,7 @@ def test_own_size_pose_strength_and_offset_reach_the_core(
     expected = core_pictures(
         avatar_path,
         tmp_path / "voice.wav",
-        plate=False,
+        background=False,
         size=(40, 64),
         pose="still",
         strength=0.5,

@@ -22,7 +22,7 @@ from core.network.deformer import splats_at
 from core.network.frozen import RAW, ApproximableDeformer
 from core.network.moving import widths_of
 from core.network.numpy import folded_network
-from core.records.avatar import Avatar, Held, Measured
+from core.records.avatar import Avatar, FrozenGaussians, Measured
 from core.records.camera import Camera
 from core.records.gaussians import Gaussians, activate
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
@@ -55,7 +55,7 @@ def holding(weights: NetworkWeights, gaussians: Gaussians) -> Avatar:
         for name, width in widths_of(weights).items()
     }
     camera = Camera(np.eye(4), 150, 150, 24, 24, 48, 48)
-    return Avatar("x", gaussians, camera, weights, held=Held(rows, offsets, MEASURED))
+    return Avatar("x", gaussians, camera, weights, frozen=FrozenGaussians(rows, offsets, MEASURED))
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -64,25 +64,28 @@ def test_what_is_held_rests_and_the_others_are_exact(kind: str, backend: str) ->
     if backend == "numba":
         pytest.importorskip("numba", reason="needs numba")
     avatar = holding(*network_of(kind))
-    assert avatar.network is not None and avatar.held is not None
+    assert avatar.network is not None and avatar.frozen_gaussians is not None
     deformer, track = backend_named(backend).prepare(avatar), sound()
     for strength in (1.0, 0.4):
         moment = replace(job_moment(), strength=strength)
         exact = splats_at(deformer, track, moment)
         rough = splats_at(deformer, track, replace(moment, approximate=True))
-        held, moving = avatar.held.rows, np.setdiff1d(np.arange(300), avatar.held.rows)
+        frozen, moving = (
+            avatar.frozen_gaussians.rows,
+            np.setdiff1d(np.arange(300), avatar.frozen_gaussians.rows),
+        )
         raw = {}
-        for name, offset in avatar.held.offsets.items():
+        for name, offset in avatar.frozen_gaussians.offsets.items():
             values = getattr(avatar.gaussians, RAW[name]).copy()
             flat = values.reshape(300, -1)
-            flat[held, : offset.shape[1]] += np.float32(strength) * offset
+            flat[frozen, : offset.shape[1]] += np.float32(strength) * offset
             raw[RAW[name]] = values
         rest = activate(replace(avatar.gaussians, **raw))
         for name in FIELDS:
             there, here = getattr(rough, name), getattr(exact, name)
             np.testing.assert_allclose(there[moving], here[moving], rtol=0, atol=2e-6)
-            np.testing.assert_array_equal(there[held], getattr(rest, name)[held])
-        assert np.abs(rough.means[held] - exact.means[held]).max() > 0.01
+            np.testing.assert_array_equal(there[frozen], getattr(rest, name)[frozen])
+        assert np.abs(rough.means[frozen] - exact.means[frozen]).max() > 0.01
 
 
 def job_moment() -> object:
@@ -99,18 +102,18 @@ def test_frames_side_by_side_make_it_once() -> None:
         return folded_network.prepare(weights, gaussians)
 
     avatar = holding(*random_avatar(300, agents=AGENTS))
-    assert avatar.network is not None and avatar.held is not None
-    both = ApproximableDeformer(avatar.network, avatar.gaussians, avatar.held, counted)
+    assert avatar.network is not None and avatar.frozen_gaussians is not None
+    both = ApproximableDeformer(avatar.network, avatar.gaussians, avatar.frozen_gaussians, counted)
     assert made == [300]  # what nobody asked for is not made
     found = list(in_order(lambda _: both.approximate, range(6), 3))
-    assert made == [300, 300 - len(avatar.held)] and len(set(map(id, found))) == 1
+    assert made == [300, 300 - len(avatar.frozen_gaussians)] and len(set(map(id, found))) == 1
 
 
 def test_exact_unless_it_is_asked_for() -> None:
     """The same bits as an avatar that was never measured, which is exact whatever is asked."""
     avatar = holding(*random_avatar(300, agents=AGENTS))
     backend, track, moment = backend_named("numpy"), sound(), job_moment()
-    plain = backend.prepare(replace(avatar, held=None))
+    plain = backend.prepare(replace(avatar, frozen_gaussians=None))
     exact = splats_at(backend.prepare(avatar), track, moment)
     for other in (moment, replace(moment, approximate=True)):
         found = splats_at(plain, track, other)
@@ -120,25 +123,25 @@ def test_exact_unless_it_is_asked_for() -> None:
 def test_pictures_are_as_near_as_was_measured(tmp_path: Path) -> None:
     avatar = small_avatar(tmp_path / "small.egs")
     backend, track, heard = backend_named("numpy"), sound(), []
-    held = hold(
+    frozen = hold(
         avatar, track, "made", backend, least=18.0, frames=8, told=lambda *n: heard.append(n)
     )
-    assert held is not None and avatar.network is not None
+    assert frozen is not None and avatar.network is not None
     assert heard == [(n, 8) for n in range(1, 9)]
-    assert held.rows.min() >= avatar.network.agents and len(held) >= 6
-    assert held.measured.worst >= 18 and held.measured.frames == 8
-    deformer = backend.prepare(replace(avatar, held=held, content_hash=""))
+    assert frozen.rows.min() >= avatar.network.agents and len(frozen) >= 6
+    assert frozen.measured.worst >= 18 and frozen.measured.frames == 8
+    deformer = backend.prepare(replace(avatar, frozen_gaussians=frozen, content_hash=""))
     found = []
     for task in measured_tasks(avatar, len(track), 8):
-        assert avatar.plates is not None
-        background = background_of(avatar.plates, task.camera)
+        assert avatar.background is not None
+        background = background_of(avatar.background, task.camera)
         exact, rough = (
             backend.rasterise(splats_at(deformer, track, moment), task.camera, background)
             for moment in (task.moment, replace(task.moment, approximate=True))
         )
         found.append(psnr(rough[..., :3], exact[..., :3]))
-    assert min(found) == pytest.approx(held.measured.worst, abs=0.01)
-    assert np.mean(found) == pytest.approx(held.measured.mean, abs=0.01)
+    assert min(found) == pytest.approx(frozen.measured.worst, abs=0.01)
+    assert np.mean(found) == pytest.approx(frozen.measured.mean, abs=0.01)
     assert hold(avatar, track, "made", backend, least=90.0, frames=8) is None
 
 
@@ -164,13 +167,13 @@ def test_the_file_keeps_what_is_held(tmp_path: Path) -> None:
         weights, gaussians = network_of(kind)
         made = small_avatar(tmp_path / "small.egs")
         avatar = replace(made, network=weights, gaussians=gaussians)
-        held = holding(weights, gaussians).held
-        save_avatar(replace(avatar, held=held), tmp_path / "held.egs")
-        found = load_avatar(tmp_path / "held.egs").held
-        assert found is not None and held is not None and found.measured == MEASURED
-        np.testing.assert_array_equal(found.rows, held.rows)
-        assert found.offsets.keys() == held.offsets.keys()
-        for name, offset in held.offsets.items():
+        frozen = holding(weights, gaussians).frozen_gaussians
+        save_avatar(replace(avatar, frozen_gaussians=frozen), tmp_path / "held.egs")
+        found = load_avatar(tmp_path / "held.egs").frozen_gaussians
+        assert found is not None and frozen is not None and found.measured == MEASURED
+        np.testing.assert_array_equal(found.rows, frozen.rows)
+        assert found.offsets.keys() == frozen.offsets.keys()
+        for name, offset in frozen.offsets.items():
             np.testing.assert_array_equal(found.offsets[name], offset)
 
 
@@ -197,8 +200,8 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
     offsets = {
         n: np.zeros((40, width), np.float32) for n, width in widths_of(avatar.network).items()
     }
-    save_avatar(replace(avatar, held=Held(ROWS, offsets, MEASURED)), path)
-    assert load_avatar(path).held is not None
+    save_avatar(replace(avatar, frozen_gaussians=FrozenGaussians(ROWS, offsets, MEASURED)), path)
+    assert load_avatar(path).frozen_gaussians is not None
     changes, message = WRONG[name]
     tensors, metadata, _ = read_tensors(path)
     for key, value in changes.items():
@@ -220,7 +223,7 @@ def test_a_measurement_that_is_no_measurement(tmp_path: Path) -> None:
         write_tensors(tmp_path / "bad.egs", tensors, metadata)
         with pytest.raises(AvatarFileError, match=key):
             load_avatar(tmp_path / "bad.egs")
-    assert avatar.held is None
+    assert avatar.frozen_gaussians is None
 
 
 def test_a_worker_hears_of_it(tmp_path: Path) -> None:
@@ -266,13 +269,13 @@ def test_the_bundled_avatar_keeps_50_db_on_a_voice_that_was_not_measured() -> No
     """And saves something: half of its Gaussians are held."""
     pytest.importorskip("numba", reason="needs numba")
     avatar, backend = load_avatar(ASSETS / "demo.egs"), backend_named("numba")
-    held, plates = avatar.held, avatar.plates
-    assert held is not None and plates is not None and held.measured.worst >= LEAST
-    assert held.measured.sound != "demo.wav" and len(held) >= len(avatar.gaussians) // 2
+    frozen, images = avatar.frozen_gaussians, avatar.background
+    assert frozen is not None and images is not None and frozen.measured.worst >= LEAST
+    assert frozen.measured.sound != "demo.wav" and len(frozen) >= len(avatar.gaussians) // 2
     deformer, track = backend.prepare(avatar), track_for(avatar, ASSETS / "demo.wav")
     for i, task in enumerate(training_tasks(avatar, range(1, len(track), 14))):
         moment = replace(task.moment, eye=1.0) if i % 5 == 4 else task.moment
-        background = background_of(plates, task.camera)
+        background = background_of(images, task.camera)
         exact, rough = (
             backend.rasterise(splats_at(deformer, track, m), task.camera, background)[..., :3]
             for m in (moment, replace(moment, approximate=True))

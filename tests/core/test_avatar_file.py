@@ -81,7 +81,7 @@ def test_round_trip_of_the_other_kind_and_its_configuration(tmp_path: Path) -> N
 
 
 def test_a_still_round_trips(tmp_path: Path) -> None:
-    avatar = dataclasses.replace(small_avatar(network=False), plates=None, track=None)
+    avatar = dataclasses.replace(small_avatar(network=False), background=None, track=None)
     save_avatar(avatar, tmp_path / "x.egs")
     assert_same(avatar, load_avatar(tmp_path / "x.egs"))
 
@@ -132,12 +132,15 @@ def test_version_1_stays_readable() -> None:
     assert (avatar.name, avatar.licence, avatar.network) == ("Mäx", "CC BY 4.0", None)
     assert avatar.provenance == {"source": "a test"}
     assert (avatar.camera.fx, avatar.camera.width, avatar.camera.viewmat[2, 3]) == (60.5, 24, 7.7)
-    gaussians, plates, track = avatar.gaussians, avatar.plates, avatar.track
+    gaussians, images, track = avatar.gaussians, avatar.background, avatar.track
     assert gaussians.means.shape == (8, 3)
     rows = [gaussians.means[0], gaussians.quats[3], gaussians.log_scales[1], gaussians.sh[7, 15]]
     np.testing.assert_array_equal(np.concatenate(rows), np.float32(GOLDEN_ROWS))
-    assert plates is not None and plates.torso is not None and track is not None
-    assert (int(plates.background.sum()), int(plates.torso.sum())) == GOLDEN_SUMS
+    assert images is not None and images.torso is not None and track is not None
+    assert (
+        int(images.image.sum()),
+        int(images.torso.sum()),
+    ) == GOLDEN_SUMS
     assert track.viewmats.shape == (6, 4, 4) and track.eyes[0] == GOLDEN_EYE
 
 
@@ -214,8 +217,14 @@ WRONG = {
     "weight shape": (put("t", CONV, np.ones((32, 29), np.float32)), "expected 32 x any x 3"),
     "weight NaN": (put("t", "network.null_vector", np.full((1, 1, 64), np.nan)), "not finite"),
     "weight huge": (put("t", "network.null_vector", np.full((1, 1, 64), 1e300)), "not finite"),
-    "plate size": (put("t", "plates.torso", np.zeros((8, 24, 4), np.uint8)), "a plate is"),
-    "plate type": (put("t", "plates.torso", np.zeros((24, 24, 4), np.float32)), "a plate is"),
+    "size": (
+        put("t", "plates.torso", np.zeros((8, 24, 4), np.uint8)),
+        "background image is",
+    ),
+    "type": (
+        put("t", "plates.torso", np.zeros((24, 24, 4), np.float32)),
+        "background image is",
+    ),
     "track empty": (
         lambda d, t, m: t.update({"track.viewmats": EYE[:0], "track.eyes": np.zeros(0)}),
         "no rows",

@@ -13,7 +13,7 @@ from core.bake.backends import CHOICES, choose_backend
 from core.bake.preparing import preparations
 from core.errors import ArgumentError, MissingPackageError
 from core.render.cuda import gsplat_single, nvrtc
-from tests.support.render_scenes import background, camera, head
+from tests.support.render_scenes import camera, head, noise
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 gsplat_batch = import_module("core.render.cuda.gsplat_drawer")
@@ -128,11 +128,11 @@ def test_gsplats_pictures_are_laid_over_the_plate(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "gsplat", fake)
     monkeypatch.setattr(gsplat_batch, "load", lambda: None)
     scene = scene_torch.scene_of(head(5), torch.device("cpu"))
-    table, plate = torch.from_numpy(views.view_table([camera()] * 2)), background()
+    table, background = torch.from_numpy(views.view_table([camera()] * 2)), noise()
     drawer = gsplat_batch.GsplatDrawer()
-    over = drawer.draw(scene, table, (97, 61), torch.from_numpy(plate)).pictures.numpy()
+    over = drawer.draw(scene, table, (97, 61), torch.from_numpy(background)).pictures.numpy()
     assert over.shape == (2, 61, 97, 4) and (over[..., 3] == 1).all()
-    np.testing.assert_allclose(over[1, ..., :3], 0.25 + 0.5 * plate, atol=1e-6)
+    np.testing.assert_allclose(over[1, ..., :3], 0.25 + 0.5 * background, atol=1e-6)
     bare = drawer.draw(scene, table, (97, 61), in_bytes=True)
     assert bare.pictures[0, 0, 0].tolist() == [127, 127, 127, 127] and not bare.broken.any()
 

@@ -41,9 +41,11 @@ def test_every_frame_is_written_and_told(egs, numpy_backend, tmp_path):
 
 
 @pytest.mark.parametrize("file_format", ["png", "exr"])
-@pytest.mark.parametrize("plate", [True, False])
-def test_a_frame_alone_is_the_frame_of_a_sequence(egs, numpy_backend, tmp_path, file_format, plate):
-    job = job_for(*egs, tmp_path / "all", count=4, file_format=file_format, plate=plate)
+@pytest.mark.parametrize("background", [True, False])
+def test_a_frame_alone_is_the_frame_of_a_sequence(
+    egs, numpy_backend, tmp_path, file_format, background
+):
+    job = job_for(*egs, tmp_path / "all", count=4, file_format=file_format, background=background)
     list(bake(job, numpy_backend))
     alone = replace(job, directory=tmp_path / "one", frames=job.frames[2:3])
     list(bake(alone, backend_named("numpy")))
@@ -58,9 +60,9 @@ def test_a_plate_makes_the_picture_opaque(egs, numpy_backend, tmp_path):
     task = job.frames[0]
     over = picture(job, task, avatar, deformer, numpy_backend)
     assert over.shape == (SIZE, SIZE, 4) and (over[..., 3] == 1).all()
-    bare = picture(replace(job, plate=False), task, avatar, deformer, numpy_backend)
+    bare = picture(replace(job, background=False), task, avatar, deformer, numpy_backend)
     assert bare[0, 0, 3] == 0 and bare[SIZE // 2, SIZE // 2, 3] > 0.5
-    without = replace(avatar, plates=None)
+    without = replace(avatar, background=None)
     assert np.array_equal(picture(job, task, without, deformer, numpy_backend), bare)
 
 

@@ -71,8 +71,8 @@ def test_every_part_has_its_figures(path, capsys):
 
 def test_exact_and_approximate_stand_side_by_side(path, tmp_path, capsys):
     avatar, egs = load_avatar(path), tmp_path / "held.egs"
-    held = hold(avatar, made_track(avatar), "made", backend_named("numpy"), least=18, frames=2)
-    save_avatar(replace(avatar, held=held), egs)
+    frozen = hold(avatar, made_track(avatar), "made", backend_named("numpy"), least=18, frames=2)
+    save_avatar(replace(avatar, frozen_gaussians=frozen), egs)
     options = ["--backend", "numpy", "--frames", "2", "--parts", "stages", "--json"]
     assert main(["bench", str(egs), *options]) == 0
     rows = json.loads(capsys.readouterr().out)["stages"]

@@ -25,7 +25,7 @@ CONTROLS = (
 
 def pictures(engine: Engine, folder: Path, path: Path, avatar: object) -> np.ndarray:
     """(controls, H, W, 4) uint8: one moment under every control in turn."""
-    job = job_for(path, avatar, folder, 6, plate=False)
+    job = job_for(path, avatar, folder, 6, background=False)
     first = replace(job.frames[5], moment=replace(job.frames[5].moment, eye=0.1))
     tasks = tuple(
         replace(first, number=n, moment=replace(first.moment, **controls))

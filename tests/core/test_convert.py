@@ -46,14 +46,14 @@ def test_a_checkpoint_with_its_dataset(tmp_path: Path, capsys: pytest.CaptureFix
     assert avatar.network is not None and avatar.features is not None
     assert avatar.network.frozen == {"opacities"}
     assert (avatar.features.kind, avatar.features.normalisation) == ("log-mel", "fixed")
-    assert avatar.track is not None and avatar.plates is not None
+    assert avatar.track is not None and avatar.background is not None
 
 
 def test_a_checkpoint_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "x.egs"
     assert run(make_checkpoint(tmp_path / "run"), out) == 0
     avatar = load_avatar(out)
-    assert (avatar.name, avatar.plates, avatar.track) == ("run", None, None)
+    assert (avatar.name, avatar.background, avatar.track) == ("run", None, None)
     assert (avatar.camera.fx, avatar.camera.width, avatar.camera.viewmat[2, 3]) == (1200, 512, 7.7)
     assert avatar.features is not None and avatar.features.kind == "deepspeech"
     said = capsys.readouterr().out
@@ -71,7 +71,7 @@ def test_a_ply_becomes_a_still(tmp_path: Path) -> None:
         run(tmp_path / "head.PLY", tmp_path / "x.egs", "--dataset", make_dataset(tmp_path / "d"))
         == 0
     )
-    assert load_avatar(tmp_path / "x.egs").plates is not None
+    assert load_avatar(tmp_path / "x.egs").background is not None
 
 
 def test_half_is_smaller(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert track.eyes.dtype == np.float64
     np.testing.assert_array_equal(camera.viewmat, track.viewmats[2])  # the first torso's frame
     with Image.open(folder / "bc.jpg") as picture:
-        np.testing.assert_array_equal(dataset.plates.background, np.array(picture))
+        np.testing.assert_array_equal(dataset.background.image, np.array(picture))
     with Image.open(folder / "torso_imgs/2.png") as picture:
-        np.testing.assert_array_equal(dataset.plates.torso, np.array(picture))
+        np.testing.assert_array_equal(dataset.background.torso, np.array(picture))
 
 
 def test_the_torso_that_was_asked_for(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_the_torso_that_was_asked_for(tmp_path: Path) -> None:
     dataset = load_dataset(folder, torso_frame=5)
     assert dataset.track is not None
     with Image.open(folder / "torso_imgs/5.png") as picture:
-        np.testing.assert_array_equal(dataset.plates.torso, np.array(picture))
+        np.testing.assert_array_equal(dataset.background.torso, np.array(picture))
     np.testing.assert_array_equal(dataset.camera.viewmat, dataset.track.viewmats[5])
     with pytest.raises(DatasetError, match=r"no 4\.png; there are: 2 from 2 to 5"):
         load_dataset(folder, torso_frame=4)
@@ -62,7 +62,7 @@ def test_optional_parts_may_be_absent_and_are_reported(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "d", torsos=())
     (folder / "au.csv").unlink()
     dataset = load_dataset(folder)
-    assert dataset.plates.torso is None and dataset.track is not None
+    assert dataset.background.torso is None and dataset.track is not None
     assert not dataset.track.eyes.any()
     (folder / "track_params.pt").unlink()
     bare = load_dataset(folder)

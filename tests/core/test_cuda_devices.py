@@ -119,11 +119,11 @@ def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> 
         assert len(list(made.pictures())) == 4
 
 
-@pytest.mark.parametrize("plate", [True, False])
-def test_a_film_through_gsplat(egs, mode, tmp_path, monkeypatch, plate) -> None:
+@pytest.mark.parametrize("background", [True, False])
+def test_a_film_through_gsplat(egs, mode, tmp_path, monkeypatch, background) -> None:
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
     monkeypatch.setattr(gsplat_drawer, "load", lambda: None)
-    job = job_for(*egs, tmp_path, count=4, plate=plate)
+    job = job_for(*egs, tmp_path, count=4, background=background)
     with mode:
         pictures = list(film(job, egs[1], gsplat_drawer.GsplatDrawer(), GPU, True).pictures())
     assert [picture.shape for picture in pictures] == [(48, 48, 4)] * 4

@@ -82,9 +82,9 @@ def both(job, avatar, backend) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(batches, alone, strict=True))
 
 
-@pytest.mark.parametrize("plate", [True, False])
-def test_batches_are_the_pictures_one_by_one(egs, backend, tmp_path, plate):
-    found = both(job_for(*egs, tmp_path, count=5, plate=plate), egs[1], backend)
+@pytest.mark.parametrize("background", [True, False])
+def test_batches_are_the_pictures_one_by_one(egs, backend, tmp_path, background):
+    found = both(job_for(*egs, tmp_path, count=5, background=background), egs[1], backend)
     assert len(found) == 5
     for ours, theirs in found:
         assert decibels(ours, theirs) >= 90 and np.abs(ours - theirs).max() < 1.5 / 255
@@ -217,7 +217,7 @@ def test_no_more_than_two_batches_are_held(egs, backend, tmp_path):
     path, avatar = egs
     job = replace(job_for(path, avatar, tmp_path), frames=training_tasks(avatar, range(1, 25)))
 
-    def held() -> int:
+    def frozen() -> int:
         tensors = (o for o in gc.get_objects() if type(o) is torch.Tensor)
         return len({t.data_ptr() for t in tensors if t.shape == (BATCH, SIZE, SIZE, 4)})
 
@@ -225,7 +225,7 @@ def test_no_more_than_two_batches_are_held(egs, backend, tmp_path):
     most = 0
     for count, _ in enumerate(pictures(job, avatar, backend.prepare(avatar), backend)):
         if count % 5 == 0:
-            most = max(most, held())
+            most = max(most, frozen())
     assert 1 <= most <= 2
 
 
@@ -264,7 +264,7 @@ def test_a_gpu_bakes_what_the_processor_bakes(egs, tmp_path, name, least):
         real = remembering(backend_named(name))
     except MissingPackageError as error:
         pytest.skip(str(error))
-    job = job_for(*egs, tmp_path / "all", count=40, plate=False)
+    job = job_for(*egs, tmp_path / "all", count=40, background=False)
     for ours, theirs in both(job, egs[1], real):
         assert decibels(ours, theirs) >= least
     list(bake(job, real))

@@ -16,7 +16,7 @@ from core.records.feature_spec import FeatureSpec
 SPEC = FeatureSpec("log-mel", 29, parameters=asdict(LogMel()))
 
 
-class Held:
+class FrozenGaussians:
     """A device whose blocks and faults the test sends."""
 
     def __init__(self, rate=16000, channels=1):
@@ -38,7 +38,7 @@ class Clock:
 
 
 def session(lookahead=4, **options):
-    source, clock = Held(**options), Clock()
+    source, clock = FrozenGaussians(**options), Clock()
     return LiveSession(source, SPEC, lookahead, clock), source, clock
 
 
@@ -109,7 +109,7 @@ def test_a_device_that_stops_or_falls_silent_is_lost_with_a_reason():
 
 
 def test_a_device_is_closed_where_the_avatar_hears_no_sound():
-    source = Held()
+    source = FrozenGaussians()
     with pytest.raises(FeatureMismatchError):
         LiveSession(source, FeatureSpec("hubert", 1024))
     assert source.closed

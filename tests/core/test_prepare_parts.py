@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from core.errors import VideoError
 from core.prepare import mask_regions
-from core.prepare.background import BackgroundPlate, fill, over, torso_picture
+from core.prepare.background import BackgroundMean, fill, over, torso_picture
 from core.prepare.bundle import Solution, project, rotation
 from core.prepare.crop import Crop, check_faces, choose_crop, given_crop
 from core.prepare.eyes import closure, table
@@ -146,13 +146,13 @@ def test_clothes_as_dark_as_hair_are_not_taken_for_hair() -> None:
 
 def test_the_outline_is_sharpened_where_the_background_is_known() -> None:
     pixels, truth, _ = person_picture()
-    plate = np.full((SIDE, SIDE, 3), WALL, np.uint8)
+    background = np.full((SIDE, SIDE, 3), WALL, np.uint8)
     blurred = np.roll(truth > 0, 1, axis=1)
     known = np.ones((SIDE, SIDE), bool)
-    sharp = mask_regions.sharpen(blurred, pixels, plate, known)
+    sharp = mask_regions.sharpen(blurred, pixels, background, known)
     wrong = (sharp != (truth > 0)).sum()
     assert wrong < 0.4 * (blurred != (truth > 0)).sum()
-    kept = mask_regions.sharpen(blurred, pixels, plate, ~known)
+    kept = mask_regions.sharpen(blurred, pixels, background, ~known)
     assert (kept != blurred).mean() < 0.002  # corners that a median rounds
 
 
@@ -193,11 +193,11 @@ def test_the_background_is_put_together_from_where_the_person_is_not() -> None:
         picture[person] = (255, 0, 0)
         people.append(person)
         pictures.append(picture)
-    plate = BackgroundPlate(SIDE)
-    distances = [plate.measure(person) for person in people]
+    background = BackgroundMean(SIDE)
+    distances = [background.measure(person) for person in people]
     for picture, distance in zip(pictures, distances, strict=True):
-        plate.add(picture, distance)
-    found, known = plate.finish()
+        background.add(picture, distance)
+    found, known = background.finish()
     assert known.all()
     assert np.abs(found.astype(int) - wall).max() <= 1
 
@@ -221,10 +221,12 @@ def test_the_neck_goes_on_under_the_head_and_nowhere_else() -> None:
     column = torso[:76, 64, 3]
     assert (column[-10:] == 255).all()
     assert np.abs(torso[72, 64, :3].astype(int) - SKIN).max() < 40
-    plate = np.full((SIDE, SIDE, 3), WALL, np.uint8)
-    laid = over(torso, plate)
+    background = np.full((SIDE, SIDE, 3), WALL, np.uint8)
+    laid = over(torso, background)
     assert_array_equal(laid[body], pixels[body])
-    assert_array_equal(laid[(truth == BACKGROUND) & ~grown], plate[(truth == BACKGROUND) & ~grown])
+    assert_array_equal(
+        laid[(truth == BACKGROUND) & ~grown], background[(truth == BACKGROUND) & ~grown]
+    )
 
 
 def test_bilinear_samples_lie_at_pixel_centres() -> None:

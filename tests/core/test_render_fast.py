@@ -23,7 +23,7 @@ from core.render.numpy import spans, tiles
 from core.render.picture import finish
 from core.render.projection import project
 from core.render.rasteriser import MIN_ALPHA, TILE
-from tests.support.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 
 LEAST = 100.0  # decibels
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,9 +42,9 @@ def rasterise(request: pytest.FixtureRequest) -> Callable[..., Image]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_hard_scenes(rasterise: Callable[..., Image], name: str) -> None:
-    for plate in (None, background()):
-        truth = reference.rasterise(CASES[name], camera(), plate)
-        image = rasterise(CASES[name], camera(), plate)
+    for background in (None, noise()):
+        truth = reference.rasterise(CASES[name], camera(), background)
+        image = rasterise(CASES[name], camera(), background)
         assert image.dtype == np.float32
         assert decibels(image, truth) >= LEAST
         assert np.abs(image - truth).max() <= 1 / 255
@@ -52,10 +52,10 @@ def test_hard_scenes(rasterise: Callable[..., Image], name: str) -> None:
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_degrees(rasterise: Callable[..., Image], degree: int) -> None:
-    image = rasterise(head(), camera(), background(), degree)
-    assert decibels(image, reference.rasterise(head(), camera(), background(), degree)) >= LEAST
+    image = rasterise(head(), camera(), noise(), degree)
+    assert decibels(image, reference.rasterise(head(), camera(), noise(), degree)) >= LEAST
     if degree:
-        assert decibels(image, rasterise(head(), camera(), background(), degree - 1)) < 40
+        assert decibels(image, rasterise(head(), camera(), noise(), degree - 1)) < 40
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (8, 33), (130, 17)])
@@ -74,25 +74,25 @@ def test_principal_point_aside(rasterise: Callable[..., Image]) -> None:
 
 
 def test_the_same_bits_every_time(rasterise: Callable[..., Image]) -> None:
-    first = rasterise(head(), camera(), background())
+    first = rasterise(head(), camera(), noise())
     rasterise(head(300, seed=1), camera(40, 20))
-    assert np.array_equal(first, rasterise(head(), camera(), background()))
+    assert np.array_equal(first, rasterise(head(), camera(), noise()))
 
 
 def test_arguments_are_checked(rasterise: Callable[..., Image]) -> None:
     with pytest.raises(ArgumentError):
         rasterise(head(1), camera(), None, -1)
     with pytest.raises(ArgumentError):
-        rasterise(head(1), camera(), background(3, 3))
+        rasterise(head(1), camera(), noise(3, 3))
 
 
 def test_numba_threads_change_no_bit() -> None:
     pytest.importorskip("numba", reason="numba is not installed")
     from core.render.numba import rasterise as tiles_numba
 
-    one = tiles_numba.rasterise(head(), camera(), background(), threads=1)
+    one = tiles_numba.rasterise(head(), camera(), noise(), threads=1)
     for threads in (2, 3, 16):
-        many = tiles_numba.rasterise(head(), camera(), background(), threads=threads)
+        many = tiles_numba.rasterise(head(), camera(), noise(), threads=threads)
         assert np.array_equal(one, many)
 
 

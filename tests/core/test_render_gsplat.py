@@ -10,7 +10,7 @@ from core.render import reference
 from core.render.cuda import gsplat_single
 from core.render.projection import project
 from core.render.sh import colours
-from tests.support.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -68,9 +68,9 @@ def test_picture_on_a_gpu(name: str) -> None:
     if reason is not None:
         pytest.skip(reason)
     scene = hard_cases()[name]
-    for plate in (None, background()):
-        truth = reference.rasterise(scene, camera(), plate)
-        image = gsplat_single.rasterise(scene, camera(), plate)
+    for background in (None, noise()):
+        truth = reference.rasterise(scene, camera(), background)
+        image = gsplat_single.rasterise(scene, camera(), background)
         # The footprint ends elsewhere: 79 dB and 2.4/255 were measured on a synthetic head.
         assert decibels(image, truth) >= 65
         assert np.abs(image - truth).max() <= 4 / 255

@@ -17,7 +17,7 @@ from core.render.cuda.source import KERNELS, source
 from core.render.cuda.views import view_table
 from core.render.projection import project
 from tests.support.emulation import emulated
-from tests.support.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 from tests.support.synthetic import random_gaussians
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -49,9 +49,9 @@ def views_of(*cameras, **controls):
     return torch.from_numpy(view_table(cameras, **controls))
 
 
-def drawn(drawer, splats: Splats, view=None, plate=None, degree: int = 3, **options):
+def drawn(drawer, splats: Splats, view=None, background=None, degree: int = 3, **options):
     view = view or camera()
-    behind = None if plate is None else torch.from_numpy(plate)
+    behind = None if background is None else torch.from_numpy(background)
     scene = scene_torch.scene_of(splats, CPU)
     found = drawer.draw(scene, views_of(view), (view.width, view.height), behind, degree, **options)
     assert int(found.pairs) <= found.capacity and not found.broken.any()
@@ -61,9 +61,9 @@ def drawn(drawer, splats: Splats, view=None, plate=None, degree: int = 3, **opti
 @pytest.mark.parametrize("name", list(hard_cases()))
 def test_equals_the_oracle(drawer, name: str) -> None:
     scene = hard_cases()[name]
-    for plate in (None, background()):
-        truth = reference.rasterise(scene, camera(), plate)
-        picture = drawn(drawer, scene, plate=plate)
+    for background in (None, noise()):
+        truth = reference.rasterise(scene, camera(), background)
+        picture = drawn(drawer, scene, background=background)
         # In float32 throughout; the largest differences are where an alpha of 1/255 is met.
         assert decibels(picture, truth) >= 100
         assert np.abs(picture - truth).max() < 1.5 / 255
@@ -114,21 +114,21 @@ def test_controls_of_opacity_and_colour(drawer) -> None:
         assert decibels(picture, truth) >= 100
 
 
-@pytest.mark.parametrize("plates", ["none", "one", "each"])
-def test_a_frame_of_a_batch_is_the_frame_alone(drawer, plates: str) -> None:
+@pytest.mark.parametrize("images", ["none", "one", "each"])
+def test_a_frame_of_a_batch_is_the_frame_alone(drawer, images: str) -> None:
     heads = [head(600, seed) for seed in range(3)]
     cameras = [camera(distance=distance) for distance in (7.5, 6.0, 9.0)]
     behind = {
         "none": None,
-        "one": background(),
-        "each": np.stack([background() * np.float32(k) for k in (1, 0.5, 0.2)]),
-    }[plates]
+        "one": noise(),
+        "each": np.stack([noise() * np.float32(k) for k in (1, 0.5, 0.2)]),
+    }[images]
     size = (cameras[0].width, cameras[0].height)
     given = None if behind is None else torch.from_numpy(behind)
     found = drawer.draw(batch_of(*heads), views_of(*cameras), size, given)
     for k, picture in enumerate(found.pictures.numpy()):
-        plate = behind if behind is None or behind.ndim == 3 else behind[k]
-        assert np.array_equal(picture, drawn(drawer, heads[k], cameras[k], plate))
+        background = behind if behind is None or behind.ndim == 3 else behind[k]
+        assert np.array_equal(picture, drawn(drawer, heads[k], cameras[k], background))
 
 
 def test_what_frames_share_is_read_once_for_all(drawer) -> None:
@@ -146,12 +146,12 @@ def test_what_frames_share_is_read_once_for_all(drawer) -> None:
     assert torch.equal(*pictures)
 
 
-@pytest.mark.parametrize("plate", [None, background()])
-def test_eight_bits_are_the_pngs(drawer, plate) -> None:
+@pytest.mark.parametrize("background", [None, noise()])
+def test_eight_bits_are_the_pngs(drawer, background) -> None:
     bright = replace(head(), sh=head().sh * np.float32(2))
-    whole = drawn(drawer, bright, plate=plate)
+    whole = drawn(drawer, bright, background=background)
     assert whole.max() > 1  # clipped, that is
-    pixels = drawn(drawer, bright, plate=plate, in_bytes=True)
+    pixels = drawn(drawer, bright, background=background, in_bytes=True)
     assert pixels.dtype == np.uint8 and np.array_equal(pixels, to_uint8(whole))
     converted = scene_torch.to_bytes(torch.from_numpy(whole)[None])
     assert np.array_equal(converted[0].numpy(), pixels)
@@ -220,8 +220,8 @@ def test_nvrtc_compiles_the_kernels_also_without_a_gpu(architecture: str) -> Non
 @pytest.mark.parametrize("name", list(hard_cases()))
 def test_the_gpu_draws_what_the_oracle_draws(name: str) -> None:
     real = drawer_torch.Drawer(compiler_torch.kernels(torch.cuda.current_device()))
-    scene, view, plate = hard_cases()[name], camera(), background()
-    for behind in (None, plate):
+    scene, view, background = hard_cases()[name], camera(), noise()
+    for behind in (None, background):
         found = real.draw(
             scene_torch.scene_of(scene, torch.device("cuda")),
             views_of(view).cuda(),

@@ -68,9 +68,9 @@ def test_official_frames_with_our_cuda_kernels_on_a_cpu(
     from core.render.cuda.nvrtc import draw_one
     from core.render.cuda.nvrtc_drawer import Drawer
 
-    def rasterise(splats: Splats, view: Camera, plate: np.ndarray) -> np.ndarray:
+    def rasterise(splats: Splats, view: Camera, background: np.ndarray) -> np.ndarray:
         drawer = Drawer(emulated(tmp_path))
-        return draw_one(drawer, torch.device("cpu"), splats, view, plate, 3)
+        return draw_one(drawer, torch.device("cpu"), splats, view, background, 3)
 
     assert decibels(*drawn_and_truth(shared, rasterise, frame)) >= 100
 
@@ -93,10 +93,10 @@ def drawn_and_truth(
     folder = shared / "official_checkpoint"
     with np.load(folder / frame) as given:
         truth = given["image"].transpose(1, 2, 0)
-        plate = np.ascontiguousarray(given["background"].transpose(1, 2, 0))
+        background = np.ascontiguousarray(given["background"].transpose(1, 2, 0))
         height, width = truth.shape[:2]
         focal = float(given["focal"])
         viewmat = given["w2c"].astype(np.float64)
     view = Camera(viewmat, focal, focal, width / 2, height / 2, width, height)
-    image = rasterise(splats(folder, frame), view, plate)
+    image = rasterise(splats(folder, frame), view, background)
     return image[..., :3], truth

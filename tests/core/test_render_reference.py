@@ -16,10 +16,10 @@ from core.render.sh import terms
 from tests.support.render_scenes import (
     HEIGHT,
     WIDTH,
-    background,
     camera,
     decibels,
     head,
+    noise,
     round_splats,
     splats,
 )
@@ -104,27 +104,29 @@ def test_whole_tiles_are_drawn_and_no_other() -> None:
 
 
 def test_background_shines_through() -> None:
-    plate = background(33, 33)
+    background = noise(33, 33)
     scene = round_splats([[0, 0, 2]], 0.04, 0.5, [0.8])
-    bare, laid = rasterise(scene, front()), rasterise(scene, front(), plate)
-    assert np.allclose(laid[..., :3], bare[..., :3] + (1 - bare[..., 3:]) * plate, atol=1e-6)
+    bare, laid = rasterise(scene, front()), rasterise(scene, front(), background)
+    assert np.allclose(laid[..., :3], bare[..., :3] + (1 - bare[..., 3:]) * background, atol=1e-6)
     assert (laid[..., 3] == 1).all()
-    assert np.array_equal(rasterise(head(0), front(), plate)[..., :3], plate)
+    assert np.array_equal(rasterise(head(0), front(), background)[..., :3], background)
     assert (rasterise(head(0), front()) == 0).all()
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_against_the_rules_written_a_second_way(degree: int) -> None:
     """Pixel by pixel, matrices instead of formulas: the same picture to 1e-6."""
-    scene, view, plate = head(60, seed=2), camera(40, 23), background(40, 23)
+    scene, view, background = head(60, seed=2), camera(40, 23), noise(40, 23)
     scene = replace(scene, scales=scene.scales * 5)
     assert (
-        np.abs(rasterise(scene, view, plate, degree) - slowly(scene, view, plate, degree)).max()
+        np.abs(
+            rasterise(scene, view, background, degree) - slowly(scene, view, background, degree)
+        ).max()
         < 1e-6
     )
 
 
-def slowly(scene: Splats, view: Camera, plate: np.ndarray, degree: int) -> np.ndarray:
+def slowly(scene: Splats, view: Camera, background: np.ndarray, degree: int) -> np.ndarray:
     drawn = []
     world = view.viewmat[:3, :3]
     for mean, (w, *q), scale, opacity, sh in zip(
@@ -163,7 +165,7 @@ def slowly(scene: Splats, view: Camera, plate: np.ndarray, degree: int) -> np.nd
                 break
             total += left * alpha * colour
             left *= 1 - alpha
-        image[row, column, :3] = total + left * plate[row, column]
+        image[row, column, :3] = total + left * background[row, column]
     return image
 
 
@@ -192,7 +194,7 @@ def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ArgumentError, match="degree 4"):
         rasterise(head(1), camera(), None, 4)
     with pytest.raises(ArgumentError, match=r"\(61, 96, 3\).*\(61, 97, 3\)"):
-        rasterise(head(1), camera(), background(WIDTH - 1, HEIGHT))
+        rasterise(head(1), camera(), noise(WIDTH - 1, HEIGHT))
 
 
 def test_decibels() -> None:

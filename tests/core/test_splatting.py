@@ -18,7 +18,7 @@ from core.training.rasterisers import numba as splat_numba_torch
 from core.training.rasterisers.choose import splatter_for
 from core.training.rasterisers.record import Rendered
 from tests.support import plain_rasteriser
-from tests.support.render_scenes import background, camera, decibels, hard_cases, head
+from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 from tests.support.splatting_scenes import (
     INPUTS,
     first,
@@ -55,9 +55,9 @@ def test_degrees(degree: int) -> None:
 def test_it_is_the_picture_that_is_baked() -> None:
     picture = run(splat_numba_torch.splat, tensors(head()), camera(), 3)
     assert np.array_equal(whole(picture), rasterise.rasterise(head(), camera()))
-    behind = torch.from_numpy(background())
+    behind = torch.from_numpy(noise())
     laid = picture.colour + (1 - picture.alpha[..., None]) * behind
-    baked = rasterise.rasterise(head(), camera(), background())
+    baked = rasterise.rasterise(head(), camera(), noise())
     assert np.abs(laid.detach().numpy() - baked[..., :3]).max() < 1e-6
 
 

@@ -189,9 +189,9 @@ def test_the_file_renders_what_the_trainer_saw(learned: Learned) -> None:
 
 
 def test_what_may_be_held_still_was_measured(learned: Learned) -> None:
-    held = learned.avatar.held
-    assert held is not None and held.measured.worst >= LEAST
-    assert held.measured.sound == learned.clip.folder.name
+    frozen = learned.avatar.frozen_gaussians
+    assert frozen is not None and frozen.measured.worst >= LEAST
+    assert frozen.measured.sound == learned.clip.folder.name
 
 
 def deformers(avatar: Avatar) -> dict[str, Deformer]:

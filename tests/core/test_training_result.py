@@ -9,7 +9,7 @@ import pytest
 
 from core.dataset.load import TrainingClip, load_clip
 from core.errors import DatasetError
-from core.training.result import plates_of, track_of
+from core.training.result import background_for, track_of
 from tests.support.training_inputs import make_clip
 
 
@@ -31,9 +31,9 @@ def test_a_frame_without_a_pose_keeps_its_place_in_the_track(clip: TrainingClip)
 
 
 def test_the_plates_are_read_before_the_training(clip: TrainingClip) -> None:
-    plates, row = plates_of(clip)
-    assert row == 0 and plates.torso is not None
-    assert plates.background.shape == (clip.height, clip.width, 3)
+    images, row = background_for(clip)
+    assert row == 0 and images.torso is not None
+    assert images.image.shape == (clip.height, clip.width, 3)
     (clip.folder / "bc.jpg").unlink()
     with pytest.raises(DatasetError, match=r"bc\.jpg"):
-        plates_of(clip)
+        background_for(clip)

@@ -43,8 +43,8 @@ def test_nothing_is_left_to_compile_for_the_first_frame(tmp_path: Path) -> None:
     avatar = small_avatar(tmp_path / "small.egs")
     task = training_tasks(avatar, [3])[0]
     splats = splats_at(backend.prepare(avatar), sound(), task.moment)
-    assert avatar.plates is not None
-    backend.rasterise(splats, task.camera, background_of(avatar.plates, task.camera))
+    assert avatar.background is not None
+    backend.rasterise(splats, task.camera, background_of(avatar.background, task.camera))
     assert [set(function.signatures) for function in COMPILED] == before
 
 
@@ -67,10 +67,10 @@ from core.network.numba.network import prepare
 from core.network.numba.tiles import WIDTH
 from core.render.numba.blend import WIDTH as BLENDED
 from core.render.numba.rasterise import rasterise
-from tests.support.render_scenes import background, camera, head
+from tests.support.render_scenes import noise, camera, head
 from tests.support.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
 assert (WIDTH, BLENDED) == (8, 8), "compiled for vectors of 16"
-found = {"picture": rasterise(head(), camera(), background())}
+found = {"picture": rasterise(head(), camera(), noise())}
 for name, avatar in (("official", random_avatar(100)), ("paper", random_paper_avatar(100))):
     deformer = prepare(*avatar)
     moved = deformer.deform_raw(deformer.encode_audio(random_windows()), 0.3, random_pose(), 1.0)
@@ -83,7 +83,7 @@ def test_vectors_of_eight_give_the_same_picture(tmp_path: Path) -> None:
     """The path of processors without AVX-512, whatever this one has."""
     from core.network.numpy.folded_network import prepare
     from core.render import reference
-    from tests.support.render_scenes import background, camera, decibels, head
+    from tests.support.render_scenes import camera, decibels, head, noise
 
     environ = {
         **os.environ,
@@ -102,4 +102,4 @@ def test_vectors_of_eight_give_the_same_picture(tmp_path: Path) -> None:
             moved = deformer.deform_raw(code, 0.3, random_pose(), 1.0)
             expected = np.hstack([values.reshape(100, -1) for values in vars(moved).values()])
             np.testing.assert_allclose(found[name], expected, rtol=0, atol=5e-6)
-        assert decibels(found["picture"], reference.rasterise(head(), camera(), background())) > 100
+        assert decibels(found["picture"], reference.rasterise(head(), camera(), noise())) > 100

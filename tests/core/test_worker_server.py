@@ -41,16 +41,16 @@ class Client:
         self.thread.start()
 
     def _choose(self, name):
-        held = self
+        frozen = self
 
         class Gated(StillDeformer):
             @property
             def notes(self):
-                return held.notes
+                return frozen.notes
 
             def encode_audio(self, windows):
-                held.busy.set()
-                assert held.gate.acquire(timeout=10)
+                frozen.busy.set()
+                assert frozen.gate.acquire(timeout=10)
                 return super().encode_audio(windows)
 
         return replace(backend_named("numpy"), prepare=Gated, warm_up=self.warm_up)
@@ -204,13 +204,13 @@ def test_a_cancel_stops_within_a_frame(client, egs, tmp_path):
 def test_a_job_arrives_as_it_was_sent(egs, tmp_path):
     from core.worker.exchange import read_job
 
-    job = job_for(*egs, tmp_path / "out", count=5, stem="s_", file_format="exr", plate=False)
+    job = job_for(*egs, tmp_path / "out", count=5, stem="s_", file_format="exr", background=False)
     write_track(tmp_path / "t.npy", job.track)
     back = read_job(tmp_path, write_job(tmp_path, "f.npy", job, "t.npy"))
     assert len(back.track) == len(job.track)
     for row in range(-12, len(job.track) + 12):
         assert np.array_equal(back.track.around(row), job.track.around(row))
-    for field in ("avatar_path", "avatar_hash", "directory", "stem", "file_format", "plate"):
+    for field in ("avatar_path", "avatar_hash", "directory", "stem", "file_format", "background"):
         assert getattr(back, field) == getattr(job, field)
     for theirs, ours in zip(back.frames, job.frames, strict=True):
         assert np.array_equal(theirs.camera.viewmat, ours.camera.viewmat)

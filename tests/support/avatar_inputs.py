@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.avatar.framing import head_camera
 from core.formats.ply import write_ply
-from core.records.avatar import Avatar, Plates, Track
+from core.records.avatar import Avatar, Background, Track
 from core.records.camera import Camera
 from core.records.feature_spec import FeatureSpec
 from core.records.weights import EGSTALKER, NetworkWeights
@@ -47,7 +47,7 @@ def small_avatar(n: int = 40, network: bool = True, seed: int = 0) -> Avatar:
         camera=small_camera(),
         network=weights if network else None,
         features=spec if network else None,
-        plates=Plates(
+        background=Background(
             rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8),
             rng.integers(0, 256, (SIDE, SIDE, 4), np.uint8),
         ),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.audio.logmel import LogMel
 from core.avatar.file import save_avatar
-from core.records.avatar import Avatar, Plates, Track
+from core.records.avatar import Avatar, Background, Track
 from core.records.camera import Camera, viewmat_from_track
 from core.records.feature_spec import FeatureSpec
 from tests.support.synthetic import random_avatar
@@ -37,7 +37,7 @@ def make_avatar(path: Path, n: int = 200) -> Path:
         camera=Camera(viewmats[3], 150, 150, 29.5, 22.0, WIDTH, HEIGHT),
         network=network,
         features=FeatureSpec("log-mel", 29, parameters=asdict(LogMel())),
-        plates=Plates(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)),
+        background=Background(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)),
         track=Track(np.float32(viewmats), rng.random(ROWS, np.float32)),
     )
     save_avatar(avatar, path)

@@ -92,14 +92,14 @@ def _kernel(library: ctypes.CDLL, name: str) -> Any:
         tensors = [(value, reads) for value, (_, pointer, reads) in pointers if pointer]
         if mode is not None:
             mode.read(*(value for value, reads in tensors if reads))
-        held: list[Any] = []
+        frozen: list[Any] = []
         for value in args:
             if isinstance(value, int):
-                held.append(ctypes.c_int(value))
+                frozen.append(ctypes.c_int(value))
             else:
-                held.append(ctypes.c_void_p(value.data_ptr()))
-        addresses = (ctypes.c_void_p * len(held))(
-            *(ctypes.cast(ctypes.byref(value), ctypes.c_void_p) for value in held)
+                frozen.append(ctypes.c_void_p(value.data_ptr()))
+        addresses = (ctypes.c_void_p * len(frozen))(
+            *(ctypes.cast(ctypes.byref(value), ctypes.c_void_p) for value in frozen)
         )
         launch(grid[0], grid[1], block[0], addresses)
         if mode is not None:

@@ -64,7 +64,7 @@ def round_splats(
     )
 
 
-def background(width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.float32]:
+def noise(width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.float32]:
     return np.random.default_rng(9).random((height, width, 3), np.float32)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.plan import training_tasks
 from core.records.audio_track import AudioTrack
-from core.records.avatar import Avatar, Plates, Track
+from core.records.avatar import Avatar, Background, Track
 from core.records.camera import Camera, viewmat_from_track
 from core.records.feature_spec import FeatureSpec
 from core.records.job import BakeJob
@@ -31,7 +31,7 @@ def small_avatar(path: Path, n: int = 120) -> Avatar:
         camera=Camera(viewmats[0], 150, 150, SIZE / 2, SIZE / 2, SIZE, SIZE),
         network=network,
         features=FeatureSpec(kind="deepspeech", dim=29),
-        plates=Plates(rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8)),
+        background=Background(rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8)),
         track=Track(np.float32(viewmats), rng.random(ROWS, np.float32)),
     )
     save_avatar(avatar, path)

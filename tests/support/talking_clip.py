@@ -112,8 +112,8 @@ def acted_clip(folder: Path, avatar: Avatar, backend: Backend) -> Path:
     rows = "".join(f"{i}, {2 * value:.6f}\n" for i, value in enumerate(eyes))
     (folder / "au.csv").write_text("frame, AU45_r\n" + rows)
     inputs.write_wav(folder / "aud.wav", babble(FRAMES))
-    plate = np.full((SIDE, SIDE, 3), (120, 130, 140), np.uint8)
-    Image.fromarray(plate).save(folder / "bc.jpg", quality=95)
+    background = np.full((SIDE, SIDE, 3), (120, 130, 140), np.uint8)
+    Image.fromarray(background).save(folder / "bc.jpg", quality=95)
     background = np.array(Image.open(folder / "bc.jpg")).astype(np.float32) / 255
 
     deformer = backend.prepare(avatar)

@@ -38,7 +38,7 @@ def deform_rows(
     start: int,
     shares: Float32,
     centred: Float32,
-    held: Float32,
+    frozen: Float32,
     values: Float32,
     pool: Float32,
     products: Int64,
@@ -68,7 +68,7 @@ def deform_rows(
     out_at = 2 * hidden_at
     mix_at = out_at + _widest_output(dim, products) * LANES
     for block in range(len(centred)):
-        _mix(shares, block, held, mixed, scratch, mix_at)
+        _mix(shares, block, frozen, mixed, scratch, mix_at)
         for j in range(0, wide, HEIGHT):
             _tile_add(
                 scratch, mix_at, values, j * mixed, centred, (block * wide + j) * LANES,
@@ -133,18 +133,18 @@ def scratch_floats(dim: int, mixed: int, products: Int64) -> int:
 
 @compiled
 def _mix(
-    shares: Float32, block: int, held: Float32, mixed: int, scratch: Float32, mix_at: int
+    shares: Float32, block: int, frozen: Float32, mixed: int, scratch: Float32, mix_at: int
 ) -> None:
     count = shares.shape[1]
-    if len(held) == 0:
+    if len(frozen) == 0:
         for k in range(count):
             for lane in range(LANES):
                 scratch[mix_at + k * LANES + lane] = shares[block, k, lane]
         return
-    zeros_at = len(held) - HEIGHT
+    zeros_at = len(frozen) - HEIGHT
     for j in range(0, padded(mixed), HEIGHT):
         _tile(
-            shares, block * count * LANES, held, j * count, held, zeros_at,
+            shares, block * count * LANES, frozen, j * count, frozen, zeros_at,
             scratch, mix_at + j * LANES, count,
         )  # fmt: skip
 

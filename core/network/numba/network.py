@@ -72,14 +72,14 @@ class FusedDeformer(NumpyDeformer):
             for values, moves in zip(canonical, self._moving, strict=True)
         )
         if any(self._moving):
-            lanes, held, values = self._last(code, eye, pose)
+            lanes, frozen, values = self._last(code, eye, pose)
             flat_values = pack(values)
 
             def work(rows: slice) -> None:
                 for i in self._partly:
                     moved[i][rows] = canonical[i][rows]
                 deform_rows(
-                    rows.start, *lanes(rows), held, flat_values, packed.pool, packed.products,
+                    rows.start, *lanes(rows), frozen, flat_values, packed.pool, packed.products,
                     self._norm, packed.floor, packed.kan, packed.targets, strength, canonical,
                     moved, self._own_scratch(len(values)),
                 )  # fmt: skip
@@ -102,10 +102,10 @@ class FusedDeformer(NumpyDeformer):
 
         shares = self._shares
         if shares is not None and isinstance(attention, EsaaMixing):
-            held, values = attention.held(tokens, x)
+            frozen, values = attention.frozen(tokens, x)
             return (
                 lambda rows: (shares[blocks_of(rows)], centred_lanes(rows)),
-                pack_held(held),
+                pack_held(frozen),
                 values,
             )
         mix, values = attention.frame(tokens, x)

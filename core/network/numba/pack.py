@@ -55,9 +55,9 @@ def pack(matrix: Float32) -> Float32:
     return full.reshape(inputs, tiles, HEIGHT).swapaxes(0, 1).reshape(-1)
 
 
-def pack_held(held: Float32) -> Float32:
+def pack_held(frozen: Float32) -> Float32:
     """(agents, rows) -> flat, and the zeros that stand for a bias."""
-    return np.concatenate([pack(held), np.zeros(HEIGHT, np.float32)])
+    return np.concatenate([pack(frozen), np.zeros(HEIGHT, np.float32)])
 
 
 def to_lanes(rows: Float32, height: int = 1) -> Float32:

@@ -63,23 +63,23 @@ class EsaaMixing:
         shares, self._shares = self._shares, None
         return shares
 
-    def held(self, tokens: Float32, x: Float32) -> tuple[Float32, Float32]:
+    def frozen(self, tokens: Float32, x: Float32) -> tuple[Float32, Float32]:
         """How much of each token an agent holds (agents, 4), and the values (4, 64): the shares
         times the first are the mix."""
         keys = keys_of(self._weights, tokens)
         agents = self._agents_of(x) if self._agents is None else self._agents
         # Transposed for the product.
-        held = np.ascontiguousarray(softmax(agents @ keys.T * self._scale).T).T
-        return held, centre(keys)
+        frozen = np.ascontiguousarray(softmax(agents @ keys.T * self._scale).T).T
+        return frozen, centre(keys)
 
     def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
-        held, values = self.held(tokens, x)
+        frozen, values = self.frozen(tokens, x)
         shares = self._shares
         agents = self._agents_of(x) if self._agents is None else self._agents
 
         def mix(rows: slice) -> Float32:
             share = self._shares_of(x[rows], agents) if shares is None else shares[rows]
-            return self._gemm.multiply(share, held)
+            return self._gemm.multiply(share, frozen)
 
         return mix, values
 

@@ -178,8 +178,8 @@ class FastFrames:
         batch, count, dim = tokens.shape
         keys = tokens + self._positions
         logits = self._agents @ keys.transpose(1, 2) * math.sqrt(self._heads / dim)
-        held = logits.softmax(dim=-1).permute(1, 0, 2).reshape(-1, batch * count)  # (A, 4 B)
-        return Mixed((self._shares @ held).reshape(-1, batch, count), keys)
+        frozen = logits.softmax(dim=-1).permute(1, 0, 2).reshape(-1, batch * count)  # (A, 4 B)
+        return Mixed((self._shares @ frozen).reshape(-1, batch, count), keys)
 
     def _multi_head(self, tokens: Tensor) -> Mixed:
         """The queries' matrix meets the keys first, the values' the last one: see mixing.py."""

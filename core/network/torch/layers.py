@@ -158,8 +158,8 @@ def indexed(token: Tensor) -> Tensor:
 def esaa(agent: Tensor, shares: Tensor, keys: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     """agent (..., A, 64), shares (..., N, A), keys (B, 4, 64) -> (B, N, 64), (B, N, 4)."""
     dim = keys.shape[2]
-    held = (agent @ keys.transpose(1, 2) * math.sqrt(heads / dim)).softmax(dim=-1)
-    out = (shares @ held) @ keys
+    frozen = (agent @ keys.transpose(1, 2) * math.sqrt(heads / dim)).softmax(dim=-1)
+    out = (shares @ frozen) @ keys
     return out, out.reshape(*out.shape[:2], heads, -1).mean(dim=2)
 
 

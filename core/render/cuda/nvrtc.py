@@ -37,15 +37,15 @@ def available() -> str | None:
 
 def _tried() -> str | None:
     """Why the present GPU does not draw what the oracle draws, in one line."""
-    splats, view, plate = _sample()
+    splats, view, background = _sample()
     try:
-        picture = draw_one(drawer(), "cuda", splats, view, plate, 3)
+        picture = draw_one(drawer(), "cuda", splats, view, background, 3)
     except MissingPackageError as error:
         return str(error)
     except (RuntimeError, TypeError, ValueError, OSError, AttributeError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         return f"the CUDA kernels do not run on this GPU ({lines[0]}); choose numba"
-    off = np.abs(picture - reference.rasterise(splats, view, plate)).max()
+    off = np.abs(picture - reference.rasterise(splats, view, background)).max()
     if not off < TOLERANCE:  # also where it is no number
         return f"the CUDA kernels draw wrong colours on this GPU (by {off:.3g}); choose numba"
     return None
