@@ -142,7 +142,7 @@ def _make(environment: Environment) -> None:
     if environment.python is None:
         system.ensure_venv_module(environment.log)
     else:
-        advice = f"or install Python {environment.python} yourself and run again"
+        advice = f"connect to the network, or install Python {environment.python}, and run again"
         command = [_uv(), "venv", "--allow-existing", "--no-project"]
         command += ["--python", environment.python, str(environment.folder)]
     run_or_fail(command, environment.log, "making the environment", advice, _with_pyenv())

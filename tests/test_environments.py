@@ -191,7 +191,7 @@ def test_a_python_that_is_nowhere_ends_in_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("uv venv")
     program = "prepare(environments.BLENDER_52, ())"
     line = run(STAND_IN + program, tmp_path)[0]
-    assert line.endswith("or install Python 3.13 yourself and run again")
+    assert line.endswith("connect to the network, or install Python 3.13, and run again")
 
 
 # Other programs ----------------------------------------------------------------------------------
