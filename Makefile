@@ -1,7 +1,8 @@
 # Each target is one script or tool. `.ci/python` finds a Python 3.11 or later.
-.PHONY: setup prepare demo test bench lint zip screenshots window architecture clean
+.PHONY: setup lock prepare demo test bench lint zip screenshots window architecture clean
 
 setup: ; @.ci/python .ci/environments.py setup
+lock: ; @.ci/python .ci/lock.py
 prepare: ; @.ci/python .ci/environments.py prepare
 demo:  ; @.ci/python .ci/demo.py $(DEMO)
 test:  ; @.ci/python .ci/test.py

@@ -111,7 +111,7 @@ def main() -> int:
         start = time.monotonic()
         tally.add(name, action(), time.monotonic() - start)
 
-    prepare_main = functools.partial(environments.prepare, MAIN, environments.DEVELOP)
+    prepare_main = functools.partial(environments.prepare, MAIN)
     stage("environment main", functools.partial(attempt, prepare_main))
     for check in lint.checks() if MAIN.executable.exists() else []:
         stage(check.name, functools.partial(run_check, check))
@@ -121,12 +121,12 @@ def main() -> int:
             "core", MAIN.executable, "tests", "--ignore=tests/blender", "--ignore=tests/prepare"
         ),
     )
-    prepare_videos = functools.partial(environments.prepare, PREPARE, environments.PREPARE_DEVELOP)
+    prepare_videos = functools.partial(environments.prepare, PREPARE)
     stage("environment prepare", functools.partial(attempt, prepare_videos))
     stage("tests prepare", lambda: run_pytest("prepare", PREPARE.executable, "tests/prepare"))
     for blender in (BLENDER_45, BLENDER_52):
         name = blender.name.removeprefix(".venv-")
-        prepare = functools.partial(environments.prepare_blender, blender)
+        prepare = functools.partial(environments.prepare, blender)
         stage(f"environment {name}", functools.partial(attempt, prepare))
         test = functools.partial(run_pytest, name, blender.executable, "tests/blender")
         stage(f"tests {name}", test)
