@@ -35,8 +35,8 @@ def splat(
     x, y, z = directions.unbind(-1)
     basis = torch.stack(terms(x, y, z, sh_degree), dim=-1)
     colours = torch.einsum("nk,nkc->nc", basis, sh[:, : basis.shape[1]]) + 0.5
-    # Clamped as in render/cuda/gsplat_single.py, for the picture alone: nothing would draw an opacity past
-    # the limit back under it.
+    # Clamped as in render/cuda/gsplat_single.py, for the picture alone: nothing would draw an
+    # opacity past the limit back under it.
     limited = opacities - (opacities - MAX_ALPHA).clamp(min=0).detach()
     rgb, alpha, meta = gsplat.rasterization(
         means=means,
