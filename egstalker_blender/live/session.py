@@ -22,7 +22,7 @@ from ...core.records.moment import Moment
 from ...core.records.timeline import ROW_RATE
 from .. import engines, gather
 from ..controls.state import state_now
-from ..timeline import pump
+from ..timeline import timer
 from ..viewport import stage
 from . import state as live_state
 
@@ -95,7 +95,7 @@ class LiveVoice:
         if self.state != OFF:
             live_state.release(self._key)
             self._turn += 1
-            pump.mark(scene=True, frame=True)
+            timer.mark(scene=True, frame=True)
         self.state, self.report, self.reason = OFF, None, reason
         if begun:
             self._want("stop", begun.microphone.stop)
@@ -129,10 +129,10 @@ class LiveVoice:
                 self._want("stop", done.value.microphone.stop)
         elif done.error is not None:
             self.stop(str(done.error) or type(done.error).__name__)
-            pump.redraw(("VIEW_3D",))
+            timer.redraw(("VIEW_3D",))
         elif what == "devices":
             self.devices = done.value if isinstance(done.value, list) else []
-            pump.redraw(("VIEW_3D",))
+            timer.redraw(("VIEW_3D",))
         elif isinstance(done.value, Begun):
             self._begun, self.device, self.state = done.value, done.value.device, ON
         elif what == "frame":
@@ -143,7 +143,7 @@ class LiveVoice:
         waited = 1000 * (time.monotonic() - ready)
         self.report = replace(frame.report, latency_ms=frame.report.latency_ms + waited)
         stage.put(self._key, frame.splats)
-        pump.redraw(("VIEW_3D",))
+        timer.redraw(("VIEW_3D",))
 
     def _ask(self) -> None:
         begun, obj = self._begun, self._object()

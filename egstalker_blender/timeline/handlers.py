@@ -8,32 +8,32 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import pump
-from .meter import meter
+from . import timer
+from .stopwatch import stopwatch
 
 
 @persistent
 def _on_frame(*_: Any) -> None:
-    with meter.measure("frame_change_post"):
-        pump.mark(frame=True)
+    with stopwatch.measure("frame_change_post"):
+        timer.mark(frame=True)
 
 
 @persistent
 def _on_update(*_: Any) -> None:
-    with meter.measure("depsgraph_update_post"):
-        pump.mark(scene=True)
+    with stopwatch.measure("depsgraph_update_post"):
+        timer.mark(scene=True)
 
 
 @persistent
 def _on_other_data(*_: Any) -> None:
     """After undo, redo, load: no object that was known may be touched again."""
-    with meter.measure("undo_load_post"):
-        pump.mark(data=True)
+    with stopwatch.measure("undo_load_post"):
+        timer.mark(data=True)
 
 
 @persistent
 def _before_load(*_: Any) -> None:
-    pump.forget()
+    timer.forget()
 
 
 HANDLERS = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import pump
+from . import timer
 from .store import store
 
 
@@ -26,7 +26,7 @@ class EGSTALKER_OT_clear_cache(bpy.types.Operator):
     def execute(self, _context: Any) -> set[str]:
         size = sum(store.megabytes())
         store.clear()
-        pump.mark(frame=True)
+        timer.mark(frame=True)
         self.report({"INFO"}, f"{size:.0f} MB of frames cleared")
         return {"FINISHED"}
 

@@ -1,4 +1,4 @@
-"""What is wanted for the heads of the session, and what is shown of it. Called by the pump."""
+"""Which frames are computed for the heads of the session, and which are shown. The timer calls it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...core.records.gaussians import activate
 from .. import engines
 from ..viewport import stage
 from . import wanted
-from .heads import Head, Known, find
+from .heads import FrameMoment, Head, find
 from .sources import Sources
 from .store import Store
 from .work import Computed, computing, saving
@@ -30,16 +30,18 @@ SMOOTHING = 0.3  # share of the newest measurement in the time that a frame take
 
 
 class Service:
-    """seconds: that a frame takes the engine, smoothed; 0 before the first. error: of the last
-    frame that failed, empty when one succeeded since."""
+    """clock: seconds, for what depends on how long the playhead has rested. seconds: what a frame
+    costs the engine, smoothed; 0 before the first. error: of the last frame that failed, empty
+    when one succeeded since. waiting: for the playhead to come to rest."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock = clock
         self.background = Background()
         self.sources = Sources()
         self.heads: dict[int, Head] = {}
         self.seconds = 0.0
         self.error = ""
-        self.waiting = False  # for a playhead to come to rest
+        self.waiting = False
         self._store = store
         self._unsaved: dict[str, Frame] = {}
         self._failed: set[str] = set()
@@ -54,7 +56,7 @@ class Service:
         self.sources.keep(())
 
     def scan(self, scenes: list[tuple[Any, Any]]) -> None:
-        """Look at the visible avatars of these scenes and view layers again."""
+        """Find the visible avatars of these scenes and view layers again."""
         self._store.configure()
         self.heads = find(scenes, self.heads)
         names = {name for h in self.heads.values() for name in (h.avatar_name, h.voice_name)}
@@ -62,7 +64,7 @@ class Service:
         self._failed.clear()
 
     def step(self, playing: bool) -> bool:
-        """Take what is ready, show the best of it, say what is wanted. True where a head changed.
+        """Take what is ready, show the best of it, ask for what is missing. True where a head changed.
         ReferenceError where an object was deleted since the scan."""
         self._take()
         engine = _engine()
@@ -87,20 +89,20 @@ class Service:
         return changed
 
     def survey(self) -> bool:
-        """The moments of a few more frames of the range; False where all are known."""
+        """Look up the moments of a few more frames of the range; False when all are."""
         limit = time.perf_counter() + SURVEY_SECONDS
         for head in self.heads.values():
             if head.sound is None or head.animation is None:
                 continue
             first, last = wanted.frame_range(head.scene)
-            while head.surveyed < last - first:
+            while head.lookup <= last - first:
                 if time.perf_counter() > limit:
                     return True
-                head.surveyed += 1
-                head.at(first + head.surveyed)
+                head.moment_at(first + head.lookup)
+                head.lookup += 1
         return False
 
-    # What came --------------------------------------------------------------------------------
+    # Results ----------------------------------------------------------------------------------
 
     def _take(self) -> None:
         for done in self.background.take():
@@ -139,40 +141,35 @@ class Service:
         some = list(self._unsaved.items())[:SAVES]
         return [Task(("save", key), saving(disk, key, frame)) for key, frame in some]
 
-    # What is shown ----------------------------------------------------------------------------
+    # Display ---------------------------------------------------------------------------------
 
     def _serve(self, head: Head, playing: bool) -> bool:
-        """The frame itself where it is ready, else the last one that playback passed. True where
+        """Show the frame itself if it is ready, else the last one that playback passed. True where
         the viewport changes."""
         try:
-            head.look()
+            head.read_playhead()
         except EgsError as error:
             head.reason = str(error)
             return self._late(head)
-        if head.frame != head.before:
-            now = time.perf_counter()
-            if head.speed:
-                step, seconds = head.frame - head.before, now - head.moved
-                head.speed = wanted.speed_of(head.speed, step, seconds, head.fps)
-            head.moved = now
-        head.speed = (head.speed or head.fps) if playing else 0.0
-        head.direction = wanted.direction_of(head.before, head.frame, head.direction, playing)
-        head.before = head.frame
+        playhead = head.playhead
+        playhead.follow(playing, self.clock(), head.fps)
         assert head.current is not None
         if head.current.key in self._store.memory:
             return self._put(head, head.current.key, stale=False)
         reach = 2 * self._lead(head) if playing else 0
-        passed = wanted.nearest(head.number, head.direction, reach, lambda n: self._ready(head, n))
+        passed = wanted.nearest(
+            playhead.number, playhead.direction, reach, lambda n: self._ready(head, n)
+        )
         if passed is not None:
-            return self._put(head, head.known[passed].key, stale=True)
+            return self._put(head, head.moments[passed].key, stale=True)
         return self._late(head)
 
     def _lead(self, head: Head) -> int:
-        return wanted.lead_of(self.seconds, head.speed)
+        return wanted.lead_of(self.seconds, head.playhead.speed)
 
     def _ready(self, head: Head, number: int) -> bool:
-        known = head.known.get(number)
-        return known is not None and known.key in self._store.memory
+        at = head.moments.get(number)
+        return at is not None and at.key in self._store.memory
 
     def _put(self, head: Head, key: str, stale: bool) -> bool:
         frame = self._store.memory.get(key)
@@ -181,7 +178,7 @@ class Service:
             return False
         stage.put(head.uid, frame.splats(), stale)
         head.shown, head.stale = key, stale
-        head.ready = time.perf_counter()
+        head.playhead.shown_at = self.clock()
         return True
 
     def _late(self, head: Head) -> bool:
@@ -195,26 +192,28 @@ class Service:
         head.stale = True
         return changed
 
-    # What is missing --------------------------------------------------------------------------
+    # Requests --------------------------------------------------------------------------------
 
-    def _missing(self, head: Head, playing: bool) -> Iterable[tuple[Head, Known]]:
-        """Frames that are not in memory, the most wanted first."""
+    def _missing(self, head: Head, playing: bool) -> Iterable[tuple[Head, FrameMoment]]:
+        """Frames that are not in memory, the most urgent first."""
         first, last = wanted.frame_range(head.scene)
+        playhead = head.playhead
+        number, direction = playhead.number, playhead.direction
         if playing:
-            lead = self._lead(head)
-            order = wanted.playing_order(head.number, head.direction, lead, first, last)
+            order = wanted.playing_order(number, direction, self._lead(head), first, last)
         else:
-            order = wanted.resting_order(head.number, head.direction, first, last)
-            # What is begun is finished: a neighbour would hold up the next position of a scrub.
-            # After a click somewhere, any other may follow as soon as its frame is seen.
-            quiet = head.moved if head.direction else max(head.moved, head.ready)
-            waiting = time.perf_counter() - quiet < min(QUIET, self.seconds)
+            order = wanted.resting_order(number, direction, first, last)
+            # A frame that has begun is finished: a neighbour would delay the next position of a
+            # scrub. After a click, any position may follow as soon as its frame has been seen.
+            since = playhead.moved_at if direction else max(playhead.moved_at, playhead.shown_at)
+            waiting = self.clock() - since < min(QUIET, self.seconds)
             self.waiting |= waiting
-            if waiting or (head.stale and not head.direction):
+            if waiting or (head.stale and not direction):
                 order = order[:1]
-        found = [at for number in order if (at := head.at(number)) is not None]
-        # Where only Blender knows what comes, or between two frames, there is this moment alone.
-        certain = playing and head.at(order[0]) is not None
+        found = [at for n in order if (at := head.moment_at(n)) is not None]
+        # Between two frames, or where Blender alone can compute what follows, there is only the
+        # current moment.
+        certain = playing and head.moment_at(order[0]) is not None
         if head.current is not None and not certain:
             found.insert(0, head.current)
         seen: set[str] = set()
@@ -226,14 +225,14 @@ class Service:
 
 
 def _engine() -> Callable[[], Engine] | str:
-    """What opens the engine, or why there is none."""
+    """A function that opens the engine, or the reason why there is none."""
     try:
         return engines.viewport_source()
     except EgsError as error:
         return str(error)
 
 
-def _in_turns(lists: list[list[tuple[Head, Known]]]) -> list[tuple[Head, Known]]:
+def _in_turns(lists: list[list[tuple[Head, FrameMoment]]]) -> list[tuple[Head, FrameMoment]]:
     """The first of every head, then the second of every head, and so on."""
     longest = max(map(len, lists), default=0)
     return [items[turn] for turn in range(longest) for items in lists if turn < len(items)]

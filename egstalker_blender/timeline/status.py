@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import engines
 from ..viewport import stage
-from . import pump, store
+from . import store, timer
 
 
 def status_line(context: Any, obj: Any) -> str:
@@ -26,7 +26,7 @@ def cache_line() -> str:
 
 def problems(obj: Any) -> list[str]:
     """Why the object's frames, or any, are not computed or not kept; empty where all is well."""
-    service = pump.service()
+    service = timer.service()
     if service is None:
         return []
     head = service.heads.get(obj.session_uid) if obj is not None else None

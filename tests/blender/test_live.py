@@ -14,7 +14,7 @@ from egstalker.egstalker_blender.live import operators, state
 from egstalker.egstalker_blender.live import session as live_session
 from egstalker.egstalker_blender.live.session import OFF, ON, STARTING
 from egstalker.egstalker_blender.panels import live as live_panel
-from egstalker.egstalker_blender.timeline import pump
+from egstalker.egstalker_blender.timeline import timer
 from egstalker.egstalker_blender.viewport import stage
 
 
@@ -71,17 +71,17 @@ def test_the_latency_counts_until_the_splats_are_shown(head: Any, microphone: An
 
 
 def test_the_toggle_stops_and_the_timeline_goes_on(head: Any, microphone: Any) -> None:
-    service = pump.service()
-    service.scan(pump.scenes())
+    service = timer.service()
+    service.scan(timer.scenes())
     assert head.session_uid in service.heads
     voice = started(head)
-    service.scan(pump.scenes())
+    service.scan(timer.scenes())
     assert head.session_uid not in service.heads
     assert bpy.ops.egstalker.live() == {"FINISHED"}
     assert voice.state == OFF and not state.is_live(head.session_uid)
     run(lambda: microphone.live == "")
     assert voice.tick() is None  # the timer ends
-    service.scan(pump.scenes())
+    service.scan(timer.scenes())
     assert head.session_uid in service.heads
 
 

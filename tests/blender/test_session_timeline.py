@@ -13,7 +13,7 @@ import pytest
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.preferences import CacheBudget
 from egstalker.egstalker_blender.sound import strips
-from egstalker.egstalker_blender.timeline import pump, status, store
+from egstalker.egstalker_blender.timeline import status, store, timer
 from egstalker.egstalker_blender.viewport import stage
 
 from tests.support.blender import voice, write_wav
@@ -29,7 +29,7 @@ def talking(fake: Any, head: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     store.store.memory.clear()
     store.store.disk = None
     bpy.context.view_layer.update()
-    pump.mark(data=True)
+    timer.mark(data=True)
     bpy.ops.ed.undo_push(message="talking")
     yield head
     assert service().background.settle(LIMIT)
@@ -61,7 +61,7 @@ def test_undone_while_a_frame_is_on_its_way(talking: Any, fake: Any) -> None:
     talking.egstalker.strength = 0.5
     bpy.context.view_layer.update()
     bpy.ops.ed.undo_push(message="strength")
-    pump.tick()
+    timer.tick()
     bpy.ops.ed.undo()
     settle()
     obj = bpy.data.objects["tiny head"]
@@ -75,7 +75,7 @@ def test_gone_while_a_frame_is_on_its_way(
 ) -> None:
     fake.delay = 0.1
     path = tmp_path / "other.blend"
-    pump.tick()
+    timer.tick()
     if how == "deleted":
         bpy.data.objects.remove(talking)
     elif how == "file":
@@ -127,7 +127,7 @@ def test_keys_hide_and_show_a_head(talking: Any, fake: Any, scene: Any) -> None:
         talking.keyframe_insert("hide_viewport", frame=frame)
     for frame, count in ((5, 1), (15, 0), (25, 1)):
         scene.frame_set(frame)
-        time.sleep(pump.SCAN_EVERY)
+        time.sleep(timer.SCAN_EVERY)
         settle()
         assert len(service().heads) == count
     assert not stage.shown()[talking.session_uid].stale
@@ -155,13 +155,13 @@ def test_another_scene_in_the_window(talking: Any, scene: Any) -> None:
     assert set(service().heads) == shown() == {talking.session_uid}
     window.scene = other
     bpy.context.view_layer.update()
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
+    timer.mark(scene=True)
+    time.sleep(timer.SCAN_EVERY)
     settle()
     assert not service().heads  # nothing is computed for a scene that nobody sees
     window.scene = scene
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
+    timer.mark(scene=True)
+    time.sleep(timer.SCAN_EVERY)
     settle()
     assert set(service().heads) == {talking.session_uid}
 

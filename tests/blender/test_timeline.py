@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.records.gaussians import activate
-from egstalker.egstalker_blender.timeline import handlers, pump, sources, store
+from egstalker.egstalker_blender.timeline import handlers, sources, store, timer
 from egstalker.egstalker_blender.timeline.work import Computed
 
 from tests.support.blender import job_of, voice, write_wav
@@ -59,7 +59,7 @@ def test_the_newest_position_wins(talking: Any, fake: Any, scene: Any) -> None:
     fake.delay = 0.1
     for frame in range(10, 30):
         scene.frame_set(frame)
-        pump.tick()
+        timer.tick()
         assert shown(talking).stale
     settle()
     assert seconds_of(fake.moments)[-1] == 28
@@ -73,9 +73,9 @@ def test_neighbours_wait_until_a_scrub_rests(talking: Any, fake: Any, scene: Any
     scene.frame_end = 100
     service().seconds = 0.2  # a slow engine: a neighbour in hand would be in the way
     scene.frame_set(60)
-    pump.tick()
+    timer.tick()
     assert service().background.settle(LIMIT)
-    assert pump.tick() == pump.BUSY
+    assert timer.tick() == timer.BUSY
     assert seconds_of(fake.moments) == [59]
     settle()
     assert len(fake.moments) > 1
@@ -90,11 +90,11 @@ def test_neighbours_of_a_click_wait_until_its_frame_was_seen(
     fake.delay = 0.4
     service().seconds = 0.2
     scene.frame_set(60)
-    pump.tick()
+    timer.tick()
     time.sleep(0.3)  # longer than a playhead has to rest
-    pump.tick()
+    timer.tick()
     assert service().background.settle(LIMIT)
-    pump.tick()
+    timer.tick()
     assert not shown(talking).stale
     assert service().background.settle(LIMIT)
     assert seconds_of(fake.moments) == [59]
@@ -107,24 +107,24 @@ def test_handlers_only_mark(talking: Any, fake: Any, scene: Any) -> None:
     settle()
     fake.moments.clear()
     scene.frame_set(20)
-    assert pump._pump is not None
-    assert pump._pump.marks.frame
+    assert timer._loop is not None
+    assert timer._loop.marks.frame
     assert fake.moments == []
     assert not shown(talking).stale  # until the next tick looks
 
 
 def test_a_handler_in_another_thread_touches_no_timer(talking: Any) -> None:
     settle()
-    while pump.tick() is not None:  # at rest the timer ends
-        pump._pump._worked -= pump.REST  # type: ignore[union-attr]
-    if bpy.app.timers.is_registered(pump.tick):
-        bpy.app.timers.unregister(pump.tick)
+    while timer.tick() is not None:  # at rest the timer ends
+        timer._loop._worked -= timer.REST  # type: ignore[union-attr]
+    if bpy.app.timers.is_registered(timer.tick):
+        bpy.app.timers.unregister(timer.tick)
     thread = threading.Thread(target=handlers._on_frame)
     thread.start()
     thread.join()
-    assert not bpy.app.timers.is_registered(pump.tick)
+    assert not bpy.app.timers.is_registered(timer.tick)
     handlers._on_frame()
-    assert bpy.app.timers.is_registered(pump.tick)
+    assert bpy.app.timers.is_registered(timer.tick)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_a_changed_control_is_a_new_frame(talking: Any, fake: Any, name: str, va
     count, version = len(fake.moments), shown(talking).version
     setattr(talking.egstalker, name, value)
     bpy.context.view_layer.update()
-    time.sleep(pump.SCAN_EVERY)
-    pump.tick()
+    time.sleep(timer.SCAN_EVERY)
+    timer.tick()
     settle()
     assert len(fake.moments) > count
     assert shown(talking).version > version
@@ -151,8 +151,8 @@ def test_another_sound_or_place_of_the_strip_is_a_new_frame(
     count = len(fake.moments)
     path = write_wav(tmp_path / "other.wav", voice(1.0)[::-1])
     bpy.ops.egstalker.link_sound_file(filepath=str(path), frame=3)
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
+    timer.mark(scene=True)
+    time.sleep(timer.SCAN_EVERY)
     settle()
     assert seconds_of(fake.moments[count:])[0] == 2
     assert not shown(talking).stale
@@ -170,8 +170,8 @@ def test_a_moved_strip_is_not_decoded_again(
         strip.content_start += 2
     else:
         strip.frame_start += 2
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
+    timer.mark(scene=True)
+    time.sleep(timer.SCAN_EVERY)
     settle()
     assert seconds_of(fake.moments) == [4, 2]
     assert head_of(talking).sound.digest == digest
@@ -198,17 +198,17 @@ def test_playing_asks_for_what_can_be_ready_in_time(
 ) -> None:
     scene.frame_start, scene.frame_end = 1, 100
     settle()
-    monkeypatch.setattr(pump, "is_playing", lambda: True)
+    monkeypatch.setattr(timer, "is_playing", lambda: True)
     fake.moments.clear()
     service().seconds = 0.2  # five frames at 25 a second
     scene.frame_set(50)
-    pump.tick()
+    timer.tick()
     assert service().background.settle(LIMIT)
     assert seconds_of(fake.moments)[:2] == [55, 56]
     assert shown(talking).stale
     scene.frame_set(56)
     service().seconds = 0.2
-    pump.tick()
+    timer.tick()
     assert not shown(talking).stale  # the playhead has come to a frame that is ready
 
 
@@ -236,18 +236,18 @@ def test_playing_shows_the_last_frame_it_passed(
     settle()
     scene.frame_set(50)
     settle()
-    monkeypatch.setattr(pump, "is_playing", lambda: True)
+    monkeypatch.setattr(timer, "is_playing", lambda: True)
     fake.delay = 0.5
     service().seconds = 0.2
-    edge = max(n for n, at in head_of(talking).known.items() if at.key in store.store.memory)
+    edge = max(n for n, at in head_of(talking).moments.items() if at.key in store.store.memory)
     scene.frame_set(edge)
-    pump.tick()
+    timer.tick()
     assert not shown(talking).stale
     version = shown(talking).version
     scene.frame_set(edge + 2)
-    pump.tick()
+    timer.tick()
     assert shown(talking).stale
-    assert head_of(talking).shown == head_of(talking).known[edge].key
+    assert head_of(talking).shown == head_of(talking).moments[edge].key
     assert shown(talking).version >= version
     fake.delay = 0
 
@@ -255,7 +255,7 @@ def test_playing_shows_the_last_frame_it_passed(
 def test_a_head_without_a_sound_is_shown_at_rest(talking: Any) -> None:
     talking.egstalker.sound_file = ""
     talking.egstalker.sound_source = "FILE"
-    pump.mark(scene=True)
+    timer.mark(scene=True)
     settle()
     at_rest = service().heads[talking.session_uid]
     assert at_rest.avatar is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from egstalker.egstalker_blender.timeline import wanted
 from egstalker.egstalker_blender.timeline.bar import runs
-from egstalker.egstalker_blender.timeline.meter import Meter
+from egstalker.egstalker_blender.timeline.stopwatch import Stopwatch
 
 
 def test_direction_follows_small_steps_and_forgets_clicks() -> None:
@@ -73,11 +73,11 @@ def test_runs_are_the_longest_stretches() -> None:
 
 
 def test_the_meter_keeps_the_longest_of_each_cause() -> None:
-    meter = Meter()
+    stopwatch = Stopwatch()
     for _ in range(3):
-        with meter.measure("tick"):
+        with stopwatch.measure("tick"):
             pass
-    assert meter.count == {"tick": 3}
-    assert meter.total["tick"] >= meter.longest["tick"] > 0
-    meter.reset()
-    assert meter.longest == {}
+    assert stopwatch.count == {"tick": 3}
+    assert stopwatch.total["tick"] >= stopwatch.longest["tick"] > 0
+    stopwatch.reset()
+    assert stopwatch.longest == {}

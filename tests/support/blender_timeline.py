@@ -11,7 +11,7 @@ import bpy
 import pytest
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.preferences import CacheBudget
-from egstalker.egstalker_blender.timeline import pump, store
+from egstalker.egstalker_blender.timeline import store, timer
 from egstalker.egstalker_blender.timeline.service import Service
 from egstalker.egstalker_blender.viewport import stage
 
@@ -39,13 +39,13 @@ def talking(fake: Any, head: Any, budget: Any) -> Iterator[Any]:
     store.store.disk = None
     bpy.context.scene.frame_set(5)
     bpy.context.view_layer.update()
-    pump.mark(data=True)
+    timer.mark(data=True)
     yield head
     service().background.settle(LIMIT)
 
 
 def service() -> Service:
-    found = pump.service()
+    found = timer.service()
     assert found is not None
     return found
 
@@ -53,12 +53,12 @@ def service() -> Service:
 def settle(ticks: int = 80) -> None:
     """Tick until nothing is wanted any more."""
     for _ in range(ticks):
-        pump.tick()
+        timer.tick()
         assert service().background.settle(LIMIT)
-        if pump.tick() != pump.BUSY:
+        if timer.tick() != timer.BUSY:
             return
-        time.sleep(pump.SCAN_EVERY / 5)
-    raise AssertionError("the pump did not come to rest")
+        time.sleep(timer.SCAN_EVERY / 5)
+    raise AssertionError("the timer did not come to rest")
 
 
 def shown(obj: Any) -> Any:

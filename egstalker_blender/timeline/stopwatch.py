@@ -1,4 +1,4 @@
-"""How long the user interface was held up, by cause."""
+"""How long Blender's main thread was busy with the timeline, by cause."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Meter:
-    """Seconds on the main thread: the longest and the sum of each cause, and how often."""
+class Stopwatch:
+    """For each cause: the longest time and the sum, in seconds, and how often it occurred."""
 
     longest: dict[str, float] = field(default_factory=dict)
     total: dict[str, float] = field(default_factory=dict)
@@ -32,4 +32,4 @@ class Meter:
             values.clear()
 
 
-meter = Meter()
+stopwatch = Stopwatch()
