@@ -1,4 +1,4 @@
-"""Which frames are computed for the heads of the session, and which are shown. The timer calls it."""
+"""Decides which frames are computed for the visible heads, and shows them. The timer calls it."""
 
 from __future__ import annotations
 
@@ -64,8 +64,9 @@ class Service:
         self._failed.clear()
 
     def step(self, playing: bool) -> bool:
-        """Take what is ready, show the best of it, ask for what is missing. True where a head changed.
-        ReferenceError where an object was deleted since the scan."""
+        """Take the finished frames, show the best one of each head, request the missing ones.
+        True where the picture of a head changed. ReferenceError where an object was deleted since
+        the scan."""
         self._take()
         engine = _engine()
         changed, frames, self.waiting = False, [], False
