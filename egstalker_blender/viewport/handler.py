@@ -30,7 +30,7 @@ class Session:
         self.renderer = Renderer()
         self.failure = ""
         self.handles: list[Any] = []
-        self.objects = 0
+        self.pruned: tuple[int, frozenset[int]] = (0, frozenset())
 
     def draw(self, context: Any) -> None:
         """One region. What fails once would fail at every redraw: it is logged and left alone until
@@ -73,11 +73,12 @@ class Session:
             blf.draw(0, f"{names}: waiting for this frame")
 
     def prune(self) -> None:
-        """After an object was deleted: nothing of it is kept."""
-        count = len(bpy.data.objects)
-        if count == self.objects:
+        """Drop the splats of deleted objects. Every change of the scene calls this, so the objects
+        are looked through only where their number or the heads that are shown differ."""
+        state = (len(bpy.data.objects), frozenset(stage.shown()))
+        if state == self.pruned:
             return
-        self.objects = count
+        self.pruned = state
         alive = {obj.session_uid for obj in bpy.data.objects}
         for key in [key for key in stage.shown() if key not in alive]:
             stage.remove(key)
@@ -114,14 +115,6 @@ def knows_meshes(space: Any) -> bool:
 def failure() -> str:
     """Why heads are no longer drawn; empty while they are."""
     return _session.failure
-
-
-def tag_redraw() -> None:
-    """Every 3D view of every window draws again."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
 
 
 def _left(area: Any) -> float:
