@@ -55,10 +55,11 @@ class LiveVoice:
     latency up to now counted; None before the first. devices: what was connected when last asked,
     None before that."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.state, self.name, self.reason, self.device = OFF, "", "", ""
         self.report: Report | None = None
         self.devices: list[Device] | None = None
+        self._clock = clock
         self._background = Background()
         self._key = 0
         self._turn = 0
@@ -117,7 +118,7 @@ class LiveVoice:
         self._background.close()
 
     def _want(self, what: str, work: Callable[[], object]) -> None:
-        self._asked = time.monotonic()
+        self._asked = self._clock()
         self._background.want([Task((what, self._turn, self._asked), work)])
 
     def _take(self, done: Finished) -> None:
@@ -140,7 +141,7 @@ class LiveVoice:
 
     def _show(self, made: Any) -> None:
         frame, ready = made
-        waited = 1000 * (time.monotonic() - ready)
+        waited = 1000 * (self._clock() - ready)
         self.report = replace(frame.report, latency_ms=frame.report.latency_ms + waited)
         stage.put(self._key, frame.splats)
         timer.redraw(("VIEW_3D",))
@@ -151,16 +152,14 @@ class LiveVoice:
             self.stop("The object was deleted")
             stage.remove(self._key)
             return
-        if time.monotonic() - self._asked < PACE:
+        if self._clock() - self._asked < PACE:
             return
         try:
             moment = self._moment(obj, begun.avatar)
         except EgsError as error:
             self.stop(str(error))
             return
-        self._want(
-            "frame", lambda: (begun.microphone.frame(begun.avatar, moment), time.monotonic())
-        )
+        self._want("frame", lambda: (begun.microphone.frame(begun.avatar, moment), self._clock()))
 
     def _object(self) -> Any:
         """Undo replaces objects and a user renames them; the key stays."""

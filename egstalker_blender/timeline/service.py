@@ -91,13 +91,13 @@ class Service:
 
     def survey(self) -> bool:
         """Look up the moments of a few more frames of the range; False when all are."""
-        limit = time.perf_counter() + SURVEY_SECONDS
+        limit = self.clock() + SURVEY_SECONDS
         for head in self.heads.values():
             if head.sound is None or head.animation is None:
                 continue
             first, last = wanted.frame_range(head.scene)
             while head.lookup <= last - first:
-                if time.perf_counter() > limit:
+                if self.clock() > limit:
                     return True
                 head.moment_at(first + head.lookup)
                 head.lookup += 1

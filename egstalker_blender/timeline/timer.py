@@ -165,9 +165,10 @@ def _close() -> None:
         loop.service.close()
 
 
-def register() -> None:
+def register(clock: Callable[[], float] = time.perf_counter) -> None:
+    """clock: of the loop; a test gives its own."""
     global _loop, _slow
-    _loop, _slow = Loop(), True
+    _loop, _slow = Loop(clock), True
     atexit.register(_close)
     _wake()
 

@@ -3,36 +3,27 @@ The timer is called by hand, since none fires without a window."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import preferences
-from egstalker.egstalker_blender.preferences import CacheBudget
 from egstalker.egstalker_blender.sound import strips
-from egstalker.egstalker_blender.timeline import status, store, timer
+from egstalker.egstalker_blender.timeline import status, timer
 from egstalker.egstalker_blender.viewport import stage
 
 from tests.support.blender import voice, write_wav
-from tests.support.blender_timeline import LIMIT, service, settle
+from tests.support.blender_timeline import (
+    blocked,
+    budget,
+    clock,
+    service,
+    settle,
+    talking,
+    tick_until,
+)
 
-
-@pytest.fixture
-def talking(fake: Any, head: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A linked head with a timeline that keeps nothing on disk; undo can go back to here."""
-    monkeypatch.setattr(
-        preferences, "cache_budget", lambda: CacheBudget(100, 0, tmp_path / "frames")
-    )
-    store.store.memory.clear()
-    store.store.disk = None
-    bpy.context.view_layer.update()
-    timer.mark(data=True)
-    bpy.ops.ed.undo_push(message="talking")
-    yield head
-    assert service().background.settle(LIMIT)
+__all__ = ["budget", "clock", "talking"]  # fixtures
 
 
 def shown() -> set[int]:
@@ -57,12 +48,12 @@ def test_undo_and_redo_of_a_copy(talking: Any) -> None:
 
 def test_undone_while_a_frame_is_on_its_way(talking: Any, fake: Any) -> None:
     """The object is another after undo; the late frame harms nobody."""
-    fake.delay = 0.05
-    talking.egstalker.strength = 0.5
-    bpy.context.view_layer.update()
-    bpy.ops.ed.undo_push(message="strength")
-    timer.tick()
-    bpy.ops.ed.undo()
+    with blocked(fake) as begun:
+        talking.egstalker.strength = 0.5
+        bpy.context.view_layer.update()
+        bpy.ops.ed.undo_push(message="strength")
+        tick_until(begun)
+        bpy.ops.ed.undo()
     settle()
     obj = bpy.data.objects["tiny head"]
     assert shown() == {obj.session_uid}
@@ -73,17 +64,18 @@ def test_undone_while_a_frame_is_on_its_way(talking: Any, fake: Any) -> None:
 def test_gone_while_a_frame_is_on_its_way(
     talking: Any, fake: Any, tmp_path: Path, how: str
 ) -> None:
-    fake.delay = 0.1
     path = tmp_path / "other.blend"
-    timer.tick()
-    if how == "deleted":
-        bpy.data.objects.remove(talking)
-    elif how == "file":
-        bpy.data.libraries.write(str(path), {bpy.context.scene})
-        bpy.ops.wm.open_mainfile(filepath=str(path))
-        bpy.data.objects.remove(bpy.data.objects["tiny head"])
-    else:
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+    with blocked(fake) as begun:
+        tick_until(begun)
+        if how == "deleted":
+            bpy.data.objects.remove(talking)
+            bpy.context.view_layer.update()  # as a window does
+        elif how == "file":
+            bpy.data.libraries.write(str(path), {bpy.context.scene})
+            bpy.ops.wm.open_mainfile(filepath=str(path))
+            bpy.data.objects.remove(bpy.data.objects["tiny head"])
+        else:
+            bpy.ops.wm.read_factory_settings(use_empty=True)
     settle()
     assert shown() == set() and not service().heads
 
@@ -127,7 +119,6 @@ def test_keys_hide_and_show_a_head(talking: Any, fake: Any, scene: Any) -> None:
         talking.keyframe_insert("hide_viewport", frame=frame)
     for frame, count in ((5, 1), (15, 0), (25, 1)):
         scene.frame_set(frame)
-        time.sleep(timer.SCAN_EVERY)
         settle()
         assert len(service().heads) == count
     assert not stage.shown()[talking.session_uid].stale
@@ -156,12 +147,10 @@ def test_another_scene_in_the_window(talking: Any, scene: Any) -> None:
     window.scene = other
     bpy.context.view_layer.update()
     timer.mark(scene=True)
-    time.sleep(timer.SCAN_EVERY)
     settle()
     assert not service().heads  # nothing is computed for a scene that nobody sees
     window.scene = scene
     timer.mark(scene=True)
-    time.sleep(timer.SCAN_EVERY)
     settle()
     assert set(service().heads) == {talking.session_uid}
 

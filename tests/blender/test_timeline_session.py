@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,9 @@ from egstalker.egstalker_blender.viewport import stage
 
 from tests.support.blender_timeline import (
     LIMIT,
+    blocked,
     budget,
+    clock,
     head_of,
     seconds_of,
     service,
@@ -26,7 +27,7 @@ from tests.support.blender_timeline import (
     talking,
 )
 
-__all__ = ["budget", "talking"]  # fixtures
+__all__ = ["budget", "clock", "talking"]  # fixtures
 
 
 def test_hidden_heads_and_other_objects_cost_nothing(talking: Any, fake: Any, scene: Any) -> None:
@@ -59,7 +60,6 @@ def test_an_engine_that_fails_is_told_and_tried_again(talking: Any, fake: Any, s
     assert "out of order" in status.status_line(bpy.context, talking)
     assert len(fake.moments) == 1  # not again and again
     timer.mark(scene=True)
-    time.sleep(timer.SCAN_EVERY)
     settle()
     assert shown(talking) is not None
     assert "out of order" not in status.status_line(bpy.context, talking)
@@ -82,10 +82,10 @@ def test_the_status_says_engine_cache_and_age(talking: Any, fake: Any, scene: An
     assert "fake" in line
     assert "MB" in line
     assert "out of date" not in line
-    fake.delay = 0.2
-    scene.frame_set(90)
-    timer.tick()
-    assert "out of date" in status.status_line(bpy.context, talking)
+    with blocked(fake):
+        scene.frame_set(90)
+        timer.tick()
+        assert "out of date" in status.status_line(bpy.context, talking)
 
 
 def test_a_bake_has_the_engine_to_itself(talking: Any, fake: Any, scene: Any) -> None:
