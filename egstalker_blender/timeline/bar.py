@@ -1,4 +1,4 @@
-"""The cached frames of the active avatar, as a thin bar in the timeline, dope sheet, sequencer."""
+"""A thin bar in the timeline, dope sheet and sequencer: the cached frames of the active avatar."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _handles: list[tuple[Any, Any]] = []
 
 
 def runs(first: int, last: int, place: Callable[[int], str]) -> Iterator[Run]:
-    """(first, last, place) of every run of frames kept in the same place."""
+    """(first, last, place) of each run of consecutive frames that are cached in the same place."""
     start = first
     for number in range(first, last + 1):
         if number == last or place(number + 1) != place(start):
@@ -33,7 +33,7 @@ def runs(first: int, last: int, place: Callable[[int], str]) -> Iterator[Run]:
 
 
 def cached_runs(obj: Any, first: int, last: int) -> list[Run]:
-    """Where the frames of that avatar are: "memory", "disk" or ""."""
+    """Runs of frames from first to last, by where they are cached: "memory", "disk" or "" (not)."""
     service = timer.service()
     head = service.heads.get(obj.session_uid) if service and obj is not None else None
     if head is None or last < first:

@@ -1,5 +1,5 @@
-"""Blender's handlers: they only mark what is out of date, since a render calls them in a thread of
-its own and playback at every frame."""
+"""Blender's handlers. They only mark what is out of date: playback calls them at every frame, and a
+render calls them in its own thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _on_update(*_: Any) -> None:
 
 @persistent
 def _on_other_data(*_: Any) -> None:
-    """After undo, redo, load: no object that was known may be touched again."""
+    """After undo, redo, load and save: objects found before may be freed."""
     with stopwatch.measure("undo_load_post"):
         timer.mark(data=True)
 
@@ -42,7 +42,7 @@ HANDLERS = (
     ("undo_post", _on_other_data),
     ("redo_post", _on_other_data),
     ("load_post", _on_other_data),
-    ("save_post", _on_other_data),  # the cache moves beside the .blend
+    ("save_post", _on_other_data),  # the cache folder is next to the .blend
     ("load_pre", _before_load),
 )
 

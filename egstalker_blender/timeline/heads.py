@@ -1,4 +1,4 @@
-"""One avatar object of the scene: what it is linked to, and its moment at any frame."""
+"""An avatar object of the scene: its avatar file, its sound, and its moment at any frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .sources import Sound, Sources
 
 @dataclass(frozen=True, eq=False)
 class FrameMoment:
-    """What the head does at one scene frame. key: of the frame that shows it, in the cache."""
+    """The head's moment at one scene frame. key: of the computed frame in the cache."""
 
     key: str
     moment: Moment
@@ -33,10 +33,10 @@ class FrameMoment:
 
 @dataclass
 class Playhead:
-    """How the playhead moves, as one head follows it. frame: where it is; last: where it was at the
-    last tick. moved_at, shown_at: when it last moved, and when the frame it stood at was shown, in
-    seconds of the timer's clock. speed: frames a second while it plays, 0 while it does not.
-    direction: 1 forwards, -1 backwards, 0 unknown."""
+    """Position and movement of the playhead. frame: scene frame now; last: at the previous tick.
+    moved_at: when it last moved; shown_at: when a frame of the head was last shown; both in seconds
+    of the timer's clock. speed: frames per second during playback, else 0. direction: 1 forwards,
+    -1 backwards, 0 unknown."""
 
     frame: float = 0.0
     last: float = 0.0
@@ -50,7 +50,7 @@ class Playhead:
         return int(self.frame // 1)
 
     def follow(self, playing: bool, now: float, fps: float) -> None:
-        """Take `frame` as the new position. now: seconds. fps: of the scene."""
+        """Update speed and direction after `frame` was set. now: seconds. fps: of the scene."""
         if self.frame != self.last:
             if self.speed:
                 step, seconds = self.frame - self.last, now - self.moved_at
@@ -63,15 +63,15 @@ class Playhead:
 
 @dataclass(eq=False)
 class Head:
-    """One avatar object, from one change of the scene to the next.
+    """One avatar object.
 
-    obj, scene, layer: Blender's own, valid until the next undo or load. avatar_name, voice_name:
-    change with the content of the avatar file and of the sound. start: scene frame at which the
-    sound's time is 0. moments: by scene frame, for every frame met so far; certain: those looked
-    up since the scene last changed; lookup: how many frames of the range have been looked up.
-    current: the moment at the playhead. animation: of the controls, valid in this tick alone.
-    shown, stale: key of the frame that the viewport shows, and whether another one is wanted.
-    reason: why nothing can be computed, empty otherwise."""
+    obj, scene, layer: Blender's, valid until the next undo or load. avatar_name, voice_name: change
+    with the content of the avatar file and of the sound. start: scene frame at which the sound
+    begins. fps: of the scene. pose: the property pose_source. moments: by scene frame, of all
+    frames seen so far; certain: the frames that were read since the scene last changed; lookup:
+    number of frames of the range that `Service.survey` has read. current: moment at the playhead.
+    animation: of the controls, valid only within one tick. shown: key of the frame in the viewport;
+    stale: it is not the one at the playhead. reason: why nothing can be computed, else empty."""
 
     uid: int
     obj: Any
@@ -95,7 +95,7 @@ class Head:
     reason: str = ""
 
     def link(self, scene: Any, layer: Any, obj: Any) -> None:
-        """Read the object again, after a change in the scene. Decodes and loads nothing."""
+        """Read the object's settings after a change of the scene. Decodes and loads nothing."""
         self.scene, self.layer, self.obj = scene, layer, obj
         self.animation, self.lookup = None, 0
         self.certain.clear()
@@ -116,7 +116,7 @@ class Head:
             self.moments.clear()
 
     def load(self, sources: Sources) -> bool:
-        """True when avatar and sound are loaded. Sets `reason` when they cannot be."""
+        """True once avatar and sound are loaded. Sets `reason` where they cannot be."""
         if self.reason or not self.avatar_name:
             return False
         if self.avatar is not None and self.sound is not None:
@@ -134,8 +134,9 @@ class Head:
         return self.sound is not None
 
     def read_playhead(self) -> None:
-        """The scene's current frame and its moment, with the controls as Blender evaluated them.
-        Only after `load`. CameraError where the head cannot follow its object."""
+        """Set `current` to the moment at the scene's current frame, from the controls as Blender
+        evaluated them. Needs `load` to have returned True. CameraError where the followed object is
+        scaled unevenly."""
         self.playhead.frame = float(self.scene.frame_current_final)
         depsgraph = self.layer.depsgraph or bpy.context.evaluated_depsgraph_get()
         self.animation = animation_of(self.scene, depsgraph, self.obj)
@@ -145,13 +146,13 @@ class Head:
         number = self.playhead.number
         old = self.moments.get(number)
         if self.animation is None and old is not None and old.key != self.current.key:
-            self.moments.clear()  # the controls changed in a way that cannot be read ahead
+            self.moments.clear()  # the controls changed, and F-curves do not say how
         self.moments[number] = self.current
         self.certain.add(number)
 
     def moment_at(self, number: int) -> FrameMoment | None:
-        """The moment of any frame; None where Blender alone can compute it, by going there. Only in
-        the tick of the last `read_playhead`."""
+        """The moment at any frame; None where only stepping the scene there could compute it. Call
+        it in the same tick as `read_playhead`."""
         if self.animation is None or number in self.certain:
             return self.moments.get(number)
         found = self.moments[number] = self._moment(number, self.animation.at(number))
@@ -170,7 +171,7 @@ Scenes = Iterable[tuple[Any, Any]]  # each with its view layer
 
 
 def find(scenes: Scenes, heads: dict[int, Head]) -> dict[int, Head]:
-    """The visible avatars of the scenes, by session_uid. Heads found before keep their state."""
+    """The visible avatars of the scenes, by session_uid. Known heads keep their state."""
     found: dict[int, Head] = {}
     for scene, layer, obj in _visible(scenes):
         uid = obj.session_uid
@@ -181,7 +182,7 @@ def find(scenes: Scenes, heads: dict[int, Head]) -> dict[int, Head]:
 
 
 def uids(scenes: Scenes) -> Iterator[int]:
-    """session_uid of the avatars that `find` returns."""
+    """session_uid of each avatar that `find` would return."""
     return (obj.session_uid for _, _, obj in _visible(scenes))
 
 
@@ -197,8 +198,9 @@ def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float]:
-    """The fingerprint without the place of its strip, so that moving one decodes nothing anew, and
-    the frame at which the sound's time is 0. A retimed strip's sound depends on its place."""
+    """The fingerprint without the strip's position, so that a moved strip is not decoded again, and
+    the scene frame at which the sound begins. The sound of a retimed strip depends on its
+    position, which stays."""
     start, parts = float(FIRST_FRAME), []
     for part in fingerprint if isinstance(fingerprint, tuple) else (fingerprint,):
         if isinstance(part, StripWindow):

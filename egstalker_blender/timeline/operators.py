@@ -1,4 +1,4 @@
-"""Clear Cache."""
+"""The operator Clear Cache."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .store import store
 class EGSTALKER_OT_clear_cache(bpy.types.Operator):
     bl_idname = "egstalker.clear_cache"
     bl_label = "Clear Cache"
-    bl_description = "Forget every computed frame, in memory and on disk"
+    bl_description = "Delete all cached frames, in memory and on disk"
     bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
         if not any(store.megabytes()):
-            cls.poll_message_set("No frame is kept")
+            cls.poll_message_set("No frames are cached")
             return False
         return True
 
@@ -27,7 +27,7 @@ class EGSTALKER_OT_clear_cache(bpy.types.Operator):
         size = sum(store.megabytes())
         store.clear()
         timer.mark(frame=True)
-        self.report({"INFO"}, f"{size:.0f} MB of frames cleared")
+        self.report({"INFO"}, f"{size:.0f} MB of cached frames deleted")
         return {"FINISHED"}
 
 

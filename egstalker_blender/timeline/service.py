@@ -22,17 +22,17 @@ from .work import Computed, computing, saving
 
 log = logging.getLogger(__name__)
 
-UNSAVED = 64  # frames that wait for the disk at most
-SAVES = 2  # frames written at a time, when nothing else is to be done
-SURVEY_SECONDS = 0.004  # of a tick, for the moments of frames that the bar shows
-QUIET = 0.3  # seconds at most that a playhead rests before its neighbours are computed
-SMOOTHING = 0.3  # share of the newest measurement in the time that a frame takes
+UNSAVED = 64  # at most so many frames wait to be written to disk
+SAVES = 2  # frames requested to be written at a time, after all others
+SURVEY_SECONDS = 0.004  # of a tick, to read the moments of the frames that the bar shows
+QUIET = 0.3  # seconds, at most, for which the playhead rests before its neighbours are computed
+SMOOTHING = 0.3  # weight of the newest measurement in `Service.seconds`
 
 
 class Service:
-    """clock: seconds, for what depends on how long the playhead has rested. seconds: what a frame
-    costs the engine, smoothed; 0 before the first. error: of the last frame that failed, empty
-    when one succeeded since. waiting: for the playhead to come to rest."""
+    """clock: returns seconds. seconds: time that the engine takes for a frame, smoothed; 0 before
+    the first. error: of the last frame that failed, empty once a frame succeeded. waiting: a
+    playhead has to rest longer before its neighbours are computed."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
@@ -50,13 +50,13 @@ class Service:
         self.background.close()
 
     def forget(self) -> None:
-        """The file is closed: nothing of it is asked for any more."""
+        """Drop all requests and heads, before another file is loaded."""
         self.background.want([])
         self.heads.clear()
         self.sources.keep(())
 
     def scan(self, scenes: list[tuple[Any, Any]]) -> None:
-        """Find the visible avatars of these scenes and view layers again."""
+        """Find the visible avatars of these (scene, view layer) pairs again."""
         self._store.configure()
         self.heads = find(scenes, self.heads)
         names = {name for h in self.heads.values() for name in (h.avatar_name, h.voice_name)}
@@ -72,7 +72,7 @@ class Service:
         changed, frames, self.waiting = False, [], False
         for head in self.heads.values():
             if not head.load(self.sources):
-                changed |= self._late(head)
+                changed |= self._mark_late(head)
                 continue
             changed |= self._serve(head, playing)
             if not head.reason:
@@ -83,14 +83,14 @@ class Service:
         disk = self._store.disk
         tasks = [
             Task(at.key, computing(engine, disk, at.key, head.avatar, head.sound.track, at.moment))
-            for head, at in _in_turns(frames)
+            for head, at in _interleaved(frames)
             if not isinstance(engine, str) and head.avatar and head.sound
         ]
         self.background.want([*self.sources.tasks(), *tasks, *self._saves()])
         return changed
 
     def survey(self) -> bool:
-        """Look up the moments of a few more frames of the range; False when all are."""
+        """Read moments of the frame range, for SURVEY_SECONDS; False once all are read."""
         limit = self.clock() + SURVEY_SECONDS
         for head in self.heads.values():
             if head.sound is None or head.animation is None:
@@ -118,7 +118,8 @@ class Service:
         self._store.memory.put(key, computed.frame)
         self.error = ""
         if computed.new:
-            # The first frame starts the engine: one that takes half as long is the measure now.
+            # The first frame includes the engine's start, so a frame that takes less than half as
+            # long replaces the average.
             share = SMOOTHING if seconds > self.seconds / 2 > 0 else 1.0
             self.seconds += share * (seconds - self.seconds)
             self._unsaved[key] = computed.frame
@@ -145,13 +146,13 @@ class Service:
     # Display ---------------------------------------------------------------------------------
 
     def _serve(self, head: Head, playing: bool) -> bool:
-        """Show the frame itself if it is ready, else the last one that playback passed. True where
-        the viewport changes."""
+        """Show the frame at the playhead if it is ready, else the last ready one that playback
+        passed. True where the viewport changes."""
         try:
             head.read_playhead()
         except EgsError as error:
             head.reason = str(error)
-            return self._late(head)
+            return self._mark_late(head)
         playhead = head.playhead
         playhead.follow(playing, self.clock(), head.fps)
         assert head.current is not None
@@ -163,7 +164,7 @@ class Service:
         )
         if passed is not None:
             return self._put(head, head.moments[passed].key, stale=True)
-        return self._late(head)
+        return self._mark_late(head)
 
     def _lead(self, head: Head) -> int:
         return wanted.lead_of(self.seconds, head.playhead.speed)
@@ -182,9 +183,9 @@ class Service:
         head.playhead.shown_at = self.clock()
         return True
 
-    def _late(self, head: Head) -> bool:
+    def _mark_late(self, head: Head) -> bool:
         if head.uid not in stage.shown() and head.avatar is not None:
-            # At rest, so that a head that was just imported, or has no sound, can be placed.
+            # The head at rest, so that one just imported, or without a sound, can be placed.
             stage.put(head.uid, activate(head.avatar.gaussians), stale=True)
             head.shown, head.stale = "", True
             return True
@@ -196,7 +197,7 @@ class Service:
     # Requests --------------------------------------------------------------------------------
 
     def _missing(self, head: Head, playing: bool) -> Iterable[tuple[Head, FrameMoment]]:
-        """Frames that are not in memory, the most urgent first."""
+        """Frames to compute, the most urgent first."""
         first, last = wanted.frame_range(head.scene)
         playhead = head.playhead
         number, direction = playhead.number, playhead.direction
@@ -204,16 +205,15 @@ class Service:
             order = wanted.playing_order(number, direction, self._lead(head), first, last)
         else:
             order = wanted.resting_order(number, direction, first, last)
-            # A frame that has begun is finished: a neighbour would delay the next position of a
-            # scrub. After a click, any position may follow as soon as its frame has been seen.
+            # A frame that has begun cannot be cancelled, so a neighbour would delay the next
+            # position of a scrub. After a click the next one follows once its frame was seen.
             since = playhead.moved_at if direction else max(playhead.moved_at, playhead.shown_at)
             waiting = self.clock() - since < min(QUIET, self.seconds)
             self.waiting |= waiting
             if waiting or (head.stale and not direction):
                 order = order[:1]
         found = [at for n in order if (at := head.moment_at(n)) is not None]
-        # Between two frames, or where Blender alone can compute what follows, there is only the
-        # current moment.
+        # On a subframe, or without F-curves to read, only the current moment is known.
         certain = playing and head.moment_at(order[0]) is not None
         if head.current is not None and not certain:
             found.insert(0, head.current)
@@ -226,14 +226,14 @@ class Service:
 
 
 def _engine() -> Callable[[], Engine] | str:
-    """A function that opens the engine, or the reason why there is none."""
+    """A function that returns the engine, opened on first use; or the reason why there is none."""
     try:
         return engines.viewport_source()
     except EgsError as error:
         return str(error)
 
 
-def _in_turns(lists: list[list[tuple[Head, FrameMoment]]]) -> list[tuple[Head, FrameMoment]]:
-    """The first of every head, then the second of every head, and so on."""
+def _interleaved(lists: list[list[tuple[Head, FrameMoment]]]) -> list[tuple[Head, FrameMoment]]:
+    """The first item of each list, then the second of each, and so on."""
     longest = max(map(len, lists), default=0)
     return [items[turn] for turn in range(longest) for items in lists if turn < len(items)]

@@ -1,5 +1,5 @@
-"""The timer on Blender's main thread. It runs while there is work, then ends; the next mark starts
-it again."""
+"""The timer on Blender's main thread. It runs while there is work and then ends; the next mark
+starts it again."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .stopwatch import stopwatch
 
 BUSY, IDLE = 0.015, 0.25  # seconds between two ticks
 REST = 2.0  # seconds without anything to do after which the timer ends
-SCAN_EVERY = 0.1  # seconds: dragging an object marks the scene at every mouse move
-BAR_EVERY = 0.2
+SCAN_EVERY = 0.1  # seconds; dragging an object marks the scene at every mouse move
+BAR_EVERY = 0.2  # seconds between two redraws of the bar
 BAR_AREAS = ("DOPESHEET_EDITOR", "SEQUENCE_EDITOR")
 
 
 class Marks:
-    """What is out of date. Set by handlers, in any thread. data: objects found before may be gone,
-    none of them may be touched."""
+    """What is out of date; handlers set it in any thread. scene: settings of objects. frame: the
+    current frame. data: objects may be freed, so known ones may not be used."""
 
     def __init__(self) -> None:
         self.scene = self.frame = self.data = True
 
 
 class Loop:
-    """clock: seconds, for all that depends on how long nothing happened."""
+    """clock: returns seconds. ticking: a tick runs now, which marks things itself."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
@@ -43,7 +43,7 @@ class Loop:
         self.ticking = False
 
     def tick(self) -> float | None:
-        """One round: seconds to the next, None when there is nothing left to wait for."""
+        """Do what is due. Seconds until the next tick, None where the timer ends."""
         now, marks, service = self.clock(), self.marks, self.service
         marked = marks.scene or marks.frame or marks.data
         playing = is_playing()
@@ -72,8 +72,8 @@ class Loop:
         if marks.data or ((changed or marks.frame) and now - self._scanned >= SCAN_EVERY):
             marks.scene = marks.frame = marks.data = False
             self._scanned = now
-            # Keys can hide a head, and a script may link an object and change the frame at once:
-            # both cause no other mark than that of the new frame.
+            # Keyframes can hide a head, and a script may link an object and change the frame at
+            # once: in both cases Blender calls only the handler of the frame.
             if changed or set(uids(scenes())) != self.service.heads.keys():
                 self.service.scan(scenes())
 
@@ -94,8 +94,8 @@ def service() -> Service | None:
 
 
 def mark(scene: bool = False, frame: bool = False, data: bool = False) -> None:
-    """Mark something as out of date. Any thread may; only the main thread wakes the timer, because
-    Blender's timers belong to it."""
+    """Mark something as out of date, from any thread. Only the main thread starts the timer, since
+    Blender's timers are not thread-safe."""
     if _loop is None:
         return
     marks = _loop.marks
@@ -115,7 +115,7 @@ def forget() -> None:
 
 
 def tick() -> float | None:
-    """The timer's function."""
+    """The function that Blender's timer calls."""
     global _slow
     if _loop is None:
         return None
@@ -125,7 +125,7 @@ def tick() -> float | None:
     return seconds
 
 
-_slow = True  # the next tick is far away, or the timer has ended
+_slow = True  # the next tick is IDLE seconds away, or the timer has ended
 
 
 def _wake() -> None:
@@ -145,13 +145,14 @@ def is_playing() -> bool:
 
 
 def scenes() -> list[tuple[Any, Any]]:
-    """Scenes and view layers that windows show; without a window, the current ones."""
+    """(scene, view layer) of each window; without a window, of the context."""
     windows = bpy.context.window_manager.windows
     seen = [(window.scene, window.view_layer) for window in windows]
     return seen or [(bpy.context.scene, bpy.context.view_layer)]
 
 
 def redraw(types: Collection[str]) -> None:
+    """Redraw the areas of these types in all windows."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in types:

@@ -1,4 +1,4 @@
-"""What the thread does for a frame. Nothing here holds anything of Blender."""
+"""The work of the background thread for one frame. It keeps no reference to Blender's data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...core.records.moment import Moment
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """new: by the engine, not from disk."""
+    """new: computed by the engine, not read from disk."""
 
     frame: Frame
     new: bool
@@ -29,7 +29,7 @@ def computing(
     track: AudioTrack,
     moment: Moment,
 ) -> Callable[[], Computed]:
-    """From disk where it lies there whole, else by the engine."""
+    """A function that reads the frame from disk, or else has the engine compute it."""
 
     def work() -> Computed:
         sh = avatar.gaussians.sh
