@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from ...core.engine.background import Background, Finished, Task
 from ...core.engine.cache.frames import Frame
-from ...core.engine.seam import Engine
 from ...core.errors import CancelledError, EgsError
 from ...core.records.gaussians import activate
 from .. import engines
@@ -18,7 +18,7 @@ from . import wanted
 from .heads import FrameMoment, Head, find
 from .sources import Sources
 from .store import Store
-from .work import Computed, computing, saving
+from .work import Computed, compute
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,6 @@ class Service:
         True where the picture of a head changed. ReferenceError where an object was deleted since
         the scan."""
         self._take()
-        engine = _engine()
         changed, frames, self.waiting = False, [], False
         for head in self.heads.values():
             if not head.load(self.sources):
@@ -77,16 +76,9 @@ class Service:
             changed |= self._serve(head, playing)
             if not head.reason:
                 frames.append(list(self._missing(head, playing)))
-        if isinstance(engine, str) or engines.bake_needs_all():
-            self.error = engine if isinstance(engine, str) else self.error
-            frames = []
-        disk = self._store.disk
-        tasks = [
-            Task(at.key, computing(engine, disk, at.key, head.avatar, head.sound.track, at.moment))
-            for head, at in _interleaved(frames)
-            if not isinstance(engine, str) and head.avatar and head.sound
-        ]
-        self.background.want([*self.sources.tasks(), *tasks, *self._saves()])
+        self.background.want(
+            [*self.sources.tasks(), *self._frame_tasks(_interleaved(frames)), *self._saves()]
+        )
         return changed
 
     def survey(self) -> bool:
@@ -141,7 +133,7 @@ class Service:
         for key in [key for key in self._unsaved if key in disk]:
             del self._unsaved[key]
         some = list(self._unsaved.items())[:SAVES]
-        return [Task(("save", key), saving(disk, key, frame)) for key, frame in some]
+        return [Task(("save", key), partial(disk.put, key, frame)) for key, frame in some]
 
     # Display ---------------------------------------------------------------------------------
 
@@ -196,6 +188,22 @@ class Service:
 
     # Requests --------------------------------------------------------------------------------
 
+    def _frame_tasks(self, frames: list[tuple[Head, FrameMoment]]) -> list[Task]:
+        """Empty where the preferences name no engine, or while a bake needs the whole process."""
+        try:
+            engine = engines.viewport_source()
+        except EgsError as error:
+            self.error = str(error)
+            return []
+        if engines.bake_needs_all():
+            return []
+        tasks = []
+        for head, at in frames:
+            if head.avatar is not None and head.sound is not None:
+                given = (engine, self._store.disk, at.key, head.avatar, head.sound.track, at.moment)
+                tasks.append(Task(at.key, partial(compute, *given)))
+        return tasks
+
     def _missing(self, head: Head, playing: bool) -> Iterable[tuple[Head, FrameMoment]]:
         """Frames to compute, the most urgent first."""
         first, last = wanted.frame_range(head.scene)
@@ -223,14 +231,6 @@ class Service:
                 continue
             seen.add(at.key)
             yield head, at
-
-
-def _engine() -> Callable[[], Engine] | str:
-    """A function that returns the engine, opened on first use; or the reason why there is none."""
-    try:
-        return engines.viewport_source()
-    except EgsError as error:
-        return str(error)
 
 
 def _interleaved(lists: list[list[tuple[Head, FrameMoment]]]) -> list[tuple[Head, FrameMoment]]:

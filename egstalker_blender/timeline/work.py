@@ -1,4 +1,4 @@
-"""The work of the background thread for one frame. It keeps no reference to Blender's data."""
+"""What the background thread does for a frame. It uses nothing of Blender."""
 
 from __future__ import annotations
 
@@ -21,25 +21,17 @@ class Computed:
     new: bool
 
 
-def computing(
+def compute(
     engine: Callable[[], Engine],
     disk: DiskCache | None,
     key: str,
     avatar: Avatar,
     track: AudioTrack,
     moment: Moment,
-) -> Callable[[], Computed]:
-    """A function that reads the frame from disk, or else has the engine compute it."""
-
-    def work() -> Computed:
-        sh = avatar.gaussians.sh
-        frame = disk.get(key, sh) if disk is not None else None
-        if frame is not None:
-            return Computed(frame, False)
-        return Computed(frame_of(engine().deform(avatar, track, moment), sh), True)
-
-    return work
-
-
-def saving(disk: DiskCache, key: str, frame: Frame) -> Callable[[], None]:
-    return lambda: disk.put(key, frame)
+) -> Computed:
+    """The frame from disk, or else from the engine, which is opened only then."""
+    sh = avatar.gaussians.sh
+    frame = disk.get(key, sh) if disk is not None else None
+    if frame is not None:
+        return Computed(frame, False)
+    return Computed(frame_of(engine().deform(avatar, track, moment), sh), True)
