@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -174,9 +175,9 @@ def test_unknown_heads_and_no_heads_draw_nothing(region: Any, renderer: Renderer
 def test_release_gives_back_and_drawing_goes_on(region: Any, renderer: Renderer) -> None:
     view, items = view_of(demo().camera.resized(SIZE, SIZE)), [Item(1, np.eye(4))]
     first = draw(region, renderer, view, items)
-    assert renderer.holds_textures
+    kept = weakref.ref(renderer._atlas), weakref.ref(renderer._targets.get(SIZE, SIZE))
     renderer.release()
-    assert not renderer.holds_textures
+    assert [reference() for reference in kept] == [None, None]
     renderer.update([Entry(1, 1, canonical())])
     assert (draw(region, renderer, view, items) == first).all()
 
