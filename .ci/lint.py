@@ -12,8 +12,6 @@ import environments
 from environments import MAIN, ROOT
 from process import SetupError, say
 
-GROUPS = ("worker", "test", "lint")
-
 
 @dataclass(frozen=True)
 class Check:
@@ -60,7 +58,7 @@ def run(check: Check) -> bool:
 
 def main() -> int:
     try:
-        environments.prepare(MAIN, GROUPS)
+        environments.prepare(MAIN, environments.LINT)
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
