@@ -105,8 +105,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
             if step.note:
                 console.note(step.note)
             if step.number is not None:
-                fields = {"frame": step.number, "number": step.number, "path": step.path}
-                console.progress("frames", step.done, total, **fields)
+                number = step.number
+                console.progress(
+                    "frames", step.done, total, frame=number, number=number, path=step.path
+                )
     seconds = time.monotonic() - start
     line = engine.status().line()  # the worker may have been replaced meanwhile
     text = f"{total} frames in {job.directory}, {seconds:.1f} s by {line}"

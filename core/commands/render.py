@@ -123,6 +123,7 @@ def _shown(frames: Iterable[Progress], console: Console) -> int:
         if progress.note:
             console.note(progress.note, done=done, total=progress.total)
         if progress.number is not None:
-            fields = {"frame": progress.number, "path": progress.path}
-            console.progress("frames", done, progress.total, **fields)
+            console.progress(
+                "frames", done, progress.total, frame=progress.number, path=progress.path
+            )
     return done

@@ -79,7 +79,7 @@ def folded(news: News, event: Event) -> News:
 
 
 def _progress(event: Event) -> Progress | None:
-    """In the first version `train` wrote stage, step of steps, and `prepare` step, done of total."""
+    """The first version: stage, step of steps in `train`; step, done of total in `prepare`."""
     what = _text(event, "what") or _text(event, "stage") or _text(event, "step")
     done, total = _count(event, "done"), _count(event, "total")
     if total is None:

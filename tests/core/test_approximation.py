@@ -56,7 +56,9 @@ def holding(weights: NetworkWeights, gaussians: Gaussians) -> Avatar:
         for name, width in widths_of(weights).items()
     }
     camera = Camera(np.eye(4), 150, 150, 24, 24, 48, 48)
-    return Avatar("x", gaussians, camera, weights, frozen=FrozenGaussians(rows, offsets, MEASURED))
+    return Avatar(
+        "x", gaussians, camera, weights, frozen_gaussians=FrozenGaussians(rows, offsets, MEASURED)
+    )
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
