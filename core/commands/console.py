@@ -29,7 +29,7 @@ class Console:
 
     def __init__(self, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
         """clock: seconds."""
-        self.as_json = as_json
+        self._as_json = as_json
         self._clock = clock
         self._pace = _Pace("", 0, 0.0)
         self._width = 0  # characters of the line on the terminal that is not ended yet
@@ -62,7 +62,7 @@ class Console:
             return
         self._pace.event = now
         self._event("progress", what=what, done=done, total=total, **fields)
-        if not self.as_json:
+        if not self._as_json:
             self._show(done, total, text, now, fields.get("remaining"))
 
     def note(self, text: str, /, **fields: Any) -> None:
@@ -96,16 +96,16 @@ class Console:
             self._event("failed", message=message, code=STOPPED)
 
     def _event(self, event: str, /, **fields: Any) -> None:
-        if self.as_json:
+        if self._as_json:
             print_line(json.dumps({"event": event, **plain(fields)}, allow_nan=False))
 
     def _result(self, text: str) -> None:
-        if text and not self.as_json:
+        if text and not self._as_json:
             self._end_line()
             print_line(text)
 
     def _line(self, text: str) -> None:
-        if text and not self.as_json:
+        if text and not self._as_json:
             self._error(text)
 
     def _error(self, text: str) -> None:
@@ -142,7 +142,7 @@ class _Pace:
         self.ended = False
 
     def remaining(self, done: int, total: int, now: float) -> float | None:
-        """Seconds, None in the first second and where the total is unknown."""
+        """Seconds; None in the first second and if the total is unknown."""
         spent = now - self._began
         if spent < 1 or not self._first < done <= total:
             return None
@@ -153,7 +153,8 @@ def print_line(text: str) -> None:
     """On stdout. BrokenPipeError if nobody reads it any more (`| head`), and then Python does not
     complain at its end about what it could not write."""
     try:
-        print(text, flush=True)
+        sys.stdout.write(f"{text}\n")  # at once, so that an interrupt does not cut a line
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise

@@ -37,7 +37,7 @@ class Progress:
 @dataclass(frozen=True)
 class News:
     """The newest of each kind. saved: a state was saved. done: the command has ended well, with
-    `psnr` in dB. failure: its message if it has failed."""
+    `psnr` in dB."""
 
     progress: Progress | None = None
     preview: Path | None = None
@@ -45,7 +45,6 @@ class News:
     saved: bool = False
     done: bool = False
     psnr: float | None = None
-    failure: str = ""
 
 
 def parse(line: bytes) -> Event | None:
@@ -58,7 +57,8 @@ def parse(line: bytes) -> Event | None:
 
 
 def folded(news: News, event: Event) -> News:
-    """`news` after that event; an event of an unknown kind changes nothing."""
+    """`news` after that event. `start` and unknown kinds change nothing; nor does `failed`, because
+    the command's exit code and its line on stderr say the same."""
     kind = event["event"]
     if kind == "saved":
         kind = _text(event, "what") or "state"  # the first version had no `what`
@@ -73,8 +73,6 @@ def folded(news: News, event: Event) -> News:
         return replace(news, saved=True)
     if kind == "done":
         return replace(news, done=True, psnr=_number(event, "psnr"))
-    if kind == "failed":
-        return replace(news, failure=_text(event, "message"))
     return news
 
 

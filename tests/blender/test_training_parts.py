@@ -103,10 +103,9 @@ def test_a_saved_picture_is_the_preview(what: str) -> None:
     assert news.folded(News(), {"event": "saved", "what": "report", **picture}) == News()
 
 
-def test_a_failure_is_one_line() -> None:
-    event = {"event": "failed", "message": "no memory\nleft", "code": 1}
-    assert news.folded(News(), event) == News(failure="no memory left")
-    assert news.folded(News(), {"event": "failed", "message": 1}) == News()
+@pytest.mark.parametrize("event", [{"event": "start", "what": "train"}, {"event": "failed"}])
+def test_the_ends_of_a_command_are_no_news(event: dict[str, str]) -> None:
+    assert news.folded(News(note="rather dark"), event) == News(note="rather dark")
 
 
 @pytest.mark.parametrize(

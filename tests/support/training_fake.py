@@ -1,4 +1,4 @@
-"""Replaces the worker's Python in tests of the Train panel: prints the events of the commands.
+"""Stands for the worker's Python in tests of the Train panel: says what `train` and `prepare` say.
 
 Run as a script: `training_fake.py -m core train DATASET OUT ... --json`, or `-c CODE NAMES` for the
 question about packages. EGS_FAKE steers it: words, separated by blanks. Standard library alone.
