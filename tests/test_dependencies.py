@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import ast
-import functools
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.sources import (
+    ROOT,
+    Trees,
+    every_statement,
+    imported,
+    own_imports,
+    parsed,
+    sources,
+    top,
+)
+
 SET_UP = "egstalker_blender/setup_worker"
 WORKER = ("worker", "torch", "gsplat")
 # Lock file -> the groups of pyproject.toml that are installed with it.
@@ -49,72 +57,45 @@ def names(*groups: str) -> set[str]:
 # What is imported --------------------------------------------------------------------------------
 
 
-@functools.cache
-def imports(path: str, text: str) -> tuple[str, ...]:
-    """What the file of core imports anywhere in it: others' packages by their names on PyPI, core's
-    own modules as paths from the root without a suffix."""
-    return tuple(_imports(path, ast.parse(text)))
+def third_parties(path: str, tree: ast.Module) -> set[str]:
+    """Packages, by their names on PyPI, that the file of core imports anywhere in it."""
+    modules = {top(name) for name in imported(path, every_statement(tree))}
+    others = modules - {*sys.stdlib_module_names, "core", "__package__"}
+    return {canonicalize_name(IMPORTED_AS.get(name, name)) for name in others}
 
 
-def _imports(path: str, tree: ast.Module) -> Iterator[str]:
-    folder = path.split("/")[:-1]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found = [node.module or ""]
-        elif isinstance(node, ast.ImportFrom):
-            package = folder[: len(folder) - node.level + 1]
-            base = "/".join([*package, *(node.module.split(".") if node.module else [])])
-            yield from (base, *(f"{base}/{alias.name}" for alias in node.names))
-            continue
-        else:
-            continue
-        for name in found:
-            top = name.split(".")[0]
-            if top not in sys.stdlib_module_names:
-                yield IMPORTED_AS.get(top, top)
-
-
-def reached(files: Mapping[str, str], start: str) -> set[str]:
-    """The files under `start` and all that they import of core, files and packages."""
-    waiting, seen = [path for path in files if path.startswith(start)], set()
+def reached(trees: Trees, start: str) -> set[str]:
+    """The files under `start` and all files of core that they import, also inside functions."""
+    graph = own_imports(trees)
+    waiting, seen = [path for path in trees if path.startswith(start)], set()
     while waiting:
         path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        for name in imports(path, files[path]):
-            waiting += [near for near in (f"{name}.py", f"{name}/__init__.py") if near in files]
+        if path not in seen:
+            seen.add(path)
+            waiting += graph[path]
     return seen
 
 
-def undeclared(files: Mapping[str, str]) -> dict[str, set[str]]:
+def undeclared(trees: Trees) -> dict[str, set[str]]:
     """Environment -> packages that the files of core which it runs import, and its list lacks.
     Datasets are prepared by core/prepare/ and what that imports, the rest is the worker's: with
     torch and gsplat the trainer's."""
+    found = {path: third_parties(path, tree) for path, tree in trees.items()}
 
-    def of(paths: set[str]) -> set[str]:
-        found = {name for path in paths for name in imports(path, files[path])}
-        return {canonicalize_name(name) for name in found if not name.startswith("core")}
+    def of(paths: Iterable[str]) -> set[str]:
+        return set().union(*(found[path] for path in paths))
 
-    rest = {path for path in files if not path.startswith("core/prepare/")}
-    plain = {path for path in rest if not {"torch", "gsplat"} & set(imports(path, files[path]))}
+    rest = [path for path in trees if not path.startswith("core/prepare/")]
+    plain = [path for path in rest if not {"torch", "gsplat"} & found[path]]
     return {
         "worker": of(plain) - names("worker"),
         "trainer": of(rest) - names(*WORKER),
-        "prepare": of(reached(files, "core/prepare/")) - names("prepare"),
+        "prepare": of(reached(trees, "core/prepare/")) - names("prepare"),
     }
 
 
-def core() -> dict[str, str]:
-    paths = sorted((ROOT / "core").rglob("*.py"))
-    assert len(paths) > 100
-    return {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
-
-
 def test_each_environment_declares_what_its_part_of_core_imports() -> None:
-    assert undeclared(core()) == {"worker": set(), "trainer": set(), "prepare": set()}
+    assert undeclared(sources("core")) == {"worker": set(), "trainer": set(), "prepare": set()}
 
 
 @pytest.mark.parametrize(
@@ -124,12 +105,12 @@ def test_each_environment_declares_what_its_part_of_core_imports() -> None:
         ("core/audio/a.py", "from PIL.Image import open", set()),
         ("core/training/a.py", "import torch\nfrom requests import get", {"trainer"}),
         ("core/prepare/a.py", "import torch", {"prepare"}),
-        ("core/prepare/a.py", "from .. import files", set()),
+        ("core/prepare/a.py", "from ..system import files", set()),
         ("core/prepare/a.py", "from ..audio.decoders import decode", {"prepare"}),
     ],
 )
 def test_an_import_that_is_not_declared_is_seen(path: str, line: str, expected: set[str]) -> None:
-    found = undeclared({**core(), path: line})
+    found = undeclared(sources("core") | parsed({path: line}))
     assert {environment for environment, packages in found.items() if packages} == expected
 
 
@@ -167,7 +148,9 @@ def test_every_requirement_is_locked(lock: str) -> None:
 
 def test_every_group_and_every_lock_is_checked() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    assert {name for listed in LOCKS.values() for name in listed} == set(groups) - {"core"}
+    entries = [entry for listed in groups.values() for entry in listed]
+    included = {entry["include-group"] for entry in entries if isinstance(entry, dict)}
+    assert {name for listed in LOCKS.values() for name in listed} | included == set(groups)
     files = {*(ROOT / ".ci/locks").iterdir(), *(ROOT / SET_UP).glob("*.txt")}
     assert files == {ROOT / lock for lock in LOCKS}
 
