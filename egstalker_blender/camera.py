@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.errors import CameraError
+from ..core.records.arrays import Float32, Float64
 from ..core.records.camera import Camera
-
-Float64 = NDArray[np.float64]
 
 METRES = 0.1  # in a decimetre
 HEAD_TO_OBJECT: Float64 = np.array(
@@ -41,12 +39,12 @@ class Lens:
     pixel_aspect: tuple[float, float] = (1.0, 1.0)
 
 
-def vertices_of(means: NDArray[np.float32]) -> NDArray[np.float32]:
+def vertices_of(means: Float32) -> Float32:
     """(N, 3) head's frame -> (N, 3) object's local axes."""
     return (means @ HEAD_TO_OBJECT[:3, :3].T).astype(np.float32)
 
 
-def means_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+def means_of(vertices: Float32) -> Float32:
     """(N, 3) object's local axes -> (N, 3) head's frame."""
     return (vertices @ np.linalg.inv(HEAD_TO_OBJECT[:3, :3]).T).astype(np.float32)
 
@@ -92,9 +90,7 @@ def head_motion(object_world: Float64, target_world: Float64, name: str) -> Floa
     if not np.isfinite(motion).all():
         raise CameraError(f"the object that {name!r} follows has no place; set its transform")
     u, _, vt = np.linalg.svd(motion[:3, :3])
-    u[:, 2] *= np.sign(
-        np.linalg.det(u) * np.linalg.det(vt)
-    )  # a mirrored target gives a rotation, too
+    u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # no mirroring
     motion[:3, :3] = u @ vt
     return motion
 

@@ -11,9 +11,10 @@ import numpy as np
 from ...core.avatar.blinks import blink_at
 from ...core.avatar.following import followed_viewmat, head_range
 from ...core.avatar.motion import eye_at, viewmat_at
+from ...core.records.arrays import Float64
 from ...core.records.avatar import Avatar
 from ...core.records.camera import Camera
-from ..camera import Float64, head_motion
+from ..camera import head_motion
 from .curves import curves_of, scene_time, stands_still
 
 PREFIX = "egstalker."

@@ -54,7 +54,7 @@ class EGSTALKER_PG_live(bpy.types.PropertyGroup):
     )
     lookahead: IntProperty(
         name="Look-ahead",
-        description="Steps of 20 ms for which each frame waits for the sound that follows. Fewer steps "
+        description="Steps of 20 ms for which a frame waits for the following sound. Fewer steps "
         "have less latency and are less exact: with 13 the mouth is as exact as from a sound file, "
         "with 4 a fifth off, with 0 two thirds off",
         default=LOOKAHEAD,

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import gpu
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core.errors import EngineError
+from ...core.records.arrays import Float32
 from ...core.records.gaussians import Splats
 from .bounds import corners
-
-Float32 = NDArray[np.float32]
 
 PER_ROW = 256  # Gaussians in a row; with up to 12 texels each, a row fits every GPU
 SHAPE_TEXELS = 3  # mean and opacity; quaternion; scales and motion

@@ -6,8 +6,8 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32, Float64
 from ..camera import vertices_of
 from .view import View
 
@@ -17,7 +17,7 @@ LINE = 1.5  # pixels
 EDGES = tuple((a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit)
 
 
-def corners(means: NDArray[np.float32]) -> NDArray[np.float32]:
+def corners(means: Float32) -> Float32:
     """(N, 3) head's frame -> (8, 3) in the object's local axes. Corner k is at the upper end of x,
     y, z where its bit 1, 2, 4 is set."""
     low, high = means.min(axis=0), means.max(axis=0)
@@ -25,7 +25,7 @@ def corners(means: NDArray[np.float32]) -> NDArray[np.float32]:
     return vertices_of(np.where(chosen, high, low))
 
 
-def draw_box(view: View, object_world: NDArray[np.float64], box: NDArray[np.float32]) -> None:
+def draw_box(view: View, object_world: Float64, box: Float32) -> None:
     """Draw into the bound framebuffer with the current depth test. box: from `corners`. Changes
     blending and depth mask, which the caller restores. Lines are drawn as polygons, since not every
     backend draws wide lines."""

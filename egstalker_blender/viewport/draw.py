@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import gpu
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32, Float64
 from ...core.render.rasteriser import NEAR
 from . import bounds, shaders
 from .atlas import Atlas, Entry, identity, pack_order, upload
@@ -35,7 +35,7 @@ class Item:
     matrix. mode: one of display.MODES. motion_range: metres of movement drawn in full red."""
 
     key: int
-    world: NDArray[np.float64]
+    world: Float64
     mode: str = "SPLATS"
     sh_degree: int = MAX_SH_DEGREE
     motion_range: float = 0.005
@@ -160,7 +160,7 @@ class Renderer:
         return self._quad
 
 
-def _table(atlas: Atlas, splats: Sequence[tuple[Item, Placed]]) -> NDArray[np.float32]:
+def _table(atlas: Atlas, splats: Sequence[tuple[Item, Placed]]) -> Float32:
     """(heads, HEAD_TEXELS, 4), the table `heads` of shaders.splat_shader."""
     table = np.zeros((len(splats), shaders.HEAD_TEXELS, 4), np.float32)
     for row, (item, at) in zip(table, splats, strict=True):

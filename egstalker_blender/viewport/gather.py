@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32
 from ..camera import means_of
 from .atlas import Entry
 from .draw import Item
@@ -52,7 +52,7 @@ def entries_of(shown: Mapping[int, Shown], objects: Iterable[Any]) -> list[Entry
     ]
 
 
-def rest_of(obj: Any) -> NDArray[np.float32] | None:
+def rest_of(obj: Any) -> Float32 | None:
     """(N, 3) canonical means in the head's frame, which are the vertices of the object's mesh
     (avatars/importer.py); None for an object without a mesh."""
     if obj.type != "MESH":

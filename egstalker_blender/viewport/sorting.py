@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32
 from .view import Placed
-
-Float32 = NDArray[np.float32]
 
 LEVELS = 65535
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float64
 from ...core.render.rasteriser import JACOBIAN_CLAMP
 from ..camera import HEAD_TO_OBJECT, OPENCV_TO_BLENDER
-
-Float64 = NDArray[np.float64]
 
 SMALLEST = 1e-18  # volume of a unit in cubic metres, its side a micrometre
 
