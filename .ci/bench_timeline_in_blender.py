@@ -33,10 +33,8 @@ def module(name: str) -> Any:
 
 class Bench:
     def __init__(self) -> None:
-        self.timer, self.stopwatch = (
-            module("timeline.timer"),
-            module("timeline.stopwatch").stopwatch,
-        )
+        self.timer = module("timeline.timer")
+        self.stopwatch = module("timeline.stopwatch").stopwatch
         self.store, self.stage = module("timeline.store").store, module("viewport.stage")
         budget = module("preferences").CacheBudget(1024, 0, None)  # no disk: as if the first time
         module("preferences").cache_budget = lambda: budget
@@ -64,8 +62,8 @@ class Bench:
         return (time.perf_counter() - start) * 1e3
 
     def play(self) -> Counter[str]:
-        """Ten seconds by the clock. exact: the frame was there when the playhead came to it; late:
-        one at most 0.2 s before it was shown; old: one before that. skipped: by the clock."""
+        """Play for SECONDS, count frames. exact: ready when the playhead came to it; late: a frame
+        at most 0.2 s earlier was shown; old: an even earlier one. skipped: by the playback."""
         found: Counter[str] = Counter()
         self.timer.is_playing = lambda: True
         start, last = time.perf_counter(), -1
