@@ -113,7 +113,7 @@ def _run(session: Session, region: Any) -> Wait:
     yield from session.wait(lambda: _step(training) >= STEPS // 2, 60, "half of the first stage")
     yield 1.0
     yield from session.save("train.png", region)
-    bpy.ops.ed.undo_push(message="meanwhile")
+    bpy.ops.ed.undo_push(message="during the training")
     bpy.ops.ed.undo()
     check(training.running, "a training that an undo leaves alone")
     _press("train_stop", session)

@@ -1,4 +1,4 @@
-"""The order in which frames are computed, and the frame to show meanwhile. Plain functions."""
+"""The order in which frames are computed, and the frame to show until then. Plain functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live microphone in Blender, with a microphone that is none."""
+"""The live microphone in Blender, with a fake microphone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.blender_timeline import LIMIT, Clock
 
 @pytest.fixture
 def live_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The seconds of the session's voice, which stand still until a test advances them."""
+    """The clock of the session's live voice, which only a test advances."""
     clock = Clock()
     monkeypatch.setattr(live_session, "_voice", LiveVoice(clock))
     return clock
@@ -30,7 +30,7 @@ def live_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any, live_clock: Clock) -> Any:
-    """What a session opens. The preferences name a worker."""
+    """A fake that sessions open. No blocker: as if the preferences named a worker."""
     one = FakeMicrophone()
     monkeypatch.setattr(live_session, "open_microphone", lambda engine: one)
     monkeypatch.setattr(operators, "blocker", lambda context: "")
@@ -40,7 +40,7 @@ def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any, live_clock: Clock) ->
 
 
 def run(until: Callable[[], object], rounds: int = 50) -> None:
-    """Tick as the timer would, until the condition holds; each round takes as long as a frame."""
+    """Tick like the timer until the condition holds. Each round takes PACE seconds."""
     voice = live_session.voice()
     clock = voice._clock
     assert isinstance(clock, Clock)
@@ -111,7 +111,7 @@ def test_the_toggle_stops_and_the_timeline_goes_on(head: Any, microphone: Any) -
     assert head.session_uid in service.heads
 
 
-def test_esc_has_an_operator_that_works_only_while_it_is_live(head: Any, microphone: Any) -> None:
+def test_the_operator_of_esc_works_only_while_live(head: Any, microphone: Any) -> None:
     with pytest.raises(RuntimeError, match="poll"):
         bpy.ops.egstalker.live_stop()
     voice = started(head)
@@ -119,7 +119,7 @@ def test_esc_has_an_operator_that_works_only_while_it_is_live(head: Any, microph
     assert voice.state == OFF
 
 
-def test_stopping_while_it_starts_closes_the_device(head: Any, microphone: Any) -> None:
+def test_stopping_during_the_start_closes_the_device(head: Any, microphone: Any) -> None:
     bpy.ops.egstalker.live()
     voice = live_session.voice()
     bpy.ops.egstalker.live()
@@ -219,7 +219,7 @@ def test_an_engine_without_worker_is_a_reason(
     live_session.close()
 
 
-def test_what_the_panel_says() -> None:
+def test_lines_of_the_panel() -> None:
     assert live_panel.decibels(1.0) == 0 and live_panel.decibels(0.0) == -60
     assert live_panel.decibels(0.1) == pytest.approx(-20)
     report = Report(0.5, 0.1, 1.0, 207.0, 12.0, 95.0, 0, False)
@@ -235,7 +235,7 @@ def test_the_lookahead_is_that_of_the_core() -> None:
 
 
 class Layout:
-    """Takes what a panel draws, and notes its texts."""
+    """A fake layout that records the texts a panel draws."""
 
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts

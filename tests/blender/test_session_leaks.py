@@ -1,8 +1,7 @@
-"""Twenty times on and off, from the zip as a user has it: nothing is said, nothing stays.
+"""Enabling and disabling the installed zip twenty times prints nothing and leaves nothing.
 
-Everything that an extension can leave behind is counted in a Blender of its own: classes,
-properties, operators, menu entries, handlers, timers, draw handlers, threads, processes, temporary
-folders, data-blocks, and what the drawing keeps.
+A separate Blender counts what an extension can leave: classes, properties, operators, menu entries,
+handlers, timers, draw handlers, threads, processes, temporary folders, data-blocks, splats.
 """
 
 from __future__ import annotations
@@ -186,7 +185,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said(text: str) -> str:
-    """What was written while it was switched on and off."""
+    """The output between BEGIN and END."""
     return text.partition("BEGIN\n")[2].partition("END\n")[0]
 
 

@@ -1,4 +1,4 @@
-"""Blender ends, crashes or runs out of disk while it bakes: nothing half written, nothing left."""
+"""Blender ends, is killed or has no disk space during a bake: no incomplete file, no leftovers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ for _ in steps:
 
 
 def ends(pid: int) -> bool:
-    """Wait for the process, which need not be a child; False where it runs on. Linux."""
+    """Wait until the process ends; it need not be a child. False where it runs on. Linux only."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -74,7 +74,7 @@ def ends(pid: int) -> bool:
 def start(
     tmp_path: Path, avatar_path: Path, engine: str, way: str
 ) -> tuple[subprocess.Popen[str], int]:
-    """A Blender that bakes, and its worker (0 for none)."""
+    """A Blender that bakes, and the process id of its worker (0 without one)."""
     sound = write_wav(tmp_path / "voice.wav", voice(1.0))
     (tmp_path / "temp").mkdir()
     process = subprocess.Popen(
@@ -101,7 +101,7 @@ def start(
 
 
 def left_in(tmp_path: Path) -> list[str]:
-    """Temporary folders of ours; Blender's own go with it or not."""
+    """Names of the extension's temporary folders."""
     return [path.name for path in (tmp_path / "temp").iterdir() if "egstalker" in path.name]
 
 
@@ -132,7 +132,7 @@ def test_blender_ends_during_a_bake(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs pidfd_open")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_blender_is_killed_during_a_bake(tmp_path: Path, avatar_path: Path, number: int) -> None:
-    """The worker notices, ends, and clears up."""
+    """The worker ends, too, and deletes its temporary files."""
     process, pid = start(tmp_path, avatar_path, "worker", "go on")
     process.send_signal(number)
     process.communicate(timeout=LIMIT)
@@ -143,7 +143,7 @@ def test_blender_is_killed_during_a_bake(tmp_path: Path, avatar_path: Path, numb
 
 @contextmanager
 def file_limit(size: int, process: int = 0) -> Iterator[None]:
-    """As on a full disk: no file grows beyond `size` bytes."""
+    """Like a full disk: no file can grow beyond `size` bytes."""
     before = resource.prlimit(process, resource.RLIMIT_FSIZE)
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -185,7 +185,7 @@ def test_a_folder_without_the_right_to_write(head: Any, tmp_path: Path) -> None:
 
 
 def test_the_scene_changes_during_a_bake(head: Any, scene: Any, tmp_path: Path, fake: Any) -> None:
-    """A job is frozen: the playhead moves, the head is deleted, another file is opened."""
+    """A job does not depend on the scene: not on playhead, head, or open file."""
     job = job_of(head)
     steps = bake.bake_frames(engines.engine_for("builtin"), job)
     next(steps)
@@ -199,8 +199,8 @@ def test_the_scene_changes_during_a_bake(head: Any, scene: Any, tmp_path: Path, 
 
 
 def test_cancelled_by_another_file(head: Any, tmp_path: Path, fake: Any) -> None:
-    """Blender calls `cancel` of a modal operator before it opens another file: the generator is
-    closed, what is written stays."""
+    """Before Blender opens another file, it calls `cancel` of a modal operator, which closes the
+    generator. Finished files stay."""
     steps = bake.bake_frames(engines.engine_for("builtin"), job_of(head))
     next(steps), next(steps)
     steps.close()

@@ -1,5 +1,4 @@
-"""The timeline in a session: undo, copies, scenes and files change while frames are on their way.
-The timer is called by hand, since none fires without a window."""
+"""The timeline in a session: undo, copies, scenes and files, also while frames are computed."""
 
 from __future__ import annotations
 
@@ -46,8 +45,8 @@ def test_undo_and_redo_of_a_copy(talking: Any) -> None:
     assert shown() == {obj.session_uid for obj in bpy.data.objects} and len(shown()) == 2
 
 
-def test_undone_while_a_frame_is_on_its_way(talking: Any, fake: Any) -> None:
-    """The object is another after undo; the late frame harms nobody."""
+def test_undo_while_a_frame_is_computed(talking: Any, fake: Any) -> None:
+    """Undo replaces the object; the frame that was requested for the old one does no harm."""
     with blocked(fake) as begun:
         talking.egstalker.strength = 0.5
         bpy.context.view_layer.update()
@@ -61,7 +60,7 @@ def test_undone_while_a_frame_is_on_its_way(talking: Any, fake: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "file", "new"])
-def test_gone_while_a_frame_is_on_its_way(
+def test_deleted_or_closed_while_a_frame_is_computed(
     talking: Any, fake: Any, tmp_path: Path, how: str
 ) -> None:
     path = tmp_path / "other.blend"
@@ -93,8 +92,8 @@ def test_a_file_opened_again_shows_its_head(talking: Any, tmp_path: Path) -> Non
 def test_a_head_whose_strip_stayed_in_the_other_file_rests(
     talking: Any, tmp_path: Path, link: bool
 ) -> None:
-    """A script goes to a frame right after linking the object: of both, Blender calls for the
-    frame alone."""
+    """A script links an object and changes the frame at once: Blender calls only the handler of the
+    frame."""
     path = tmp_path / "scene.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     strip = talking.egstalker.sound_strip
@@ -124,7 +123,7 @@ def test_keys_hide_and_show_a_head(talking: Any, fake: Any, scene: Any) -> None:
     assert not stage.shown()[talking.session_uid].stale
 
 
-def test_two_heads_hear_their_own_strips(talking: Any, scene: Any, tmp_path: Path) -> None:
+def test_two_heads_use_their_own_strips(talking: Any, scene: Any, tmp_path: Path) -> None:
     bpy.ops.object.duplicate()
     twin = bpy.context.object
     strip = strips.add_strip(scene, write_wav(tmp_path / "two.wav", voice(0.7)), 1)
@@ -148,7 +147,7 @@ def test_another_scene_in_the_window(talking: Any, scene: Any) -> None:
     bpy.context.view_layer.update()
     timer.mark(scene=True)
     settle()
-    assert not service().heads  # nothing is computed for a scene that nobody sees
+    assert not service().heads  # nothing is computed for a scene that no window shows
     window.scene = scene
     timer.mark(scene=True)
     settle()
@@ -157,7 +156,8 @@ def test_another_scene_in_the_window(talking: Any, scene: Any) -> None:
 
 @pytest.mark.skipif(bpy.app.version < (5, 1), reason="Blender before 5.1 crashes on retiming keys")
 def test_a_retimed_strip_comes_to_rest(talking: Any, scene: Any, tmp_path: Path) -> None:
-    """Its mixdown makes and removes a scene, which marks the timeline: once, not for ever."""
+    """Its mixdown adds and removes a scene, which marks the timeline. It must not repeat for
+    ever."""
     scene.sequence_editor_clear()
     strip = strips.add_strip(scene, write_wav(tmp_path / "slow.wav", voice(2.0)), 1)
     strip.retiming_keys.add(timeline_frame=26)

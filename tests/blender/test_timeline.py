@@ -1,4 +1,4 @@
-"""From the playhead to splats: marks, requests, what is shown meanwhile."""
+"""From the playhead to splats: marks, requests, the frame that is shown."""
 
 from __future__ import annotations
 
@@ -183,7 +183,9 @@ def test_a_moved_strip_is_not_decoded_again(
     assert head_of(talking).sound.digest == digest
 
 
-def test_keyed_controls_are_prefetched_as_they_will_be(talking: Any, fake: Any, scene: Any) -> None:
+def test_keyed_controls_are_prefetched_with_their_later_values(
+    talking: Any, fake: Any, scene: Any
+) -> None:
     scene.frame_start, scene.frame_end = 4, 6
     for frame, value in ((1, 0.0), (11, 1.0)):
         talking.egstalker.strength = value

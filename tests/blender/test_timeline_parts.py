@@ -1,4 +1,4 @@
-"""Which frames are wanted, which one is shown, and what the bar is made of: plain functions."""
+"""The plain functions: order of frames, frame to show, runs of the bar, stopwatch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_direction_follows_small_steps_and_forgets_clicks() -> None:
     assert wanted.direction_of(1, 1, 0, True) == 1
 
 
-def test_one_begins_as_far_ahead_as_a_frame_takes() -> None:
+def test_frames_begin_as_far_ahead_as_they_take() -> None:
     assert wanted.lead_of(0.0, 25) == 1
     assert wanted.lead_of(0.03, 25) == 2
     assert wanted.lead_of(0.05, 25) == 3
@@ -53,7 +53,7 @@ def test_at_rest_the_frame_comes_first_then_its_neighbours() -> None:
     assert 100 - min(ahead) == wanted.BEHIND
 
 
-def test_what_is_shown_meanwhile_was_passed_a_short_while_ago() -> None:
+def test_the_frame_shown_instead_was_passed_shortly_before() -> None:
     ready = {3, 8, 11}.__contains__
     assert wanted.nearest(10, 1, 5, ready) == 8
     assert wanted.nearest(10, -1, 5, ready) == 11

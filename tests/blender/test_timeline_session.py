@@ -1,4 +1,4 @@
-"""The timeline in a session: cache, status, bar, failures, other files, on and off."""
+"""The timeline in a session: cache, status line, bar, errors, other files, unregistering."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def test_a_deleted_head_is_forgotten(talking: Any, fake: Any, scene: Any) -> Non
     assert service().heads == {}
 
 
-def test_an_engine_that_fails_is_told_and_tried_again(talking: Any, fake: Any, scene: Any) -> None:
+def test_an_engine_error_is_reported_and_the_frame_tried_again(
+    talking: Any, fake: Any, scene: Any
+) -> None:
     scene.frame_start = scene.frame_end = 5
     fake.error, fake.fail_at = EngineError("the engine is out of order"), 1
     settle()
@@ -190,7 +192,7 @@ def test_off_and_on_leaves_no_thread_no_timer_no_handler(talking: Any) -> None:
         assert len(getattr(bpy.app.handlers, name)) == counts[name]
 
 
-def test_frames_lie_beside_the_blend_once_it_is_saved(
+def test_frames_are_cached_next_to_a_saved_blend(
     talking: Any, fake: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(preferences, "cache_budget", lambda: preferences.CacheBudget(100, 50))

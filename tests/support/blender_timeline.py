@@ -24,7 +24,7 @@ ROUND = 2 * timer.SCAN_EVERY  # seconds that pass in a round of `settle`
 
 @dataclass
 class Clock:
-    """Seconds that stand still until `advance`."""
+    """A clock that only `advance` moves. now: seconds."""
 
     now: float = 0.0
 
@@ -37,7 +37,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:
-    """The timer loop starts anew and follows this clock."""
+    """Restart the timer loop with this clock."""
     clock = Clock()
     timer.unregister()
     timer.register(clock)
