@@ -19,8 +19,9 @@ from ..records.timeline import ROW_RATE, ping_pong
 from .landmark_regression import Reader
 from .landmarks import Binding
 from .lips import Float64
+from .measures import measured
 from .phonemes import Spoken, closures
-from .record import Curve, Metric, Section, Strip, measured
+from .record import Curve, Metric, Section, Strip
 from .render import Driver, gap_of, lip_gap_of, unit
 from .report.pictures import cropped, enlarged, to_bytes
 from .report.strips import COLUMNS, MOUTH_HEIGHT, mouth_box
@@ -122,16 +123,10 @@ def cross_section(
     shifts = shifted(rows, spoke.gap, loud)
     shift, at_best = best_shift(shifts)
     no_sound = NO_SOUND if heard.waveform is None else NO_LANDMARKS
+    at_zero = correlation(spoke.gap, loud)
+    best = f"best at a shift of {shift} frames: {at_best:.3f}"
     metrics = (
-        measured(
-            "loudness_correlation",
-            "Lip gap against loudness",
-            correlation(spoke.gap, loud),
-            "",
-            "up",
-            note=f"best at a shift of {shift} frames: {at_best:.3f}",
-            missing=no_sound,
-        ),
+        measured("loudness_correlation", at_zero, best, no_sound, better="up"),
         *pause_metrics(spoke.gap, loud, no_sound),
         *silence_metrics(spoke.surface, spoke.quiet, NO_LANDMARKS),
         closure_metric(spoken, 0, rows, spoke.gap),
@@ -147,21 +142,18 @@ def cross_section(
 
 
 def closure_metric(
-    spoken: tuple[Spoken, ...] | None, first: int, rows: tuple[int, ...], gap: Float64, of: str = ""
+    spoken: tuple[Spoken, ...] | None,
+    first: int,
+    rows: tuple[int, ...],
+    gap: Float64,
+    key: str = "closures",
 ) -> Metric:
-    """of: whose lips, where it is not the avatar's."""
+    """key: "closures" of the avatar's lips, "closures_true" of the true ones."""
     found = closures(spoken or (), first, rows, gap)
-    return measured(
-        f"closures{'_true' if of else ''}",
-        f"Lips close for m, b, p{of}",
-        found.share,
-        "",
-        "up",
-        note=f"share of {found.count} such sounds",
-        missing="what is said when is not known (a JSON file of phoneme times beside the sound)"
-        if spoken is None
-        else "no m, b or p in these frames, or no landmarks",
-    )
+    missing = "no m, b or p in these frames, or no landmarks"
+    if spoken is None:
+        missing = "what is said when is not known (a JSON file of phoneme times beside the sound)"
+    return measured(key, found.share, f"share of {found.count} such sounds", missing)
 
 
 def _curves(key: str, spoke: Spoke, loud: Float64, shifts: Float64) -> tuple[Curve, ...]:

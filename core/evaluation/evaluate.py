@@ -25,8 +25,9 @@ from .landmark_regression import Reader, taught_on, teach
 from .landmarks import Binding
 from .lips import lip_gap
 from .lpips import LpipsMeter
+from .measures import measured
 from .phonemes import Spoken, load_phonemes
-from .record import Metric, Report, Section, document_of, measured
+from .record import Metric, Report, Section, document_of
 from .render import Driver, bound, driver_for, gap_of
 from .report.page import page_of
 from .report.strips import StripMaker
@@ -147,7 +148,7 @@ def _self(
         *detector.metrics(),
         *silence_metrics(surface, quiet, NO_LANDMARKS),
         cross_driven.closure_metric(spoken, 0, rows, gap),
-        cross_driven.closure_metric(spoken, 0, rows, true, ", true lips"),
+        cross_driven.closure_metric(spoken, 0, rows, true, "closures_true"),
         _speed(driver),
     )
     title = f"Driven by its own sound: frames {rows[0]} to {rows[-1]} ({text})"
@@ -184,7 +185,7 @@ def _speed(driver: Driver) -> Metric:
     where = f"{driver.backend.label} on {driver.backend.device}"
     fastest = 1 / min(driver.seconds) if driver.seconds else math.nan
     note = f"deform and draw {size}, {where}; median, {fastest:.3g} at best"
-    return measured("fps", "Frames a second", 1 / seconds, "", "up", note=note)
+    return measured("fps", 1 / seconds, note)
 
 
 def _quiet_gap(

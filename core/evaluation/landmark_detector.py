@@ -17,7 +17,8 @@ from ..prepare.face import FaceMesher
 from ..prepare.mesh import IBUG
 from . import lips
 from .lips import Float64
-from .record import Metric, mean_of, measured
+from .measures import measured
+from .record import Metric, mean_of
 from .report.pictures import to_bytes
 from .sync import correlation
 
@@ -70,32 +71,13 @@ class DetectorMeter:
         if self._unseen:
             note += f"; it found no face in {self._unseen} of the avatar's"
         missing = self._missing or "no face found in enough frames"
-        distance = measured(
-            "lmd_detector", "LMD by a detector", lmd, "px", "down", note=note, missing=missing
-        )
-        if self._missing:
-            return (distance,)
-        return (
-            distance,
-            measured(
-                "lip_correlation_detector",
-                "Lip sync by a detector",
-                lip,
-                "",
-                "up",
-                note=note,
-                missing=missing,
-            ),
-            measured(
-                "eye_correlation_detector",
-                "Eye opening by a detector",
-                eye,
-                "",
-                "up",
-                note=note,
-                missing=missing,
-            ),
-        )
+        values = {
+            "lmd_detector": lmd,
+            "lip_correlation_detector": lip,
+            "eye_correlation_detector": eye,
+        }
+        metrics = tuple(measured(key, value, note, missing) for key, value in values.items())
+        return metrics[:1] if self._missing else metrics
 
 
 def _mediapipe() -> Find:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import MissingPackageError
 from ..metrics.lpips_weights import find_weights
-from .record import Metric, mean_of, measured
+from .measures import measured
+from .record import Metric, mean_of
 
 FRAMES = 100  # at most; half a second to a second each at 512 x 512 on a processor
-LABEL = "LPIPS (AlexNet)"
 
 Distance = Callable[[NDArray[np.floating], NDArray[np.floating]], float]
 
@@ -48,9 +48,7 @@ class LpipsMeter:
     def metric(self) -> Metric:
         note = f"one frame in {self.step}" if self.step > 1 else "whole frame"
         missing = self._missing or "no frame"
-        return measured(
-            "lpips", LABEL, mean_of(self._values), "", "down", note=note, missing=missing
-        )
+        return measured("lpips", mean_of(self._values), note, missing)
 
 
 def _distance(arrays: dict[str, NDArray[np.float32]]) -> tuple[Distance, int]:

@@ -123,22 +123,6 @@ def rounded(value: float | None) -> float | None:
     return float(f"{value:.{DIGITS}g}")
 
 
-def measured(
-    key: str,
-    label: str,
-    value: float | None,
-    unit: str = "",
-    better: str = "",
-    *,
-    note: str = "",
-    missing: str = "no row shows it",
-) -> Metric:
-    """A metric whose value may have come out as NaN: then it is not measured, for `missing`."""
-    if value is None or not math.isfinite(value):
-        return Metric(key, label, None, unit, better, missing)
-    return Metric(key, label, float(value), unit, better, note)
-
-
 def mean_of(values: Sequence[float] | NDArray[np.float64]) -> float:
     """Mean of what is finite; NaN where nothing is."""
     array = np.asarray(values, np.float64)

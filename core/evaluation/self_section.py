@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from . import lips
 from .jitter import acceleration
 from .lips import Float64
-from .record import Curve, Metric, Section, Strip, mean_of, measured
+from .measures import measured
+from .record import Curve, Metric, Section, Strip, mean_of
 from .self_driven import Seen
 from .sounds import Heard
 from .sync import SPAN, best_shift, correlation, shifted
@@ -45,97 +47,43 @@ def self_section(
 def _pictures(seen: Seen, lpips: Metric) -> tuple[Metric, ...]:
     means = {name: mean_of(values) for name, values in seen.scores.items()}
     small = "the pictures are under 11 pixels"
-    box = "the square around the lips"
     return (
-        measured("psnr", "PSNR", means["psnr"], "dB", "up", note="whole frame"),
-        measured("psnr_head", "PSNR inside the head", means["psnr_head"], "dB", "up"),
-        measured(
-            "psnr_lips",
-            "PSNR of the mouth",
-            means["psnr_lips"],
-            "dB",
-            "up",
-            note=box,
-            missing=NO_LANDMARKS,
-        ),
-        measured("ssim", "SSIM", means["ssim"], "", "up", note="whole frame", missing=small),
-        measured("ssim_head", "SSIM inside the head", means["ssim_head"], "", "up", missing=small),
+        measured("psnr", means["psnr"], "whole frame"),
+        measured("psnr_head", means["psnr_head"]),
+        measured("psnr_lips", means["psnr_lips"], "the square around the lips", NO_LANDMARKS),
+        measured("ssim", means["ssim"], "whole frame", small),
+        measured("ssim_head", means["ssim_head"], "", small),
         lpips,
     )
 
 
 def _mouth(seen: Seen, loud: Float64) -> tuple[Metric, ...]:
-    gap, true = lips.lip_gap(seen.read, seen.up), lips.lip_gap(seen.true, seen.up)
-    surface = lips.lip_gap(seen.surface, seen.up)
-    floor = lips.lip_gap(seen.read_true, seen.up)
+    true, gap, surface, floor = _openings(lips.lip_gap, seen)
     shift, at_best = best_shift(shifted(seen.rows, gap, true))
     true_shift, true_best = best_shift(shifted(seen.rows, true, loud))
-    floor_lmd = mean_of(lips.mouth_distance(seen.read_true, seen.true))
+    lmd, lmd_surface, lmd_floor = (
+        mean_of(lips.mouth_distance(landmarks, seen.true))
+        for landmarks in (seen.read, seen.surface, seen.read_true)
+    )
+    notes = {
+        "sync": f"correlation over the frames; read off the true frames "
+        f"{correlation(floor, true):.3f}",
+        "shift": f"within {SPAN}; above zero they come late; correlation there {at_best:.3f}",
+        "lmd": f"landmarks 48 to 67, mean taken off; read off the true frames {lmd_floor:.2f}",
+        "loud": f"the true lips {correlation(true, loud):.3f}, at best {true_best:.3f} at "
+        f"{true_shift} frames",
+    }
     no_loud = NO_READER if np.isfinite(loud).any() else NO_SOUND
+    late = float(shift) if math.isfinite(at_best) else None
+    spread = spread_ratio(gap, true)
     return (
-        measured(
-            "lip_correlation",
-            "Lip sync: lip gap against the true one",
-            correlation(gap, true),
-            "",
-            "up",
-            note=f"correlation over the frames; read off the true frames "
-            f"{correlation(floor, true):.3f}",
-            missing=NO_READER,
-        ),
-        measured(
-            "lip_correlation_surface",
-            "Lip sync of the surface",
-            correlation(surface, true),
-            "",
-            "up",
-            missing=NO_LANDMARKS,
-        ),
-        measured(
-            "lip_shift",
-            "Best time shift of the lips",
-            float(shift) if math.isfinite(at_best) else None,
-            "frames",
-            "",
-            note=f"within {SPAN}; above zero they come late; correlation there {at_best:.3f}",
-            missing=NO_READER,
-        ),
-        measured(
-            "lip_range",
-            "Lip movement, share of the true one",
-            spread_ratio(gap, true),
-            "",
-            "",
-            note="standard deviations; 1 is right",
-            missing=NO_READER,
-        ),
-        measured(
-            "lmd",
-            "Mouth landmark distance (LMD)",
-            mean_of(lips.mouth_distance(seen.read, seen.true)),
-            "px",
-            "down",
-            note=f"landmarks 48 to 67, mean taken off; read off the true frames {floor_lmd:.2f}",
-            missing=NO_READER,
-        ),
-        measured(
-            "lmd_surface",
-            "LMD of the surface",
-            mean_of(lips.mouth_distance(seen.surface, seen.true)),
-            "px",
-            "down",
-            missing=NO_LANDMARKS,
-        ),
-        measured(
-            "loudness_correlation",
-            "Lip gap against loudness",
-            correlation(gap, loud),
-            "",
-            "",
-            note=f"the true lips {correlation(true, loud):.3f}, at best {true_best:.3f} at "
-            f"{true_shift} frames",
-            missing=no_loud,
-        ),
+        measured("lip_correlation", correlation(gap, true), notes["sync"], NO_READER),
+        measured("lip_correlation_surface", correlation(surface, true), "", NO_LANDMARKS),
+        measured("lip_shift", late, notes["shift"], NO_READER),
+        measured("lip_range", spread, "standard deviations; 1 is right", NO_READER),
+        measured("lmd", lmd, notes["lmd"], NO_READER),
+        measured("lmd_surface", lmd_surface, "", NO_LANDMARKS),
+        measured("loudness_correlation", correlation(gap, loud), notes["loud"], no_loud),
     )
 
 
@@ -149,37 +97,22 @@ def spread_ratio(values: Float64, true: Float64) -> float:
 
 
 def _eyes(seen: Seen) -> tuple[Metric, ...]:
-    gap, true = lips.eye_gap(seen.read, seen.up), lips.eye_gap(seen.true, seen.up)
-    floor = lips.eye_gap(seen.read_true, seen.up)
-    surface = lips.eye_gap(seen.surface, seen.up)
+    true, gap, surface, floor = _openings(lips.eye_gap, seen)
+    error, floor_error = (mean_of(np.abs(values - true)) for values in (gap, floor))
+    between = f"between the lids; read off the true frames {floor_error:.2f}"
+    sync = f"read off the true frames {correlation(floor, true):.3f}"
     return (
-        measured(
-            "eye_error",
-            "Eye opening error",
-            mean_of(np.abs(gap - true)),
-            "px",
-            "down",
-            note=f"between the lids; read off the true frames {mean_of(np.abs(floor - true)):.2f}",
-            missing=NO_READER,
-        ),
-        measured(
-            "eye_correlation",
-            "Eye opening against the true one",
-            correlation(gap, true),
-            "",
-            "up",
-            note=f"read off the true frames {correlation(floor, true):.3f}",
-            missing=NO_READER,
-        ),
-        measured(
-            "eye_correlation_surface",
-            "Eye opening of the surface",
-            correlation(surface, true),
-            "",
-            "up",
-            missing=NO_LANDMARKS,
-        ),
+        measured("eye_error", error, between, NO_READER),
+        measured("eye_correlation", correlation(gap, true), sync, NO_READER),
+        measured("eye_correlation_surface", correlation(surface, true), "", NO_LANDMARKS),
     )
+
+
+def _openings(opening: Callable[[Float64, Float64], Float64], seen: Seen) -> tuple[Float64, ...]:
+    """Lip or eye gaps (R,): true, of the avatar's pictures, of its surface, and read off the true
+    pictures."""
+    landmarks = (seen.true, seen.read, seen.surface, seen.read_true)
+    return tuple(opening(points, seen.up) for points in landmarks)
 
 
 def _unrest(seen: Seen) -> tuple[Metric, ...]:
@@ -188,50 +121,24 @@ def _unrest(seen: Seen) -> tuple[Metric, ...]:
     shown = acceleration(seen.rows, (seen.surface - seen.still)[:, still])
     true = acceleration(seen.rows, (seen.true - seen.still)[:, still])
     change, true_change, error_change = seen.flicker.means()
+    ratio = change / true_change if true_change else None
+    at_rest = f"acceleration beside the head's motion; the true landmarks {true:.3g}"
+    above = "inside the head; above 1 it flickers more than the film does"
+    error = "how much the error itself changes from frame to frame"
+    no_surface = NO_LANDMARKS if np.isnan(seen.surface).all() else NO_RUN
     return (
-        measured(
-            "jitter",
-            "Jitter of still places",
-            shown,
-            "px/frame²",
-            "down",
-            note=f"acceleration beside the head's motion; the true landmarks {true:.3g}",
-            missing=NO_LANDMARKS if np.isnan(seen.surface).all() else NO_RUN,
-        ),
-        measured(
-            "flicker",
-            "Change from frame to frame, share of the true one",
-            change / true_change if true_change else None,
-            "",
-            "",
-            note="inside the head; above 1 it flickers more than the film does",
-            missing=NO_RUN,
-        ),
-        measured(
-            "error_flicker",
-            "Flicker of the error",
-            error_change,
-            "of 255",
-            "down",
-            note="how much the error itself changes from frame to frame",
-            missing=NO_RUN,
-        ),
+        measured("jitter", shown, at_rest, no_surface),
+        measured("flicker", ratio, above, NO_RUN),
+        measured("error_flicker", error_change, error, NO_RUN),
     )
 
 
 def _curves(key: str, seen: Seen, loud: Float64) -> tuple[Curve, ...]:
     rows = tuple(float(row) for row in seen.rows)
-    true = lips.lip_gap(seen.true, seen.up)
-    gap = lips.lip_gap(seen.read, seen.up)
-    surface = lips.lip_gap(seen.surface, seen.up)
+    true, gap, surface, _ = _openings(lips.lip_gap, seen)
     gaps = _known({"true": true, "avatar": gap, "its surface": surface})
-    eyes = _known(
-        {
-            "true": lips.eye_gap(seen.true, seen.up),
-            "avatar": lips.eye_gap(seen.read, seen.up),
-            "its surface": lips.eye_gap(seen.surface, seen.up),
-        }
-    )
+    eye_true, eye_gap, eye_surface, _ = _openings(lips.eye_gap, seen)
+    eyes = _known({"true": eye_true, "avatar": eye_gap, "its surface": eye_surface})
     shown = gap if np.isfinite(gap).any() else surface
     shifts = _known(
         {

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .lips import Float64
-from .record import Metric, measured
+from .measures import measured
+from .record import Metric
 
 # Of the way from the quietest to the loudest, in dB (5th and 95th hundredth of the sound): a room
 # has a noise of its own, so that no fixed level is silence.
@@ -26,25 +27,11 @@ def silence_metrics(gap: Float64, quiet: Float64, missing: str) -> tuple[Metric,
         ratio = spread / float(gap[known].std())
         low = float(np.percentile(gap[known], 5))
         open_by = float(quiet[known].mean()) - low
+    deviation = f"standard deviations of the lip gap; {spread:.2f} px in silence"
+    above = "over the 5th hundredth of the gap in speech"
     return (
-        measured(
-            "silence",
-            "Mouth movement in silence, share of that in speech",
-            ratio,
-            "",
-            "down",
-            note=f"standard deviations of the lip gap; {spread:.2f} px in silence",
-            missing=missing,
-        ),
-        measured(
-            "silence_open",
-            "Lip gap in silence above closed lips",
-            open_by,
-            "px",
-            "",
-            note="over the 5th hundredth of the gap in speech",
-            missing=missing,
-        ),
+        measured("silence", ratio, deviation, missing),
+        measured("silence_open", open_by, above, missing),
     )
 
 
@@ -55,17 +42,9 @@ def pause_metrics(gap: Float64, loud: Float64, missing: str) -> tuple[Metric, ..
     known = np.isfinite(gap)
     if known.any() and (rows & known).sum() >= LEAST and gap[known].std() > 0:
         ratio = float(gap[rows & known].std() / gap[known].std())
-    return (
-        measured(
-            "pauses",
-            "Mouth movement in pauses, share of that in speech",
-            ratio,
-            "",
-            "down",
-            note=f"{int(rows.sum())} frames of pause",
-            missing=missing if not known.any() or not np.isfinite(loud).any() else "no long pause",
-        ),
-    )
+    if known.any() and np.isfinite(loud).any():
+        missing = "no long pause"
+    return (measured("pauses", ratio, f"{int(rows.sum())} frames of pause", missing),)
 
 
 def pauses(loud: Float64) -> NDArray[np.bool_]:
