@@ -20,7 +20,7 @@ from core.cli import main
 from core.commands import train as command
 from core.errors import ArgumentError
 from core.training.config import PRESETS, TrainConfig
-from core.training.folder import FILE
+from core.training.folder import STATE
 from core.training.job import STOP
 from tests.support.training_runs import make_talking_clip
 
@@ -83,7 +83,7 @@ def check_contract(lines: Sequence[dict[str, Any]], out: Path, work: Path) -> No
         elif kind == "preview":
             assert Path(line["path"]).read_bytes()[:2] == b"\xff\xd8"
         elif kind == "saved":
-            assert Path(line["path"]) == work / FILE
+            assert Path(line["path"]) == work / STATE
         elif kind == "note":
             assert line["text"]
         else:
@@ -119,7 +119,7 @@ def test_ctrl_c_saves_and_resume_wants_the_same_options(
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.count("\n") == 1 and "--resume" in errors
-    assert lines_of(rest)[-1] == {"event": "saved", "path": str(work / FILE)}
+    assert lines_of(rest)[-1] == {"event": "saved", "path": str(work / STATE)}
     assert not out.exists() and not (work / STOP).exists()
     assert main(["train", str(clip), str(out), *map(str, options), "--resume", "--seed=7"]) == 2
     assert "seed = 0, not 7" in capsys.readouterr().err

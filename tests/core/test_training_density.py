@@ -51,7 +51,7 @@ def pulled(rows: list[int], count: int = N) -> Density:
     return density
 
 
-def test_the_pull_of_those_that_were_drawn_is_collected() -> None:
+def test_gradients_of_drawn_gaussians_are_summed() -> None:
     density = Density(3, "cpu")
     for _ in range(2):
         probe = torch.zeros(3, 2, requires_grad=True)
