@@ -1,4 +1,4 @@
-"""Every number that a report can hold: its label, its unit and which direction is better."""
+"""All numbers of a report: their labels, units, and the direction in which they are better."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Measure(NamedTuple):
     better: str = ""
 
 
-# Key in report.json -> what it means. The labels stay: reports of different versions are compared.
+# By key in report.json. Keys and labels stay, so that reports of different versions compare.
 MEASURES = {
     "psnr": Measure("PSNR", "dB", "up"),
     "psnr_head": Measure("PSNR inside the head", "dB", "up"),
@@ -53,12 +53,12 @@ def measured(
     key: str,
     value: float | None,
     note: str = "",
-    missing: str = "no row shows it",
+    missing: str = "no frame shows it",
     *,
     better: str | None = None,
 ) -> Metric:
-    """The metric `key` of MEASURES. note: how it was measured. missing: why there is no value,
-    where `value` is None or not finite. better: where it differs from the table."""
+    """The metric `key` of MEASURES. note: how it was measured. missing: the note if `value` is None
+    or not finite. better: if it differs from the table."""
     label, unit, usual = MEASURES[key]
     better = usual if better is None else better
     if value is None or not math.isfinite(value):

@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.evaluation import landmark_detector, lips
 from core.evaluation.landmark_detector import DetectorMeter
 from core.evaluation.landmarks import bind, projected, triangulated, upwards
-from core.evaluation.phonemes import Spoken, closures, load_phonemes
+from core.evaluation.phonemes import Phoneme, closures, load_phonemes
 from core.evaluation.silence import pauses, silence_metrics
 from core.evaluation.sounds import loudness
 from core.evaluation.sync import best_shift, correlation, shifted
@@ -135,8 +135,8 @@ def test_lips_must_close_for_m_b_p():
     rows = tuple(range(40, 90))
     gap = np.full(50, 10.0)
     gap[10:13] = 0  # rows 50 to 52, for the b at 0.4 s after row 40
-    spoken = (Spoken(0.4, 0.48, "b"), Spoken(0.6, 0.7, "a"), Spoken(1.2, 1.28, "m"))
-    found = closures(spoken, 40, rows, gap)
+    phonemes = (Phoneme(0.4, 0.48, "b"), Phoneme(0.6, 0.7, "a"), Phoneme(1.2, 1.28, "m"))
+    found = closures(phonemes, 40, rows, gap)
     assert (found.count, found.share) == (2, 0.5)
     assert closures((), 40, rows, gap).count == 0
 
@@ -144,10 +144,10 @@ def test_lips_must_close_for_m_b_p():
 def test_phoneme_files(tmp_path):
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"events": [[0.0, "h"], [0.1, "m"]]}))
-    assert load_phonemes(path)[0] == Spoken(0.0, 0.1, "h")
+    assert load_phonemes(path)[0] == Phoneme(0.0, 0.1, "h")
     for bad in ("[", '{"events": 3}', '{"events": [[1, "a"], [0, "b"]]}', '{"events": [["x"]]}'):
         path.write_text(bad)
-        with pytest.raises(InputError, match="holds no phonemes"):
+        with pytest.raises(InputError, match="contains no phonemes"):
             load_phonemes(path)
 
 
