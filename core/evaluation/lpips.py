@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import MissingPackageError
 from ..metrics.lpips_weights import find_weights
+from ..records.arrays import Float32
 from .measures import measured
 from .record import Metric, mean_of
 
@@ -52,7 +53,7 @@ class LpipsMeter:
         return measured("lpips", mean_of(self._values), note, missing)
 
 
-def _distance(arrays: dict[str, NDArray[np.float32]]) -> tuple[Distance, int]:
+def _distance(arrays: dict[str, Float32]) -> tuple[Distance, int]:
     try:
         import torch  # noqa: F401  lpips_torch imports it at its top
     except (ImportError, OSError):

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..bake.backends import Backend
 from ..dataset.load import TrainingClip
 from ..images.image import Image
 from ..network.deformer import Deformer, splats_at
+from ..records.arrays import Float32, Float64
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.camera import Camera, pose_vector
@@ -41,7 +41,7 @@ class Renderer:
         return splats_at(self.deformer, track, Moment(seconds, float(self.clip.eyes[row]), pose))
 
     def render(
-        self, track: AudioTrack, seconds: float, row: int, background: NDArray[np.float32] | None
+        self, track: AudioTrack, seconds: float, row: int, background: Float32 | None
     ) -> tuple[Image, Splats]:
         """Render frame `row` with the dataset's camera; adds to `seconds`."""
         start = time.perf_counter()
@@ -74,7 +74,7 @@ def bind_landmarks(renderer: Renderer, voice: Voice) -> Binding | None:
     return bind(places, means / len(sample), opacities / len(sample))
 
 
-def surface_landmarks(binding: Binding, splats: Splats, camera: Camera) -> NDArray[np.float64]:
+def surface_landmarks(binding: Binding, splats: Splats, camera: Camera) -> Float64:
     """(68, 2) pixels, by their Gaussians."""
     return projected(binding.places(splats.means), camera)
 
@@ -84,11 +84,11 @@ def surface_gap(binding: Binding, splats: Splats, camera: Camera) -> float:
     return frame_lip_gap(surface_landmarks(binding, splats, camera), camera)
 
 
-def frame_lip_gap(landmarks: NDArray[np.float64], camera: Camera) -> float:
+def frame_lip_gap(landmarks: Float64, camera: Camera) -> float:
     """The lip gap of one frame's landmarks (68, 2), pixels."""
     return float(lip_gap(landmarks[None], upwards(camera.viewmat)[None])[0])
 
 
-def opaque_rgb(image: Image) -> NDArray[np.float32]:
+def opaque_rgb(image: Image) -> Float32:
     """(H, W, 3) colours of an opaque picture, clipped to [0, 1]."""
     return np.asarray(np.clip(image[..., :3], 0, 1), np.float32)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from ..dataset.load import Frame
 from ..metrics.pictures import psnr, ssim
-from ..records.arrays import Float64
+from ..records.arrays import Float32, Float64
 from .jitter import Flicker
 from .landmark_regression import LandmarkRegression
 from .landmarks import Binding, projected, upwards
 from .render import Renderer, opaque_rgb, surface_landmarks
 from .sounds import Voice
 
-OnFrame = Callable[[Frame, NDArray[np.float32], NDArray[np.float32]], None]
+OnFrame = Callable[[Frame, Float32, Float32], None]
 
 UNIT = np.float32(1 / 255)
 
@@ -49,7 +49,7 @@ class SelfDriven:
             self.scores.setdefault(name, []).append(value)
 
 
-def protocol(frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def protocol(frame: Frame) -> tuple[Float32, Float32]:
     """(background, truth), each (H, W, 3) float32 in [0, 1]."""
     background = frame.protocol_background.astype(np.float32) * UNIT
     truth = np.where(frame.head[..., None], frame.original.astype(np.float32) * UNIT, background)

@@ -12,6 +12,7 @@ from ..audio.files import load_waveform
 from ..audio.waveform import RATE, Waveform
 from ..dataset.load import TrainingClip
 from ..errors import DatasetError, FeatureMismatchError
+from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.timeline import ROW_RATE
@@ -36,14 +37,14 @@ class Voice:
     def seconds(self, row: int) -> float:
         return (row - self.first) / ROW_RATE
 
-    def loudness(self, rows: tuple[int, ...]) -> NDArray[np.float64]:
+    def loudness(self, rows: tuple[int, ...]) -> Float64:
         """(R,) dB of full scale at each frame; NaN without a waveform."""
         if self.waveform is None:
             return np.full(len(rows), np.nan)
         return loudness(self.waveform, np.array(rows) - self.first)
 
 
-def loudness(waveform: Waveform, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+def loudness(waveform: Waveform, rows: NDArray[np.integer]) -> Float64:
     """(R,) dB of full scale, at least -80: root mean square of the 80 ms around each row (row k is
     at k / 25 s)."""
     power = np.concatenate([[0.0], np.cumsum(np.square(waveform.samples, dtype=np.float64))])

@@ -103,7 +103,7 @@ def test_lips_and_eyes_of_the_authors_checkpoint(
     """On some of the held-out frames: the lips follow in part, the eyes do not blink; a regression
     fitted to 120 frames is nearly exact on true ones that it was not fitted to."""
     pytest.importorskip("numba", reason="numba is not installed, and numpy takes a minute")
-    monkeypatch.setattr(landmark_regression, "MOST", 120)
+    monkeypatch.setattr(landmark_regression, "MAX_FRAMES", 120)
     options = Options(rows=("748-765",))
     report = evaluate(avatar, clip, choose_backend("numba"), options, lambda *step: None)
     (section,) = report.sections

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dataset.load import Frame, TrainingClip
+from ...records.arrays import Float32
 from ..record import Strip
 from .pictures import Box, cropped, difference, enlarged, to_bytes
 
@@ -29,7 +30,7 @@ class StripMaker:
         self._box: Box = clip.head_box(sorted(self.rows))
         self._frames: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
-    def add(self, frame: Frame, picture: NDArray[np.float32], truth: NDArray[np.float32]) -> None:
+    def add(self, frame: Frame, picture: Float32, truth: Float32) -> None:
         if frame.row in self.rows:
             self._frames[frame.row] = (to_bytes(truth), to_bytes(picture))
 
