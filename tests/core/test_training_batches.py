@@ -160,5 +160,5 @@ def test_first_colours_are_what_the_frames_show(clip: TrainingClip) -> None:
     xy = (local[near, :2] / local[near, 2:] * camera.fx + SIDE / 2).astype(int)
     shown = frame.original[xy[:, 1], xy[:, 0]] / 255
     assert np.abs(colours[near] - shown).mean() < 0.12
-    far = first_colours(clip, points + np.array([50.0, 0, 0]))  # seen by nobody
+    far = first_colours(clip, points + np.array([50.0, 0, 0]))  # outside every frame
     assert np.isfinite(far).all()

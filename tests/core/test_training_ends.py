@@ -63,7 +63,7 @@ def test_a_stop_file_of_another_time_stops_nothing(job: TrainJob) -> None:
     assert train(job)[-1]["event"] == "done"
 
 
-def test_a_stop_while_the_dataset_is_read_is_heard(
+def test_a_stop_while_the_dataset_is_read_ends_it(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job.work.mkdir()
@@ -79,7 +79,7 @@ def test_a_stop_while_the_dataset_is_read_is_heard(
 
 
 @pytest.mark.parametrize("stage", ["static", "motion"])
-def test_a_loss_that_is_no_number_keeps_the_last_state(
+def test_a_loss_that_is_not_a_number_keeps_the_last_state(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     stop_at(job, stage, 2)
@@ -96,10 +96,10 @@ def test_a_loss_that_is_no_number_keeps_the_last_state(
     assert (job.work / STATE).read_bytes() == before
 
 
-def test_parameters_that_are_no_numbers_are_never_saved(
+def test_parameters_that_are_not_numbers_are_never_saved(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loss may be a number while its gradient is none."""
+    """A loss may be finite while its gradient is not."""
     stop_at(job, "motion", 2)
     before = (job.work / STATE).read_bytes()
     step = trainer._Training._step
@@ -118,7 +118,7 @@ def test_parameters_that_are_no_numbers_are_never_saved(
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    """Files that end so cannot be written any more."""
+    """Files whose names contain `suffix` can no longer be written."""
     opened = Path.open
 
     def refuse(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
@@ -165,7 +165,7 @@ def test_a_log_that_cannot_be_written_ends_nothing(
     assert events[-1]["event"] == "done"
 
 
-def test_places_where_nothing_can_be_written_are_told_at_once(job: TrainJob) -> None:
+def test_places_that_cannot_be_written_are_reported_at_once(job: TrainJob) -> None:
     with pytest.raises(OutputError, match="does not exist"):
         train(replace(job, out=job.out.parent / "nowhere" / "head.egs"))
     with pytest.raises(OutputError, match="cannot be made"):
@@ -202,7 +202,7 @@ def test_minutes_end_it_in_about_that_time_with_an_avatar(job: TrainJob) -> None
     assert 3 < seconds["motion"] < 6.5 and 0 < seconds["lips"] < seconds["motion"]
 
 
-def test_the_avatar_says_how_it_was_made(job: TrainJob) -> None:
+def test_the_avatar_records_how_it_was_made(job: TrainJob) -> None:
     events = train(replace(job, name="Ada", licence="hers", rows="all"))
     avatar = load_avatar(job.out)
     assert (avatar.name, avatar.licence) == ("Ada", "hers")
@@ -215,9 +215,9 @@ def test_the_avatar_says_how_it_was_made(job: TrainJob) -> None:
     assert [line["event"] for line in lines] == [event["event"] for event in events]
 
 
-def test_beginning_again_puts_the_earlier_state_aside(job: TrainJob) -> None:
+def test_starting_anew_keeps_the_earlier_state(job: TrainJob) -> None:
     train(job)
     before = (job.work / STATE).read_bytes()
-    told = [str(event.get("text")) for event in train(job)]
+    notes = [str(event.get("text")) for event in train(job)]
     assert (job.work / EARLIER_STATE).read_bytes() == before
-    assert any(EARLIER_STATE in text for text in told)
+    assert any(EARLIER_STATE in text for text in notes)

@@ -1,4 +1,4 @@
-"""A training learns: a small clip is drawn ever better, and its mouth moves with the sound."""
+"""A training learns: it renders a small clip better, and the mouth follows the sound."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def carried(learned: Learned, rows: Sequence[int]) -> NDArray[np.float64]:
     return np.stack(out)
 
 
-# What it never heard is a fifth of three seconds: some of it is like what it heard.
+# The held-out sound is a fifth of three seconds; some of it resembles the rest.
 @pytest.mark.parametrize(("split", "least"), [("train_rows", 0.9), ("val_rows", 0.3)])
 def test_the_lip_gap_follows_the_true_one(learned: Learned, split: str, least: float) -> None:
     rows = getattr(learned.clip, split)
@@ -178,8 +178,8 @@ def test_the_lip_gap_follows_the_true_one(learned: Learned, split: str, least: f
 
 def test_the_file_renders_what_the_trainer_saw(learned: Learned) -> None:
     rows = evenly_spaced(learned.clip.val_rows, trainer.FINAL_FRAMES)
-    seen = np.split(learned.preview.strip[:SIDE].astype(np.float32) / 255, len(rows), axis=1)
-    worst = min(psnr(p, s) for p, s in zip(rendered(learned, rows), seen, strict=True))
+    pictures = np.split(learned.preview.strip[:SIDE].astype(np.float32) / 255, len(rows), axis=1)
+    worst = min(psnr(p, s) for p, s in zip(rendered(learned, rows), pictures, strict=True))
     assert worst > 45
     figure = np.mean(
         [psnr(p, true(learned, r)) for p, r in zip(rendered(learned, rows), rows, strict=True)]
@@ -188,7 +188,7 @@ def test_the_file_renders_what_the_trainer_saw(learned: Learned) -> None:
     assert learned.avatar.provenance["psnr"] == pytest.approx(figure, abs=0.05)
 
 
-def test_what_may_be_held_still_was_measured(learned: Learned) -> None:
+def test_the_frozen_gaussians_were_measured(learned: Learned) -> None:
     frozen = learned.avatar.frozen_gaussians
     assert frozen is not None and frozen.measured.worst >= LEAST
     assert frozen.measured.sound == learned.clip.folder.name

@@ -1,4 +1,4 @@
-"""A training that was interrupted goes on as if it had not been, to the bit."""
+"""An interrupted training gives the same bits as one without interruption."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_so_do_the_other_arrangements(clip: Path, tmp_path: Path, config: TrainC
 
 
 def test_a_second_stop_finds_all_that_a_first_one_does(clip: Path, tmp_path: Path) -> None:
-    """What densifying counts, too: it is asked only now and then."""
+    """The sums of density control, too, which are used in few steps only."""
     one, other = job_of(clip, tmp_path / "one"), job_of(clip, tmp_path / "other")
     stop_at(one, "static", 5)
     stop_at(other, "static", 3)
@@ -144,7 +144,7 @@ def test_time_and_previews_may_change(stopped: TrainJob) -> None:
     stop_at(replace(stopped, config=config), "motion", 6)
 
 
-def test_a_setting_of_a_later_version_was_as_by_default(stopped: TrainJob) -> None:
+def test_a_setting_that_the_state_lacks_had_its_default(stopped: TrainJob) -> None:
     tensors, metadata = state_of(stopped)
     settings = json.loads(metadata["config"])
     del settings["static_init"], settings["losses"]["lips"]

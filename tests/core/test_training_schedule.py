@@ -1,4 +1,4 @@
-"""How a training's time is shared out, what it says, which frames it takes."""
+"""How a training divides its time, which events it emits, which frames it uses."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_minutes_are_shared_by_what_is_left() -> None:
     first = plan_stage(STATIC, NAMES, 9, 10, watch)
     assert first.limit == pytest.approx(580 * SHARES[STATIC])
     assert [first.progress(0, s) for s in (0.0, first.limit / 2)] == [0, 0.5]
-    # The first stage and a look took longer than they should have: the others share what is left.
+    # The first stage and a preview took longer than planned: the others share what is left.
     watch = Clock({"setup": 20.0, STATIC: 150.0, "looking": 30.0})
     lips, motion = (plan_stage(name, NAMES, 9, 10, watch) for name in (LIPS, MOTION))
     both = SHARES[LIPS] + SHARES[MOTION]
@@ -68,7 +68,7 @@ def test_minutes_are_shared_by_what_is_left() -> None:
 
 
 def test_a_resumed_stage_has_what_it_had() -> None:
-    """What the stage itself has spent already is no loss to it."""
+    """The time that the stage itself has spent is not taken from its share."""
     before = plan_stage(LIPS, NAMES, 900, 10, Clock({STATIC: 90.0}))
     again = plan_stage(LIPS, NAMES, 900, 10, Clock({STATIC: 90.0, LIPS: 25.0}))
     assert again == before
