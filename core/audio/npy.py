@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import tokenize
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, AudioError, FeatureMismatchError
+from ..formats.npy import read_header
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..system.files import open_regular
@@ -91,7 +90,12 @@ def load_array(path: Path) -> NDArray[np.float32]:
     size first. AudioError."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
-        shape, dtype = _header(file, path.name)
+        try:
+            shape, _, dtype = read_header(file)
+        except ValueError:
+            raise AudioError(
+                f"{path.name} is not a .npy file; save the features with numpy.save"
+            ) from None
         if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
             raise AudioError(f"{path.name} holds {dtype}; save the features as float32")
         if len(shape) not in (2, 3) or min(shape) < 1:
@@ -111,18 +115,3 @@ def load_array(path: Path) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
         raise AudioError(f"{path.name} holds values that are not finite numbers; make it again")
     return array
-
-
-def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        elif version in ((2, 0), (3, 0)):
-            shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            raise ValueError(f"version {version}")
-    except (ValueError, EOFError, SyntaxError, tokenize.TokenError, RecursionError):
-        # TokenError: numpy reads a header that Python 2 may have written token by token.
-        raise AudioError(f"{name} is not a .npy file; save the features with numpy.save") from None
-    return shape, dtype

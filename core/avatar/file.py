@@ -21,8 +21,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import AvatarFileError, CheckpointError
-from ..formats.checked import float32, floats
-from ..formats.safetensors import Array, parse_json, read_tensors, write_tensors
+from ..formats.safetensors import (
+    Array,
+    float32,
+    floats,
+    parse_json,
+    read_tensors,
+    write_tensors,
+)
 from ..network.checks import check_weights
 from ..network.names import needed_names
 from ..records.avatar import Avatar, Background, Track

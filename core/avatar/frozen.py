@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import AvatarFileError
-from ..formats.checked import float32, floats
-from ..formats.safetensors import Array
+from ..formats.safetensors import Array, float32, floats
 from ..network.moving import widths_of
 from ..network.numpy.attention import has_agents
 from ..records.avatar import FrozenGaussians, Measured

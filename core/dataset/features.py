@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import math
-import tokenize
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, DatasetError, FeatureMismatchError
+from ..formats.npy import read_header
 from ..records.feature_spec import FeatureSpec
 from ..system.files import open_regular
 
@@ -106,7 +105,6 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
         NotImplementedError,
         EOFError,
         RuntimeError,
-        tokenize.TokenError,  # what numpy's reader lets through for a damaged header
     ):
         raise DatasetError(f"{path} is no valid .npz file of numbers; write it again") from None
     for key in ("mean", "std"):
@@ -125,14 +123,7 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
 def _array(data: bytes) -> NDArray[Any]:
     """A small .npy of numbers. ValueError where its header promises what `data` does not hold."""
     stream = io.BytesIO(data)
-    readers = {
-        (1, 0): npy_format.read_array_header_1_0,
-        (2, 0): npy_format.read_array_header_2_0,
-    }
-    version = npy_format.read_magic(stream)
-    if version not in readers:
-        raise ValueError("unknown version")
-    shape, _, dtype = readers[version](stream)
+    shape, _, dtype = read_header(stream)
     if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
         raise ValueError("not a small array of numbers")
     return np.frombuffer(data, dtype, offset=stream.tell()).astype(np.float64)

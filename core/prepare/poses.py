@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VideoError
+from ..formats.torch_writer import torch_bytes
 from .background import spread_rows
 from .eyes import closure, table
 from .face import FaceMesher, quiet
@@ -18,7 +19,6 @@ from .patches import Float32
 from .pictures import read_pixels, write_bytes
 from .step import Work
 from .surface import head_points
-from .torch_writer import torch_bytes
 from .tracking import Float64, track_head
 from .transforms import documents, official
 
