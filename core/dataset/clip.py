@@ -1,6 +1,6 @@
-"""One talking head in memory: its frames decoded when asked for, cameras, boxes.
+"""One talking head: cameras, eyes, landmarks and boxes in memory, frames decoded when asked for.
 
-Row i is frame i, at i / 25 s.
+Row i of every table is frame i, at i / 25 s.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from ..errors import DatasetError
 from ..records.camera import Camera
 from ..system.files import read_bounded
 from .cache import ByteCache
-from .files import Listing, head_mask, lip_box
-from .pictures import MAX_BYTES, read_picture
+from .files import Listing
+from .landmarks import lip_box
+from .pictures import MAX_BYTES, head_mask, over, read_picture
 
 Box = tuple[int, int, int, int]
 CACHE_BYTES = 256 * 2**20
@@ -86,12 +87,12 @@ class TrainingClip:
     cache_bytes: int = CACHE_BYTES
     _cache: ByteCache[Frame] = field(init=False)
     _boxes: dict[int, Box | None] = field(init=False, default_factory=dict)
-    _plate: tuple[bytes, NDArray[np.uint8]] = field(init=False)
+    _behind: tuple[bytes, NDArray[np.uint8]] = field(init=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._cache = ByteCache(self.cache_bytes, _bytes_of)
-        self._plate = (b"", np.zeros((0, 0, 3), np.uint8))
+        self._behind = (b"", np.zeros((0, 0, 3), np.uint8))
 
     def __len__(self) -> int:
         """F, the frames that have a pose."""
@@ -162,22 +163,15 @@ class TrainingClip:
         data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
         key = blake2b(data).digest()
         with self._lock:
-            known, background = self._plate
+            known, background = self._behind
         if known != key:
             size = (self.width, self.height)
             background = read_picture(self.folder / "bc.jpg", "RGB", size)
             if path is not None:
                 background = over(read_picture(path, "RGBA", size), background)
             with self._lock:
-                self._plate = (key, background)
+                self._behind = (key, background)
         return background
-
-
-def over(torso: NDArray[np.uint8], background: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3) torso (H, W, 4; straight alpha) over the background, rounded to whole values."""
-    alpha = torso[..., 3:].astype(np.float32) / 255
-    mixed = torso[..., :3] * alpha + background * (1 - alpha)
-    return np.rint(mixed).astype(np.uint8)
 
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:

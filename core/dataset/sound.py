@@ -20,9 +20,8 @@ from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
 from .clip import TrainingClip
-from .features import STATS_FILE, choose_features
+from .features import STATS_FILE, choose_features, fixed
 from .sound_npy import FILE_KINDS, track_from_files
-from .sound_stats import fixed
 
 BANDS = 29  # of log-mel, as many values as a step of DeepSpeech has
 SILENT = 1e-4  # of full scale; a 16-bit sound's last bit is a third of it

@@ -14,7 +14,7 @@ from ..errors import ArgumentError, AudioError, DatasetError
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from .clip import TrainingClip
-from .sound_stats import fixed, steps_of_rows
+from .features import fixed, steps_of_rows
 
 Float32 = NDArray[np.float32]
 

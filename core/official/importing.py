@@ -8,7 +8,7 @@ from pathlib import Path
 from ..avatar.file import sound_values
 from ..avatar.framing import framing_camera, head_camera
 from ..dataset.features import choose_features
-from ..dataset.transforms import load_dataset
+from ..dataset.load import load_dataset
 from ..errors import ArgumentError
 from ..formats.ply import read_ply
 from ..records.avatar import Avatar

@@ -125,12 +125,6 @@ def _upward(out: Pixels, pixels: Pixels, region: Mask, covered: Mask, rows: int)
         out[at[free], across[free], 3] = 255
 
 
-def over(torso: Pixels, background: Pixels) -> Pixels:
-    """(H, W, 3) the torso over the background."""
-    alpha = torso[..., 3:].astype(np.float32) / 255
-    return np.asarray(torso[..., :3] * alpha + background * (1 - alpha) + 0.5, np.uint8)
-
-
 def spread_rows(rows: Iterable[int], most: int) -> list[int]:
     """At most `most` of the rows, evenly."""
     all_rows = list(rows)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dataset.pictures import available_torsos
+from ..dataset.files import torso_files
+from ..dataset.pictures import over, read_picture
 from ..errors import DatasetError
 from ..system.files import read_bounded
-from .background import over, spread_rows
+from .background import spread_rows
 from .mask_regions import HEAD, Mask, to_regions
-from .pictures import Pixels, read_pixels
+from .pictures import Pixels
 from .tracking import Float64
 
 FRAMES = 60  # whose masks and plates are looked at
@@ -115,21 +116,21 @@ def _eyes(folder: Path) -> Float64:
 def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
     rows = spread_rows(range(count), FRAMES)
     both: dict[str, list[float]] = {name: [] for name in ("head", "person", "torso", "edge")}
-    images = [read_pixels(folder / "bc.jpg") for folder in (found, truth)]
-    torsos = [bool(available_torsos(folder)) for folder in (found, truth)]
+    images = [read_picture(folder / "bc.jpg") for folder in (found, truth)]
+    torsos = [bool(torso_files(folder)) for folder in (found, truth)]
     for row in rows:
-        a, b = (to_regions(read_pixels(f / "parsing" / f"{row}.png")) for f in (found, truth))
+        a, b = (to_regions(read_picture(f / "parsing" / f"{row}.png")) for f in (found, truth))
         both["head"].append(_overlap(a == HEAD, b == HEAD))
         both["person"].append(_overlap(a > 0, b > 0))
         if all(torsos):
             laid = [
-                over(read_pixels(folder / "torso_imgs" / f"{row}.png", "RGBA"), background)
+                over(read_picture(folder / "torso_imgs" / f"{row}.png", "RGBA"), background)
                 for folder, background in zip((found, truth), images, strict=True)
             ]
             # What a training sees of it: outside both heads.
             seen = (a != HEAD) & (b != HEAD)
             both["torso"].append(_psnr(laid[0][seen], laid[1][seen]))
-    person = to_regions(read_pixels(truth / "parsing" / f"{rows[0]}.png")) > 0
+    person = to_regions(read_picture(truth / "parsing" / f"{rows[0]}.png")) > 0
     return {
         "head mask IoU": float(np.mean(both["head"])),
         "person mask IoU": float(np.mean(both["person"])),

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import VideoError
-from .pictures import Pixels, resized
+from ..images.pillow import resized
+from .pictures import Pixels
 
 Boxes = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ class Crop:
 
     def cut(self, pixels: Pixels, size: int) -> Pixels:
         part = pixels[self.y : self.y + self.side, self.x : self.x + self.side]
-        return np.ascontiguousarray(resized(np.ascontiguousarray(part), size, size))
+        return np.ascontiguousarray(resized(np.ascontiguousarray(part), size, size, "LANCZOS"))
 
 
 def given_crop(crop: tuple[int, int, int], width: int, height: int) -> Crop:

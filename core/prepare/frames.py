@@ -10,10 +10,11 @@ import numpy as np
 
 from ..audio.waveform import RATE, Waveform
 from ..errors import VideoError
+from ..images.pillow import resized
 from .crop import Crop, check_faces, choose_crop, given_crop
 from .face import FaceFinder, quiet
 from .options import FPS, MIN_SECONDS
-from .pictures import Pixels, resized, write_bytes, write_picture
+from .pictures import Pixels, write_bytes, write_picture
 from .step import Work
 from .video import Facts, frames, look, pixels_of, sound
 
@@ -69,7 +70,7 @@ def _boxes(finder: FaceFinder, pixels: Pixels, crop: Crop | None) -> Any:
         pixels = crop.cut(pixels, min(crop.side, LOOK_WIDTH))
     height, width = pixels.shape[:2]
     scale = min(1.0, LOOK_WIDTH / max(width, height))
-    small = resized(pixels, round(width * scale), round(height * scale))
+    small = resized(pixels, round(width * scale), round(height * scale), "LANCZOS")
     return finder.find(np.ascontiguousarray(small)) / scale
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dataset.pictures import read_picture
 from ..errors import ArgumentError
 from .background import BackgroundMean, spread_rows, torso_picture
 from .face import PersonFinder, quiet
@@ -22,7 +23,7 @@ from .mask_regions import (
     to_picture,
     to_regions,
 )
-from .pictures import Pixels, read_pixels, write_picture
+from .pictures import Pixels, write_picture
 from .poses import MESHES
 from .step import Work
 
@@ -86,7 +87,7 @@ def given_parsing(folder: Path, row: int, size: int) -> Pixels:
     path = folder / f"{row}.png"
     if not path.is_file():
         raise ArgumentError(f"--parsing {folder} has no {row}.png; give one mask for every frame")
-    picture = read_pixels(path)
+    picture = read_picture(path)
     if picture.shape[:2] != (size, size):
         raise ArgumentError(
             f"{path} is {picture.shape[1]}x{picture.shape[0]} pixels, the frames are {size}x{size}"
@@ -98,7 +99,7 @@ def write_masks(work: Work, count: int, keep: bool) -> dict[str, Any]:
     """parsing/ and torso_imgs/ of every frame. keep: files that are there are right and stay."""
     work.make("parsing", "torso_imgs")
     faces = work.load(MESHES)["meshes"].astype(np.float64)
-    background = read_pixels(work.folder / "bc.jpg")
+    background = read_picture(work.folder / "bc.jpg")
     known = work.load(BACKGROUND)["known"].astype(bool)
     given = work.options.parsing
     headless = 0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset.pictures import read_picture
 from ..errors import VideoError
 from ..formats.torch_writer import torch_bytes
 from .background import spread_rows
@@ -16,7 +17,7 @@ from .face import FaceMesher, quiet
 from .mask_regions import HEAD, to_regions
 from .mesh import IBUG, MESH_POINTS
 from .patches import Float32
-from .pictures import read_pixels, write_bytes
+from .pictures import write_bytes
 from .step import Work
 from .surface import head_points
 from .tracking import Float64, track_head
@@ -81,7 +82,7 @@ def track(work: Work, count: int) -> dict[str, Any]:
     def pictures(rows: NDArray[np.intp]) -> Float32:
         from scipy.ndimage import gaussian_filter
 
-        grey = (read_pixels(work.image(int(row)), "L").astype(np.float32) for row in rows)
+        grey = (read_picture(work.image(int(row)), "L").astype(np.float32) for row in rows)
         return np.stack([gaussian_filter(picture, 0.7 * size / 512) for picture in grey])
 
     def told(done: int, total: int) -> None:
@@ -111,7 +112,7 @@ def write_points(work: Work, count: int) -> dict[str, Any]:
     """track_params.pt: the poses, and points all over the head that a training begins with."""
     track = work.load(TRACK)
     rows = spread_rows(np.flatnonzero(work.load(MESHES)["valid"]).tolist(), POINT_FRAMES)
-    heads = [to_regions(read_pixels(work.parsing(row))) == HEAD for row in rows]
+    heads = [to_regions(read_picture(work.parsing(row))) == HEAD for row in rows]
     turns, shifts, focal = track["rotations"], track["shifts"], float(track["focal"])
     points = head_points(track["mesh"], turns[rows], shifts[rows], focal, heads)
     euler, trans = official(turns, shifts)

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .background import over, spread_rows
+from ..dataset.pictures import over, read_picture
+from ..images.pillow import pillow, resized
+from .background import spread_rows
 from .bundle import project
 from .mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
 from .mesh import IBUG, OVAL
-from .pictures import Pixels, pillow, read_pixels, resized, write_picture
+from .pictures import Pixels, write_picture
 from .poses import MESHES, TRACK
 from .step import Work
 from .tracking import Float64
@@ -59,7 +61,7 @@ def write_report(work: Work, count: int) -> dict[str, Any]:
     size = work.options.size
     points = np.concatenate([track["mesh"], _axes(track["mesh"])])
     seen = project(points, track["rotations"], track["shifts"], float(track["focal"])) + size / 2
-    background = read_pixels(work.folder / "bc.jpg")
+    background = read_picture(work.folder / "bc.jpg")
     work.make("prepare/overlays")
     strip = []
     shown = set(spread_rows(range(count), FRAMES))
@@ -69,9 +71,9 @@ def write_report(work: Work, count: int) -> dict[str, Any]:
         drawn = overlay(pixels, meshes[row], seen[row, :-4], seen[row, -4:])
         write_picture(work.side / "overlays" / f"{row}.jpg", drawn, 92)
         if row in shown:
-            parts = tinted(pixels, read_pixels(work.parsing(row)))
-            body = over(read_pixels(work.torso(row), "RGBA"), background)
-            strip.append([resized(part, WIDTH, WIDTH) for part in (drawn, parts, body)])
+            parts = tinted(pixels, read_picture(work.parsing(row)))
+            body = over(read_picture(work.torso(row), "RGBA"), background)
+            strip.append([resized(part, WIDTH, WIDTH, "LANCZOS") for part in (drawn, parts, body)])
         work.told("report", done + 1, len(rows))
     sheet = np.concatenate([np.concatenate(row, 1) for row in strip])
     write_picture(work.folder / REPORT, np.ascontiguousarray(sheet), 92)

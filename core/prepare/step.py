@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset.pictures import read_picture
 from ..errors import CancelledError, OutputError
 from ..system.files import reason
 from .options import Note, PrepareOptions, Progress
-from .pictures import Pixels, read_pixels, write_bytes
+from .pictures import Pixels, write_bytes
 
 SIDE_FOLDER = "prepare"  # of what only a preparation needs: meshes, track, overlays, log
 
@@ -46,7 +47,7 @@ class Work:
         return self.folder / "torso_imgs" / f"{row}.png"
 
     def pixels(self, row: int) -> Pixels:
-        return read_pixels(self.image(row))
+        return read_picture(self.image(row))
 
     def told(self, step: str, done: int, total: int) -> None:
         """Progress, and the place where a step can be stopped."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..dataset.cache import ByteCache
 from ..dataset.clip import Box, TrainingClip
 from ..dataset.landmarks import triangulate
+from ..images.pillow import resized
 from ..records.audio_track import AudioTrack
 from ..records.camera import Camera, pose_vector
 from .config import TrainConfig
@@ -160,11 +161,8 @@ def generator(seed: int, stage: str, step: int) -> np.random.Generator:
 
 
 def _resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-    small = np.asarray(image.resize((width, height), Image.Resampling.BOX))
-    return small[..., None] if small.ndim == 2 else small
+    flat = picture[..., 0] if picture.shape[2] == 1 else picture
+    return resized(flat, width, height, "BOX").reshape(height, width, -1)
 
 
 def _box(clip: TrainingClip, rows: tuple[int, ...], scale: float) -> Box:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from core.dataset.pictures import over
 from core.errors import VideoError
 from core.prepare import mask_regions
-from core.prepare.background import BackgroundMean, fill, over, torso_picture
+from core.prepare.background import BackgroundMean, fill, torso_picture
 from core.prepare.bundle import Solution, project, rotation
 from core.prepare.crop import Crop, check_faces, choose_crop, given_crop
 from core.prepare.eyes import closure, table

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from core.dataset.clip import grown
-from core.dataset.files import head_mask
 from core.dataset.load import TrainingClip, load_clip
+from core.dataset.pictures import head_mask
 from tests.support.training_inputs import (
     FOCAL,
     FRAMES,

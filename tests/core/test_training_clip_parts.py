@@ -11,7 +11,7 @@ import torch
 
 from core.dataset import clip as clip_frames
 from core.dataset import visual_hull
-from core.dataset.files import lip_box, read_landmarks
+from core.dataset.landmarks import lip_box, read_landmarks
 from core.dataset.load import TrainingClip, load_clip
 from core.formats import torch_file
 from tests.support.training_inputs import (
