@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from ..records.avatar import Avatar
-
-Float64 = NDArray[np.float64]
 
 # Without a training track nothing is known; a talking head turns this far at least.
 UNKNOWN_RADIANS = np.radians(15.0)

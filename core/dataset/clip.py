@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DatasetError
+from ..records.arrays import Float32, Float64
 from ..records.camera import Camera
 from ..system.files import read_bounded
 from .cache import ByteCache
@@ -75,10 +76,10 @@ class TrainingClip:
     train_rows: tuple[int, ...]
     val_rows: tuple[int, ...]
     more_rows: tuple[int, ...]
-    viewmats: NDArray[np.float64]
-    eyes: NDArray[np.float64]
-    landmarks: NDArray[np.float32]
-    points: NDArray[np.float64]
+    viewmats: Float64
+    eyes: Float64
+    landmarks: Float32
+    points: Float64
     sound: Path | None
     sound_more: Path | None
     more_start: int

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..audio import logmel
 from ..audio.features import COMPUTED, computed_spec, track_from_waveform
@@ -16,6 +15,7 @@ from ..audio.files import load_waveform
 from ..audio.waveform import RATE, Waveform
 from ..audio.windows import normalise
 from ..errors import ArgumentError, DatasetError
+from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
@@ -135,7 +135,7 @@ def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | No
         )
 
 
-def _own_steps(track: AudioTrack, spec: FeatureSpec, rows: Sequence[int]) -> NDArray[np.float32]:
+def _own_steps(track: AudioTrack, spec: FeatureSpec, rows: Sequence[int]) -> Float32:
     """(T, D) the steps that begin in each of `rows`, found in the windows: whatever extractor made
     them, no step is computed twice."""
     inside = [row + track.margin for row in rows if row < len(track)]

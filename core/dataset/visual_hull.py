@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DatasetError
+from ..records.arrays import Float64
 from ..records.camera import Camera
 from .clip import TrainingClip, box_of
-
-Float64 = NDArray[np.float64]
 
 FRAMES = 40  # masks that carve
 CELLS = 96  # of the block along its longer sides

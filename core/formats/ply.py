@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PlyError
+from ..records.arrays import Float32
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
 from ..system.files import open_regular, reason, write_atomic
 
@@ -261,7 +262,7 @@ def _gaussians(rows: NDArray[Any]) -> Gaussians:
     return gaussians
 
 
-def _columns(rows: NDArray[Any], names: Sequence[str]) -> NDArray[np.float32]:
+def _columns(rows: NDArray[Any], names: Sequence[str]) -> Float32:
     out = np.empty((len(rows), len(names)), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # a double out of range becomes infinity
         for index, name in enumerate(names):

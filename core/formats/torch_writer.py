@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float32
+
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 STORAGE = b"ctorch\nFloatStorage\n"
 ORDERED = b"ccollections\nOrderedDict\n)R"
@@ -49,7 +51,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(entry, data)
 
 
-def _tensor(key: str, tensor: NDArray[np.float32]) -> bytes:
+def _tensor(key: str, tensor: Float32) -> bytes:
     strides = [stride // 4 for stride in tensor.strides]
     storage = [MARK, _text("storage"), STORAGE, _text(key), _text("cpu"), _number(tensor.size)]
     layout = [_number(0), _numbers(tensor.shape), _numbers(strides), FALSE, ORDERED]

@@ -9,12 +9,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError, MissingPackageError
+from ..records.arrays import Float32
 from ..system.files import open_regular
 
-Arrays = dict[str, NDArray[np.float32]]
+Arrays = dict[str, Float32]
 
 # Outputs, inputs, size of each convolution of AlexNet.
 LAYERS = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))

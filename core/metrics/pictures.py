@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float64
+
 Picture = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
@@ -39,7 +41,7 @@ def ssim(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
     return float(values.mean()) if values.size else math.nan
 
 
-def ssim_map(picture: Picture, truth: Picture) -> NDArray[np.float64]:
+def ssim_map(picture: Picture, truth: Picture) -> Float64:
     """(H - 10, W - 10), one value for each window inside the picture. Windows in which the pictures
     are equal are exactly 1, so that only the box in which they differ is worked on."""
     height, width = (max(0, side - TAPS + 1) for side in truth.shape[:2])
@@ -73,13 +75,13 @@ def _inner(mask: Mask) -> Mask:
     return mask[edge : mask.shape[0] - edge, edge : mask.shape[1] - edge]
 
 
-def _weights() -> NDArray[np.float64]:
+def _weights() -> Float64:
     places = np.arange(TAPS) - TAPS // 2
     weights = np.exp(-(places**2) / (2 * SIGMA**2))
     return weights / weights.sum()
 
 
-def _blurred(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _blurred(values: Float64) -> Float64:
     """Windows inside the array only: (H, W, C) -> (H - 10, W - 10, C)."""
     weights = _weights()
     rows, columns = values.shape[0] - TAPS + 1, values.shape[1] - TAPS + 1

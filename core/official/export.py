@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ArgumentError, MissingPackageError, OutputError
 from ..formats.ply import write_ply
@@ -25,12 +24,13 @@ from ..network.names import (
     level_count,
 )
 from ..network.numpy.tokens import positions
+from ..records.arrays import Float32
 from ..records.avatar import Avatar
 from ..records.weights import EGSTALKER, NetworkWeights
 from ..system.files import reason, write_atomic
 from .cfg_args import FREEZE_FLAGS
 
-Array = NDArray[np.float32]
+Array = Float32
 
 PLACES = 625  # rows of the official table of positions
 # Layers that the official code makes and never asks, and whose absence its loader refuses.

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import VideoError
 from ..images.pillow import resized
+from ..records.arrays import Float64
 from .pictures import Pixels
 
-Boxes = NDArray[np.float64]
+Boxes = Float64
 
 SIDE = 3.2  # of the square, in sides of a face's box; the head then fills half of the height
 ABOVE, BESIDE = 0.9, 0.8  # face boxes of room above and beside the face wherever it moves
@@ -61,7 +61,7 @@ def check_faces(found: Sequence[Boxes], name: str) -> Boxes:
     return np.array(firsts)
 
 
-def _area(box: NDArray[np.float64]) -> float:
+def _area(box: Float64) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
 
 

@@ -1,13 +1,12 @@
-"""How far the eyes are closed, from the landmarks of their lids."""
+"""Eye closure from the landmarks of the lids."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from .mesh import LEFT_EYE, RIGHT_EYE
-
-Float64 = NDArray[np.float64]
 
 OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
 NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by

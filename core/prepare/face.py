@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ArgumentError, MissingPackageError
+from ..records.arrays import Float32, Float64
 from .mesh import MESH_POINTS
 from .options import INSTALL
 from .pictures import Pixels
@@ -73,7 +73,7 @@ class FaceFinder:
                 model_selection=1, min_detection_confidence=0.6
             )
 
-    def find(self, pixels: Pixels) -> NDArray[np.float64]:
+    def find(self, pixels: Pixels) -> Float64:
         """(n, 4) x0, y0, x1, y1 in pixels: from the brows to the chin."""
         height, width = pixels.shape[:2]
         boxes = []
@@ -129,7 +129,7 @@ class FaceMesher:
             "MediaPipe's face_landmarker.task"
         )
 
-    def find(self, pixels: Pixels) -> list[NDArray[np.float64]]:
+    def find(self, pixels: Pixels) -> list[Float64]:
         """(478, 3) of each face, the largest first: x and y in pixels, the first pixel's centre at
         0.5, z towards the picture in the same measure, smaller is nearer."""
         height, width = pixels.shape[:2]
@@ -159,7 +159,7 @@ class PersonFinder:
         solutions = _solutions("--parsing FOLDER with masks")
         self._graph = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
 
-    def find(self, pixels: Pixels) -> NDArray[np.float32]:
+    def find(self, pixels: Pixels) -> Float32:
         """(H, W) from 0, surely none, to 1."""
         return np.array(self._graph.process(pixels).segmentation_mask, np.float32)
 

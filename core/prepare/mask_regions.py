@@ -1,4 +1,4 @@
-"""Who is who in a picture: head (with hair), neck, torso, background. Needs scipy.
+"""Segmentation of a picture: head (with hair), neck, torso, background. Needs scipy.
 
 The person's outline comes from a network, sharpened where the empty background is known; the head
 ends at the line of the jaw; below it skin is neck, hair is head, and the rest is torso.
@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from .mesh import JAW_LINE, OVAL
 from .pictures import Pixels
 
 Mask = NDArray[np.bool_]
-Float64 = NDArray[np.float64]
-
 BACKGROUND, HEAD, NECK, TORSO = 0, 1, 2, 3
 # RGB of parsing/ (its note speaks of OpenCV's order, which is the reverse).
 COLOURS = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
@@ -75,7 +74,7 @@ def learn_colour(pixels: NDArray[np.generic]) -> Colour | None:
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """Colours of the clip's person; hair and clothes only where they can be told from the rest."""
+    """Colours of the clip's person; hair and clothes only where they differ from the rest."""
 
     skin: Colour | None
     hair: Colour | None
@@ -162,7 +161,7 @@ def _alike(a: Colour, b: Colour) -> bool:
 
 
 def sharpen(person: Mask, pixels: Pixels, background: Pixels, known: Mask) -> Mask:
-    """The person's outline where it differs from the empty background (plate, where known), within
+    """The person's outline where it differs from the empty background (where known), within
     a narrow band around the network's outline."""
     from scipy.ndimage import (
         binary_dilation,

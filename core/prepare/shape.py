@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from .mesh import CHIN, FOREHEAD, MIRRORED, NOSE_TIP, OUTER_CORNERS, STABLE
-
-Float64 = NDArray[np.float64]
 
 # People's eyes are about this far apart, outer corner to outer corner; a clip does not show its
 # scale, so it is set by this. Decimetres.

@@ -1,7 +1,8 @@
-"""What every step of a preparation has at hand."""
+"""What the function of a step is given: the files of the dataset, options, progress, notes."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,15 @@ SIDE_FOLDER = "prepare"  # of what only a preparation needs: meshes, track, over
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
-    """video: the file. folder: the dataset being made. cancelled() ends the work between frames."""
+class Step:
+    """name: of the step. video: the file. folder: the dataset being made. on_progress(name, done,
+    total). note(line): what the user should know. cancelled() ends the step between frames."""
 
+    name: str
     video: Path
     folder: Path
     options: PrepareOptions
-    progress: Progress
+    on_progress: Progress
     note: Note
     cancelled: Callable[[], bool]
 
@@ -49,9 +52,10 @@ class Work:
     def pixels(self, row: int) -> Pixels:
         return read_picture(self.image(row))
 
-    def told(self, step: str, done: int, total: int) -> None:
-        """Progress, and the place where a step can be stopped."""
-        self.progress(step, done, total)
+    def progress(self, done: int, total: int) -> None:
+        """Report how far the step is; total is 0 where it is not known. CancelledError where the
+        preparation is to stop."""
+        self.on_progress(self.name, done, total)
         if self.cancelled():
             raise CancelledError("stopped; what is finished stays, run it again to go on")
 
@@ -65,8 +69,6 @@ class Work:
 
     def save(self, name: str, **arrays: NDArray[Any]) -> None:
         """Arrays of the preparation's own, in its side folder."""
-        import io
-
         data = io.BytesIO()
         np.savez(data, allow_pickle=False, **arrays)
         write_bytes(self.side / name, data.getbuffer())

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..records.arrays import Float64
 from .bundle import project
 from .mask_regions import Mask
 from .mesh import SKIN_POINTS
-from .shape import Float64
 
 FACE_POINTS, SHELL_POINTS = 14_000, 16_000
 # An ellipsoid as large as a head with hair: half axes sideways, up, to the viewer, and middle, in

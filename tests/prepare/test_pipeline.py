@@ -254,13 +254,13 @@ def test_a_landmark_model_that_is_none(tmp_path: Path) -> None:
 def test_a_pose_that_cannot_be_fitted_ends_in_one_sentence(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.prepare import poses as facing
+    from core.prepare import poses
 
     def singular(*values: object) -> None:
         raise np.linalg.LinAlgError("Singular matrix")
 
     before = digest(dataset)
-    monkeypatch.setattr(facing, "track_head", singular)
+    monkeypatch.setattr(poses, "track_head", singular)
     options = PrepareOptions(size=256, focal=900.0)
     with pytest.raises(VideoError, match="no head's pose fits"):
         prepare(GOLDEN, dataset, options)
