@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,12 +91,7 @@ def load_array(path: Path) -> NDArray[np.float32]:
     size first. AudioError."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
-        try:
-            shape, _, dtype = read_header(file)
-        except ValueError:
-            raise AudioError(
-                f"{path.name} is not a .npy file; save the features with numpy.save"
-            ) from None
+        shape, dtype = _header(file, path.name)
         if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
             raise AudioError(f"{path.name} holds {dtype}; save the features as float32")
         if len(shape) not in (2, 3) or min(shape) < 1:
@@ -115,3 +111,11 @@ def load_array(path: Path) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
         raise AudioError(f"{path.name} holds values that are not finite numbers; make it again")
     return array
+
+
+def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    try:
+        shape, _, dtype = read_header(file)
+    except ValueError:
+        raise AudioError(f"{name} is not a .npy file; save the features with numpy.save") from None
+    return shape, dtype
