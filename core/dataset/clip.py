@@ -25,15 +25,15 @@ from .pictures import MAX_BYTES, head_mask, over, read_picture
 
 Box = tuple[int, int, int, int]
 CACHE_BYTES = 256 * 2**20
-MASKS = 200  # decoded at most for a box around the head in all of them, or nearly
+MASKS = 200  # decoded at most for a box around the head
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """image (H, W, 3) uint8: what training aims at, the original inside the head mask and the
+    """image (H, W, 3) uint8: the target of training, the original inside the head mask and the
     background outside (docs/method.md §3.9). background (H, W, 3) uint8: this frame's torso over
     bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None where the
-    frame has no landmarks. Not to be written to."""
+    frame has no landmarks. The arrays are read-only."""
 
     row: int
     image: NDArray[np.uint8]
@@ -44,7 +44,7 @@ class Frame:
 
     @property
     def protocol_background(self) -> NDArray[np.uint8]:
-        """(H, W, 3): what lies behind the head where a held-out frame is measured: the original
+        """(H, W, 3): the background on which a held-out frame is measured: the original
         outside the head mask grown by one pixel in all eight directions, the background inside."""
         return np.where(grown(self.head)[..., None], self.background, self.original)
 
@@ -109,18 +109,18 @@ class TrainingClip:
         return lip_box(self.landmarks[row], self.width, self.height)
 
     def frame(self, row: int) -> Frame:
-        """Frame `row`, decoded now unless it was lately. From several threads too. DatasetError
-        where one of its files is missing or damaged."""
+        """Frame `row`, from the cache or decoded now. Safe for several threads. DatasetError where
+        one of its files is missing or damaged."""
         return self._cache.get(row, self.decode)
 
     def mask(self, row: int) -> NDArray[np.bool_]:
-        """(H, W) the head mask alone, not kept."""
+        """(H, W) the head mask alone, not cached."""
         path = self.listing.parsing.get(row, self.folder / f"parsing/{row}.png")
         return head_mask(read_picture(path, "RGB", (self.width, self.height)))
 
     def head_box(self, rows: Sequence[int], margin: int = 16) -> Box:
         """(y0, y1, x0, x1): what the head masks of `rows` cover, and `margin` pixels around it,
-        inside the picture. Of many rows every nth is looked at: a head moves slowly.
+        inside the picture. Of many rows every nth is used: a head moves slowly.
         DatasetError where none of them has a head."""
         rows = [rows[k] for k in range(0, len(rows), max(1, len(rows) // MASKS))]
         found = [box for box in map(self._mask_box, rows) if box is not None]
@@ -144,7 +144,7 @@ class TrainingClip:
         return self._boxes[row]
 
     def decode(self, row: int) -> Frame:
-        """As `frame`, and nothing is kept."""
+        """The same as `frame`, past the cache."""
         path = self.listing.images.get(row, self.folder / f"ori_imgs/{row}.jpg")
         original = read_picture(path, "RGB", (self.width, self.height))
         head = self.mask(row)

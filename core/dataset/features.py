@@ -116,7 +116,9 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
         raise DatasetError(f"{path} is no valid .npz file of numbers; write it again") from None
     for key in ("mean", "std"):
         if key not in found:
-            raise DatasetError(f"{path} has no array {key!r}; it must hold mean and std per band")
+            raise DatasetError(
+                f"{path} has no array {key!r}; it must contain mean and std per band"
+            )
     sane = all(v.size and np.isfinite(v).all() for v in found.values())
     if (
         not sane
@@ -128,7 +130,7 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _array(data: bytes) -> NDArray[Any]:
-    """A small .npy of numbers. ValueError where its header promises what `data` does not hold."""
+    """A small .npy of numbers. ValueError where its header and the length of `data` disagree."""
     stream = io.BytesIO(data)
     shape, _, dtype = read_header(stream)
     if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset, collected so that one error names all of it."""
+"""Errors and notes of one reading of a dataset, collected so that one error names them all."""
 
 from __future__ import annotations
 

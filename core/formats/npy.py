@@ -21,8 +21,8 @@ READERS: dict[tuple[int, int], Callable[[IO[bytes]], Header]] = {
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """(shape, whether the order is Fortran's, type); `file` then stands at the first number. No
-    number is read and no memory is asked for: compare the shape with the file's size first.
+    """(shape, whether the order is Fortran's, type); `file` is then at the first number. No
+    number is read and no memory is allocated: compare the shape with the file's size first.
     ValueError where there is no such header. Sizes may be negative."""
     try:
         version = layout.read_magic(file)

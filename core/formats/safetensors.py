@@ -1,7 +1,7 @@
 """The safetensors layout with numpy alone: 8-byte length, JSON header, raw tensors.
 
-Any tool that knows the layout can open what is written here, and no code can hide in it. Every
-number of a header is checked against the file's size before memory is asked for.
+Any tool that knows the layout can open these files, and they cannot contain code. Every number of a
+header is checked against the file's size before memory is allocated.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _refuse_constant(value: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name appears twice")
     return table
 
 
@@ -211,6 +211,6 @@ def floats(tensors: Mapping[str, Array], name: str, *shape: int | None) -> Array
 
 
 def float32(array: Array) -> Array:
-    """Aligned float32, whatever the file held; a float64 out of range becomes infinite."""
+    """Aligned float32 of any float type; a float64 out of range becomes infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.require(array, np.float32, "A")

@@ -1,4 +1,4 @@
-"""Files written by torch.save, read without running anything that they hold. Needs torch."""
+"""Files written by torch.save, read without running any code in them. Needs torch."""
 
 from __future__ import annotations
 

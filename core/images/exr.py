@@ -61,8 +61,8 @@ def _attributes(width: int, height: int, pixel_type: int) -> bytes:
 
 
 def _block(first: int, raw: NDArray[np.uint8]) -> bytes:
-    """Up to 16 rows: even bytes before odd ones, differences offset by 128, deflated; as they are
-    where that does not make them smaller (readers tell by the size)."""
+    """Up to 16 rows: even bytes before odd ones, differences offset by 128, deflated; the rows
+    themselves where that is not smaller (readers know by the size)."""
     parted = np.concatenate([raw[0::2], raw[1::2]])
     parted[1:] = parted[1:] - parted[:-1] + np.uint8(128)
     packed = pack(parted, LEVEL)

@@ -20,8 +20,8 @@ SOFT = 4.0  # pixels
 
 
 class BackgroundMean:
-    """The background without the person, from frames in which it stands elsewhere: each pixel is
-    the mean of the frames in which it lies about as far from the person as it ever does."""
+    """The background without the person: each pixel is the mean over the frames in which the person
+    is about as far from it as in any frame."""
 
     def __init__(self, size: int) -> None:
         self._far = np.zeros((size, size), np.float32)

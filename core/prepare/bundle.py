@@ -83,7 +83,7 @@ def adjust(
 ) -> Solution:
     """The head, its poses and the focal length that meet `landmarks` (K, P, 2), in pixels from the
     picture's centre, best. The first guess holds the head's place and size: shape_sigma is how far
-    a point may lie off it. whiten (K, P, 2, 2) makes errors of landmarks equally sure, in pixels
+    a point may lie off it. whiten (K, P, 2, 2) makes errors of landmarks equally likely, in pixels
     where not given. width: of the picture; focal_weight: how many landmarks the usual focal length
     counts against each of its own."""
     rotations, shifts = guess.rotations.copy(), guess.translations.copy()

@@ -1,4 +1,4 @@
-"""How far a prepared dataset is from one of the same frames that is known to be true."""
+"""Errors of a prepared dataset against one of the same frames that is known to be true."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _viewmats(folder: Path) -> tuple[Float64, float]:
 
 
 def _poses(found: Path, truth: Path, count: int) -> dict[str, float]:
-    """Turns after the two head frames were laid on each other by one rotation for the clip."""
+    """Errors of the turns, after one rotation for the clip has aligned the two head frames."""
     ours, focal = _viewmats(found)
     true, true_focal = _viewmats(truth)
     count = min(count, len(ours), len(true))
@@ -97,7 +97,7 @@ def _poses(found: Path, truth: Path, count: int) -> dict[str, float]:
 
 
 def _jerk(rotations: Float64) -> float:
-    """How much the turn between two frames differs from that of the next two, root mean square."""
+    """Root mean square change of the turn from one pair of frames to the next, degrees."""
     turns = rotations[1:] @ np.swapaxes(rotations[:-1], 1, 2)
     changes = _angles(turns[1:] @ np.swapaxes(turns[:-1], 1, 2))
     return float(np.sqrt((changes**2).mean()))

@@ -44,6 +44,6 @@ def table(closed: Float64, valid: NDArray[np.bool_]) -> str:
     """The text of au.csv as OpenFace writes it, with the blanks of its header; row i is frame i."""
     rows = ["frame, timestamp, confidence, success, AU45_r"]
     for index, value in enumerate(closed):
-        sure = int(valid[index])
-        rows.append(f"{index + 1}, {index / 25:.3f}, {sure:.2f}, {sure}, {FULL_AU * value:.3f}")
+        found = int(valid[index])
+        rows.append(f"{index + 1}, {index / 25:.3f}, {found:.2f}, {found}, {FULL_AU * value:.3f}")
     return "\n".join(rows) + "\n"

@@ -42,18 +42,18 @@ def mediapipe() -> Any:
 
 @contextmanager
 def quiet(folder: Path) -> Iterator[None]:
-    """What MediaPipe's native code says goes to a file in `folder` and not to the terminal."""
+    """Write the messages of MediaPipe's native code to a file in `folder`, not to the terminal."""
     sys.stderr.flush()
     try:
         terminal = os.dup(2)
-    except OSError:  # no standard error at all: nothing to be kept quiet
+    except OSError:  # there is no standard error to redirect
         yield
         return
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.dup2(log, 2)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of protobuf, about itself
+            warnings.simplefilter("ignore")  # protobuf's own
             yield
     finally:
         os.dup2(terminal, 2)
@@ -153,19 +153,19 @@ class FaceMesher:
 
 
 class PersonFinder:
-    """How much each pixel belongs to a person."""
+    """The probability of each pixel to belong to a person."""
 
     def __init__(self) -> None:
         solutions = _solutions("--parsing FOLDER with masks")
         self._graph = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
 
     def find(self, pixels: Pixels) -> Float32:
-        """(H, W) from 0, surely none, to 1."""
+        """(H, W) from 0 to 1."""
         return np.array(self._graph.process(pixels).segmentation_mask, np.float32)
 
 
 def _solutions(instead: str) -> Any:
-    """What carries the models. MissingPackageError where this MediaPipe has none."""
+    """MediaPipe's module with bundled models. MissingPackageError where this version has none."""
     package = mediapipe()
     if not hasattr(package, "solutions"):
         raise MissingPackageError(

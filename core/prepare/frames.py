@@ -1,4 +1,4 @@
-"""The steps that need the video itself: where the face is, the pictures, the sound."""
+"""The steps that read the video: the face's square, the pictures, the sound."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _note_rate(step: Step, facts: Facts, count: int, repeated: int) -> None:
 
 
 def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any]:
-    """ori_imgs/. keep: pictures that are there are right and stay."""
+    """ori_imgs/. keep: existing pictures are right and stay."""
     step.make("ori_imgs")
     crop, count = Crop(*found["crop"]), int(found["frames"])
     options = step.options

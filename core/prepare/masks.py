@@ -96,7 +96,7 @@ def given_parsing(folder: Path, row: int, size: int) -> Pixels:
 
 
 def write_masks(step: Step, count: int, keep: bool) -> dict[str, Any]:
-    """parsing/ and torso_imgs/ of every frame. keep: files that are there are right and stay."""
+    """parsing/ and torso_imgs/ of every frame. keep: existing files are right and stay."""
     step.make("parsing", "torso_imgs")
     faces = step.load(MESHES)["meshes"].astype(np.float64)
     background = read_picture(step.folder / "bc.jpg")

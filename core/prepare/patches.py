@@ -1,4 +1,4 @@
-"""Where small patches of the head's skin are in each frame, to a fraction of a pixel.
+"""Small patches of the head's skin, located in each frame to a fraction of a pixel.
 
 A face mesh is found anew in every frame; its points stray by a pixel or two, in a way that depends
 on the pose. So they only say where to search: around each point a patch of skin is taken out of
@@ -83,7 +83,7 @@ def take(pictures: Float32, solution: Solution, patches: Patches) -> Float32:
 
 
 def median_appearance(taken: Float32, patches: Patches) -> Appearance:
-    """The appearance that most of the frames agree on."""
+    """The median appearance over the frames."""
     values = np.median(taken, 0)
     side = round(len(patches.offsets) ** 0.5)
     square = values.reshape(-1, side, side)
@@ -96,8 +96,8 @@ def median_appearance(taken: Float32, patches: Patches) -> Appearance:
 def find(
     taken: Float32, appearance: Appearance, solution: Solution, patches: Patches
 ) -> tuple[Float64, Float64]:
-    """Where the patches (K, P, S) of the frames really are, (K, P, 2) pixels from the picture's
-    centre, and whiteners (K, P, 2, 2) that turn their errors into equally sure ones."""
+    """The true places of the patches (K, P, S) of the frames, (K, P, 2) pixels from the picture's
+    centre, and whiteners (K, P, 2, 2) that turn their errors into equally likely ones."""
     window = patches.window.astype(np.float32)
     pull = np.einsum("kps,psi->kpi", (taken - appearance.values) * window, appearance.slopes)
     # Where a frame shows what lies further on in the appearance, the point lies before the place.
@@ -109,7 +109,7 @@ def find(
         [project(solution.points + t, *places[1:]) - seen for t in patches.tangents], -1
     )
     inverse = np.linalg.inv(by_tangent + 1e-9 * np.eye(2))
-    sure = np.einsum("kpji,pjl,kplm->kpim", inverse, appearance.firmness, inverse)
+    certainty = np.einsum("kpji,pjl,kplm->kpim", inverse, appearance.firmness, inverse)
     scale = float(np.median(np.linalg.eigvalsh(appearance.firmness)[:, 0]))
-    whiten = np.linalg.cholesky(sure / max(scale, 1e-9) + 1e-6 * np.eye(2)).swapaxes(-1, -2)
+    whiten = np.linalg.cholesky(certainty / max(scale, 1e-9) + 1e-6 * np.eye(2)).swapaxes(-1, -2)
     return seen + np.einsum("kpij,kpj->kpi", by_tangent, moved), whiten

@@ -10,7 +10,7 @@ from .mesh import CHIN, FOREHEAD, MIRRORED, NOSE_TIP, OUTER_CORNERS, STABLE
 # People's eyes are about this far apart, outer corner to outer corner; a clip does not show its
 # scale, so it is set by this. Decimetres.
 EYE_SPAN = 0.89
-EYES_UP, NOSE_FRONT = 0.3, 0.5  # where eyes (y) and tip of the nose (z) stand: as in official data
+EYES_UP, NOSE_FRONT = 0.3, 0.5  # y of the eyes and z of the nose's tip, as in official data
 ROUNDS = 5
 
 

@@ -1,4 +1,4 @@
-"""What the function of a step is given: the files of the dataset, options, progress, notes."""
+"""The argument of every step: the files of the dataset, options, progress, notes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Step:
                 raise OutputError(f"{self.folder / name} cannot be made: {reason(error)}") from None
 
     def save(self, name: str, **arrays: NDArray[Any]) -> None:
-        """Arrays of the preparation's own, in its side folder."""
+        """Save arrays that only the preparation needs, in its side folder."""
         data = io.BytesIO()
         np.savez(data, allow_pickle=False, **arrays)
         write_bytes(self.side / name, data.getbuffer())
@@ -79,7 +79,7 @@ class Step:
 
 
 def all_there(paths: Iterable[Path]) -> bool:
-    """Whether every file is there and not empty."""
+    """True where every file exists and is not empty."""
     try:
         return all(path.stat().st_size > 0 for path in paths)
     except OSError:

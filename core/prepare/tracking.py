@@ -1,4 +1,4 @@
-"""From face meshes and pictures to the head: its shape, the camera's focal length, every pose."""
+"""Head tracking: the head's shape, the focal length and every pose from meshes and pictures."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def track_head(
     focal: given, or fitted. on_progress(done, total)."""
     centred = meshes[:, STABLE, :2] - size / 2
     rows = np.flatnonzero(valid)
-    spread = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
-    mesh = mean_head(meshes[spread])
+    some = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
+    mesh = mean_head(meshes[some])
     guess = FOCAL_GUESS * size if focal is None else focal
     rotations = np.tile(np.eye(3), (len(meshes), 1, 1))
     shifts = np.zeros((len(meshes), 3))

@@ -23,7 +23,8 @@ MIN_LOUD = 0.03  # of the blocks
 
 @dataclass(frozen=True)
 class Facts:
-    """Of the pictures as they are shown, upright. rate: pictures a second on average, 0 unknown."""
+    """width, height: pixels of the upright pictures. rate: pictures a second on average, 0 where it
+    is unknown. turned: degrees by which the stored pictures are turned."""
 
     width: int
     height: int
@@ -131,7 +132,7 @@ def sound(path: Path, start: float, count: int) -> Waveform:
     time is that of the pictures. VideoError: no sound, or silence."""
     with opened(path) as container:
         if not container.streams.audio:
-            raise VideoError(f"{path} has no sound; give a video in which the person is heard")
+            raise VideoError(f"{path} has no sound; give a video with the person's voice")
         video = container.streams.video[0]
         zero = float((video.start_time or 0) * video.time_base) + start
         samples, rate, begin = _samples(container, path)
@@ -152,7 +153,7 @@ def sound(path: Path, start: float, count: int) -> Waveform:
     if loud < MIN_LOUD:
         raise VideoError(
             f"{path} is silent ({100 * loud:.0f} % of it is louder than -50 dB); give a video in "
-            "which the person is heard"
+            "which the person speaks"
         )
     return Waveform(out)
 

@@ -188,7 +188,7 @@ def test_a_second_part_without_sound_hears_silence(clip_folder: Path) -> None:
     assert any("aud_more.wav" in note for note in clip.notes)
     notes: list[str] = []
     track, _ = training_track(clip, notes=notes)
-    assert len(track) == FIRST and "hear silence" in notes[0]
+    assert len(track) == FIRST and "get silence" in notes[0]
 
 
 def save(path: Path, *shape: int, seed: int = 0) -> np.ndarray:
