@@ -21,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("out", type=Path, metavar="OUT.egs", help="the avatar file to write")
     parser.add_argument(
-        "--dataset", type=Path, metavar="DIR", help="dataset folder: plates, head poses and eyes"
+        "--dataset",
+        type=Path,
+        metavar="DIR",
+        help="dataset folder: background, poses and eyes",
     )
     parser.add_argument("--iteration", type=int, metavar="N", help="default: the largest fine one")
     parser.add_argument(

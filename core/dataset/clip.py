@@ -6,7 +6,7 @@ Row i of every table is frame i, at i / 25 s.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -60,7 +60,7 @@ def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainingClip:
     """focal: pixels; width, height: pixels, the principal point in their middle. *_rows: frames
     that are whole, ascending: of transforms_train, _val and (where it exists) _more.json.
@@ -88,12 +88,10 @@ class TrainingClip:
     cache_bytes: int = CACHE_BYTES
     _cache: ByteCache[Frame] = field(init=False)
     _boxes: dict[int, Box | None] = field(init=False, default_factory=dict)
-    _behind: tuple[bytes, NDArray[np.uint8]] = field(init=False)
-    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _backgrounds: _LastBackground = field(init=False, default_factory=lambda: _LastBackground())
 
     def __post_init__(self) -> None:
-        self._cache = ByteCache(self.cache_bytes, _bytes_of)
-        self._behind = (b"", np.zeros((0, 0, 3), np.uint8))
+        object.__setattr__(self, "_cache", ByteCache(self.cache_bytes, _bytes_of))
 
     def __len__(self) -> int:
         """F, the frames that have a pose."""
@@ -157,22 +155,37 @@ class TrainingClip:
         return Frame(row, image, background, head, original, self.lip_box(row))
 
     def _background(self, row: int) -> NDArray[np.uint8]:
-        """(H, W, 3) torso over bc.jpg. The last one is kept by its file's content: many datasets
-        have the same torso in all frames."""
+        """(H, W, 3) the frame's torso over bc.jpg."""
         torsos = self.listing.torsos
         path = next(iter(torsos.values())) if len(torsos) == 1 else torsos.get(row)
-        data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
-        key = blake2b(data).digest()
-        with self._lock:
-            known, background = self._behind
-        if known != key:
+
+        def read() -> NDArray[np.uint8]:
             size = (self.width, self.height)
             background = read_picture(self.folder / "bc.jpg", "RGB", size)
-            if path is not None:
-                background = over(read_picture(path, "RGBA", size), background)
+            return (
+                background if path is None else over(read_picture(path, "RGBA", size), background)
+            )
+
+        data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
+        return self._backgrounds.get(blake2b(data).digest(), read)
+
+
+class _LastBackground:
+    """The last torso over bc.jpg, kept by the content of the torso's file: many datasets have the
+    same torso in all frames. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, NDArray[np.uint8]] | None = None
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes, read: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        with self._lock:
+            last = self._last
+        if last is None or last[0] != key:
+            last = key, read()
             with self._lock:
-                self._behind = (key, background)
-        return background
+                self._last = last
+        return last[1]
 
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:

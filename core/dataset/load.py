@@ -12,7 +12,7 @@ out and noted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -140,7 +140,8 @@ def load_clip(
     )
     if check == "all" or not _some_decode(clip):
         rows = _without(rows, _undecodable(clip, _all(rows), report))
-        clip.train_rows, clip.val_rows, clip.more_rows = (rows[name] for name in SPLITS)
+        train, val, more = (rows[name] for name in SPLITS)
+        clip = replace(clip, train_rows=train, val_rows=val, more_rows=more)
     if len(clip.train_rows) < MIN_ROWS:
         report.errors.append(
             f"{len(clip.train_rows)} of the {named} frames that {folder / 'transforms_train.json'} "
@@ -148,9 +149,8 @@ def load_clip(
         )
     elif points is None:
         with report.collecting():
-            clip.points = points_from_masks(clip, HULL_POINTS)
-    clip.notes = report.finish()
-    return clip
+            clip = replace(clip, points=points_from_masks(clip, HULL_POINTS))
+    return replace(clip, notes=report.finish())
 
 
 def _checked(folder: str | Path) -> Path:
