@@ -1,4 +1,4 @@
-"""Broken dataset folders: frames are left out and counted, the rest is one line that tells all."""
+"""Broken dataset folders: frames are left out and counted, the rest is one line that names all."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_named(clip_folder: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_everything_that_is_wrong_is_told_at_once_and_nothing_else(clip_folder: Path) -> None:
+def test_everything_that_is_wrong_is_in_one_error_and_nothing_else(clip_folder: Path) -> None:
     (clip_folder / "track_params.pt").unlink()
     (clip_folder / "bc.jpg").unlink()
     cut(clip_folder / "transforms_val.json")

@@ -95,7 +95,7 @@ def test_sound_that_ends_early_goes_on_silent(tmp_path: Path) -> None:
     assert len(samples) == 75 * 640 and np.abs(samples[35000:]).max() < 1e-3
 
 
-def test_no_sound_and_silence_are_told_apart(tmp_path: Path) -> None:
+def test_no_sound_and_silence_have_errors_of_their_own(tmp_path: Path) -> None:
     mute = write(tmp_path / "mute.mp4", marked(60), None)
     with pytest.raises(VideoError, match="has no sound"):
         video.sound(mute, 0, 60)
