@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.sampling import bilinear
 from ..records.arrays import Float64
 from ..records.camera import Camera
 from .landmarks import projected
@@ -39,7 +40,7 @@ class Patch:
     def sample(self, picture: NDArray[np.floating], camera: Camera) -> Float64:
         """(D,) values of the picture (H, W, 3) there, averaged over small squares, minus their
         mean."""
-        values = _sampled(picture, projected(self.points, camera))
+        values = bilinear(picture[None], projected(self.points, camera)[None])[0]
         rows, columns = GRID
         squares = values.reshape(rows, OVERSAMPLING, columns, OVERSAMPLING, -1)
         patch: Float64 = squares.mean(axis=(1, 3)).reshape(-1)
@@ -110,20 +111,6 @@ def _patch(landmarks: Float64, reach: float) -> Patch:
     points[..., 1] = middle[1] + down[:, None]
     points[..., 2] = middle[2]
     return Patch(points)
-
-
-def _sampled(picture: NDArray[np.floating], places: Float64) -> Float64:
-    """(..., 3) bilinear at pixel positions (..., 2), pixel centres at half; outside, the edge is
-    repeated."""
-    height, width = picture.shape[:2]
-    x = np.clip(places[..., 0] - 0.5, 0, width - 1.001)
-    y = np.clip(places[..., 1] - 0.5, 0, height - 1.001)
-    x0, y0 = x.astype(np.int64), y.astype(np.int64)
-    u, v = (x - x0)[..., None], (y - y0)[..., None]
-    x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
-    top = picture[y0, x0] * (1 - u) + picture[y0, x1] * u
-    bottom = picture[y1, x0] * (1 - u) + picture[y1, x1] * u
-    return np.asarray(top * (1 - v) + bottom * v, np.float64)
 
 
 def _ridge(patches: Float64, answers: Float64) -> tuple[Float64, Float64, Float64]:

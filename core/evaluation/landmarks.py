@@ -20,8 +20,6 @@ from ..records.camera import Camera
 
 NEAREST = 8  # Gaussians that represent a landmark
 MIN_OPACITY = 0.3  # of them; fainter ones are hardly visible
-# Share of the rows, those that fit best, used in a second pass: detected landmarks have outliers.
-KEPT = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,27 +37,6 @@ class Binding:
         """(68, 3) for deformed means (N, 3): the mean landmarks, displaced as their Gaussians are
         from their mean place."""
         return self.mean + means[self.indices].astype(np.float64).mean(axis=1) - self.base
-
-
-def triangulated(
-    viewmats: Float64, focal: float, centre: tuple[float, float], pixels: NDArray[np.floating]
-) -> Float64:
-    """(68, 3) in the head's frame: for each landmark the point nearest to the rays of all rows.
-    viewmats (F, 4, 4), focal and centre in pixels; pixels (F, 68, 2), NaN if missing.
-    NaN for a landmark in fewer than two rows."""
-    rays = (pixels.astype(np.float64) - centre) / focal
-    out = np.full((pixels.shape[1], 3), np.nan)
-    for landmark in range(pixels.shape[1]):
-        rows = np.flatnonzero(np.isfinite(rays[:, landmark]).all(axis=1))
-        if len(rows) < 2:
-            continue
-        point = _meeting(viewmats[rows], rays[rows, landmark])
-        error = np.abs(_slopes(viewmats[rows], point) - rays[rows, landmark]).sum(axis=1)
-        best = rows[error <= np.quantile(error, KEPT)]
-        if len(best) >= 2:
-            point = _meeting(viewmats[best], rays[best, landmark])
-        out[landmark] = point
-    return out
 
 
 def bind(
@@ -100,17 +77,3 @@ def upwards(viewmat: Float64) -> Float64:
     direction = viewmat[:2, 1]
     length = float(np.linalg.norm(direction))
     return direction / length if length > 1e-6 else np.array([0.0, -1.0])
-
-
-def _slopes(viewmats: Float64, point: Float64) -> Float64:
-    local = viewmats[:, :3, :3] @ point + viewmats[:, :3, 3]
-    return local[:, :2] / np.maximum(local[:, 2:], 1e-6)
-
-
-def _meeting(viewmats: Float64, rays: Float64) -> Float64:
-    """(3,) least squares of x = u z and y = v z over the rows, in camera coordinates."""
-    rotation, shift = viewmats[:, :3, :3], viewmats[:, :3, 3]
-    matrix = rotation[:, :2] - rays[:, :, None] * rotation[:, 2:]  # (F, 2, 3)
-    right = rays * shift[:, 2:] - shift[:, :2]
-    solution = np.linalg.lstsq(matrix.reshape(-1, 3), right.reshape(-1), rcond=None)[0]
-    return np.asarray(solution, np.float64)

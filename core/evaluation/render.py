@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..bake.backends import Backend
+from ..dataset.landmarks import triangulate_each
 from ..dataset.load import TrainingClip
 from ..images.image import Image
 from ..network.deformer import Deformer, splats_at
@@ -17,7 +18,7 @@ from ..records.avatar import Avatar
 from ..records.camera import Camera, pose_vector
 from ..records.gaussians import Splats
 from ..records.moment import Moment
-from .landmarks import Binding, bind, projected, triangulated, upwards
+from .landmarks import Binding, bind, projected, upwards
 from .lips import lip_gap
 from .sounds import Voice
 
@@ -63,7 +64,7 @@ def bind_landmarks(renderer: Renderer, voice: Voice) -> Binding | None:
     if not np.isfinite(clip.landmarks[rows]).any():
         return None
     middle = (clip.width / 2, clip.height / 2)
-    places = triangulated(clip.viewmats[rows], clip.focal, middle, clip.landmarks[rows])
+    places = triangulate_each(clip.landmarks[rows], clip.viewmats[rows], clip.focal, middle)
     means = np.zeros(renderer.avatar.gaussians.means.shape)
     opacities = np.zeros(len(means))
     sample = rows[:: max(1, len(rows) // SAMPLE)]

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..dataset.cache import ByteCache
 from ..dataset.clip import Box, TrainingClip
 from ..dataset.landmarks import triangulate
+from ..images.pillow import resized
 from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
 from ..records.camera import Camera, pose_vector
@@ -172,12 +173,9 @@ def generator(seed: int, stage: str, step: int) -> np.random.Generator:
     return np.random.default_rng([seed, step, *stage.encode()])
 
 
-def _resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    large = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    small = np.asarray(large.resize((width, height), Image.Resampling.BOX))
-    return small[..., None] if small.ndim == 2 else small
+def _resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    flat = picture[..., 0] if picture.shape[2] == 1 else picture
+    return resized(flat, width, height, "BOX").reshape(height, width, -1)
 
 
 def _box(clip: TrainingClip, rows: tuple[int, ...], scale: float) -> Box:

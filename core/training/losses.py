@@ -10,6 +10,7 @@ from torch import Tensor
 from ..dataset.clip import Box
 from ..metrics.lpips_torch import Lpips
 from ..metrics.lpips_weights import find_weights
+from ..metrics.pictures import C1, C2
 from .config import Losses
 from .job import TrainJob
 from .numba.blur import SIDE, means
@@ -24,9 +25,8 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     x, y = a.permute(2, 0, 1), b.detach().permute(2, 0, 1)
     mx, xx, xy = means(torch.cat([x, x * x, x * y])).chunk(3)
     my, yy = means(torch.cat([y, y * y])).chunk(2)
-    c1, c2 = 0.01**2, 0.03**2
-    above = (2 * mx * my + c1) * (2 * (xy - mx * my) + c2)
-    below = (mx * mx + my * my + c1) * (xx - mx * mx + yy - my * my + c2)
+    above = (2 * mx * my + C1) * (2 * (xy - mx * my) + C2)
+    below = (mx * mx + my * my + C1) * (xx - mx * mx + yy - my * my + C2)
     return (above / below).mean()
 
 

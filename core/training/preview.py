@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..images.pillow import encode_jpeg
 from ..network.torch.network import RawTensors
 from ..system.files import write_atomic
 from .batches import Batches
@@ -64,8 +64,4 @@ def evenly_spaced(rows: Sequence[int], count: int = FRAMES) -> list[int]:
 
 def write_strip(path: Path, strip: NDArray[np.uint8]) -> None:
     """JPEG. Raises OutputError if it cannot be written."""
-    from PIL import Image
-
-    data = io.BytesIO()
-    Image.fromarray(strip).save(data, "JPEG", quality=QUALITY)
-    write_atomic(path, [data.getvalue()])
+    write_atomic(path, [encode_jpeg(strip, QUALITY)])

@@ -11,7 +11,8 @@ import numpy as np
 from ..bake.backends import best_backend
 from ..bake.freezing import hold
 from ..dataset.clip import TrainingClip
-from ..dataset.pictures import available_torsos, read_background
+from ..dataset.pictures import read_background
+from ..dataset.track import filled
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
@@ -22,18 +23,15 @@ from .job import TrainJob
 def background_for(clip: TrainingClip) -> tuple[Background, int]:
     """The background (with torso), and the frame that the torso comes from. Read before the
     training, so that a broken file is reported at its start. DatasetError."""
-    torsos = available_torsos(clip.folder)
-    first = torsos[0] if torsos else None
-    images = read_background(clip.folder, first, torsos, (clip.width, clip.height))
+    torsos = clip.listing.torsos
+    first = min(torsos, default=None)
+    images = read_background(clip.folder, torsos, first, (clip.width, clip.height))
     return images, clip.train_rows[0] if first is None else first
 
 
 def track_of(clip: TrainingClip) -> Track:
     """Poses and eyes of every frame; a frame without a pose takes that of the frame before it."""
-    whole = np.asarray(np.isfinite(clip.viewmats).all(axis=(1, 2)))
-    last = np.maximum.accumulate(np.where(whole, np.arange(len(whole)), 0))
-    rows = np.where(whole[last], last, np.argmax(whole))
-    return Track(clip.viewmats[rows].astype(np.float32), clip.eyes)
+    return Track(filled(clip.viewmats).astype(np.float32), clip.eyes)
 
 
 def avatar_of(

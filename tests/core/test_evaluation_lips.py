@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from core.audio.waveform import RATE, Waveform
+from core.dataset.landmarks import triangulate_each
 from core.errors import InputError
 from core.evaluation import landmark_detector, lips
 from core.evaluation.landmark_detector import DetectorMeter
-from core.evaluation.landmarks import bind, projected, triangulated, upwards
+from core.evaluation.landmarks import bind, projected, upwards
 from core.evaluation.phonemes import Phoneme, closures, load_phonemes
 from core.evaluation.silence import pauses, silence_metrics
 from core.evaluation.sounds import loudness
@@ -39,7 +40,7 @@ def test_landmarks_are_found_in_the_head_from_their_pixels():
     seen[5, 7] += 30  # an outlier of a detector
     seen[:, 9] = np.nan  # one without data
     viewmats = np.array([view.viewmat for view in views])
-    found = triangulated(viewmats, FOCAL, MIDDLE, seen)
+    found = triangulate_each(seen, viewmats, FOCAL, MIDDLE)
     assert np.isnan(found[9]).all()
     known = np.delete(np.arange(68), 9)
     np.testing.assert_allclose(found[known], points[known], atol=2e-3)

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from core.bake.backends import choose_backend
+from core.dataset.landmarks import triangulate_each
 from core.dataset.load import TrainingClip, load_clip
 from core.evaluation import landmark_regression
 from core.evaluation.evaluate import Options, evaluate
-from core.evaluation.landmarks import projected, triangulated
+from core.evaluation.landmarks import projected
 from core.evaluation.render import opaque_rgb, renderer_for
 from core.evaluation.self_driven import protocol
 from core.evaluation.sounds import voice_of
@@ -91,7 +92,7 @@ def test_landmarks_of_the_clip_are_found_in_the_head(clip: TrainingClip) -> None
     """Its faces are made of known points: those that rest come back to a fraction of a pixel."""
     rows = list(clip.train_rows[::5])
     middle = (clip.width / 2, clip.height / 2)
-    points = triangulated(clip.viewmats[rows], clip.focal, middle, clip.landmarks[rows])
+    points = triangulate_each(clip.landmarks[rows], clip.viewmats[rows], clip.focal, middle)
     off = [np.abs(projected(points, clip.camera(row)) - clip.landmarks[row]) for row in rows]
     assert np.mean(off, axis=0)[27:30].max() < 0.2
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import MissingPackageError
+from ...images.pillow import encode_jpeg, resized
 
 Box = tuple[int, int, int, int]  # y0, y1, x0, x1
 QUALITY = 88
@@ -34,30 +32,17 @@ def cropped(picture: NDArray[np.uint8], box: Box, height: int = STRIP_HEIGHT) ->
     if part.shape[0] <= height:
         return np.ascontiguousarray(part)
     width = max(1, round(part.shape[1] * height / part.shape[0]))
-    image = _pil().fromarray(np.ascontiguousarray(part))
-    return np.array(image.resize((width, height), _pil().Resampling.LANCZOS))
+    return resized(part, width, height, "LANCZOS")
 
 
 def enlarged(picture: NDArray[np.uint8], box: Box, height: int) -> NDArray[np.uint8]:
     """The part inside the box, resized to `height` pixels."""
     y0, y1, x0, x1 = box
-    image = _pil().fromarray(np.ascontiguousarray(picture[y0:y1, x0:x1]))
-    width = max(1, round(image.width * height / image.height))
-    return np.array(image.resize((width, height), _pil().Resampling.BICUBIC))
+    part = np.ascontiguousarray(picture[y0:y1, x0:x1])
+    width = max(1, round(part.shape[1] * height / part.shape[0]))
+    return resized(part, width, height, "BICUBIC")
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:
     """The file's bytes."""
-    out = io.BytesIO()
-    _pil().fromarray(np.ascontiguousarray(picture)).save(out, "JPEG", quality=QUALITY)
-    return out.getvalue()
-
-
-def _pil():  # type: ignore[no-untyped-def]
-    try:
-        from PIL import Image
-    except ImportError:
-        raise MissingPackageError(
-            "a report's pictures need Pillow; install it with: pip install pillow"
-        ) from None
-    return Image
+    return encode_jpeg(picture, QUALITY)
