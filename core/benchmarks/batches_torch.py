@@ -151,8 +151,6 @@ def _variants(inputs: Inputs) -> Iterator[tuple[str, Frames]]:
     yield "merged", frames
     if inputs.device == "cuda":  # a CPU emulates half precision
         yield "half", frames_of(*given, half=True)
-        yield "compiled", frames_of(*given, compiled=True)
-        yield "half compiled", frames_of(*given, half=True, compiled=True)
 
 
 def drawing(inputs: Inputs, backend: Backend, drawer: Drawer, frames: int = FILM) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from tests.support.render_scenes import camera, head, noise
 torch = pytest.importorskip("torch", reason="torch is not installed")
 gsplat_batch = import_module("core.render.cuda.gsplat_drawer")
 scene_torch = import_module("core.render.cuda.scene")
-graph_torch = import_module("core.network.torch.graph")
+graph_torch = import_module("core.network.torch.deformer")
 views = import_module("core.render.cuda.views")
 
 

@@ -16,8 +16,7 @@ import torch
 from core.bake import film_torch
 from core.bake.film_torch import Film
 from core.network.torch import graph as graph_torch
-from core.network.torch.deformer import prepare_fast
-from core.network.torch.network import prepare_torch
+from core.network.torch.deformer import prepare_fast, prepare_plain
 from core.render.cuda import gsplat_drawer
 from core.render.cuda.nvrtc import draw_one
 from core.render.cuda.nvrtc_drawer import Drawer
@@ -228,7 +227,7 @@ def test_a_capture_that_fails_gives_the_stream_back(mode, capture) -> None:
 def test_the_plain_network_on_a_gpu(mode) -> None:
     weights, gaussians = random_avatar(200, agents=40)
     with mode:
-        deformer = prepare_torch(weights, gaussians, "cuda")
+        deformer = prepare_plain(weights, gaussians, "cuda")
         moved = deformer.deform_raw(
             deformer.encode_audio(random_windows(0)), 0.2, random_pose(0), 1.0
         )

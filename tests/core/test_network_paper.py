@@ -11,10 +11,11 @@ import pytest
 from core.avatar.file import load_avatar, save_avatar
 from core.errors import CheckpointError
 from core.network import checks, names
+from core.network.architecture import architecture_named, tensor_names
 from core.network.build import NetworkPlan, new_weights
 from core.network.numba import network
 from core.network.numpy import folded_network, reference
-from core.network.torch.network import prepare_torch
+from core.network.torch.deformer import prepare_plain
 from core.records.avatar import Avatar
 from core.records.camera import Camera
 from core.records.feature_spec import FeatureSpec
@@ -44,7 +45,7 @@ def test_every_path_equals_the_plain_network(parts: dict[str, bool], way: str) -
         "blas": lambda: folded_network.prepare(weights, gaussians, blas=True),
         "einsum": lambda: folded_network.prepare(weights, gaussians, blas=False),
         "numba": lambda: network.prepare(weights, gaussians),
-        "torch": lambda: prepare_torch(weights, gaussians),
+        "torch": lambda: prepare_plain(weights, gaussians),
     }[way]()
     moved = deformer.deform_raw(deformer.encode_audio(windows), 0.3, pose, 1.0)
     for name, value in raw(plain).items():
@@ -55,7 +56,7 @@ def test_every_path_equals_the_plain_network(parts: dict[str, bool], way: str) -
 @pytest.mark.parametrize("parts", PARTS)
 def test_names_and_shapes_tell_what_is_there(parts: dict[str, bool]) -> None:
     weights, _ = paper_avatar(**parts)
-    assert set(names.needed_names(PAPER, weights.arrays)) == set(weights.arrays)
+    assert set(tensor_names(architecture_named(PAPER, weights.arrays))) == set(weights.arrays)
     for name in weights.arrays:
         if name.startswith("tri_plane.grid.grids"):
             continue
@@ -98,7 +99,7 @@ def test_nearly_equal_closures_move_the_head_nearly_equally() -> None:
 def test_frozen_attributes_stay(frozen: str) -> None:
     weights, gaussians = paper_avatar()
     weights = NetworkWeights(PAPER, weights.arrays, frozenset([frozen]))
-    for prepare in (folded_network.prepare, prepare_torch):
+    for prepare in (folded_network.prepare, prepare_plain):
         deformer = prepare(weights, gaussians)
         code = deformer.encode_audio(random_windows())
         moved = deformer.deform_raw(code, 0.5, random_pose(), 1.0)

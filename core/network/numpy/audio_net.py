@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import FeatureMismatchError
+from ...records.arrays import Float32
 from ..names import PPE
-from .basics import Arrays, Float32, conv1d, leaky_relu, linear, softmax
+from .basics import Arrays, conv1d, leaky_relu, linear, softmax
 
 WINDOWS = 8
 MAX_STEPS = 16  # four strides of two leave one step, no more
@@ -42,8 +43,8 @@ def window_codes(arrays: Arrays, windows: Float32) -> Float32:
 
 
 def mix_windows(arrays: Arrays, codes: Float32) -> Float32:
-    """AudioAttNet: codes (8, 32) -> (32,), their weighted sum; with a "paper" network's periodic
-    encoding of their times."""
+    """AudioAttNet: codes (8, 32) -> (32,), their weighted sum; a "paper" network adds a periodic
+    encoding of time first."""
     if PPE in arrays:
         codes = codes + arrays[PPE]
     y = codes.T[None]

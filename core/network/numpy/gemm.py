@@ -2,7 +2,7 @@
 
 The numpy that Blender ships is built without a BLAS: there `matmul` falls back to a plain loop of 3
 GFLOP/s a core, while `einsum`, which uses the processor's vectors, reaches 17 to 20 (with OpenBLAS
-`matmul` makes 98). So: matmul where there is a BLAS, einsum and threads of our own where not.
+`matmul` makes 98). So: matmul with a BLAS, einsum and our own threads without one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ...records.arrays import Float32
 from ...system.machine import available_cores
 from ...system.threads import for_each
-from .basics import Float32
 
 MAX_THREADS = 8  # beyond this, memory is the limit
 
@@ -23,11 +23,11 @@ Item = TypeVar("Item")
 
 
 def numpy_has_blas() -> bool:
-    """Whether numpy was built with a BLAS library (OpenBLAS, Accelerate, MKL, ...)."""
+    """True if numpy was built with a BLAS library (OpenBLAS, Accelerate, MKL, ...)."""
     try:
         config: Any = np.show_config(mode="dicts")
     except TypeError:  # numpy built with distutils (Blender 4.5 and before) has no modes
-        get_info = getattr(np.__config__, "get_info", None)
+        get_info = vars(np.__config__).get("get_info")
         return bool(get_info and get_info("blas_opt"))
     return bool(config["Build Dependencies"]["blas"].get("found", False))
 
