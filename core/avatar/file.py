@@ -8,7 +8,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
     network.NAME             every tensor of `network.architecture.tensor_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
     track.viewmats (F, 4, 4)   track.eyes (F,) float64
-    held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see `held.py`
+    held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see `frozen.py`
 """
 
 from __future__ import annotations

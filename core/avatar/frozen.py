@@ -1,4 +1,5 @@
-"""The Gaussians that the approximate head holds still (record.Held), in an avatar's file."""
+"""The frozen Gaussians of the approximate head (records.avatar.FrozenGaussians), in an avatar's
+file."""
 
 from __future__ import annotations
 

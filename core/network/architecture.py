@@ -55,8 +55,8 @@ class Architecture:
     """kind: its name in files. official: the official code has this kind.
 
     kan: the token layers, the encoder and the decoder are TaylorKANs; linear layers otherwise.
-    esaa: attention through agents; multi-head attention over the tokens otherwise. optional: either
-    may be left out of a network of this kind; the names of its tensors tell.
+    esaa: attention through agents; multi-head attention over the tokens otherwise. optional: a
+    network of this kind may lack either; the names of its tensors say so.
     heads: of the attention; ESAA has one head, whose scale this number sets. agents: how many of
     the first Gaussians are agents, 0 without ESAA. positions: what ESAA attends to carries an
     encoding of the token's index.
@@ -152,8 +152,8 @@ def architecture_of(weights: NetworkWeights) -> Architecture:
 
 
 def architecture_named(kind: str, arrays: Mapping[str, Any]) -> Architecture:
-    """As far as the kind and the names of the tensors tell: without heads, agents and frozen
-    attributes of its own."""
+    """What follows from the kind and the names of the tensors; heads, agents and frozen attributes
+    are the defaults."""
     found = KINDS[kind]
     if found.optional:
         multi_head = f"{attention_name(0)}w_q.weight" in arrays

@@ -1,4 +1,4 @@
-"""Are all tensors there, of the right shape, finite? One line says which is not."""
+"""Checks that every tensor is there, finite and of the right shape; an error names the tensor."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _MIXER = ((0, 16, 32), (2, 8, 16), (4, 4, 8), (6, 2, 4), (8, 1, 2))
 
 def check_weights(weights: NetworkWeights, gaussians: Gaussians | None = None) -> None:
     """Raises CheckpointError unless the network can run on these arrays: every tensor that
-    inference reads, float32, finite, of the shape the others ask for. Sizes that official
-    configurations vary (sound features, plane resolutions, hidden widths, layers) come from the
-    arrays themselves."""
+    inference reads is there, float32, finite, and its shape fits the others. Sizes that official
+    configurations vary (sound features, plane resolutions, hidden widths, layers) are read from
+    the arrays."""
     if weights.kind not in KINDS:
         raise CheckpointError(f"network kind {weights.kind!r} is not one of {', '.join(KINDS)}")
     for name, shape in expected_shapes(weights.kind, weights.arrays).items():
@@ -61,9 +61,9 @@ def check_weights(weights: NetworkWeights, gaussians: Gaussians | None = None) -
 
 def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
     """Name -> shape of every tensor of inference, and of the coarse heads where all are present.
-    Raises CheckpointError where the arrays tell no sizes (no tri-plane, no layer, no head)."""
-    found = architecture_named(kind, arrays)
-    levels, layers = found.levels, found.layers
+    Raises CheckpointError if no sizes can be read (no tri-plane, no layer, no head)."""
+    architecture = architecture_named(kind, arrays)
+    levels, layers = architecture.levels, architecture.layers
     if not levels:
         raise CheckpointError(f"{grid_name(0, 0)} is missing: these weights have no tri-plane")
     if not layers:
@@ -91,38 +91,38 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
         base, taylor, bias = kan_names(name)
         shapes[base], shapes[taylor], shapes[bias] = (out, inputs), (out, inputs, 3), (out,)
 
-    weight = "base_weight" if found.kan else "weight"
-    dense = kan if found.kan else linear
+    weight = "base_weight" if architecture.kan else "weight"
+    dense = kan if architecture.kan else linear
     for mlp in TOKEN_MLPS:
         hidden = _size(arrays, f"{mlp}.net.0.{weight}", 0, 2)
         for i, (out, inputs) in enumerate(((hidden, _TOKEN_INPUTS[mlp]), (dim, hidden))):
-            if found.kan:
+            if architecture.kan:
                 kan(f"{mlp}.net.{i}", out, inputs)
             else:
                 shapes[f"{mlp}.net.{i}.weight"] = (out, inputs)
-    if found.encoder:
+    if architecture.encoder:
         dense(ENCODER, dim, dim)
-    if found.decoder:
+    if architecture.decoder:
         width = _size(arrays, f"{DECODER[0]}.{weight}", 0, 2)
         dense(DECODER[0], width, dim)
         dense(DECODER[1], DECODED, width)
-    if found.constants:
+    if architecture.constants:
         shapes |= {PPE: (WINDOWS, CODE), POSE_MEAN: (12,), POSE_SCALE: (12,)}
         shapes[EYE_FREQUENCIES] = (16,)
     for layer in range(layers):
         prefix = layer_prefix(layer)
         hidden = _size(arrays, f"{prefix}ffn.linear1.weight", 0, 2)
-        for name in found.attention_layers:
+        for name in architecture.attention_layers:
             linear(f"{attention_name(layer)}{name}", dim, dim)
         for norm in ("norm1", "norm2"):
             shapes[f"{prefix}{norm}.gamma"] = shapes[f"{prefix}{norm}.beta"] = (dim,)
         linear(f"{prefix}ffn.linear1", hidden, dim)
         linear(f"{prefix}ffn.linear2", dim, hidden)
-    for head, (_, width) in () if found.decoder else HEADS.items():
+    for head, (_, width) in () if architecture.decoder else HEADS.items():
         hidden = _size(arrays, f"{head}.1.weight", 0, 2)
         linear(f"{head}.1", hidden, dim)
         linear(f"{head}.3", width, hidden)
-    if found.static:
+    if architecture.static:
         wide = _size(arrays, "tri_plane.feature_out.0.weight", 0, 2)
         linear("tri_plane.feature_out.0", wide, dim)
         linear("tri_plane.feature_out.2", wide, wide)

@@ -79,7 +79,7 @@ def code_at(deformer: Deformer, track: AudioTrack, seconds: float) -> Float32:
 
 
 def silent_code(deformer: Deformer, track: AudioTrack) -> Float32:
-    """(32,) the audio code far outside the sound: of silence where the track knows it."""
+    """(32,) the audio code far outside the sound, which is that of silence if the track has one."""
     known = _silent.setdefault(deformer, WeakKeyDictionary())
     code = known.get(track)
     if code is None:

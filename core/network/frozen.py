@@ -1,7 +1,7 @@
 """The approximate head: Gaussians that speech hardly moves keep their average offset.
 
-The network runs on the others alone. Their result does not change: nothing couples Gaussians but
-ESAA's agents, and those are never frozen. The distance from the exact picture is measured for each
+The network runs only on the others. Their result does not change: only ESAA's agents couple
+Gaussians, and those are never frozen. The distance from the exact picture is measured for each
 avatar (records.avatar.Measured); a `Moment` asks for the approximate head.
 """
 

@@ -1,4 +1,4 @@
-"""Names of the tensors, as in the official state dict, and the counts that they tell."""
+"""Names of the tensors, as in the official state dict, and counts that follow from them."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """arrangement: "paper" (network/paper.py) or "official" (as the authors' code; `verify` reads
+    """arrangement: "paper" (architecture.py) or "official" (as the authors' code; `verify` reads
     it). features: kind of sound features. window: steps of a sound window, at most 16; fewer hear a
     shorter time and tell less of what they cannot know. kan, esaa, ppe, static_init: False leaves
     that part out (the paper's ablations). seed: same seed and same steps, same bits.

@@ -15,8 +15,7 @@ import torch
 
 from core.bake import film_torch
 from core.bake.film_torch import Film
-from core.network.torch import graph as graph_torch
-from core.network.torch.deformer import prepare_fast, prepare_plain
+from core.network.torch.deformer import Replayed, prepare_fast, prepare_plain
 from core.render.cuda import gsplat_drawer
 from core.render.cuda.nvrtc import draw_one
 from core.render.cuda.nvrtc_drawer import Drawer
@@ -185,13 +184,13 @@ def capture(mode, monkeypatch):
         pass
 
     graph = Graph()
-    keep = graph_torch.Replayed._capture
+    keep = Replayed._capture
 
     def captured(self, *arguments):
         graph.captured = self
         keep(self, *arguments)
 
-    monkeypatch.setattr(graph_torch.Replayed, "_capture", captured)
+    monkeypatch.setattr(Replayed, "_capture", captured)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
     monkeypatch.setattr(torch.cuda, "graph", Own)
     return Own

@@ -55,7 +55,7 @@ def mix_windows(arrays: Arrays, codes: Float32) -> Float32:
 
 
 def encode(arrays: Arrays, windows: Float32) -> Float32:
-    """windows (8, D, W) -> audio code (32,). Always one frame at a time, so that a frame alone
+    """windows (8, D, W) -> audio code (32,). One frame at a time, so that a single frame
     equals the same frame of a sequence bit for bit. Raises FeatureMismatchError."""
     check_windows(feature_dim(arrays), windows)
     return mix_windows(arrays, window_codes(arrays, np.asarray(windows, np.float32)))

@@ -85,8 +85,8 @@ def fold_heads(arrays: Arrays, architecture: Architecture) -> list[Head]:
 
 
 def fold_kan(arrays: Arrays, name: str) -> tuple[Float32, Float32]:
-    """TaylorKAN as [base | C1 | C2] (O, 3 I) on [silu(x) | x | x^2], plus a bias (O,) that holds
-    its power 0."""
+    """TaylorKAN as [base | C1 | C2] (O, 3 I) on [silu(x) | x | x^2], plus a bias (O,) that
+    includes its power 0."""
     taylor = arrays[f"{name}.taylor_coeffs"].astype(np.float64)
     bias = taylor[:, :, 0].sum(axis=1) + arrays[f"{name}.bias"]
     base = arrays[f"{name}.base_weight"].astype(np.float64)
@@ -210,5 +210,5 @@ def _narrow(x: Float64) -> Float32:
 
 
 def _for_product(weight: Float32) -> Float32:
-    """weight (out, in) -> (in, out), laid out as `Gemm.multiply` likes it."""
+    """weight (out, in) -> (in, out), in the layout for `Gemm.multiply`."""
     return weight.T if weight.shape[0] < 16 else np.ascontiguousarray(weight.T)

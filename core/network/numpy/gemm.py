@@ -33,8 +33,8 @@ def numpy_has_blas() -> bool:
 
 
 class Gemm:
-    """One way of multiplying. threads: of our own; None for one per core, or one alone where the
-    BLAS has its own (it has none where OPENBLAS_NUM_THREADS is 1, as the command line sets it)."""
+    """One way of multiplying. threads: our own; None for one per core, or a single one if the BLAS
+    has its own (it has none if OPENBLAS_NUM_THREADS is 1, as the command line sets it)."""
 
     def __init__(self, blas: bool, threads: int | None = None) -> None:
         self.blas = blas
@@ -51,13 +51,13 @@ class Gemm:
         return np.einsum("ij,jk->ik", a, b, out=out)
 
     def for_each(self, work: Callable[[Item], object], items: Sequence[Item]) -> None:
-        """work(item) for every item, on our own threads. The items must not share what they write;
+        """work(item) for every item, on our own threads. The items must write to different places;
         then the result does not depend on the threads."""
         for_each(work, items, self.threads)
 
 
 def aligned(count: int) -> Float32:
-    """float32 that begin at a multiple of 64 bytes, as wide vectors like it."""
+    """float32 that begin at a multiple of 64 bytes, where wide vectors load fastest."""
     room = np.empty(count + 16, np.float32)
     first = -room.ctypes.data % 64 // 4
     return room[first : first + count]

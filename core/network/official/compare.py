@@ -94,7 +94,7 @@ def _torch_outputs(file: ReferenceFile) -> Iterator[Outputs]:
 
 
 def static_attributes(arrays: Arrays, means: Float32) -> Outputs:
-    """The first training stage, a still face from the tri-plane alone (docs/method.md §3.3):
+    """The first training stage, a still face from the tri-plane only (docs/method.md §3.3):
     means (N, 3) -> raw scales (N, 3), rotations (N, 4), opacity (N, 1), shs (N, 48)."""
     x = relu(linear(arrays, "tri_plane.feature_out.0", features(arrays, means)))
     x = relu(linear(arrays, "tri_plane.feature_out.2", x))

@@ -1,7 +1,7 @@
 """Read a reference file: official weights, inputs, outputs in one .npz (docs/method.md §3.14).
 
-The file may come from anywhere: only plain floating-point arrays are read, each one's size is known
-from its header and bounded before memory is asked for, and nothing is ever unpickled.
+The file is not trusted: only plain floating-point arrays are read, the size of each is known from
+its header and bounded before memory is allocated, and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _weights(arrays: _Arrays) -> NetworkWeights:
     kind = kind_of(stored)
     if kind is None:
         raise InputError(
-            f"{arrays.path} holds no network of a known kind (no {prefix}audio_mlp.net.0...)"
+            f"{arrays.path} has no network of a known kind (no {prefix}audio_mlp.net.0...)"
         )
     wanted = {*tensor_names(architecture_named(kind, stored)), *static_names()}
     wanted |= {name for name in stored if name.endswith("attention_proj_layer.weight")}

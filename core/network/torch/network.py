@@ -70,11 +70,11 @@ class TorchNetwork(nn.Module):
 
     def first_attention(self, x: Tensor) -> FirstAttention | None:
         """x (N, 64). None for multi-head attention, all of which depends on the frame."""
-        found = self._architecture
-        if not found.esaa:
+        architecture = self._architecture
+        if not architecture.esaa:
             return None
         p = self.parameters_by_name()
-        return FirstAttention(*layers.esaa_shares(p, 0, x, found.agents, found.heads))
+        return FirstAttention(*layers.esaa_shares(p, 0, x, architecture.agents, architecture.heads))
 
     def encode_audio(self, windows: Tensor) -> Tensor:
         """windows (B, 8, D, W) -> codes (B, 32)."""
@@ -123,15 +123,15 @@ class TorchNetwork(nn.Module):
         token: Tensor,
         first: FirstAttention | None,
     ) -> tuple[Tensor, Tensor]:
-        found = self._architecture
-        if not found.esaa:
-            return layers.multi_head(p, layer, x, token, found.heads)
+        architecture, heads = self._architecture, self._architecture.heads
+        if not architecture.esaa:
+            return layers.multi_head(p, layer, x, token, heads)
         if layer == 0 and first is not None:
             agents, shares = first
         else:
-            agents, shares = layers.esaa_shares(p, layer, x, found.agents, found.heads)
-        keys = layers.indexed(token) if found.positions else token
-        return layers.esaa(agents, shares, keys, found.heads)
+            agents, shares = layers.esaa_shares(p, layer, x, architecture.agents, heads)
+        keys = layers.indexed(token) if architecture.positions else token
+        return layers.esaa(agents, shares, keys, heads)
 
     def _offsets(self, p: dict[str, Tensor], hidden: Tensor) -> dict[str, Tensor]:
         """hidden (B, N, 64) -> attribute -> (B, N, `architecture.widths`)."""
