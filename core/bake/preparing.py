@@ -48,11 +48,11 @@ def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], D
 
     from ..system.gpu_torch import unusable
 
-    found += [("torch CPU", torch_on("cpu")), ("torch CPU, merged", fast_torch_on("cpu"))]
+    found += [("torch CPU", torch_on("cpu")), ("torch CPU, fused", fast_torch_on("cpu"))]
     if unusable() is None:
         name = torch.cuda.get_device_name()
         found.append((f"torch {name}", torch_on("cuda")))
-        found.append((f"torch {name}, merged", fast_torch_on("cuda")))
+        found.append((f"torch {name}, fused", fast_torch_on("cuda")))
     return found
 
 

@@ -79,7 +79,7 @@ def test_without_a_gpu_the_reason_is_one_line() -> None:
 
 def test_both_torch_networks_are_measured() -> None:
     names = [name for name, _ in preparations()]
-    assert {"torch CPU", "torch CPU, merged"} <= set(names)
+    assert {"torch CPU", "torch CPU, fused"} <= set(names)
     assert next(name for name, _ in preparations(torch_too=False)) == "numpy"
 
 

@@ -22,8 +22,8 @@ Int64 = NDArray[np.int64]
 WEIGHTS, BIAS, INPUTS, OUTPUTS, COLUMNS = range(5)
 # Rows of that table: the feed-forward's two products, then two of each decoder.
 INNER, OUTER, DECODERS = range(3)
-# Columns of the table of targets: which decoder moves which attribute by its outputs from where on,
-# and how many of the attribute's first values. By decoder, ascending.
+# Columns of the table of targets, in the order of the decoders: decoder, attribute, its first output
+# for the attribute, and how many of the attribute's first values it moves.
 DECODER, ATTRIBUTE, FIRST, WIDTH, TARGET_COLUMNS = range(5)
 
 _tile = make_tile(add=False, relu=False)
@@ -104,7 +104,7 @@ def deform_rows(
 
 @compiled
 def padded(count: int) -> int:
-    """Outputs, filled up to whole tiles."""
+    """Outputs, padded to whole tiles."""
     return (count + HEIGHT - 1) // HEIGHT * HEIGHT
 
 
@@ -118,7 +118,7 @@ def _widest_output(dim: int, products: Int64) -> int:
 
 @compiled
 def _widest(dim: int, products: Int64) -> int:
-    """Of what a product takes (a KAN takes three for one) or gives."""
+    """The most inputs (a KAN has three for one) or outputs of a product."""
     widest = _widest_output(dim, products)
     for row in range(len(products)):
         widest = max(widest, products[row, INPUTS])
@@ -200,8 +200,8 @@ def _move(
 
 @compiled
 def product_speed(values: Float32, count: int, outputs: int, repeats: int) -> None:
-    """The product alone, again and again, for the bench: (count, LANES) inputs, then outputs, then
-    count x outputs weights in `values`."""
+    """Only the product, repeated, for the bench: (count, LANES) inputs, then outputs, then count x
+    outputs weights in `values`."""
     out_at = count * LANES
     w_at = out_at + outputs * LANES
     for _ in range(repeats):

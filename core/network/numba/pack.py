@@ -56,7 +56,7 @@ def pack_decoder(layer: FeedForward, decoder: Decoder) -> Packed:
 
 
 def pack(matrix: Float32) -> Float32:
-    """(inputs, outputs) -> flat: tile by tile of HEIGHT outputs, missing ones 0."""
+    """(inputs, outputs) -> flat: tile after tile of HEIGHT outputs, padded with 0."""
     inputs, outputs = matrix.shape
     tiles = -(-outputs // HEIGHT)
     full = np.zeros((inputs, tiles * HEIGHT), np.float32)
@@ -70,8 +70,8 @@ def pack_agents(mix: Float32) -> Float32:
 
 
 def to_lanes(rows: Float32, height: int = 1) -> Float32:
-    """rows (n, W) -> (blocks, W, LANES), Gaussians side by side; W is filled up to a multiple of
-    `height`, and so are the lanes, with 0."""
+    """rows (n, W) -> (blocks, W, LANES), a lane for each Gaussian; W is padded to a multiple of
+    `height` and n to one of LANES, with 0."""
     n, width = rows.shape
     whole = n // LANES
     out = np.zeros((-(-n // LANES), -(-width // height) * height, LANES), np.float32)
@@ -81,12 +81,12 @@ def to_lanes(rows: Float32, height: int = 1) -> Float32:
 
 
 def blocks_of(rows: slice) -> slice:
-    """rows: they begin with a block."""
+    """The blocks of those rows, which start at a block."""
     return slice(rows.start // LANES, -(-rows.stop // LANES))
 
 
 def _powers_first(matrix: Float32) -> Float32:
-    """A folded KAN's [base | C1 | C2] (O, 3 I) as [C1 | C2 | base]: the loop finds x in place."""
+    """A folded KAN's [base | C1 | C2] (O, 3 I) as [C1 | C2 | base]: the loop has x in place."""
     return np.roll(matrix, -(matrix.shape[1] // 3), axis=1)
 
 
@@ -97,9 +97,9 @@ def _packed(
     kan: bool,
     targets: list[tuple[int, int, int, int]],
 ) -> Packed:
-    """All weights and biases in one array, and the table of products that finds them."""
+    """All weights and biases in one array, and the table of products with their offsets."""
     width = layer.inner.shape[0]
-    # Of [z | hidden] only hidden is multiplied: the part of z is diagonal before it is centred.
+    # Of [z | hidden] only hidden is multiplied: the matrix of z is diagonal before it is centred.
     pairs = [(layer.inner, layer.inner_bias), (layer.outer[width:], layer.outer_bias), *decoders]
     parts: list[Float32] = []
     table = np.zeros((len(pairs), COLUMNS), np.int64)
