@@ -22,8 +22,8 @@ Int64 = NDArray[np.int64]
 WEIGHTS, BIAS, INPUTS, OUTPUTS, COLUMNS = range(5)
 # Rows of that table: the feed-forward's two products, then two of each decoder.
 INNER, OUTER, DECODERS = range(3)
-# Columns of the table of targets, in the order of the decoders: decoder, attribute, its first output
-# for the attribute, and how many of the attribute's first values it moves.
+# Columns of the table of targets, in the order of the decoders: decoder, attribute, the decoder's
+# first output for the attribute, and how many of the attribute's first values it moves.
 DECODER, ATTRIBUTE, FIRST, WIDTH, TARGET_COLUMNS = range(5)
 
 _tile = make_tile(add=False, relu=False)

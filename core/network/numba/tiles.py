@@ -26,8 +26,8 @@ LANES = WIDTH * ACROSS
 
 def make_tile(add: bool, relu: bool) -> Callable[..., None]:
     """tile(x, x_at, weights, w_at, bias, bias_at, out, out_at, count): flat float32 arrays and
-    offsets into them. out (HEIGHT, LANES) = x (count, LANES) times weights (count, HEIGHT), plus bias
-    (HEIGHT,), or plus (HEIGHT, LANES) at the offset of bias if `add`; `relu`: not below 0."""
+    offsets into them. out (HEIGHT, LANES) = x (count, LANES) times weights (count, HEIGHT), plus
+    bias (HEIGHT,), or plus (HEIGHT, LANES) at the offset of bias if `add`; `relu`: not below 0."""
 
     @intrinsic
     def tile(
