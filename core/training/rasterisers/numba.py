@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ...records.camera import Camera
-from ...render.numba.passes import Inputs, backwards, forwards
+from ...render.numba.passes import backwards, forwards
+from ...render.numba.projected import Inputs
 from ...system.machine import available_cores
 from .record import Rendered, check
 
