@@ -68,3 +68,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call, or load from the cache; other Python threads run meanwhile."""
     result: Callable[..., Any] = numba.njit(nogil=True, cache=CACHED, error_model="numpy")(function)
     return result
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Put into each compiled caller: for a small step of an inner loop that several kernels share.
+    """
+    result: Callable[..., Any] = numba.njit(inline="always", error_model="numpy")(function)
+    return result

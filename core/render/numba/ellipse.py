@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 
 from ...records.arrays import Float32, Float64
-from ...system.numba_setup import compiled
+from ...system.numba_setup import compiled, inlined
 from ..rasteriser import DILATION
 
 Four = tuple[float, float, float, float]
 
 
-@compiled
+@inlined
 def in_camera(view: Float64, mean: Float32) -> tuple[float, float, float]:
     """The mean (3,) in the frame of the camera. view (4, 4)."""
     x, y, z = float(mean[0]), float(mean[1]), float(mean[2])
@@ -23,7 +23,7 @@ def in_camera(view: Float64, mean: Float32) -> tuple[float, float, float]:
     )
 
 
-@compiled
+@inlined
 def direction(mean: Float32, centre: Float64) -> tuple[float, float, float, float]:
     """Unit vector from the camera's centre (3,) to the mean, and their distance."""
     dx, dy, dz = float(mean[0]) - centre[0], float(mean[1]) - centre[1], float(mean[2]) - centre[2]
@@ -31,7 +31,7 @@ def direction(mean: Float32, centre: Float64) -> tuple[float, float, float, floa
     return dx / length, dy / length, dz / length, length
 
 
-@compiled
+@inlined
 def jacobian(tx: float, ty: float, tz: float, lens: Four, limits: Four) -> Four:
     """Entries 00, 02, 11, 12 of the projection's Jacobian at a point in the camera, its slopes
     within `limits` (projection.clamp_limits). lens: fx, fy, cx, cy. The other entries are 0."""
@@ -41,7 +41,7 @@ def jacobian(tx: float, ty: float, tz: float, lens: Four, limits: Four) -> Four:
     return fx / tz, -fx * slope_x / tz, fy / tz, -fy * slope_y / tz
 
 
-@compiled
+@inlined
 def variances(
     rotation: Float64,
     axes: Float64,
@@ -74,7 +74,7 @@ def variances(
     return a + DILATION, b, c + DILATION
 
 
-@compiled
+@inlined
 def rotate(out: Float64, quat: Float32) -> None:
     """projection.rotations of one quaternion."""
     w, x, y, z = float(quat[0]), float(quat[1]), float(quat[2]), float(quat[3])

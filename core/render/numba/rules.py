@@ -15,7 +15,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from ...records.arrays import Float32, Float64
-from ...system.numba_setup import compiled
+from ...system.numba_setup import inlined
 from ...system.numba_vectors import (
     FLOATS,
     INT,
@@ -76,7 +76,7 @@ def draw_layer(b: Any, u: Any, ux: Any, top: Any, transmittance: Any) -> Layer:
     return Layer(alpha, free, through, drawn, weight)
 
 
-@compiled
+@inlined
 def place_in_tile(
     centre: Float64, entry: Float32, x0: int, y0: int, tall: int, wide: int
 ) -> tuple[int, int, int, int, float, float, np.float32, np.float32]:
@@ -98,7 +98,7 @@ def place_in_tile(
     return int(first_y), int(last_y) + 1, first, end, mx, my, u, v
 
 
-@compiled
+@inlined
 def any_open(state: Float32, is_open: NDArray[np.bool_]) -> bool:
     """Mark the strips that have no open pixel left; False when the tile has none."""
     group = len(state) // STRIPS
