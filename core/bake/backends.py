@@ -31,7 +31,7 @@ from ..records.avatar import Avatar
 from ..records.camera import Camera
 from ..records.gaussians import Splats
 from ..records.job import BakeJob
-from ..render.cuda import gsplat_single, nvrtc
+from ..render.cuda import gsplat, nvrtc
 from ..render.rasteriser import Rasteriser
 from ..system.machine import available_cores
 from .preparing import fast_torch_on, need, prepare_numba, prepare_numpy
@@ -161,7 +161,7 @@ def _cuda(half: bool = False) -> Backend:
     """gsplat where it is prebuilt, else our own kernels, which take a second to compile where
     gsplat takes minutes; their error where neither can be used."""
     makers = [_nvrtc, _gsplat]
-    if gsplat_single.available() is None and gsplat_single.prebuilt():
+    if gsplat.available() is None and gsplat.prebuilt():
         makers.reverse()
     try:
         backend = makers[0]()
@@ -177,12 +177,7 @@ def _cuda(half: bool = False) -> Backend:
 
 
 def _gsplat() -> Backend:
-    def drawer() -> Any:
-        from ..render.cuda.gsplat_drawer import GsplatDrawer
-
-        return GsplatDrawer()
-
-    return _on_gpu("gsplat", "gsplat", gsplat_single.available(), gsplat_single.rasterise, drawer)
+    return _on_gpu("gsplat", "gsplat", gsplat.available(), gsplat.rasterise, gsplat.drawer)
 
 
 def _nvrtc() -> Backend:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,7 +21,8 @@ from ..records.avatar import Avatar
 from ..records.gaussians import activate
 from ..records.job import BakeJob, FrameTask
 from ..render.background import background_of
-from ..render.cuda.scene import Drawn, Scene, scene_of, scene_of_raw
+from ..render.cuda.drawer import Drawer
+from ..render.cuda.scene import scene_of, scene_of_raw
 from ..render.cuda.views import view_table
 from ..render.picture import check
 from ..system.gpu_torch import out_of_memory
@@ -33,22 +33,6 @@ SMALL_BATCH, SMALL_GPU = 8, 7.5e9  # on a GPU of fewer bytes
 MOST_PIXELS = 1 << 24  # of a batch: 32 pictures of 512 x 512, 8 of 1920 x 1080
 MOST_GAUSSIANS = 1 << 22  # of a batch: 32 frames of 131,072
 CLIP = 8  # batches whose sound, eyes and poses are prepared at once
-
-
-class Drawer(Protocol):
-    """See render/cuda/nvrtc_drawer.py, which says what the arguments are."""
-
-    def draw(
-        self,
-        scene: Scene,
-        views: Tensor,
-        size: tuple[int, int],
-        background: Tensor | None = None,
-        sh_degree: int = 3,
-        in_bytes: bool = False,
-    ) -> Drawn: ...
-
-    def learn(self, shape: tuple[int, ...], pairs: int) -> int: ...
 
 
 def batch_for(device: torch.device) -> int:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from ..bake.backends import Backend, backend_named
-from ..bake.film_torch import Drawer
 from ..bake.loop import pictures
 from ..errors import EngineError, MissingPackageError
 from ..network.deformer import Deformer
@@ -23,6 +22,7 @@ from ..records.avatar import Avatar
 from ..records.job import BakeJob
 from ..records.timeline import row_of_seconds
 from ..records.weights import NetworkWeights
+from ..render.cuda.drawer import Drawer
 from ..render.cuda.scene import Scene, scene_of_raw
 from ..render.cuda.views import view_table
 from ..system.gpu_torch import out_of_memory, unusable

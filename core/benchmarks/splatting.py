@@ -9,7 +9,7 @@ from ..records.camera import Camera
 from ..records.gaussians import activate
 from ..records.job import BakeJob
 from ..training.rasterisers.choose import splatter_for
-from ..training.rasterisers.record import Rendered
+from ..training.rasterisers.record import Rendered, SplatTensors
 from .rows import Row, measured
 
 
@@ -24,10 +24,9 @@ def splatting(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
     splats = activate(avatar.gaussians)
     values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
     inputs = [torch.tensor(value).requires_grad_() for value in values]
-    means, quats, scales, opacities, sh = inputs
 
     def there(camera: Camera) -> Rendered:
-        return splat(means, quats, scales, opacities, sh, camera, 3)
+        return splat(SplatTensors(*inputs), camera, 3)
 
     def there_and_back(camera: Camera) -> None:
         drawn = there(camera)

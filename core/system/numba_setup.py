@@ -71,7 +71,6 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Put into each compiled caller: for a small step of an inner loop that several kernels share.
-    """
+    """Copied into each compiled caller, for a small step of an inner loop that kernels share."""
     result: Callable[..., Any] = numba.njit(inline="always", error_model="numpy")(function)
     return result

@@ -19,8 +19,8 @@ from core.network.torch import graph as graph_torch
 from core.network.torch.deformer import prepare_fast
 from core.network.torch.network import prepare_torch
 from core.render.cuda import gsplat_drawer
-from core.render.cuda.nvrtc import draw_one
-from core.render.cuda.nvrtc_drawer import Drawer
+from core.render.cuda.drawer import draw_one
+from core.render.cuda.nvrtc_drawer import NvrtcDrawer
 from tests.support.emulation import emulated
 from tests.support.pretend_cuda import GPU, Event, PretendCuda, Stream, pretend
 from tests.support.pretend_gsplat import stand_in
@@ -92,7 +92,7 @@ def film(job, avatar, drawer, device, in_bytes, half=False):
 def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, monkeypatch, in_bytes, half) -> None:
     monkeypatch.setattr(film_torch, "CLIP", 1)  # each batch is prepared apart
     job = job_for(*egs, tmp_path, count=10)
-    given = (job, egs[1], Drawer(kernels))
+    given = (job, egs[1], NvrtcDrawer(kernels))
     plain = list(film(*given, torch.device("cpu"), in_bytes, half).pictures()) if not half else []
     with mode:
         drawn = film(*given, GPU, in_bytes, half)
@@ -115,14 +115,13 @@ def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> 
 
     job, still = job_for(*egs, tmp_path, count=4), replace(egs[1], network=None)
     with mode:
-        made = Film(job, still, StillDeformer(still), Drawer(kernels), GPU, True, BATCH)
+        made = Film(job, still, StillDeformer(still), NvrtcDrawer(kernels), GPU, True, BATCH)
         assert len(list(made.pictures())) == 4
 
 
 @pytest.mark.parametrize("background", [True, False])
 def test_a_film_through_gsplat(egs, mode, tmp_path, monkeypatch, background) -> None:
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
-    monkeypatch.setattr(gsplat_drawer, "load", lambda: None)
     job = job_for(*egs, tmp_path, count=4, background=background)
     with mode:
         pictures = list(film(job, egs[1], gsplat_drawer.GsplatDrawer(), GPU, True).pictures())
@@ -138,7 +137,8 @@ def test_a_single_picture_on_a_gpu(egs, kernels, mode, tmp_path) -> None:
     columns = replace(splats, means=np.asfortranarray(splats.means))
     with mode:
         given = (task.camera, np.zeros((48, 48, 3), np.float32), 3)
-        pictures = [draw_one(Drawer(kernels), "cuda", each, *given) for each in (splats, columns)]
+        drawer = NvrtcDrawer(kernels)
+        pictures = [draw_one(drawer, "cuda", each, *given) for each in (splats, columns)]
     assert pictures[0].any() and np.array_equal(*pictures)
 
 

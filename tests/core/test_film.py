@@ -16,7 +16,7 @@ from core.bake.plan import training_tasks
 from core.bake.preparing import StillDeformer
 from core.errors import EngineError, MissingPackageError, OutputError
 from core.images.image import to_uint8
-from core.render.cuda.nvrtc import draw_one
+from core.render.cuda.drawer import draw_one
 from tests.support.emulation import emulated
 from tests.support.render_scenes import decibels
 from tests.support.talking import SIZE, files, job_for, small_avatar
@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 BATCH = 3
 
 
-class Counting(drawer_torch.Drawer):
+class Counting(drawer_torch.NvrtcDrawer):
     """Counts what it draws."""
 
     def __init__(self, kernels):

@@ -12,7 +12,7 @@ from core.records.camera import Camera
 from core.render.projection import DEPTH_GUARD, MIN_SPREAD, clamp_limits, grid
 from core.render.rasteriser import DILATION, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, NEAR, TILE
 from core.render.sh import terms
-from core.training.rasterisers.record import Rendered, check
+from core.training.rasterisers.record import Rendered, SplatTensors, check
 
 
 class Ellipses(NamedTuple):
@@ -30,18 +30,12 @@ class Ellipses(NamedTuple):
 
 
 def splat(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    sh: Tensor,
-    camera: Camera,
-    sh_degree: int,
-    probe: Tensor | None = None,
+    splats: SplatTensors, camera: Camera, sh_degree: int, probe: Tensor | None = None
 ) -> Rendered:
     """A `Splatter`; also takes float64, and then works in it. The probe does move the centres."""
-    check(means, quats, scales, opacities, sh, sh_degree, probe)
-    ellipses = _project(means, quats, scales, opacities, sh, camera, sh_degree, probe)
+    check(splats, sh_degree, probe)
+    means = splats.means
+    ellipses = _project(*splats, camera, sh_degree, probe)
     colour, transmittance = _blend(ellipses, camera)
     radii = torch.zeros(len(means), device=means.device)
     radii[ellipses.index] = ellipses.radii.float()
