@@ -22,8 +22,8 @@ class Rendered(NamedTuple):
 
 class SplatTensors(NamedTuple):
     """N activated Gaussians, float32 on one device. means (N, 3) decimetres; quats (N, 4) w, x, y,
-    z of unit length, not normalised here; scales (N, 3) decimetres, > 0; opacities (N,) in 0..1;
-    sh (N, K, 3) with K >= (sh_degree + 1)^2."""
+    z of unit length; scales (N, 3) decimetres, > 0; opacities (N,) in 0..1; sh (N, K, 3) with
+    K >= (sh_degree + 1)^2."""
 
     means: Tensor
     quats: Tensor
@@ -41,8 +41,8 @@ class Splatter(Protocol):
         probe: Tensor | None = None,
     ) -> Rendered:
         """By the rules of docs/method.md §3.11. sh_degree: 0..3. probe (N, 2), zeros: its gradient
-        is that of the projected centres, per pixel. The gradient of the quaternions is that of the
-        plain rotation formula."""
+        is that of the projected centres, per pixel. The gradient of a quaternion along itself is
+        not defined (gsplat's is 0; normalising beforehand makes it 0 for all)."""
         ...
 
 
