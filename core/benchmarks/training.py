@@ -1,4 +1,4 @@
-"""What a step of training asks of the CPU's rasteriser, beside what a frame does."""
+"""The cost of rasterising on a CPU in a step of training."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..training.rasterisers.record import Rendered, SplatTensors
 from .rows import Row, measured
 
 
-def splatting(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
-    """The canonical head from every camera of the job, degree 3: drawn alone, drawn so that a
-    gradient can go back, and there and back. Raises MissingPackageError without torch or numba."""
+def rasterising(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
+    """The canonical head from every camera of the job, degree 3: drawn without gradient, drawn for
+    a gradient, and with it. Raises MissingPackageError without torch or numba."""
     splat = splatter_for("cpu")
     import torch
 
