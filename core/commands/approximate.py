@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..avatar.file import SUFFIX, load_avatar, save_avatar
 from ..bake.backends import CHOICES, choose_backend
-from ..bake.freezing import FRAMES, LEAST, hold
+from ..bake.freezing import FRAMES, LEAST, freeze
 from ..bake.plan import track_for
 from ..errors import ArgumentError
 
@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
         raise ArgumentError(f"--frames {args.frames} is outside 1..10000")
     avatar = load_avatar(args.avatar)
     track = track_for(avatar, args.audio)
-    frozen = hold(
+    frozen = freeze(
         avatar, track, args.audio.name, choose_backend(args.backend),
-        least=args.least, frames=args.frames, told=_show,
+        least=args.least, frames=args.frames, on_progress=_show,
     )  # fmt: skip
     content_hash = save_avatar(replace(avatar, frozen_gaussians=frozen), args.out)
     count = len(avatar.gaussians)

@@ -1,8 +1,8 @@
-"""numba, and where it may keep what it compiled.
+"""numba, and the folder of its compiled code.
 
-By default numba writes beside the source; nothing may be written into the extension's folder. Here
-it is NUMBA_CACHE_DIR or the user's cache folder, one folder per state of the compiled sources:
-numba itself does not notice when an inlined helper of another file has changed.
+By default numba writes next to the source, but nothing may be written into the extension's folder.
+Here it is NUMBA_CACHE_DIR or the user's cache folder, one folder per state of the compiled sources:
+numba itself does not notice a changed helper of another file.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..bake.backends import best_backend
-from ..bake.freezing import hold
+from ..bake.freezing import freeze
 from ..dataset.clip import TrainingClip
 from ..dataset.pictures import available_torsos, read_background
 from ..records.audio_track import AudioTrack
@@ -63,5 +63,5 @@ def avatar_of(
 
 def with_held(avatar: Avatar, track: AudioTrack, job: TrainJob) -> Avatar:
     """The avatar with what may be held still, measured on the training's own sound."""
-    frozen = hold(avatar, track, job.dataset.resolve().name, best_backend())
+    frozen = freeze(avatar, track, job.dataset.resolve().name, best_backend())
     return replace(avatar, frozen_gaussians=frozen)

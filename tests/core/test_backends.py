@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from core.bake.backends import CHOICES, choose_backend
-from core.bake.preparing import preparations
 from core.errors import ArgumentError, MissingPackageError
 from core.render.cuda import gsplat as our_gsplat
 from core.render.cuda import nvrtc
@@ -47,7 +46,7 @@ def test_prebuilt_gsplat_before_our_own_kernels_before_the_processor(gpu, name) 
     gpu("no nvcc", None)
     taken = choose_backend(name)
     assert (taken.name, taken.label, taken.device) == ("nvrtc", "CUDA kernels", "Some GPU")
-    assert taken.film is not None
+    assert taken.batches is not None
     gpu("no nvcc", "no GPU")
     if name == "cuda":
         with pytest.raises(MissingPackageError, match="no GPU"):
@@ -76,12 +75,6 @@ def test_without_a_gpu_the_reason_is_one_line() -> None:
     with pytest.raises(MissingPackageError) as caught:
         nvrtc.rasterise(head(1), camera())
     assert str(caught.value) == reason and "\n" not in reason
-
-
-def test_both_torch_networks_are_measured() -> None:
-    names = [name for name, _ in preparations()]
-    assert {"torch CPU", "torch CPU, merged"} <= set(names)
-    assert next(name for name, _ in preparations(torch_too=False)) == "numpy"
 
 
 def test_gsplat_that_nothing_here_can_compile_is_left_alone(monkeypatch) -> None:

@@ -21,7 +21,7 @@ from tests.support.emulation import emulated
 pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
-from core.bake.film_torch import Film
+from core.bake.batch_renderer_torch import BatchRenderer
 from core.render.cuda import compiler, nvrtc_drawer
 from core.system import gpu_torch
 
@@ -77,11 +77,11 @@ def test_an_old_driver_is_said(seen) -> None:
 )
 def test_what_full_memory_is(error, full) -> None:
     assert gpu_torch.out_of_memory(error) is full
-    film = object.__new__(Film)
+    renderer = object.__new__(BatchRenderer)
     part = type("Part", (), {"size": (40, 30), "views": [0]})()
-    film._sent = lambda _: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
+    renderer._sent = lambda _: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
     with pytest.raises(EngineError if full else RuntimeError):
-        film._send(part)  # type: ignore[arg-type]
+        renderer._send(part)  # type: ignore[arg-type]
 
 
 # Our own kernels ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.records.camera import Camera
-from core.render.projection import DEPTH_GUARD, MIN_SPREAD, clamp_limits, grid
+from core.render.projection import DEPTH_GUARD, MIN_SPREAD, clamp_limits, grid, rotation_rows
 from core.render.rasteriser import DILATION, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, NEAR, TILE
 from core.render.sh import terms
 from core.training.rasterisers.record import Rendered, SplatTensors, check
@@ -111,12 +111,7 @@ def _blend(ellipses: Ellipses, camera: Camera) -> tuple[Tensor, Tensor]:
 
 def rotations(quats: Tensor) -> Tensor:
     """(N, 4) unit quaternions w, x, y, z -> (N, 3, 3), as projection.rotations."""
-    w, x, y, z = quats.unbind(-1)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
+    rows = rotation_rows(*quats.unbind(-1))
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 

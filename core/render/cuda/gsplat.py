@@ -25,7 +25,7 @@ _refused: str | None = None  # why it did not compile, in this process
 
 @lru_cache(maxsize=1)
 def available() -> str | None:
-    """None where this rasteriser can be used, else why not, in one line. Compiles nothing."""
+    """None where this rasteriser can be used, else the reason in one line. Compiles nothing."""
     for package in ("torch", "gsplat"):
         if util.find_spec(package) is None:
             return f"{package} is not installed; pip install {package}, or choose numba"

@@ -125,7 +125,7 @@ def _places(radii: Float32, rects: Int32) -> Int64:
 def _gather(
     of_row: Int32, row: int, places: Int64, rects: Int32, centres: Float64, table: Float32
 ) -> tuple[Int64, Int32, Float64, Float32]:
-    """What one row of tiles reads of its Gaussians, side by side."""
+    """The numbers of one row's Gaussians, contiguous."""
     count = len(of_row)
     own_places = np.empty(count, np.int64)
     own_rects = np.empty((count, 4), np.int32)

@@ -37,7 +37,7 @@ def rasterise(
     image = np.empty((camera.height, camera.width, 4), np.float32)
     behind = None if background is None else np.ascontiguousarray(background, np.float32)[:]
     if behind is not None:
-        behind.flags.writeable = False  # one type for numba, whosever it is
+        behind.flags.writeable = False  # one type for numba, read-only or not
 
     seen = projected(_inputs(splats), camera, sh_degree, workers)
 

@@ -80,10 +80,10 @@ def draw_layer(b: Any, u: Any, ux: Any, top: Any, transmittance: Any) -> Layer:
 def place_in_tile(
     centre: Float64, entry: Float32, x0: int, y0: int, tall: int, wide: int
 ) -> tuple[int, int, int, int, float, float, np.float32, np.float32]:
-    """Where one Gaussian can colour the tile that begins at pixel x0, y0 and is `tall` times `wide`
-    pixels. centre (2,) pixels; entry (COLUMNS,). Returns first and end of the rows of pixels, first
-    and end of the strips across (an end of 0: nowhere), the centre counted from the tile's first
-    pixel, and u, v (project.py) at that pixel."""
+    """The part that one Gaussian can colour of the tile that begins at pixel x0, y0 and has `tall`
+    times `wide` pixels. centre (2,) pixels; entry (COLUMNS,). Returns first and end of the rows of
+    pixels, first and end of the strips across (ends of 0: no part), the centre counted from the
+    tile's first pixel, and u, v (project.py) at that pixel."""
     mx = centre[0] - (x0 + 0.5)  # float64
     my = centre[1] - (y0 + 0.5)
     first_y = max(0.0, np.ceil(my - entry[REACH_Y]))

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ...records.arrays import Float32
 from ...system.machine import available_cores
 from ...system.numba_setup import compiled
 from ...system.threads import for_each
 
 SIDE, SIGMA = 11, 1.5
-Float32 = NDArray[np.float32]
 
 
 def weights() -> Float32:
