@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +27,8 @@ from ..records.avatar import Avatar
 from ..records.job import BakeJob
 from ..records.timeline import MAX_FRAMES
 from ..system.machine import machine
+from .arguments import add_json
+from .console import Console
 
 PARTS = ("stages", "scaling", "startup", "training")
 REMOVED = "roofline"  # a part of version 1
@@ -42,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backend", choices=("all", *BACKENDS), default="all")
     add("--parts", nargs="+", metavar="PART", choices=(*PARTS, REMOVED), default=PARTS,
         help=f"of {', '.join(PARTS)}; default: all of them")  # fmt: skip
-    add("--json", action="store_true")
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, console: Console) -> int:
     if not 1 <= args.frames < MAX_FRAMES:
         raise ArgumentError(f"--frames {args.frames} is outside 1..{MAX_FRAMES - 1}")
     if REMOVED in args.parts:
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         "stages": [asdict(row) for row in rows],
         "skipped": skipped,
     }
-    print(json.dumps(result) if args.json else _table(result, rows))
+    console.done(_table(result, rows), **result)
     return 0
 
 

@@ -28,9 +28,14 @@ except ImportError as error:
 
 
 def compiled_sources() -> list[Path]:
-    """Every file that may hold compiled code: the folders named numba, and the files so named."""
+    """Every file that compiled code comes from: the folders named numba, the files so named, and
+    the folders whose constants are compiled in."""
     core = Path(__file__).parents[1]
-    return sorted({*core.rglob("numba/*.py"), *core.rglob("*numba*.py")})
+    patterns = (
+        "**/numba/*.py", "**/*numba*.py", "render/*.py", "network/*.py", "network/numpy/*.py",
+        "records/*.py",
+    )  # fmt: skip
+    return sorted({path for pattern in patterns for path in core.glob(pattern)})
 
 
 def _prepare_cache() -> bool:
