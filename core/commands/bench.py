@@ -31,7 +31,7 @@ from .arguments import add_json
 from .console import Console
 
 PARTS = ("stages", "scaling", "startup", "training")
-REMOVED = "roofline"  # a part of version 1
+REMOVED = "roofline"  # a former part, refused with the names of the others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
