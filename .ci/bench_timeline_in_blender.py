@@ -2,8 +2,8 @@
 
 Run by a Python with bpy: `.venv-blender-5.2/bin/python .ci/bench_timeline_in_blender.py [PYTHON]`;
 PYTHON serves as worker, without it the built-in engine computes. There is no window: a clock moves
-the scene at 25 frames a second, as playback with sync does, and the pump ticks as Blender's timer
-lets it.
+the scene at 25 frames a second, as playback with sync does, and the loop that computes frames runs
+as often as Blender's timer would call it.
 """
 
 from __future__ import annotations
