@@ -1,9 +1,9 @@
-"""Which Gaussians of an avatar may be held still, found by looking at the pictures.
+"""Finds the Gaussians of an avatar that can be frozen, by comparing pictures.
 
-Those that the network moves least are held first: as many as may be while every picture of the
-measurement stays `least` decibels or more from the exact one. Both are drawn over the plates by the
-training camera, while the avatar speaks a sound and its head and eyes move as in training; at every
-fourth frame the eyes are open, half shut or shut instead.
+Those that the network moves least are frozen first, as many as possible while every picture of the
+measurement has a PSNR of `least` decibels or more against the exact one. The training camera sees
+both over the background, while the avatar speaks a sound and its head and eyes move as in training;
+in every fourth frame the eyes are open, half shut or shut instead.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ FRAMES = 64
 SHARES = tuple(k / 20 for k in range(1, 20))  # of the Gaussians
 EYES = (0.0, 0.5, 1.0)
 EYES_EVERY = 4  # frames
-HALF_MAX = 65504.0  # offsets lie in the file as float16
+HALF_MAX = 65504.0  # a file stores offsets as float16
 
 
-def hold(
+def freeze(
     avatar: Avatar,
     track: AudioTrack,
     sound: str,
@@ -46,14 +46,15 @@ def hold(
     *,
     least: float = LEAST,
     frames: int = FRAMES,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FrozenGaussians | None:
-    """What may be held, None where that is not even a twentieth of the Gaussians. sound: the
-    track's name. backend: draws. least: dB. told: hears (pictures done, of how many). ArgumentError
-    for a still and for a sound of no length."""
+    """The Gaussians to freeze, None where fewer than a twentieth can be. sound: the track's name.
+    backend: draws the pictures. least: dB. frames: of the measurement. on_progress: called with
+    pictures done and their total. Raises ArgumentError for an avatar without a network and for a
+    sound without length."""
     network, gaussians = avatar.network, avatar.gaussians
     if network is None:
-        raise ArgumentError(f"avatar {avatar.name!r} is a still; nothing of it moves")
+        raise ArgumentError(f"avatar {avatar.name!r} is a still; it has no network that moves it")
     tasks = measured_tasks(avatar, len(track), frames)
     deformer = prepare(network, gaussians)
 
@@ -81,7 +82,7 @@ def hold(
             found.append(psnr(picture, truth))
             if found[-1] < least:
                 del qualities[count]
-        told(done, len(tasks))
+        on_progress(done, len(tasks))
     if not qualities:
         return None
     most = max(qualities)
@@ -91,7 +92,7 @@ def hold(
 
 
 def measured_tasks(avatar: Avatar, rows: int, frames: int) -> tuple[FrameTask, ...]:
-    """`frames` moments spread over a sound of `rows` rows, fewer where it is shorter."""
+    """`frames` moments evenly spaced over a sound of `rows` rows, fewer where it is shorter."""
     if rows < 1:
         raise ArgumentError("the sound has no length; give one that lasts some seconds")
     whole = frames_of_sound(rows, ROW_RATE)
@@ -106,7 +107,7 @@ def measured_tasks(avatar: Avatar, rows: int, frames: int) -> tuple[FrameTask, .
 
 
 class Movement:
-    """How far each Gaussian of some frames is moved, and where to on average."""
+    """Range and mean of each Gaussian's movement over some frames."""
 
     def __init__(self, network: NetworkWeights, gaussians: Gaussians) -> None:
         self._gaussians = gaussians
@@ -129,14 +130,14 @@ class Movement:
             total += there[name][:, :width] - here[name][:, :width]
 
     def stillest(self) -> NDArray[np.int64]:
-        """The Gaussians that may be held (no agents), those first whose centre stays within the
-        smallest box. Whatever ranks by size or opacity, too, was worse by 2 dB and more."""
+        """The Gaussians that can be frozen (no agents), in rising order of the box within which the
+        centre stays. Rankings that include size or opacity were worse by 2 dB and more."""
         reach = np.linalg.norm(self._high - self._low, axis=1)
         order = np.argsort(reach, kind="stable")
         return np.asarray(order[order >= self._first])
 
     def offsets(self) -> dict[str, Float32]:
-        """attribute -> (N, values), rounded as a file rounds them."""
+        """Attribute -> (N, values), rounded to what a file stores."""
         return {
             name: np.clip(total / self._frames, -HALF_MAX, HALF_MAX)
             .astype(np.float16)

@@ -22,7 +22,7 @@ from ..records.camera import Camera
 from ..records.gaussians import ATTRIBUTES, C0, SH_COEFFICIENTS, Gaussians
 from ..records.weights import EGSTALKER, PAPER, NetworkWeights
 from .config import TrainConfig
-from .rasterisers.record import Rendered, Splatter
+from .rasterisers.record import Rendered, SplatTensors, Splatter
 
 FIELDS = (*(a.raw for a in ATTRIBUTES if a.name != "sh"), "sh_dc", "sh_rest")
 OPACITY = 0.1  # of a new Gaussian
@@ -172,10 +172,10 @@ def draw(
 ) -> Rendered:
     """Activate and rasterise one frame's raw values (N, ...). probe: see Splatter."""
     quats = F.normalize(raw.quats, dim=-1)
-    return splat(
-        raw.means, quats, raw.log_scales.exp(), raw.opacity_logits.sigmoid(), raw.sh, camera,
-        degree, probe,
-    )  # fmt: skip
+    splats = SplatTensors(
+        raw.means, quats, raw.log_scales.exp(), raw.opacity_logits.sigmoid(), raw.sh
+    )
+    return splat(splats, camera, degree, probe)
 
 
 def static_raw(head: Head, x: Tensor) -> RawTensors:

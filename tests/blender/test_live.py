@@ -40,14 +40,14 @@ def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any, live_clock: Clock) ->
 
 
 def run(until: Callable[[], object], rounds: int = 50) -> None:
-    """Tick like the timer until the condition holds. Each round takes PACE seconds."""
+    """Tick like the timer until the condition holds. Each round is longer than PACE."""
     voice = live_session.voice()
     clock = voice._clock
     assert isinstance(clock, Clock)
     for _ in range(rounds):
         if until():
             return
-        clock.advance(PACE)
+        clock.advance(1.5 * PACE)
         voice.tick()
         assert voice.settle(LIMIT)
     pytest.fail(voice.reason or "nothing happened")
@@ -90,7 +90,7 @@ def test_frames_are_a_step_of_sound_apart(head: Any, microphone: Any, live_clock
     voice = started(head)
     count = len(microphone.moments)
     for _ in range(4):
-        live_clock.advance(PACE / 2)
+        live_clock.advance(0.6 * PACE)
         voice.tick()
         assert voice.settle(LIMIT)
     assert len(microphone.moments) == count + 2

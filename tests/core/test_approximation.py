@@ -12,7 +12,7 @@ import pytest
 
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named
-from core.bake.freezing import EYES, LEAST, hold, measured_tasks
+from core.bake.freezing import EYES, LEAST, freeze, measured_tasks
 from core.bake.plan import track_for, training_tasks
 from core.cli import main
 from core.errors import ArgumentError, AvatarFileError
@@ -123,12 +123,18 @@ def test_exact_unless_it_is_asked_for() -> None:
 
 def test_pictures_are_as_near_as_was_measured(tmp_path: Path) -> None:
     avatar = small_avatar(tmp_path / "small.egs")
-    backend, track, heard = backend_named("numpy"), sound(), []
-    frozen = hold(
-        avatar, track, "made", backend, least=18.0, frames=8, told=lambda *n: heard.append(n)
+    backend, track, reported = backend_named("numpy"), sound(), []
+    frozen = freeze(
+        avatar,
+        track,
+        "made",
+        backend,
+        least=18.0,
+        frames=8,
+        on_progress=lambda *n: reported.append(n),
     )
     assert frozen is not None and avatar.network is not None
-    assert heard == [(n, 8) for n in range(1, 9)]
+    assert reported == [(n, 8) for n in range(1, 9)]
     assert frozen.rows.min() >= avatar.network.agents and len(frozen) >= 6
     assert frozen.measured.worst >= 18 and frozen.measured.frames == 8
     deformer = backend.prepare(replace(avatar, frozen_gaussians=frozen, content_hash=""))
@@ -143,7 +149,7 @@ def test_pictures_are_as_near_as_was_measured(tmp_path: Path) -> None:
         found.append(psnr(rough[..., :3], exact[..., :3]))
     assert min(found) == pytest.approx(frozen.measured.worst, abs=0.01)
     assert np.mean(found) == pytest.approx(frozen.measured.mean, abs=0.01)
-    assert hold(avatar, track, "made", backend, least=90.0, frames=8) is None
+    assert freeze(avatar, track, "made", backend, least=90.0, frames=8) is None
 
 
 def test_moments_are_spread_over_the_sound_and_the_lids(tmp_path: Path) -> None:
@@ -158,9 +164,9 @@ def test_moments_are_spread_over_the_sound_and_the_lids(tmp_path: Path) -> None:
 def test_what_cannot_be_measured(tmp_path: Path) -> None:
     avatar, backend = small_avatar(tmp_path / "small.egs"), backend_named("numpy")
     with pytest.raises(ArgumentError, match="is a still"):
-        hold(replace(avatar, network=None), sound(), "", backend)
+        freeze(replace(avatar, network=None), sound(), "", backend)
     with pytest.raises(ArgumentError, match="no length"):
-        hold(avatar, sound(rows=0), "", backend)
+        freeze(avatar, sound(rows=0), "", backend)
 
 
 def test_the_file_keeps_what_is_held(tmp_path: Path) -> None:

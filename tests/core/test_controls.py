@@ -11,8 +11,8 @@ import pytest
 
 from core.avatar.file import save_avatar
 from core.bake.backends import Backend, backend_named
+from core.bake.deformers import StillDeformer
 from core.bake.plan import training_tasks
-from core.bake.preparing import StillDeformer
 from core.cli import main
 from core.errors import ArgumentError
 from core.network.deformer import Deformer, adjusted, silent_code, splats_at

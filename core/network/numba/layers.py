@@ -196,16 +196,3 @@ def _move(
         i = first + lane
         for k in range(width):
             moved[i, k] = canonical[i, k] + factor * scratch[at + k * LANES + lane]
-
-
-@compiled
-def product_speed(values: Float32, count: int, outputs: int, repeats: int) -> None:
-    """Only the product, repeated, for the bench: (count, LANES) inputs, then outputs, then count x
-    outputs weights in `values`."""
-    out_at = count * LANES
-    w_at = out_at + outputs * LANES
-    for _ in range(repeats):
-        for j in range(0, outputs, HEIGHT):
-            _tile(
-                values, 0, values, w_at + j * count, values, w_at, values, out_at + j * LANES, count
-            )
