@@ -45,10 +45,15 @@ def engine_kind() -> str:
     return str(preferences.engine) if preferences else "auto"
 
 
+def device() -> str:
+    """What the worker computes on: auto, cpu or cuda."""
+    preferences = get()
+    return str(preferences.device) if preferences else "auto"
+
+
 def backend() -> str:
     """The worker's backend, as `core.bake.backends` names it."""
-    preferences = get()
-    return BACKENDS[preferences.device] if preferences else "auto"
+    return BACKENDS[device()]
 
 
 def cache_budget() -> CacheBudget:

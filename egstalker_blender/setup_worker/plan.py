@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from ..jobs.command import Step
 
 # As the groups "worker", "torch" and "prepare" of pyproject.toml, which is not part of the zip; a
 # test holds them together.
@@ -47,16 +48,6 @@ IMPORTS = {
     "cuda": ("numba", "librosa", "soundfile", "torch", "gsplat"),
 }
 MINUTE = 60.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """limit: seconds. share: of the progress bar, all of them together 1."""
-
-    label: str
-    command: tuple[str, ...]
-    limit: float
-    share: float
 
 
 def python_of(environment: Path) -> Path:

@@ -17,8 +17,6 @@ from .session import session
 
 NO_PYTHON = "Training needs a worker Python with torch; Set Up in the preferences makes one"
 NO_PLACE = "Save the .blend, or choose a full path for the output"
-# What the preferences name as what the worker computes on, in the words of `train`.
-DEVICES = {"auto": "auto", "numba": "cpu", "cuda": "cuda"}
 
 
 def output_of(scene: Any) -> Path | None:
@@ -53,8 +51,8 @@ def python_reason(scene: Any) -> str:
 def blocker(context: Any) -> str:
     """Why no training can start now, empty where one can. Cheap: a panel asks at every redraw."""
     if session().running:
-        return "A training runs; wait for it, or stop it"
-    if worker_session().setting_up:
+        return "A training is running; wait for it, or stop it"
+    if worker_session().running:
         return "Wait until the worker is set up"
     return (
         python_reason(context.scene) or source_reason(context.scene) or output_reason(context.scene)
@@ -112,6 +110,6 @@ def settings_of(context: Any, resume: bool = False) -> Settings:
         preset=props.preset,
         minutes=props.minutes,
         features=props.features,
-        device=DEVICES[preferences.backend()],
+        device=preferences.device(),
         resume=resume,
     )

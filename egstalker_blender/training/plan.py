@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...core.training.folder import work_folder
 from ...core.training.job import STOP
+from ..jobs.command import Step
 
 LOG = "blender.log"  # in the work folder
 AUTO = "auto"
@@ -33,17 +34,6 @@ class Settings:
     @property
     def work(self) -> Path:
         return work_folder(self.output)
-
-
-@dataclass(frozen=True)
-class Step:
-    """stop_file: what it looks for to end in good order, None where an interrupt does that. result:
-    a file that must be there at last."""
-
-    label: str
-    command: tuple[str, ...]
-    stop_file: Path | None = None
-    result: Path | None = None
 
 
 def command_for(settings: Settings) -> list[str]:

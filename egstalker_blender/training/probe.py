@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.engine.process import worker_environment
+from ..setup_worker.plan import PREPARE_IMPORTS
 
 LIMIT = 30.0  # seconds to answer
 RETRY = 10.0  # seconds after which a No is asked again: packages may have been installed
 TRAIN = ("torch",)
-PREPARE = ("av", "mediapipe", "scipy")
 SEARCH = (
     "import importlib.util, sys\n"
     "print(*[name for name in sys.argv[1:] if importlib.util.find_spec(name) is None])"
@@ -39,7 +39,7 @@ class Answer:
         lacks = [name for name in TRAIN if name in self.missing]
         if lacks:
             return f"Training needs {_listed(lacks)}, not in {self.python}; Set Up adds it"
-        lacks = [name for name in PREPARE if name in self.missing]
+        lacks = [name for name in PREPARE_IMPORTS if name in self.missing]
         if video and lacks:
             return f"Videos need {_listed(lacks)}, not in {self.python}; Set Up with Videos adds it"
         return ""
@@ -53,7 +53,7 @@ def ask(python: Path) -> Answer:
     takes seconds."""
     try:
         done = subprocess.run(
-            [str(python), "-c", SEARCH, *TRAIN, *PREPARE],
+            [str(python), "-c", SEARCH, *TRAIN, *PREPARE_IMPORTS],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -72,8 +72,11 @@ class EGSTALKER_PG_training(bpy.types.PropertyGroup):
     )
 
 
+_register_class, _unregister_class = bpy.utils.register_classes_factory((EGSTALKER_PG_training,))
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PG_training)
+    _register_class()
     bpy.types.Scene.egstalker_training = PointerProperty(
         type=EGSTALKER_PG_training, name="EGSTalker Training"
     )
@@ -81,4 +84,4 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Scene.egstalker_training
-    bpy.utils.unregister_class(EGSTALKER_PG_training)
+    _unregister_class()

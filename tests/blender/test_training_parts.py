@@ -7,11 +7,12 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import preferences
-from egstalker.egstalker_blender.training import gather, news, panel, picture
-from egstalker.egstalker_blender.training.job import State
+from egstalker.egstalker_blender.jobs.job import State
+from egstalker.egstalker_blender.preferences import BACKENDS
+from egstalker.egstalker_blender.training import news, panel, picture
 from egstalker.egstalker_blender.training.news import News, Progress
 
+from core.cli import build_parser
 from tests.blender.test_interface_panels import ICONS
 from tests.support.blender import read_png
 from tests.support.training_fake import write_png
@@ -19,10 +20,10 @@ from tests.support.training_fake import write_png
 
 def test_lines_of_the_panel() -> None:
     progress = Progress("landmarks", 3, 10)
-    state = State("running", "Preparing", 75.0, News(), progress, quiet=3700.0)
-    assert panel.bar_text(state) == "Landmarks 3 of 10"
-    assert panel.detail_lines(state) == ["1:15 so far", "No word for 1:01:40"]
-    assert panel.bar_text(State("running", "Training", 0.0)) == "Starting..."
+    state = State("running", "Preparing", 75.0, quiet=3700.0)
+    assert panel.bar_text(state, progress) == "Landmarks 3 of 10"
+    assert panel.detail_lines(state, progress) == ["1:15 so far", "No output for 1:01:40"]
+    assert panel.bar_text(State("running", "Training", 0.0), None) == "Starting..."
     assert set(panel.ICONS.values()) <= set(ICONS)
 
 
@@ -99,4 +100,6 @@ def test_a_bar_never_leaves_its_ends() -> None:
 
 
 def test_every_device_of_the_preferences_is_one_of_a_training() -> None:
-    assert set(gather.DEVICES) == set(preferences.BACKENDS.values())
+    for device in BACKENDS:
+        arguments = ["train", "clip", "head.egs", "--device", device]
+        assert build_parser().parse_args(arguments).device == device
