@@ -89,12 +89,15 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "log_level")
 
 
+_register_class, _unregister_class = bpy.utils.register_classes_factory((EGSTALKER_AP_preferences,))
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_AP_preferences)
+    _register_class()
     preferences = get()
     if preferences:
         _apply_log_level(preferences, None)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_AP_preferences)
+    _unregister_class()

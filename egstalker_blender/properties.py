@@ -7,10 +7,10 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from ..core.records.camera import MAX_SIDE
 from .control_properties import OVERRIDABLE, AvatarControls, touched
 from .sound import strips
 
-MAX_SIDE = 16384  # pixels, as core.records.camera.MAX_SIDE
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
 
 SOUND_ITEMS = (
@@ -154,8 +154,11 @@ def active_avatar(context: Any) -> Any:
     return avatars[0] if len(avatars) == 1 else None
 
 
+_register_class, _unregister_class = bpy.utils.register_classes_factory((EGSTALKER_PG_avatar,))
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PG_avatar)
+    _register_class()
     bpy.types.Object.egstalker = bpy.props.PointerProperty(
         type=EGSTALKER_PG_avatar, name="EGSTalker", override=OVERRIDABLE
     )
@@ -163,4 +166,4 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Object.egstalker
-    bpy.utils.unregister_class(EGSTALKER_PG_avatar)
+    _unregister_class()

@@ -83,9 +83,4 @@ class EGSTALKER_OT_add_talking_head(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_add_talking_head)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_add_talking_head)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_add_talking_head,))

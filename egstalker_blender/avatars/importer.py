@@ -82,23 +82,18 @@ def import_each(paths: Sequence[Path], one: Callable[[Path], Any]) -> tuple[list
     return made, faults
 
 
-class EGSTALKER_OT_import_avatar(bpy.types.Operator, ImportHelper):
-    bl_idname = "egstalker.import_avatar"
-    bl_label = "Import EGSTalker Avatar"
-    bl_description = "Make an object of each avatar file"
-    bl_options = {"REGISTER", "UNDO"}
+class ImportFiles(ImportHelper):
+    """Mixin of an importer: one file, or several in a folder; chosen, dropped or from a script."""
 
-    filename_ext = SUFFIX
-    filter_glob: StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
     filepath: StringProperty(
-        name="File", description="Avatar file (.egs)", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        name="File", description="File to import", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
     directory: StringProperty(
-        name="Folder", description="Where the files are", subtype="DIR_PATH", options=FROM_DROP
+        name="Folder", description="Folder of the files", subtype="DIR_PATH", options=FROM_DROP
     )
     files: CollectionProperty(
         name="Files",
-        description="Names of several avatar files",
+        description="Names of several files in that folder",
         type=bpy.types.OperatorFileListElement,
         options=FROM_DROP,
     )
@@ -107,6 +102,16 @@ class EGSTALKER_OT_import_avatar(bpy.types.Operator, ImportHelper):
         if self.filepath or self.files:  # dropped on the window
             return self.execute(context)
         return ImportHelper.invoke(self, context, event)
+
+
+class EGSTALKER_OT_import_avatar(ImportFiles, bpy.types.Operator):
+    bl_idname = "egstalker.import_avatar"
+    bl_label = "Import EGSTalker Avatar"
+    bl_description = "Make an object of each avatar file"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = SUFFIX
+    filter_glob: StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
 
     def execute(self, context: Any) -> set[str]:
         try:
@@ -125,9 +130,4 @@ class EGSTALKER_OT_import_avatar(bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_import_avatar)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_import_avatar)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_import_avatar,))

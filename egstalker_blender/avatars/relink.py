@@ -160,14 +160,9 @@ class EGSTALKER_OT_accept_avatar(bpy.types.Operator):
 
 
 CLASSES = (EGSTALKER_OT_find_avatar, EGSTALKER_OT_accept_avatar)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+register, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister_classes()
     _hashes.clear()

@@ -68,9 +68,4 @@ class EGSTALKER_OT_add_training_camera(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_add_training_camera)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_add_training_camera)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_add_training_camera,))
