@@ -16,9 +16,9 @@ from ..core.errors import ArgumentError
 WORKER_PYTHON_VARIABLE = "EGSTALKER_WORKER_PYTHON"
 
 ENGINE_ITEMS = (
-    ("auto", "Auto", "The worker where one is set up, else the built-in engine"),
+    ("auto", "Auto", "The worker if one is set up, else the built-in engine"),
     ("builtin", "Built-in", "Inside Blender: nothing to install, slower"),
-    ("worker", "Worker", "A process of another Python with numba, or torch and a GPU"),
+    ("worker", "Worker", "A separate Python with numba, or with torch and a GPU"),
 )
 BACKENDS = {"auto": "auto", "cpu": "numba", "cuda": "cuda"}  # device -> core.bake.backends' name
 MEMORY_MB, DISK_MB = 1024, 4096  # budgets of the cache unless the user says otherwise

@@ -20,8 +20,8 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
     bl_idname = "egstalker.import_checkpoint"
     bl_label = "Import EGSTalker Checkpoint"
     bl_description = (
-        "Convert the point cloud of a training to an avatar file beside it, and import that. "
-        "With its deformation.pth it talks (needs a worker with torch), alone it is a still"
+        "Convert a trained point cloud to an avatar file in the same folder and import it. "
+        "With its deformation.pth the head talks (needs a worker with torch); without, it is still"
     )
     bl_options = {"REGISTER", "UNDO"}
 
@@ -29,7 +29,7 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
     filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
     dataset: StringProperty(
         name="Dataset",
-        description="Folder of the training's data: background, head poses, eyes. Empty: none",
+        description="Folder of the training data: background, head poses, eyes. Empty: none",
         subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )

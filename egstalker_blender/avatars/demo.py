@@ -49,8 +49,7 @@ class EGSTALKER_OT_add_talking_head(bpy.types.Operator):
     bl_idname = "egstalker.add_talking_head"
     bl_label = "Add Talking Head"
     bl_description = (
-        "Add the avatar that comes with the extension, at the 3D cursor, and its speech as a "
-        "sound strip at frame 1"
+        "Add the bundled avatar at the 3D cursor, and its speech as a sound strip at frame 1"
     )
     bl_options = {"REGISTER", "UNDO"}
 
@@ -61,15 +60,15 @@ class EGSTALKER_OT_add_talking_head(bpy.types.Operator):
     )
     fit_range: BoolProperty(
         name="Fit Range",
-        description="End the scene with the speech, if its range is still that of a new file "
-        "(frames 1 to 250). The frame rate stays as it is",
+        description="End the scene where the speech ends, if its frame range is still the default "
+        "(1 to 250). The frame rate is not changed",
         default=True,
     )
 
     @classmethod
     def poll(cls, context: Any) -> bool:
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the editing of the active object first (Object Mode)")
+            cls.poll_message_set("Switch to Object Mode first")
             return False
         return True
 

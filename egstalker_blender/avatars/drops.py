@@ -1,4 +1,4 @@
-"""Files dropped on the window. Blender asks which importer to take where several want a file."""
+"""Files dropped on the window. Blender asks which importer to use if several accept a file."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class ImportFiles(ImportHelper):
 class EGSTALKER_OT_import_avatar(ImportFiles, bpy.types.Operator):
     bl_idname = "egstalker.import_avatar"
     bl_label = "Import EGSTalker Avatar"
-    bl_description = "Make an object of each avatar file"
+    bl_description = "Import each avatar file as an object"
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = SUFFIX

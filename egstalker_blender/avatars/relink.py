@@ -91,7 +91,9 @@ def _poll(cls: Any, context: Any, wanted: State | None) -> bool:
         cls.poll_message_set("The avatar is linked; change it in its own file, or override it")
         return False
     if wanted and state_of(obj) != wanted:
-        cls.poll_message_set("The avatar file is as it was imported, or missing")
+        cls.poll_message_set(
+            "The avatar file has not changed since it was imported, or it is missing"
+        )
         return False
     return True
 
@@ -100,14 +102,13 @@ class EGSTALKER_OT_find_avatar(bpy.types.Operator):
     bl_idname = "egstalker.find_avatar"
     bl_label = "Find Avatar File"
     bl_description = (
-        "Look in a folder, and the folders in it, for the file that was imported, whatever its "
-        "name is now"
+        "Search a folder and its subfolders for the file that was imported, even if it was renamed"
     )
     bl_options = {"REGISTER", "UNDO"}
 
     directory: StringProperty(
         name="Folder",
-        description="Folder to look in",
+        description="Folder to search",
         subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )
@@ -142,7 +143,9 @@ class EGSTALKER_OT_find_avatar(bpy.types.Operator):
 class EGSTALKER_OT_accept_avatar(bpy.types.Operator):
     bl_idname = "egstalker.accept_avatar"
     bl_label = "Accept Changed File"
-    bl_description = "Use the avatar file as it is now, though it is not the one that was imported"
+    bl_description = (
+        "Use the avatar file as it is now, although it has changed since it was imported"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

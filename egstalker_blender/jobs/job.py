@@ -127,7 +127,7 @@ class Job:
         ):
             self._finish(STOPPED, f"Stopped; {self._kept(step)}")
         elif self._command.late:
-            self._finish(FAILED, f"{step.label}: it took more than {_span(step.limit)}")
+            self._finish(FAILED, f"{step.label}: it took more than {step.limit / 60:g} minutes")
         elif code == STOPPED_CODE:
             self._finish(STOPPED, f"Stopped from outside; {self._kept(step)}")
         elif code == 0:
@@ -189,7 +189,3 @@ class Job:
 
     def _clean_up(self, kind: str) -> None:
         """Nothing runs any more, and the job ended in that way."""
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -12,8 +13,9 @@ from .session import Session
 
 
 class JobOperator:
-    """Mixin of an operator that is off while there is a reason for it. Subclasses say what
-    `reason` and `session` are."""
+    """Mixin of an operator that is off while there is a reason for it."""
+
+    session: Callable[[], Session[Any]]  # the session of its kind of job
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -25,10 +27,6 @@ class JobOperator:
     @classmethod
     def reason(cls, context: Any) -> str:
         """Why it cannot be pressed now, empty if it can."""
-        raise NotImplementedError
-
-    @classmethod
-    def session(cls) -> Session[Any]:
         raise NotImplementedError
 
 

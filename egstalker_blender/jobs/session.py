@@ -21,10 +21,14 @@ class Session(Generic[J]):
     tests."""
 
     def __init__(self) -> None:
-        self.job: J | None = None
-        self.state: State | None = None
         self._exit = ExitHook(self.close)
         self._timer = self._on_timer  # Blender knows a timer by the identity of its function
+        self.reset()
+
+    def reset(self) -> None:
+        """As if there had been no job yet."""
+        self.job: J | None = None
+        self.state: State | None = None
 
     @property
     def running(self) -> bool:
@@ -103,6 +107,7 @@ class Session(Generic[J]):
         if bpy.app.timers.is_registered(self._timer):
             bpy.app.timers.unregister(self._timer)
         self.close()
+        self.reset()
 
     def _on_timer(self) -> float | None:
         more = self.tick()

@@ -12,7 +12,7 @@ from .. import preferences
 from ..jobs.operators import JobOperator, ShowLog, Start, Stop
 from ..panels.labels import translated, wrapped
 from .plan import CHOICES
-from .session import WorkerSession, session
+from .session import session
 
 DIALOG_WIDTH, DIALOG_CHARACTERS = 420, 58  # pixels, and what fits in them
 BUSY = "Wait until the check or the set-up has ended"
@@ -28,9 +28,7 @@ def offline_reason() -> str:
 
 
 class WorkerOperator(JobOperator):
-    @classmethod
-    def session(cls) -> WorkerSession:
-        return session()
+    session = staticmethod(session)
 
 
 class EGSTALKER_OT_worker_check(WorkerOperator, Start, bpy.types.Operator):
@@ -66,13 +64,13 @@ class EGSTALKER_OT_worker_set_up(WorkerOperator, Start, bpy.types.Operator):
     choice: EnumProperty(name="For", description="What the worker computes on", items=CHOICES)
     videos: BoolProperty(
         name="Videos",
-        description="Also install what makes a dataset from a film, for training: mediapipe, av "
-        "and scipy, about 1 GB more. They need Python 3.11 or 3.12",
+        description="Also install what makes a training dataset from a video: mediapipe, av and "
+        "scipy, about 1 GB more. They need Python 3.11 or 3.12",
     )
     base: StringProperty(
         name="Python",
-        description="Interpreter to make the environment from, 3.11 or later. Empty: the best "
-        "that is found, at last the one that Blender ships",
+        description="Interpreter that the environment is made from, 3.11 or later. Empty: the best "
+        "one that is found, or else Blender's own",
         subtype="FILE_PATH",
     )
 

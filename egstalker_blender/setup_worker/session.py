@@ -27,8 +27,8 @@ Plan = Callable[[Path], Sequence[Step]]
 class WorkerSession(Session[SetUp]):
     """What the preferences show."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def reset(self) -> None:
+        super().reset()
         self.check: Check | None = None
 
     @property
@@ -76,17 +76,11 @@ def _plan_of(choice: str, chosen: Path | None, videos: bool) -> Plan:
 
 
 _session = WorkerSession()
+register, unregister = _session.register, _session.unregister
 
 
 def session() -> WorkerSession:
     return _session
 
 
-def register() -> None:
-    _session.register()
-
-
-def unregister() -> None:
-    global _session
-    _session.unregister()
-    _session = WorkerSession()
+register, unregister = _session.register, _session.unregister

@@ -1,4 +1,4 @@
-"""From the scene's settings to one frozen record, and why a training cannot start."""
+"""The scene's settings as one frozen record, and the reason why a training cannot start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_PLACE = "Save the .blend, or choose a full path for the output"
 
 
 def output_of(scene: Any) -> Path | None:
-    """The avatar file that would be written, None where there is no such place yet."""
+    """The avatar file to write, None while the settings name none."""
     text = scene.egstalker_training.output.strip()
     if not text or text.endswith(("/", "\\")):
         return None
@@ -37,7 +37,7 @@ def can_resume(scene: Any) -> bool:
 
 
 def python_reason(scene: Any) -> str:
-    """Why the worker's Python cannot train, empty where it can or where that is not known yet."""
+    """Why the worker's Python cannot train; empty if it can, or if that is not known yet."""
     try:
         python = preferences.worker_python()
     except EgsError as error:
@@ -49,7 +49,7 @@ def python_reason(scene: Any) -> str:
 
 
 def blocker(context: Any) -> str:
-    """Why no training can start now, empty where one can. Cheap: a panel asks at every redraw."""
+    """Why no training can start now, empty if one can. Cheap: a panel asks at every redraw."""
     if session().running:
         return "A training is running; wait for it, or stop it"
     if worker_session().running:
@@ -68,7 +68,7 @@ def source_reason(scene: Any) -> str:
     try:
         path = absolute(text)
     except EgsError:
-        return "Save the .blend, or choose a full path for what it learns from"
+        return "Save the .blend, or choose a full path for the training data"
     if film:
         return "" if path.is_file() else f"The video is not at {path}"
     return "" if path.is_dir() else f"The dataset's folder is not at {path}"
@@ -77,21 +77,21 @@ def source_reason(scene: Any) -> str:
 def output_reason(scene: Any) -> str:
     props = scene.egstalker_training
     if not props.output.strip():
-        return "Choose the avatar file that is written"
+        return "Choose the avatar file to write"
     path = output_of(scene)
     if path is None:
         return NO_PLACE if props.output.startswith("//") else "Give the output a file name"
     if not path.parent.is_dir():
         return f"The output folder {path.parent} is not there"
     if not os.access(path.parent, os.W_OK):
-        return f"The output folder {path.parent} may not be written"
+        return f"Cannot write to the output folder {path.parent}"
     if path.is_dir():
         return f"The output {path} is a folder; give it a file name"
     return ""
 
 
 def settings_of(context: Any, resume: bool = False) -> Settings:
-    """What the scene and the preferences ask for. ArgumentError, MissingPackageError."""
+    """The settings of the scene and the preferences. ArgumentError, MissingPackageError."""
     scene = context.scene
     reason = source_reason(scene) or output_reason(scene)
     python = preferences.worker_python()

@@ -22,13 +22,7 @@ STOP_PATIENCE = 60.0  # seconds to finish a step and save, before the process is
 class Training(Job):
     """The commands of `plan.steps_for`, in the training's work folder."""
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        work: Path,
-        patience: float = STOP_PATIENCE,
-        clock: Clock = time.monotonic,
-    ) -> None:
+    def __init__(self, steps: Sequence[Step], work: Path, clock: Clock = time.monotonic) -> None:
         """work: the folder of its state, made if its parent exists. OutputError, EngineError."""
         try:
             _make_folder(work)
@@ -36,7 +30,7 @@ class Training(Job):
             raise OutputError(f"folder {work} cannot be used: {reason(error)}") from None
         self._work = work
         environment = {**worker_environment(), "PYTHONUNBUFFERED": "1"}  # lines as they are written
-        super().__init__(steps, Place(work / LOG, environment, work.parent), patience, clock)
+        super().__init__(steps, Place(work / LOG, environment, work.parent), STOP_PATIENCE, clock)
 
     @property
     def news(self) -> News:

@@ -9,7 +9,7 @@ import bpy
 from ...core.errors import EgsError, MissingPackageError
 from ..jobs.operators import JobOperator, ShowLog, Start, Stop
 from .gather import blocker, can_resume, settings_of
-from .session import TrainingSession, session
+from .session import session
 
 
 def begin(context: Any, resume: bool) -> None:
@@ -23,9 +23,7 @@ def begin(context: Any, resume: bool) -> None:
 
 
 class TrainOperator(JobOperator):
-    @classmethod
-    def session(cls) -> TrainingSession:
-        return session()
+    session = staticmethod(session)
 
 
 class EGSTALKER_OT_train(TrainOperator, Start, bpy.types.Operator):
@@ -97,14 +95,14 @@ class EGSTALKER_OT_train_log(TrainOperator, ShowLog, bpy.types.Operator):
 class EGSTALKER_OT_train_import(bpy.types.Operator):
     bl_idname = "egstalker.train_import"
     bl_label = "Import Result"
-    bl_description = "Make an object of the avatar that was trained"
+    bl_description = "Import the avatar that was trained"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
         result = session().result
         if result is None or not result.is_file():
-            cls.poll_message_set("No training has ended with an avatar that is not imported yet")
+            cls.poll_message_set("There is no trained avatar that is not imported yet")
             return False
         return True
 

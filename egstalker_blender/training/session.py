@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ...core.errors import EngineError
-from ..jobs.command import Step
 from ..jobs.job import DONE, State
 from ..jobs.session import Session
 from . import picture
@@ -24,8 +22,9 @@ NOTHING = News()
 class TrainingSession(Session[Training]):
     """What the panel shows."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def reset(self) -> None:
+        super().reset()
+        picture.clear()
         self.settings: Settings | None = None
         self.probe = Probe()
         self.result: Path | None = None  # a finished avatar that is not imported yet
@@ -36,14 +35,11 @@ class TrainingSession(Session[Training]):
     def news(self) -> News:
         return self.job.news if self.job is not None else NOTHING
 
-    def begin(
-        self, settings: Settings, wanted_in: Any = None, steps: Sequence[Step] | None = None
-    ) -> None:
-        """wanted_in: the scene that the result is imported into, None for none. steps: None for
-        those of `settings`. EgsError."""
+    def begin(self, settings: Settings, wanted_in: Any = None) -> None:
+        """wanted_in: the scene that the result is imported into, None for none. EgsError."""
         if self.running:
             raise EngineError("a training is running already; wait for it, or stop it")
-        job = Training(steps_for(settings) if steps is None else steps, settings.work)
+        job = Training(steps_for(settings), settings.work)
         picture.clear()
         self.settings, self.result, self.fault = settings, None, ""
         self._scene = wanted_in.session_uid if wanted_in is not None else 0
@@ -83,10 +79,6 @@ class TrainingSession(Session[Training]):
         except RuntimeError as error:
             self.fault = " ".join(str(error).removeprefix("Error: ").split())
 
-    def unregister(self) -> None:
-        super().unregister()
-        picture.clear()
-
 
 def _user_is_busy() -> bool:
     """The user edits, sculpts, drags or renders: no object may appear now."""
@@ -96,17 +88,11 @@ def _user_is_busy() -> bool:
 
 
 _session = TrainingSession()
+register, unregister = _session.register, _session.unregister
 
 
 def session() -> TrainingSession:
     return _session
 
 
-def register() -> None:
-    _session.register()
-
-
-def unregister() -> None:
-    global _session
-    _session.unregister()
-    _session = TrainingSession()
+register, unregister = _session.register, _session.unregister
