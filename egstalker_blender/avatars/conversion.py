@@ -1,4 +1,4 @@
-"""A .ply becomes an avatar file: a still here by numpy, a checkpoint by the worker's Python."""
+"""From a .ply to an avatar file: a still here with numpy, a checkpoint in the worker's Python."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Request:
 
 
 class Conversion:
-    """From a request to an .egs file beside the .ply, or in the user's folder where that is not
+    """From a request to an .egs file next to the .ply, or in the user's folder if that one is not
     writable. Call `step` until it returns a path, then `close`, which may come at any time."""
 
     def __init__(
@@ -43,8 +43,8 @@ class Conversion:
         self._source = source_of(request.ply)
         if self._source.needs_torch and request.python is None:
             raise MissingPackageError(f"{request.ply}: {NEEDS_TORCH}")
-        beside = request.ply.absolute().parent
-        self._folder = beside if can_write(beside) else user_folder("avatars")
+        same = request.ply.absolute().parent
+        self._folder = same if can_write(same) else user_folder("avatars")
         self._name = file_name(self._source.name)
         self._part = self._folder / f".{self._name.removesuffix('.egs')}.{os.getpid()}.part.egs"
         self._log: Path | None = None

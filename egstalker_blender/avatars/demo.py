@@ -1,4 +1,4 @@
-"""The bundled avatar and its speech: a talking head without any file of the user's."""
+"""The bundled avatar and its speech: a talking head that needs no file of the user."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ DEFAULT_RANGE = (1, 250)  # of a new scene
 
 
 def add_talking_head(context: Any, with_speech: bool = True, fit_range: bool = True) -> Any:
-    """The demo avatar at the 3D cursor, linked to a strip of the demo speech (that of an earlier
-    demo, where there is one). With `fit_range`, a scene that still has the range of a new file
-    ends with the speech. Nothing else of the scene is touched. EgsError."""
+    """The demo avatar at the 3D cursor, linked to a strip of the demo speech (the one of an earlier
+    demo, if there is one). With `fit_range`, a scene that still has the default frame range ends
+    with the speech. Nothing else in the scene changes. EgsError."""
     scene = context.scene
     obj = import_avatar(context, AVATAR)
     obj.location = scene.cursor.location

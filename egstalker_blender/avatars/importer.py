@@ -1,4 +1,4 @@
-"""An avatar file becomes one object: its canonical points as a mesh that faces -Y, in metres."""
+"""Imports an avatar file as one object: its canonical points as a mesh that faces -Y, in metres."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FROM_DROP = {"HIDDEN", "SKIP_SAVE"}  # what a file handler sets; never remembere
 
 
 def import_avatar(context: Any, path: Path) -> Any:
-    """A new object in the active collection, selected and active. Nothing is made where the file
-    is bad (AvatarFileError)."""
+    """A new object in the active collection, selected and active. A bad file raises AvatarFileError
+    and leaves nothing behind."""
     avatar = load_avatar(path)
     obj = bpy.data.objects.new(avatar.name, mesh_of(avatar))
     obj.display_type = "BOUNDS"  # as points the mesh would hide the splats; a box can be clicked on
@@ -50,7 +50,7 @@ def mesh_of(avatar: Avatar) -> Any:
 
 
 def stored_path(path: Path) -> str:
-    """Relative to the .blend where there is one (and both lie on one drive)."""
+    """Relative to the .blend if there is one (and both are on one drive)."""
     absolute = str(path.resolve())
     if not bpy.data.filepath:
         return absolute
@@ -61,7 +61,7 @@ def stored_path(path: Path) -> str:
 
 
 def chosen_paths(operator: Any) -> list[Path]:
-    """What the file browser, a drop or a script asked for. ArgumentError for nothing."""
+    """The paths from the file browser, a drop or a script. ArgumentError if there is none."""
     folder = Path(bpy.path.abspath(operator.directory)) if operator.directory else None
     names = [file.name for file in operator.files if file.name]
     if folder and names:

@@ -25,8 +25,8 @@ KEPT_HASHES = 64
 
 
 def state_of(obj: Any) -> State:
-    """Whether the avatar file is where the object says and holds what it held when imported. A file
-    is read once for every change of it."""
+    """Whether the avatar file is at the object's path and has the content that was imported. A file
+    is read once after each change."""
     try:
         path = absolute(obj.egstalker.avatar_path, obj)
         digest = _hash_once(path)
@@ -46,7 +46,7 @@ def _hash_once(path: Path) -> str:
 
 
 def relink(obj: Any, folder: Path) -> tuple[Search, int]:
-    """Look for the object's avatar under `folder`, then beside the demo; every editable object of
+    """Look for the object's avatar under `folder`, then the demo's file; every editable object of
     the same content that has lost its file follows. (what was found, how many objects follow)."""
     digest = obj.egstalker.content_hash
     search = find_avatar(folder, digest, Path(obj.egstalker.avatar_path).name)
@@ -62,7 +62,7 @@ def relink(obj: Any, folder: Path) -> tuple[Search, int]:
 
 def accept(obj: Any) -> int:
     """Take the file as it is now, for every object that had the same content at the same path: the
-    mesh and the remembered hash follow. The count of objects. EgsError where the file is bad."""
+    mesh and the stored hash follow. The number of objects. EgsError for a bad file."""
     path = absolute(obj.egstalker.avatar_path, obj)
     avatar = load_avatar(path)
     count = 0

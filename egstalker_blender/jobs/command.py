@@ -214,8 +214,8 @@ def _default_interrupt() -> Iterator[None]:
 
 
 def _signal_family(popen: subprocess.Popen[bytes], name: str) -> None:
-    """That signal to all in the session of the process; Windows knows no signals and kills the
-    process with its children."""
+    """That signal to all in the session of the process; Windows has no signals: there the process
+    and its children are killed."""
     if sys.platform == "win32":
         kill = ["taskkill", "/F", "/T", "/PID", str(popen.pid)]
         hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)

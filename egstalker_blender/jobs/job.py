@@ -12,7 +12,7 @@ from ...core.system.files import reason
 from .command import Clock, Command, OnLine, Place, Step, exit_text, to_log
 
 EXIT_PATIENCE = 8.0  # seconds to save and stop when Blender ends
-QUIET = 30.0  # seconds without output after which the state says so
+QUIET = 30.0  # seconds without output after which the state reports it
 STOPPED_CODE = 130  # exit code of a command that stopped because it was asked to
 RUNNING, STOPPING, DONE, STOPPED, FAILED = "running", "stopping", "done", "stopped", "failed"
 
@@ -180,7 +180,7 @@ class Job:
         return True
 
     def _kept(self, step: Step) -> str:
-        """What is left when the job stops in that step, as a clause."""
+        """What is left when the job stops in that step: the second half of a sentence."""
         return "nothing of it is kept"
 
     def _result(self, step: Step) -> str:

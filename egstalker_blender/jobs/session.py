@@ -22,7 +22,7 @@ class Session(Generic[J]):
 
     def __init__(self) -> None:
         self._exit = ExitHook(self.close)
-        self._timer = self._on_timer  # Blender knows a timer by the identity of its function
+        self._timer = self._on_timer  # Blender identifies a timer by its function object
         self.reset()
 
     def reset(self) -> None:

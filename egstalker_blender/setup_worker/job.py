@@ -56,7 +56,7 @@ class SetUp(Job):
     def _progress(self, step: Step) -> tuple[str, float]:
         if not self._pip.detail:
             return step.label, 0.0
-        # pip does not say how much is to come: each package takes a part of what is left.
+        # pip does not report how much is left: each package takes a part of the rest.
         return f"{step.label}: {self._pip.detail}", 1 - 0.95**self._pip.packages
 
     def _kept(self, step: Step) -> str:

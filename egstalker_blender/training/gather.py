@@ -61,15 +61,15 @@ def blocker(context: Any) -> str:
 
 def source_reason(scene: Any) -> str:
     props = scene.egstalker_training
-    film = props.source == "VIDEO"
-    text = props.video if film else props.dataset
+    is_video = props.source == "VIDEO"
+    text = props.video if is_video else props.dataset
     if not text:
-        return "Choose a video" if film else "Choose the dataset's folder"
+        return "Choose a video" if is_video else "Choose the dataset's folder"
     try:
         path = absolute(text)
     except EgsError:
         return "Save the .blend, or choose a full path for the training data"
-    if film:
+    if is_video:
         return "" if path.is_file() else f"The video is not at {path}"
     return "" if path.is_dir() else f"The dataset's folder is not at {path}"
 

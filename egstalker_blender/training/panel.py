@@ -30,7 +30,7 @@ STAGES = {
     "motion": "Motion",
 }  # of `train`; the steps of `prepare` have readable names
 ICON_PIXELS = 20.0  # of an icon at scale 1
-MARGIN = 50.0  # pixels beside a picture in the sidebar
+MARGIN = 50.0  # pixels left and right of a picture in the sidebar
 MAX_PICTURE = 10.0  # in icons
 
 

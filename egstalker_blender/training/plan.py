@@ -1,4 +1,4 @@
-"""What a training runs: the commands that a terminal would. No bpy."""
+"""The commands of a training: the same as in a terminal. No bpy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AUTO = "auto"
 @dataclass(frozen=True)
 class Settings:
     """python: the worker's. dataset: the folder that is trained on; with a video it is made from
-    that first, beside the output. output: the .egs. minutes: 0 for as long as the preset takes.
+    that first, next to the output. output: the .egs. minutes: 0 for as long as the preset takes.
     features: "auto" is the command's own choice. device: auto, cpu or cuda. resume: go on from the
     work folder's state.
     """

@@ -1,4 +1,4 @@
-"""A training as a process: its words, its ends, its stop. No window, no torch."""
+"""A training as a process: its output, its ends, its stop. No window, no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of the Train panel: its lines, its picture, what it makes of what a command says."""
+"""Parts of the Train panel: its lines, its picture, the events of a command."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_word_of_progress(change: dict[str, Any], expected: Progress | None) -
 
 
 def test_news_keeps_the_newest_of_each_kind() -> None:
-    heard = News()
+    newest = News()
     for event in (
         PROGRESS,
         {"event": "preview", "path": "a.jpg"},
@@ -83,10 +83,10 @@ def test_news_keeps_the_newest_of_each_kind() -> None:
         {"event": "progress"},
         {"event": "of a later version"},
     ):
-        heard = news.folded(heard, event)
-    assert heard.progress == Progress("static", 3, 10) and heard.preview == Path("a.jpg")
-    assert len(heard.note) == news.MAX_TEXT and heard.saved and not heard.done
-    assert news.folded(heard, {"event": "done", "psnr": None}).done
+        newest = news.folded(newest, event)
+    assert newest.progress == Progress("static", 3, 10) and newest.preview == Path("a.jpg")
+    assert len(newest.note) == news.MAX_TEXT and newest.saved and not newest.done
+    assert news.folded(newest, {"event": "done", "psnr": None}).done
 
 
 @pytest.mark.parametrize("path", [{}, {"what": "state"}])

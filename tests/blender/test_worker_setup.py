@@ -23,7 +23,7 @@ from tests.support.waiting import Clock, Gate, alive, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Stands for pip: says what pip says, and makes what a step makes.
+# Stand for pip: print its output, and create what a step creates.
 MAKE = "import os,sys; os.makedirs(sys.argv[1]); open(sys.argv[1]+'/file','w').close()"
 SAY = """
 print("Collecting numba>=0.60"); print("  Downloading numba-0.61-cp311.whl (3.8 MB)")
