@@ -9,13 +9,12 @@ import bpy
 
 from ...core.errors import EgsError
 from .job import FAILED
-from .session import Session
 
 
 class JobOperator:
     """Mixin of an operator that is off while there is a reason for it."""
 
-    session: Callable[[], Session[Any]]  # the session of its kind of job
+    session: Callable[[], Any]  # gives the Session of its kind of job
 
     @classmethod
     def poll(cls, context: Any) -> bool:

@@ -3,22 +3,21 @@ Blender. A timer polls it and redraws."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any
 
 import bpy
 
 from ..exit import ExitHook
-from .job import Job, State
+from .job import State
 
 TICK = 0.2  # seconds between two polls
 REGIONS = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}  # areas with panels of jobs -> their region
 
-J = TypeVar("J", bound=Job)
 
-
-class Session(Generic[J]):
+class Session:
     """What panels show of one kind of job. `tick` is all that drives it, in the window and in
-    tests."""
+    tests. Not generic: typing's cache of Session[...] would keep our classes alive after the
+    extension is disabled, and then Blender hangs when it quits."""
 
     def __init__(self) -> None:
         self._exit = ExitHook(self.close)
@@ -27,7 +26,7 @@ class Session(Generic[J]):
 
     def reset(self) -> None:
         """As if there had been no job yet."""
-        self.job: J | None = None
+        self.job: Any = None
         self.state: State | None = None
 
     @property
@@ -44,7 +43,7 @@ class Session(Generic[J]):
         """Whether the timer has to go on."""
         return self.busy
 
-    def start(self, job: J) -> None:
+    def start(self, job: Any) -> None:
         self.job = job
         self._poll(job)
 
@@ -54,12 +53,12 @@ class Session(Generic[J]):
             self._poll(self.job)
         return self.wanted
 
-    def _poll(self, job: J) -> None:
+    def _poll(self, job: Any) -> None:
         self.state = job.poll()
         if not self.state.alive:
             self.on_end(job, self.state)
 
-    def on_end(self, job: J, state: State) -> None:
+    def on_end(self, job: Any, state: State) -> None:
         """The job has ended in that state."""
 
     def after_tick(self) -> None:

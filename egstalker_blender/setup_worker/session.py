@@ -24,8 +24,10 @@ ROOT, LOG, CHECK_LOG = "worker", "setup.log", "check.log"
 Plan = Callable[[Path], Sequence[Step]]
 
 
-class WorkerSession(Session[SetUp]):
+class WorkerSession(Session):
     """What the preferences show."""
+
+    job: SetUp | None
 
     def reset(self) -> None:
         super().reset()

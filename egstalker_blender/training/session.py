@@ -19,8 +19,10 @@ from .probe import Probe
 NOTHING = News()
 
 
-class TrainingSession(Session[Training]):
+class TrainingSession(Session):
     """What the panel shows."""
+
+    job: Training | None
 
     def reset(self) -> None:
         super().reset()

@@ -29,13 +29,13 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def mine() -> Iterator[Session[Job]]:
-    own: Session[Job] = Session()
+def mine() -> Iterator[Session]:
+    own: Session = Session()
     yield own
     own.close()
 
 
-def test_the_next_step_starts_when_one_is_done(place: Place, mine: Session[Job]) -> None:
+def test_the_next_step_starts_when_one_is_done(place: Place, mine: Session) -> None:
     steps = [python("print('one')", share=0.5), python("print('two')", share=0.5)]
     mine.start(Job(steps, place))
     mine.run()
@@ -43,14 +43,14 @@ def test_the_next_step_starts_when_one_is_done(place: Place, mine: Session[Job])
     assert place.log.read_text().split() == ["one", "two"]
 
 
-def test_the_own_error_line_is_the_message(place: Place, mine: Session[Job]) -> None:
+def test_the_own_error_line_is_the_message(place: Place, mine: Session) -> None:
     mine.start(Job([python("print('error: bad; do this'); print('bye'); exit(1)")], place))
     mine.run()
     assert mine.state is not None
     assert (mine.state.kind, mine.state.text) == (FAILED, "bad; do this")
 
 
-def test_a_result_must_be_there(place: Place, mine: Session[Job], tmp_path: Path) -> None:
+def test_a_result_must_be_there(place: Place, mine: Session, tmp_path: Path) -> None:
     mine.start(Job([python("", result=tmp_path / "made")], place))
     mine.run()
     assert mine.state is not None and mine.state.kind == FAILED
@@ -59,7 +59,7 @@ def test_a_result_must_be_there(place: Place, mine: Session[Job], tmp_path: Path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a gate is a POSIX pipe")
 def test_nothing_runs_on_when_a_session_is_closed(
-    place: Place, mine: Session[Job], tmp_path: Path
+    place: Place, mine: Session, tmp_path: Path
 ) -> None:
     mine.start(Job([python(Gate(tmp_path / "gate").code)], place))
     assert mine.tick() and mine.job is not None
