@@ -5,10 +5,10 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
 
     gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
     gaussians.opacity_logits (N,)   gaussians.sh_dc (N, 3)   gaussians.sh_rest (N, 15, 3) *
-    network.NAME             every tensor of `network.names.needed_names`; the tri-planes *
+    network.NAME             every tensor of `network.architecture.tensor_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
     track.viewmats (F, 4, 4)   track.eyes (F,) float64
-    held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see `held.py`
+    held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see frozen.py
 """
 
 from __future__ import annotations
@@ -21,10 +21,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import AvatarFileError, CheckpointError
-from ..formats.checked import float32, floats
-from ..formats.safetensors import Array, parse_json, read_tensors, write_tensors
+from ..formats.safetensors import (
+    Array,
+    float32,
+    floats,
+    parse_json,
+    read_tensors,
+    write_tensors,
+)
+from ..network.architecture import architecture_named, tensor_names
 from ..network.checks import check_weights
-from ..network.names import needed_names
 from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
@@ -50,7 +56,7 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
 
     Lossless by default. `half` stores the tri-planes and the spherical harmonics above degree 0 as
     float16; everything that is added to or squared (means, scales, quaternions, opacities, colour,
-    the small networks) stays float32. What came from such a file goes back as it was.
+    the small networks) stays float32. Values that were read as float16 are written as float16.
     OutputError where the file cannot be written."""
     tensors = _gaussian_tensors(avatar.gaussians)
     if avatar.network is not None:
@@ -111,12 +117,12 @@ def _gaussian_tensors(gaussians: Gaussians) -> dict[str, Array]:
 
 
 def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
-    names = needed_names(network.kind, network.arrays)
+    names = tensor_names(architecture_named(network.kind, network.arrays))
     return {f"network.{name}": network.arrays[name] for name in names}
 
 
 def _halved(name: str, array: Array, half: bool) -> Array:
-    """As float16 where `half` allows it, or where that loses nothing."""
+    """The array as float16 where `half` allows it or nothing is lost by it."""
     tolerant = name == "gaussians.sh_rest" or name.startswith(GRID)
     if not tolerant or np.abs(array).max(initial=0) > HALF_MAX:
         return array
@@ -172,9 +178,8 @@ def _gaussians(tensors: Mapping[str, Array]) -> Gaussians:
 def _network(config: NetworkConfig, tensors: Mapping[str, Array]) -> NetworkWeights:
     prefix = "network."
     found = {name[len(prefix) :]: a for name, a in tensors.items() if name.startswith(prefix)}
-    arrays = {
-        name: float32(found[name]) for name in needed_names(config.kind, found) if name in found
-    }
+    names = tensor_names(architecture_named(config.kind, found))
+    arrays = {name: float32(found[name]) for name in names if name in found}
     weights = NetworkWeights(config.kind, arrays, config.frozen, config.agents, config.heads)
     try:
         check_weights(weights)

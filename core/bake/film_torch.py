@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..errors import EngineError, OutputError
 from ..images.image import Image, Pixels
-from ..network.deformer import Deformer, heard_at
+from ..network.deformer import Deformer, code_of_moment
 from ..network.torch.deformer import FastDeformer
 from ..network.torch.frames import Inputs
 from ..records.avatar import Avatar
@@ -144,7 +144,7 @@ class Film:
 
         inputs: Inputs = ()
         if self._deformer is not None:
-            codes = [heard_at(self._deformer, self._job.track, moment) for moment in moments]
+            codes = [code_of_moment(self._deformer, self._job.track, moment) for moment in moments]
             eyes = filled([moment.eye for moment in moments], np.float64)
             poses = filled([moment.pose for moment in moments])
             inputs = self._deformer.prepared(filled(codes), eyes, poses)

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..metrics.pictures import psnr
-from ..network.deformer import heard_at
-from ..network.frozen import RAW, resting
-from ..network.moving import widths_of
-from ..network.numpy.attention import has_agents
+from ..network.architecture import architecture_of
+from ..network.deformer import code_of_moment
+from ..network.frozen import at_rest
 from ..network.numpy.folded_network import prepare
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar, FrozenGaussians, Measured
-from ..records.gaussians import Float32, Gaussians, activate, rows_of, with_rows
+from ..records.gaussians import Float32, Gaussians, activate, flat_of, rows_of, with_rows
 from ..records.job import FrameTask
 from ..records.timeline import ROW_RATE
 from ..records.weights import NetworkWeights
@@ -59,14 +58,14 @@ def hold(
     deformer = prepare(network, gaussians)
 
     def moved(task: FrameTask) -> Gaussians:
-        code = heard_at(deformer, track, task.moment)
+        code = code_of_moment(deformer, track, task.moment)
         return deformer.deform_raw(code, task.moment.eye, task.moment.pose, 1.0)
 
     movement = Movement(network, gaussians)
     for task in tasks:
         movement.add(moved(task))
     order, offsets = movement.stillest(), movement.offsets()
-    rest = resting(gaussians, np.arange(len(gaussians)), offsets, 1.0)
+    rest = at_rest(gaussians, np.arange(len(gaussians)), offsets, 1.0)
     counts = (int(share * len(gaussians)) for share in SHARES)
     qualities: dict[int, list[float]] = {n: [] for n in counts if 0 < n <= len(order)}
     for done, task in enumerate(tasks, start=1):
@@ -111,11 +110,12 @@ class Movement:
 
     def __init__(self, network: NetworkWeights, gaussians: Gaussians) -> None:
         self._gaussians = gaussians
-        self._first = min(network.agents, len(gaussians)) if has_agents(network) else 0
+        architecture = architecture_of(network)
+        self._first = min(architecture.agents, len(gaussians))
         self._low = np.full_like(gaussians.means, np.inf)
         self._high = np.full_like(gaussians.means, -np.inf)
         self._sums = {
-            name: np.zeros((len(gaussians), width)) for name, width in widths_of(network).items()
+            name: np.zeros((len(gaussians), width)) for name, width in architecture.widths.items()
         }
         self._frames = 0
 
@@ -123,12 +123,10 @@ class Movement:
         self._frames += 1
         np.minimum(self._low, moved.means, out=self._low)
         np.maximum(self._high, moved.means, out=self._high)
+        there, here = flat_of(moved), flat_of(self._gaussians)
         for name, total in self._sums.items():
-            there, here = (
-                getattr(g, RAW[name]).reshape(len(total), -1)[:, : total.shape[1]]
-                for g in (moved, self._gaussians)
-            )
-            total += there - here
+            width = total.shape[1]
+            total += there[name][:, :width] - here[name][:, :width]
 
     def stillest(self) -> NDArray[np.int64]:
         """The Gaussians that may be held (no agents), those first whose centre stays within the

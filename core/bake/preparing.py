@@ -19,7 +19,7 @@ from ..records.weights import NetworkWeights
 Float32 = NDArray[np.float32]
 
 
-class StillDeformer:
+class StillDeformer(Deformer):
     """An avatar without a network: the canonical head at every moment."""
 
     def __init__(self, avatar: Avatar) -> None:
@@ -48,11 +48,11 @@ def preparations(torch_too: bool = True) -> list[tuple[str, Callable[[Avatar], D
 
     from ..system.gpu_torch import unusable
 
-    found += [("torch CPU", torch_on("cpu")), ("torch CPU, merged", fast_torch_on("cpu"))]
+    found += [("torch CPU", torch_on("cpu")), ("torch CPU, fused", fast_torch_on("cpu"))]
     if unusable() is None:
         name = torch.cuda.get_device_name()
         found.append((f"torch {name}", torch_on("cuda")))
-        found.append((f"torch {name}, merged", fast_torch_on("cuda")))
+        found.append((f"torch {name}, fused", fast_torch_on("cuda")))
     return found
 
 
@@ -82,9 +82,9 @@ def torch_on(device: str) -> Callable[[Avatar], Deformer]:
     def prepare(avatar: Avatar) -> Deformer:
         if avatar.network is None:
             return StillDeformer(avatar)
-        from ..network.torch.network import prepare_torch
+        from ..network.torch.deformer import prepare_plain
 
-        return prepare_torch(avatar.network, avatar.gaussians, device)
+        return prepare_plain(avatar.network, avatar.gaussians, device)
 
     return prepare
 

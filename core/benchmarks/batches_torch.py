@@ -1,5 +1,5 @@
 """torch on a device, several frames at once: the authors' order of arithmetic, the plain network,
-the merged one, rasterisers, and all from sound to bytes. Milliseconds a frame of the batch."""
+the fused one, rasterisers, and all from sound to bytes. Milliseconds a frame of the batch."""
 
 from __future__ import annotations
 
@@ -148,11 +148,9 @@ def _variants(inputs: Inputs) -> Iterator[tuple[str, Frames]]:
     frames = frames_of(*given)
     if not isinstance(frames, FastFrames):
         return
-    yield "merged", frames
+    yield "fused", frames
     if inputs.device == "cuda":  # a CPU emulates half precision
         yield "half", frames_of(*given, half=True)
-        yield "compiled", frames_of(*given, compiled=True)
-        yield "half compiled", frames_of(*given, half=True, compiled=True)
 
 
 def drawing(inputs: Inputs, backend: Backend, drawer: Drawer, frames: int = FILM) -> Iterator[Row]:

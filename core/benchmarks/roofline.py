@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import MissingPackageError
-from ..network.names import DECODER, HEADS, is_kan, layer_count, layer_prefix
+from ..network.architecture import architecture_of
+from ..network.names import DECODER, HEADS, layer_prefix
 from ..network.numpy.gemm import aligned
 from ..records.avatar import Avatar
-from ..records.weights import PAPER, NetworkWeights
+from ..records.weights import NetworkWeights
 from ..system.machine import available_cores
 from ..system.threads import for_each
 from .rows import Row
@@ -92,12 +93,12 @@ def work_of(avatar: Avatar) -> Work:
     counts N agents, GaussianTalker's its heads)."""
     network = avatar.network
     assert network is not None
-    arrays, n = network.arrays, len(avatar.gaussians)
+    arrays, n, architecture = network.arrays, len(avatar.gaussians), architecture_of(network)
     dim = arrays["null_vector"].size
     hidden = len(arrays[f"{layer_prefix(0)}ffn.linear1.bias"])
     mixed = min(network.agents, n)
-    layers = layer_count(arrays)
-    per_gaussian = layers * (4 * mixed + 4 * dim + 2 * dim * hidden) + _decoding(network)
+    attended = architecture.layers * (4 * mixed + 4 * dim + 2 * dim * hidden)
+    per_gaussian = attended + _decoding(network)
     values = sum(width for attribute, width in HEADS.values() if attribute not in network.frozen)
     floats = mixed + dim + 2 * values
     return Work(gflop=2 * n * per_gaussian / 1e9, megabytes=4 * n * floats / 1e6)
@@ -106,10 +107,9 @@ def work_of(avatar: Avatar) -> Work:
 def _decoding(network: NetworkWeights) -> int:
     """Products of one Gaussian: the official heads that run, or the one decoder of a "paper"
     network, whose KANs take three values for each input."""
-    arrays = network.arrays
-    if network.kind == PAPER:
-        kind = "base_weight" if is_kan(arrays, DECODER[0]) else "weight"
-        each = 3 if kind == "base_weight" else 1
+    arrays, architecture = network.arrays, architecture_of(network)
+    if architecture.decoder:
+        kind, each = ("base_weight", 3) if architecture.kan else ("weight", 1)
         return sum(each * arrays[f"{layer}.{kind}"].size for layer in DECODER)
     heads = [head for head, (attribute, _) in HEADS.items() if attribute not in network.frozen]
     return sum(arrays[f"{head}.{layer}.weight"].size for head in heads for layer in (1, 3))

@@ -102,7 +102,7 @@ def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Ro
 
 
 def roughly(job: BakeJob) -> BakeJob:
-    """The same, approximately (network/held.py)."""
+    """The same, approximately (network/frozen.py)."""
     tasks = (replace(task, moment=replace(task.moment, approximate=True)) for task in job.frames)
     return replace(job, frames=tuple(tasks))
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from ..bake.backends import Backend, choose_backend, package_versions, remembering
 from ..bake.loop import bake, load_checked
 from ..errors import CancelledError, EgsError, ProtocolError
-from ..network.deformer import notes_of, splats_at
+from ..network.deformer import splats_at
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from .exchange import Float32, fill, inside, map_splats, moment_from, read_job, read_track
@@ -191,7 +191,7 @@ class Server:
         block = self._block(request, avatar)
         deformer = backend.prepare(avatar)
         fill(block, splats_at(deformer, self._tracks[name], moment))
-        return {"type": "result", "id": request["id"], "note": "; ".join(notes_of(deformer))}
+        return {"type": "result", "id": request["id"], "note": "; ".join(deformer.notes)}
 
     def _opened(self, request: Message) -> Avatar:
         avatar = self._avatars.get(value(request, "avatar", str))

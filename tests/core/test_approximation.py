@@ -18,13 +18,13 @@ from core.cli import main
 from core.errors import ArgumentError, AvatarFileError
 from core.formats.safetensors import read_tensors, write_tensors
 from core.metrics.pictures import psnr
+from core.network.architecture import architecture_of
 from core.network.deformer import splats_at
-from core.network.frozen import RAW, ApproximableDeformer
-from core.network.moving import widths_of
+from core.network.frozen import ApproximableDeformer
 from core.network.numpy import folded_network
 from core.records.avatar import Avatar, FrozenGaussians, Measured
 from core.records.camera import Camera
-from core.records.gaussians import Gaussians, activate
+from core.records.gaussians import Gaussians, activate, flat_of, gaussians_of
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from core.render.background import background_of
 from core.system.threads import in_order
@@ -53,7 +53,7 @@ def holding(weights: NetworkWeights, gaussians: Gaussians) -> Avatar:
     rows = np.arange(AGENTS, len(gaussians), 3)
     offsets = {
         name: (0.1 * rng.normal(size=(len(rows), width))).astype(np.float16).astype(np.float32)
-        for name, width in widths_of(weights).items()
+        for name, width in architecture_of(weights).widths.items()
     }
     camera = Camera(np.eye(4), 150, 150, 24, 24, 48, 48)
     return Avatar(
@@ -77,13 +77,11 @@ def test_what_is_held_rests_and_the_others_are_exact(kind: str, backend: str) ->
             avatar.frozen_gaussians.rows,
             np.setdiff1d(np.arange(300), avatar.frozen_gaussians.rows),
         )
-        raw = {}
+        raw = flat_of(avatar.gaussians)
         for name, offset in avatar.frozen_gaussians.offsets.items():
-            values = getattr(avatar.gaussians, RAW[name]).copy()
-            flat = values.reshape(300, -1)
-            flat[frozen, : offset.shape[1]] += np.float32(strength) * offset
-            raw[RAW[name]] = values
-        rest = activate(replace(avatar.gaussians, **raw))
+            raw[name] = raw[name].copy()
+            raw[name][frozen, : offset.shape[1]] += np.float32(strength) * offset
+        rest = activate(gaussians_of(raw))
         for name in FIELDS:
             there, here = getattr(rough, name), getattr(exact, name)
             np.testing.assert_allclose(there[moving], here[moving], rtol=0, atol=2e-6)
@@ -201,7 +199,8 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
     avatar = small_avatar(path)
     assert avatar.network is not None
     offsets = {
-        n: np.zeros((40, width), np.float32) for n, width in widths_of(avatar.network).items()
+        n: np.zeros((40, width), np.float32)
+        for n, width in architecture_of(avatar.network).widths.items()
     }
     save_avatar(replace(avatar, frozen_gaussians=FrozenGaussians(ROWS, offsets, MEASURED)), path)
     assert load_avatar(path).frozen_gaussians is not None

@@ -18,7 +18,7 @@ from tests.support.render_scenes import camera, head, noise
 torch = pytest.importorskip("torch", reason="torch is not installed")
 gsplat_batch = import_module("core.render.cuda.gsplat_drawer")
 scene_torch = import_module("core.render.cuda.scene")
-graph_torch = import_module("core.network.torch.graph")
+torch_deformer = import_module("core.network.torch.deformer")
 views = import_module("core.render.cuda.views")
 
 
@@ -79,7 +79,7 @@ def test_without_a_gpu_the_reason_is_one_line() -> None:
 
 def test_both_torch_networks_are_measured() -> None:
     names = [name for name, _ in preparations()]
-    assert {"torch CPU", "torch CPU, merged"} <= set(names)
+    assert {"torch CPU", "torch CPU, fused"} <= set(names)
     assert next(name for name, _ in preparations(torch_too=False)) == "numpy"
 
 
@@ -144,11 +144,11 @@ def test_a_graph_that_cannot_be_captured_is_no_error(monkeypatch) -> None:
     def refuse(*_):
         raise RuntimeError("operation not permitted\nwhen capturing")
 
-    monkeypatch.setattr(graph_torch.Replayed, "_capture", refuse)
+    monkeypatch.setattr(torch_deformer.Replayed, "_capture", refuse)
     for name in ("synchronize", "current_stream", "set_stream"):
         monkeypatch.setattr(torch.cuda, name, lambda _: None)
     calls = []
-    replayed = graph_torch.Replayed(lambda inputs, strengths: calls.append(inputs) or "moved")
+    replayed = torch_deformer.Replayed(lambda inputs, strengths: calls.append(inputs) or "moved")
     for _ in range(2):
         assert replayed((torch.zeros(1),), torch.ones(1)) == "moved"
     assert replayed.reason == "no CUDA graph: operation not permitted" and len(calls) == 2

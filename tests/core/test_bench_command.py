@@ -116,7 +116,7 @@ def test_torch_is_measured_in_batches(path):
     rows = list(batches.rows(avatar, job, "cpu"))
     wanted = {
         f"torch CPU {name} x{batch}"
-        for name in ("authors' order", "plain", "merged")
+        for name in ("authors' order", "plain", "fused")
         for batch in batches.BATCHES["cpu"]
     }
     assert {row.backend for row in rows} == wanted and all(row.min_ms > 0 for row in rows)

@@ -15,9 +15,7 @@ import torch
 
 from core.bake import film_torch
 from core.bake.film_torch import Film
-from core.network.torch import graph as graph_torch
-from core.network.torch.deformer import prepare_fast
-from core.network.torch.network import prepare_torch
+from core.network.torch.deformer import Replayed, prepare_fast, prepare_plain
 from core.render.cuda import gsplat_drawer
 from core.render.cuda.nvrtc import draw_one
 from core.render.cuda.nvrtc_drawer import Drawer
@@ -186,13 +184,13 @@ def capture(mode, monkeypatch):
         pass
 
     graph = Graph()
-    keep = graph_torch.Replayed._capture
+    keep = Replayed._capture
 
     def captured(self, *arguments):
         graph.captured = self
         keep(self, *arguments)
 
-    monkeypatch.setattr(graph_torch.Replayed, "_capture", captured)
+    monkeypatch.setattr(Replayed, "_capture", captured)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
     monkeypatch.setattr(torch.cuda, "graph", Own)
     return Own
@@ -228,7 +226,7 @@ def test_a_capture_that_fails_gives_the_stream_back(mode, capture) -> None:
 def test_the_plain_network_on_a_gpu(mode) -> None:
     weights, gaussians = random_avatar(200, agents=40)
     with mode:
-        deformer = prepare_torch(weights, gaussians, "cuda")
+        deformer = prepare_plain(weights, gaussians, "cuda")
         moved = deformer.deform_raw(
             deformer.encode_audio(random_windows(0)), 0.2, random_pose(0), 1.0
         )

@@ -15,7 +15,7 @@ from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import Backend, choose_backend
 from core.dataset.features import choose_features
 from core.evaluation.landmarks import projected
-from core.network.deformer import splats_at
+from core.network.deformer import Deformer, splats_at
 from core.records.avatar import Avatar
 from core.records.camera import Camera, pose_vector, viewmat_from_track
 from core.records.gaussians import Gaussians, Splats, activate
@@ -38,7 +38,8 @@ LIDS = [37, 38, 43, 44]
 
 def acting_avatar(path: Path, seed: int = 4) -> Avatar:
     """Written to `path` and read again: a skull, and before it four Gaussians a landmark, the last
-    of all. It hears log-mel bands; its own network moves it a little, `Acting` as a face moves."""
+    of all. Its features are log-mel bands; its own network moves it a little, `Acting` as a face
+    moves."""
     network, skull = random_avatar(700, agents=40, seed=seed)
     face = random_gaussians(68 * EACH, seed=seed + 1)
     rng = np.random.default_rng(seed)
@@ -64,7 +65,7 @@ def acting_avatar(path: Path, seed: int = 4) -> Avatar:
     return load_avatar(path)
 
 
-class Acting:
+class Acting(Deformer):
     """A deformer that is known: the lower lip falls with the loudness of the middle window, and the
     upper lids with the eyes. late: rows that the lips come late; still: they do not care."""
 

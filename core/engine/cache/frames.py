@@ -17,7 +17,7 @@ from .colours import Colours, packed, unpacked
 # disk from before are then not found any more.
 KEY_VERSION = 1
 MEGABYTE = 1_000_000
-MOVED = ("means", "quats", "scales", "opacities")
+MOVED = tuple(field.name for field in fields(Splats) if field.name != "sh")
 
 
 def track_digest(track: AudioTrack) -> str:

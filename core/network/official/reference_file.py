@@ -1,17 +1,14 @@
 """Read a reference file: official weights, inputs, outputs in one .npz (docs/method.md §3.14).
 
-The file may come from anywhere: only plain floating-point arrays are read, each one's size is known
-from its header and bounded before memory is asked for, and nothing is ever unpickled.
+The file is not trusted: only plain floating-point arrays are read, the size of each is known from
+its header and bounded before memory is allocated, and nothing is unpickled.
 """
 
 from __future__ import annotations
 
 import struct
-import tokenize
-import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -21,21 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...formats.npy import read_header
+from ...records.arrays import Float32
 from ...records.gaussians import SH_COEFFICIENTS, Gaussians
 from ...records.weights import NetworkWeights
 from ...system.files import open_regular
+from ..architecture import architecture_named, kind_of, tensor_names
 from ..checks import check_weights
-from ..names import (
-    PREFIX,
-    agent_count,
-    has_static_heads,
-    kind_of,
-    layer_count,
-    level_count,
-    static_names,
-    used_names,
-)
-from ..numpy.basics import Float32
+from ..names import PREFIX, agent_count, has_static_heads, static_names
 
 MAX_BYTES = 1 << 28  # of a file, and of its arrays together; the official ones hold 14 MB
 
@@ -66,16 +56,6 @@ _UNPACK_ERRORS = (
     OSError,
     RuntimeError,
     ValueError,
-)
-# What numpy's header reader lets through of its parser's errors.
-_HEADER_ERRORS = (
-    ValueError,
-    KeyError,
-    SyntaxError,
-    tokenize.TokenError,
-    RecursionError,
-    MemoryError,
-    UserWarning,
 )
 
 
@@ -145,9 +125,9 @@ def _weights(arrays: _Arrays) -> NetworkWeights:
     kind = kind_of(stored)
     if kind is None:
         raise InputError(
-            f"{arrays.path} holds no network of a known kind (no {prefix}audio_mlp.net.0...)"
+            f"{arrays.path} has no network of a known kind (no {prefix}audio_mlp.net.0...)"
         )
-    wanted = {*used_names(kind, layer_count(stored), level_count(stored)), *static_names()}
+    wanted = {*tensor_names(architecture_named(kind, stored)), *static_names()}
     wanted |= {name for name in stored if name.endswith("attention_proj_layer.weight")}
     read = {name: arrays.read(stored[name], None) for name in stored if name in wanted}
     return NetworkWeights(kind, read, agents=agent_count(read))
@@ -208,16 +188,9 @@ class _Arrays:
     def _header(
         self, name: str, file: IO[bytes]
     ) -> tuple[tuple[int, ...], bool, np.dtype[np.floating]]:
-        readers: dict[tuple[int, int], Callable[..., tuple[tuple[int, ...], bool, np.dtype]]] = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
         try:
-            version = np.lib.format.read_magic(file)
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                shape, fortran, dtype = readers[version](file)
-        except _HEADER_ERRORS:
+            shape, fortran, dtype = read_header(file)
+        except ValueError:
             raise InputError(f"{self.path}: {name} has no valid .npy header") from None
         if dtype.kind != "f" or dtype.itemsize > 8:
             kind = "a pickled object" if dtype.hasobject else str(dtype)
