@@ -163,9 +163,4 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
         return {result}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_bake)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_bake)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_bake,))
