@@ -2,18 +2,16 @@
 
 Log-mel of 80 bands, a convolution to 50 steps a second, four Conformer blocks (feed-forward,
 attention, convolution over 31 steps, feed-forward), 191 phoneme scores. The attention has no
-positions and sees the whole window. `phonetic_torch.py` is the twin."""
+positions and sees the whole window."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..records.arrays import Float32
 from .phonetic_weights import PhoneticWeights
-
-Float32 = NDArray[np.float32]
 
 RATE = 16000  # Hz
 HOP = 160  # samples from one spectrum to the next; two make a step
@@ -49,14 +47,6 @@ def hidden_layers(mel: Float32, weights: PhoneticWeights) -> Float32:
         x = _block(x, f"blocks.{block}.", weights)
         layers[:, block] = x
     return layers
-
-
-def log_probabilities(last: Float32, weights: PhoneticWeights) -> Float32:
-    """(T, 191) log-probabilities of the phonemes for (T, 144) outputs of the last block."""
-    scores = last @ weights["phonemes.weight"].T + weights["phonemes.bias"]
-    scores = scores - scores.max(1, keepdims=True)
-    result: Float32 = scores - np.log(np.exp(scores).sum(1, keepdims=True))
-    return result
 
 
 def _stem(mel: Float32, weights: PhoneticWeights) -> Float32:

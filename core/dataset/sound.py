@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import logmel
-from ..audio.features import COMPUTED, computed_spec, track_from_waveform
+from ..audio.extractor import COMPUTED, computed_spec
+from ..audio.features import track_from_waveform
 from ..audio.files import load_waveform
-from ..audio.waveform import RATE, Waveform
 from ..audio.windows import normalise
 from ..errors import ArgumentError, DatasetError
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
+from ..records.voice import RATE, Waveform
 from .clip import TrainingClip
 from .features import STATS_FILE, choose_features
 from .sound_npy import FILE_KINDS, track_from_files

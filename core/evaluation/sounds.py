@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from ..audio.features import load_track, track_from_waveform
 from ..audio.files import load_waveform
-from ..audio.waveform import RATE, Waveform
 from ..dataset.load import TrainingClip
 from ..errors import DatasetError, FeatureMismatchError
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.timeline import ROW_RATE
+from ..records.voice import RATE, Waveform
 
 # Ready features of a clip, in the names of the field; the first that fits the avatar is taken.
 FEATURE_FILES = ("aud_ds.npy", "aud.npy", "aud_eo.npy", "aud_hu.npy", "aud_wav2vec.npy")

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.features import check_hears_sound, silence
-from ..audio.waveform import RATE, mono
+from ..audio.extractor import extractor_of
+from ..audio.waveform import mono
 from ..audio.windows import FLAT, normalise
 from ..records.audio_track import AROUND, AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
+from ..records.voice import RATE
 from .resampler import StreamResampler
-from .steps import steps_of
 
 Float32 = NDArray[np.float32]
 
@@ -36,13 +36,13 @@ class SoundStream:
     Raises FeatureMismatchError where the avatar does not hear sound."""
 
     def __init__(self, spec: FeatureSpec, rate: int, lookahead: int) -> None:
-        check_hears_sound(spec)
+        extractor = extractor_of(spec)
         self._spec = spec
         self._span = (AROUND - 1) * spec.stride + spec.window
         self.lookahead = min(max(lookahead, 0), full_lookahead(spec))
         self._resampler = StreamResampler(rate, RATE)
-        self._stream = steps_of(spec, self._span)
-        self._silence = silence(spec)
+        self._stream = extractor.stream(self._span)
+        self._silence = extractor.silence()
         self._sum = np.zeros(spec.dim)
         self._squares = np.zeros(spec.dim)
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.waveform import RATE, Waveform, from_samples, mono
+from ..audio.waveform import from_samples, mono
 from ..errors import AudioError, MissingPackageError, VideoError
+from ..records.voice import RATE, Waveform
 from .options import FPS, INSTALL, MAX_SECONDS
 from .pictures import Pixels
 

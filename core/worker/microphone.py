@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from ..audio.waveform import RATE
 from ..errors import FeatureMismatchError, ProtocolError
 from ..live import devices
 from ..live.session import LiveSession
@@ -15,6 +14,7 @@ from ..network.deformer import Deformer, splats_at
 from ..records.avatar import Avatar
 from ..records.gaussians import Splats
 from ..records.moment import Moment
+from ..records.voice import RATE
 from .protocol import Message
 
 

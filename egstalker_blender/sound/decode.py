@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 from ...core.audio.wav import load_wav
-from ...core.audio.waveform import Waveform, check_layout, from_samples
+from ...core.audio.waveform import check_layout, from_samples
 from ...core.errors import AudioError
+from ...core.records.voice import Waveform
 from .mixdown import mixed_file
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.audio.waveform import RATE, Waveform
 from ...core.errors import AudioError
+from ...core.records.voice import RATE, Waveform
 from .decode import waveform_of_bytes, waveform_of_file
 from .mixdown import mixed_strip
 from .strips import StripWindow

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ...core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
 from ...core.audio.wav import load_wav
-from ...core.audio.waveform import Waveform
 from ...core.bake.plan import track_for
 from ...core.engine.background import Finished, Task
 from ...core.engine.cache.frames import track_digest
@@ -20,6 +19,7 @@ from ...core.errors import ArgumentError, EgsError
 from ...core.records.audio_track import AudioTrack
 from ...core.records.avatar import Avatar
 from ...core.records.feature_spec import FeatureSpec
+from ...core.records.voice import Waveform
 from ..sound.decode import waveform_of_file
 from ..sound.strip_waveform import between_handles, waveform_of_strip
 from ..sound.strips import StripWindow

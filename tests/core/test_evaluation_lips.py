@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from core.audio.waveform import RATE, Waveform
 from core.errors import InputError
 from core.evaluation import landmark_detector, lips
 from core.evaluation.landmark_detector import DetectorMeter
@@ -19,6 +18,7 @@ from core.evaluation.sounds import loudness
 from core.evaluation.sync import best_shift, correlation, shifted
 from core.prepare.mesh import IBUG
 from core.records.camera import Camera
+from core.records.voice import RATE, Waveform
 from tests.support.talking_clip import FOCAL, SIDE, places
 from tests.support.training_inputs import poses, viewmat_from_track
 
