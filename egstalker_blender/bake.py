@@ -15,9 +15,10 @@ from ..core.errors import EgsError, OutputError
 from ..core.records.job import BakeJob
 from ..core.records.progress import Progress
 from . import engines, preferences
-from .gather import absolute, bake_job, read_settings
+from .gather import NOTHING, absolute, bake_job, read_settings
 from .properties import active_avatar
 from .sound.strips import link_problem
+from .timeline import pump
 
 Steps = Generator[Progress, None, None]
 
@@ -133,9 +134,9 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
             self.report({"INFO"}, "Bake finished")
             return self._end(context, "FINISHED")
         context.window_manager.progress_update(progress.done)
-        context.workspace.status_text_set(
-            f"EGSTalker: frame {progress.done} of {progress.total}   Esc stops"
-        )
+        if progress.note or progress.number is not None:
+            text = progress.note or f"frame {progress.done} of {progress.total}"
+            context.workspace.status_text_set(f"EGSTalker: {text}   Esc stops")
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: Any) -> None:
@@ -144,7 +145,9 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
 
     def _gather(self, context: Any) -> BakeJob:
         obj = active_avatar(context)
-        return bake_job(context, obj, read_settings(context.scene, obj))
+        settings, timeline = read_settings(context.scene, obj), pump.service()
+        known = timeline.loaded(context.scene, obj) if timeline else NOTHING
+        return bake_job(context, obj, settings, known)
 
     def _engine(self) -> Engine:
         kind = "" if self.engine == "preferences" else self.engine

@@ -1,4 +1,4 @@
-"""From Blender to one frozen BakeJob: the scene is read here once and never looked at again."""
+"""From Blender to one frozen BakeJob: the scene is read here, once. No features are computed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 
 import bpy
 
-from ..core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
+from ..core.audio.features import counted
 from ..core.bake.plan import (
     FIRST_FRAME,
     camera_like_training,
     frames_of_sound,
-    track_for,
 )
 from ..core.errors import ArgumentError
 from ..core.records.audio_track import AudioTrack
@@ -23,11 +22,11 @@ from ..core.records.camera import Camera, pose_vector
 from ..core.records.job import BakeJob, FrameTask
 from ..core.records.moment import Moment
 from ..core.records.timeline import MAX_FRAMES, seconds_of_frame
+from ..core.records.voice import AnyVoice
 from .camera import render_size, scene_camera
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
-from .sound.decode import waveform_of_file
-from .sound.strip_waveform import waveform_of_strip
 from .sound.strips import StripWindow, frame_rate, linked_window
+from .sound.voice import Source, voice_from
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Settings:
 
     avatar_path: Path
     avatar_hash: str
-    voice: StripWindow | Path | None
+    voice: Source
     fps: float
     frames: tuple[int, ...] | None
     camera: str
@@ -71,16 +70,32 @@ def read_settings(scene: Any, obj: Any) -> Settings:
     )
 
 
-def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """What the timeline has of an object already, None where it has not: the avatar of its file,
+    the track of its voice."""
+
+    avatar: Avatar | None = None
+    track: AudioTrack | None = None
+
+
+NOTHING = Loaded()
+
+
+def bake_job(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING) -> BakeJob:
     """Everything that an engine needs. Walks the frames of the scene where the object is animated
     or the scene's camera is asked for, and goes back to the frame it was at. InputError."""
     from ..core.bake.loop import load_checked  # it brings the engines' modules, slow to import
 
-    avatar = load_checked(settings.avatar_path, settings.avatar_hash)
-    track, start = track_of(avatar, settings.voice), start_of(avatar, settings.voice)
+    avatar = loaded.avatar or load_checked(settings.avatar_path, settings.avatar_hash)
+    voice: AnyVoice = loaded.track
+    if voice is None and avatar.features is not None:
+        voice = voice_from(settings.voice)
+    voice, rows = counted(avatar, voice)
+    start = start_of(avatar, settings.voice)
     frames = settings.frames
     if frames is None:
-        frames = tuple(frames_of_sound(len(track), settings.fps, round(start)))
+        frames = tuple(frames_of_sound(rows, settings.fps, round(start)))
     if len(frames) > MAX_FRAMES:
         raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
     states = _states(context, obj, settings, frames)
@@ -91,7 +106,7 @@ def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     return BakeJob(
         avatar_path=settings.avatar_path,
         avatar_hash=settings.avatar_hash,
-        track=track,
+        voice=voice,
         frames=tuple(tasks),
         directory=settings.directory,
         stem=settings.stem,
@@ -108,7 +123,7 @@ def absolute(path: str, owner: Any = None) -> Path:
     return Path(bpy.path.abspath(path, library=library)).expanduser()
 
 
-def voice_of(scene: Any, obj: Any) -> StripWindow | Path | None:
+def voice_of(scene: Any, obj: Any) -> Source:
     """The strip or file that drives the object. ArgumentError, AudioError."""
     props = obj.egstalker
     if props.sound_source == "STRIP" and props.sound_strip:
@@ -126,21 +141,7 @@ def _frames(scene: Any, props: Any) -> tuple[int, ...] | None:
     return tuple(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 
-def track_of(avatar: Avatar, voice: StripWindow | Path | None) -> AudioTrack:
-    """The sound as the avatar hears it. ArgumentError, AudioError, FeatureMismatchError."""
-    spec = avatar.features
-    if spec is None:  # a still hears nothing
-        return track_for(avatar, None)
-    if voice is None:
-        raise ArgumentError("no sound is linked to the avatar; link a strip or a file")
-    if isinstance(voice, StripWindow):
-        return track_from_waveform(waveform_of_strip(voice), spec)
-    if voice.suffix.lower() == FEATURE_SUFFIX:
-        return load_track(voice, spec)
-    return track_from_waveform(waveform_of_file(voice), spec)
-
-
-def start_of(avatar: Avatar, voice: StripWindow | Path | None) -> float:
+def start_of(avatar: Avatar, voice: Source) -> float:
     """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME, whatever
     the scene's range is."""
     if avatar.features is not None and isinstance(voice, StripWindow):

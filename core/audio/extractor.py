@@ -107,8 +107,8 @@ class Joined:
 
 
 def extractor_of(spec: FeatureSpec) -> Extractor:
-    """The extractor of an avatar's features. FeatureMismatchError where they cannot be computed here
-    from a sound: another kind, another version, other parameters."""
+    """The extractor of these features. FeatureMismatchError where they cannot be computed here from
+    a sound: another kind, another version, other parameters."""
     if spec.kind not in _CHOICE:
         raise FeatureMismatchError(
             f"the avatar was trained on {spec.kind} features of {spec.dim} values and a sound "

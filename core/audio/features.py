@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
-from ..records.voice import RATE, Voice, Waveform
+from ..records.voice import RATE, AnyVoice, Voice, Waveform
 from ..system.steps import finished
 from .extractor import extractor_of
 from .files import decoded, sound_length
@@ -21,9 +22,6 @@ from .windows import normalise, windowed
 
 FEATURE_SUFFIX = ".npy"
 NO_SOUND = "needs a sound; link a strip or a file to it (on the command line: --audio)"
-
-AnyVoice = Voice | AudioTrack | None
-"""Also a track whose features are known already, and None: no voice, as of a still."""
 
 
 def track_for(avatar: Avatar, voice: AnyVoice) -> AudioTrack:
@@ -81,12 +79,13 @@ def track_from_waveform(waveform: Waveform, spec: FeatureSpec) -> AudioTrack:
     return finished(_pieces(waveform, spec))
 
 
-def is_feature_file(voice: AnyVoice) -> bool:
+def is_feature_file(voice: AnyVoice) -> TypeGuard[Path]:
+    """Ready features (.npy), not a sound."""
     return isinstance(voice, Path) and voice.suffix.lower() == FEATURE_SUFFIX
 
 
 def _pieces(voice: Voice, spec: FeatureSpec) -> Generator[float, None, AudioTrack]:
-    if isinstance(voice, Path) and is_feature_file(voice):
+    if is_feature_file(voice):
         return track_from_npy(voice, spec)
     extractor = extractor_of(spec)  # its errors come before anything is decoded
     yield 0.0

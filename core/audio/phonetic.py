@@ -52,8 +52,8 @@ def check_parameters(values: Mapping[str, Any], version: int, dim: int) -> None:
 
 def pieces(samples: Float32) -> Generator[float, None, Float32]:
     """Makes (1 + T // 320, 22) float32 of (T,) samples at 16 kHz: step k is centred on sample
-    320 k, a value is about 1 where the sound is that class (`load_weights().classes`) and 0 elsewhere.
-    Yields the share that is done after every 8 s of sound."""
+    320 k, a value is about 1 where the sound is that class (`load_weights().classes`) and 0
+    elsewhere. Yields the share that is done after every 8 s of sound."""
     weights = load_weights()
     steps = 1 + len(samples) // STEP
     total = np.zeros((steps, DIM), np.float32)

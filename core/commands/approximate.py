@@ -8,10 +8,10 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from ..audio.features import track_for
 from ..avatar.file import SUFFIX, load_avatar, save_avatar
 from ..bake.backends import CHOICES, choose_backend
 from ..bake.freezing import FRAMES, LEAST, hold
-from ..bake.plan import track_for
 from ..errors import ArgumentError
 
 

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..audio.features import FEATURE_SUFFIX
+from ..audio.features import FEATURE_SUFFIX, track_for
 from ..audio.files import load_waveform
 from ..avatar.file import load_avatar
 from ..bake.backends import BACKENDS, backend_named, choose_backend, package_versions, remembering
-from ..bake.plan import parse_size, track_for, training_tasks
+from ..bake.plan import parse_size, training_tasks
 from ..benchmarks import roofline, scaling, splatting, stages, startup
 from ..benchmarks.rows import Row
 from ..errors import ArgumentError, MissingPackageError

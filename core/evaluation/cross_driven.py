@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
+from ..audio.features import is_feature_file, track_for
 from ..audio.files import load_waveform
 from ..errors import ArgumentError
-from ..records.audio_track import AudioTrack
 from ..records.timeline import ROW_RATE, ping_pong
 from .landmark_regression import Reader
 from .landmarks import Binding
@@ -59,14 +58,9 @@ class Spoke:
 def other_sound(driver: Driver, path: Path) -> Heard:
     """The sound at `path` (or its features, .npy) as the avatar hears it. AudioError,
     FeatureMismatchError; ArgumentError where there is nothing to hear."""
-    features = driver.avatar.features
-    waveform = None
-    if path.suffix.lower() == FEATURE_SUFFIX and features is not None:
-        track = load_track(path, features)
-    else:
-        waveform = load_waveform(path)
-        still = AudioTrack(np.zeros((0, 1, 1), np.float32))
-        track = still if features is None else track_from_waveform(waveform, features)
+    ready = is_feature_file(path) and driver.avatar.features is not None
+    waveform = None if ready else load_waveform(path)
+    track = track_for(driver.avatar, path if waveform is None else waveform)
     heard = Heard(track, 0, waveform, path.name)
     if not rows_of_sound(heard):
         raise ArgumentError(f"{path} holds no sound to speak; give another")

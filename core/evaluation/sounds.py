@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.features import load_track, track_from_waveform
+from ..audio.features import track_for
 from ..audio.files import load_waveform
 from ..dataset.load import TrainingClip
 from ..errors import DatasetError, FeatureMismatchError
@@ -59,12 +59,12 @@ def heard_by(avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...], split: b
     split: nothing is heard outside the rows, as the official loader does for a held-out part.
     DatasetError where the dataset has neither a sound nor features that fit."""
     if avatar.features is None:
-        return Heard(AudioTrack(np.zeros((0, 1, 1), np.float32)), 0, _sound(clip, rows)[1], "none")
+        return Heard(track_for(avatar, None), 0, _sound(clip, rows)[1], "none")
     first, waveform, source = _sound(clip, rows)
     track = None
     if waveform is not None:
         try:
-            track = track_from_waveform(waveform, avatar.features)
+            track = track_for(avatar, waveform)
         except FeatureMismatchError:
             track = None
     if track is None:
@@ -106,7 +106,7 @@ def _ready(
         if not path.is_file():
             continue
         try:
-            track = load_track(path, avatar.features)
+            track = track_for(avatar, path)
         except FeatureMismatchError:
             continue
         return (clip.more_rows[0] if later else 0), track, path.name
@@ -134,7 +134,7 @@ def silence_like(avatar: Avatar, heard: Heard) -> AudioTrack:
     if avatar.features is not None and heard.waveform is not None:
         try:
             quiet = np.zeros(int(2 * SILENT_AT * RATE), np.float32)
-            return track_from_waveform(Waveform(quiet), avatar.features)
+            return track_for(avatar, Waveform(quiet))
         except FeatureMismatchError:
             pass
     return AudioTrack(heard.track.windows[:0], heard.track.outside)

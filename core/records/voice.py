@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .arrays import Float32
+from .audio_track import AudioTrack
 from .timeline import ROW_RATE
 
 RATE = 16000  # samples a second of every waveform in this program
@@ -48,3 +49,6 @@ class SoundPart:
 
 Voice = Path | SoundPart | Waveform
 """A sound file or a feature file (.npy), a part of a sound file, or decoded samples."""
+
+AnyVoice = Voice | AudioTrack | None
+"""Also a track whose features are computed already, and None: no voice, as for a still."""

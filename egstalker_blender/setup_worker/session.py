@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from ...core.engine.check import WorkerReport, check_worker
+from ...core.engine.process import WorkerReport, check_worker
 from ...core.errors import EgsError, EngineError
 from .. import engines, preferences
 from ..exit import Leaving
