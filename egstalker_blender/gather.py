@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,13 @@ from ..core.records.job import BakeJob, FrameTask
 from ..core.records.moment import Moment
 from ..core.records.timeline import MAX_FRAMES, seconds_of_frame
 from ..core.records.voice import AnyVoice
+from ..core.system.steps import finished
 from .camera import render_size, scene_camera
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
 from .sound.strips import StripWindow, frame_rate, linked_window
 from .sound.voice import Source, voice_from
+
+SLICE = 500  # frames, about a hundredth of a second
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,23 @@ class Loaded:
 NOTHING = Loaded()
 
 
-def bake_job(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING) -> BakeJob:
-    """Everything that an engine needs. Walks the frames of the scene where the object is animated
-    or the scene's camera is asked for, and goes back to the frame it was at. InputError."""
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """A bake as read from Blender; nothing of Blender is in it. voice: see core/records/voice.py.
+    start: scene frame at which its time is 0. states: one for each of `frames`."""
+
+    settings: Settings
+    avatar: Avatar
+    voice: AnyVoice
+    start: float
+    frames: tuple[int, ...]
+    states: tuple[State, ...]
+
+
+def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING) -> Gathered:
+    """Reads all that Blender alone knows. Walks the frames of the scene where the object is
+    animated or the scene's camera is asked for, and goes back to the frame it was at. InputError.
+    """
     from ..core.bake.loop import load_checked  # it brings the engines' modules, slow to import
 
     avatar = loaded.avatar or load_checked(settings.avatar_path, settings.avatar_hash)
@@ -98,21 +115,34 @@ def bake_job(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHIN
         frames = tuple(frames_of_sound(rows, settings.fps, round(start)))
     if len(frames) > MAX_FRAMES:
         raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
-    states = _states(context, obj, settings, frames)
+    states = tuple(_states(context, obj, settings, frames))
+    return Gathered(settings, avatar, voice, start, frames, states)
+
+
+def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
+    """The job of what was gathered; yields after every SLICE frames. ArgumentError, CameraError."""
+    settings, avatar = gathered.settings, gathered.avatar
     tasks = []
-    for number, state in zip(frames, states, strict=True):
-        moment = moment_of(avatar, settings.pose, state, number, start, settings.fps)
+    for number, state in zip(gathered.frames, gathered.states, strict=True):
+        moment = moment_of(avatar, settings.pose, state, number, gathered.start, settings.fps)
         tasks.append(FrameTask(number, moment, _camera(avatar, settings, state, moment)))
+        if len(tasks) % SLICE == 0:
+            yield
     return BakeJob(
         avatar_path=settings.avatar_path,
         avatar_hash=settings.avatar_hash,
-        voice=voice,
+        voice=gathered.voice,
         frames=tuple(tasks),
         directory=settings.directory,
         stem=settings.stem,
         file_format=settings.file_format,
         background=settings.background and settings.camera == "training",
     )
+
+
+def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
+    """Everything that an engine needs, at once: for a Blender without a window. InputError."""
+    return finished(job_steps(gather(context, obj, settings)))
 
 
 def absolute(path: str, owner: Any = None) -> Path:
