@@ -21,7 +21,7 @@ from .npy import rows_of_npy, track_from_npy
 from .windows import normalise, windowed
 
 FEATURE_SUFFIX = ".npy"
-NO_SOUND = "needs a sound; link a strip or a file to it (on the command line: --audio)"
+NO_SOUND = "has no sound; link a strip or a file to it (on the command line: --audio)"
 
 
 def track_for(avatar: Avatar, voice: AnyVoice) -> AudioTrack:
