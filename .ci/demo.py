@@ -39,7 +39,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def prepare_blender(version: str | None) -> Path:
     if version is None:
         return environments.prepare_preferred_blender()
-    return environments.prepare_blender(BLENDER_45 if version == "4.5" else BLENDER_52)
+    return environments.prepare(BLENDER_45 if version == "4.5" else BLENDER_52)
 
 
 def run_in_blender(python: Path, arguments: Sequence[str], frames: Path, log: Path) -> int:

@@ -1,12 +1,13 @@
 """Virtual environments, made and kept up to date: `environments.py [setup|worker|prepare|all]`.
 
-    .venv               Python 3.11 if there is one: core, worker, tests, lint, torch
-    .venv-prepare       Python 3.11 with what makes datasets of videos, which needs an older numpy
+    .venv               the Python that runs this: core, worker, tests, lint, torch
+    .venv-prepare       Python 3.11 with the packages that make datasets of videos
     .venv-blender-4.5   Python 3.11 with Blender 4.5 as a module
     .venv-blender-5.2   Python 3.13 with Blender 5.2 as a module
 
-Each keeps a stamp with a digest of its requirement lists; an environment whose stamp fits is left
-alone. A failed install leaves no stamp, so that the next run tries again.
+uv finds, or downloads, the Python of the other three. pip, the one of .venv, installs the groups of
+pyproject.toml in the versions of a lock file; its configuration chooses the index and with it the
+build of torch. A stamp, written last, says what is installed.
 """
 
 from __future__ import annotations
@@ -15,29 +16,32 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import interpreters
 import system
 from process import SetupError, run_or_fail, say
 
 ROOT = Path(__file__).resolve().parents[1]
-WORKER = ("worker",)
-DEVELOP = ("worker", "test", "lint", "torch")
+WORKER = ("tools", "worker")  # tools: pip and uv
+LINT = (*WORKER, "test", "lint")
+DEVELOP = (*LINT, "torch", "gsplat")
+ADVICE = "correct what the log names (network, index, disk space) and run again"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """python: the version to run on. strict: no other will do. imports: what must load at last."""
+    """python: the version it needs, None for the Python that runs this. groups: all that it may
+    hold. imports: modules that must load when it is ready."""
 
     name: str
-    python: str
-    strict: bool
+    python: str | None
+    groups: tuple[str, ...]
     imports: str
 
     @property
@@ -52,95 +56,119 @@ class Environment:
     def log(self) -> Path:
         return self.folder / "install.log"
 
-
-MAIN = Environment(".venv", "3.11", strict=False, imports="numpy, numba, soundfile")
-PREPARE = Environment(".venv-prepare", "3.11", strict=True, imports="av, mediapipe, scipy")
-PREPARE_GROUPS = ("prepare",)
-PREPARE_DEVELOP = ("prepare", "prepare-test")
-BLENDER_45 = Environment(".venv-blender-4.5", "3.11", strict=True, imports="bpy")
-BLENDER_52 = Environment(".venv-blender-5.2", "3.13", strict=True, imports="bpy")
-BLENDER_GROUPS = {BLENDER_45: ("blender-4-5",), BLENDER_52: ("blender-5-2",)}
+    @property
+    def lock(self) -> Path:
+        """The exact versions; `make lock` renews them."""
+        return ROOT / ".ci" / "locks" / f"{self.name.removeprefix('.')}.txt"
 
 
-def requirements(groups: Sequence[str]) -> list[str]:
-    """The requirement lists of pyproject.toml, included groups spelled out, sorted."""
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    lists = table["dependency-groups"]
-
-    def spelled(group: str) -> Iterator[str]:
-        for entry in lists[group]:
-            if isinstance(entry, str):
-                yield entry
-            else:
-                yield from spelled(entry["include-group"])
-
-    return sorted({entry for group in groups for entry in spelled(group)})
+MAIN = Environment(".venv", None, DEVELOP, "numpy")
+PREPARE = Environment(".venv-prepare", "3.11", ("prepare", "prepare-test"), "av, mediapipe, scipy")
+BLENDER_45 = Environment(".venv-blender-4.5", "3.11", ("blender-4-5",), "bpy")
+BLENDER_52 = Environment(".venv-blender-5.2", "3.13", ("blender-5-2",), "bpy")
 
 
-def _digest(environment: Environment, group: str) -> str:
-    python = (environment.folder / "pyvenv.cfg").read_text(encoding="utf-8")
-    return hashlib.sha256("\n".join([python, *requirements([group])]).encode()).hexdigest()
-
-
-def _stamp(environment: Environment) -> dict[str, str]:
-    """Group -> digest of what is installed; empty when the environment is absent or broken."""
-    if not environment.executable.exists() or not (environment.folder / "pyvenv.cfg").is_file():
-        return {}
+def installed(environment: Environment) -> set[str]:
+    """The groups that its stamp names; none where it is absent, stopped half-way or out of date."""
     try:
-        stamp = json.loads((environment.folder / "stamp.json").read_text(encoding="utf-8"))
-        return {str(group): str(digest) for group, digest in stamp.items()}
-    except (FileNotFoundError, ValueError, AttributeError):
-        return {}
+        stamp = json.loads((environment.folder / "installed.json").read_text(encoding="utf-8"))
+        whole = _runs(environment.executable) and stamp["digest"] == _digest(environment)
+        return set(stamp["groups"]) if whole else set()
+    except (FileNotFoundError, ValueError, LookupError, TypeError):
+        return set()
 
 
-def is_ready(environment: Environment, groups: Sequence[str]) -> bool:
-    stamp = _stamp(environment)
-    return bool(stamp) and all(stamp.get(group) == _digest(environment, group) for group in groups)
-
-
-def prepare(environment: Environment, groups: Sequence[str]) -> Path:
-    """Make the environment hold the groups; returns its Python. Quick when it already does."""
-    if is_ready(environment, groups):
+def prepare(environment: Environment, groups: Sequence[str] = ()) -> Path:
+    """Make the environment hold the groups (none: all); returns its Python. Quick when it does."""
+    wanted, present = set(groups or environment.groups), installed(environment)
+    if wanted <= present:
         return environment.executable
     start = time.monotonic()
-    if interpreters.reported_version(environment.executable) is None:
+    if not _runs(environment.executable):
         _make(environment)
-    kept = [group for group in _stamp(environment) if group not in groups]
-    wanted = requirements([*groups, *kept])
-    say(f"  {environment.name}: installing {', '.join(wanted)}")
-    (environment.folder / "stamp.json").unlink(missing_ok=True)
-    run_or_fail(
-        [environment.executable, "-m", "pip", "install", "--no-input", *wanted],
-        environment.log,
-        f"pip install into {environment.name}",
-        "mend what the log says (network, index, disk space) and run again",
-    )
+    _update_tools()
+    names = sorted(wanted | present)
+    say(f"  {environment.name}: installing {', '.join(names)}")
+    (environment.folder / "installed.json").unlink(missing_ok=True)
+    command = [str(MAIN.executable), "-m", "pip", "--python", str(environment.executable)]
+    command += ["install", "--constraint", str(environment.lock)]
+    command += [f"--group={ROOT / 'pyproject.toml'}:{name}" for name in names]
+    run_or_fail(command, environment.log, f"pip install into {environment.name}", ADVICE)
     _check_imports(environment)
-    stamp = {group: _digest(environment, group) for group in [*groups, *kept]}
-    temporary = environment.folder / "stamp.json.tmp"
-    temporary.write_text(json.dumps(stamp, indent=1), encoding="utf-8")
-    os.replace(temporary, environment.folder / "stamp.json")
+    _write_stamp(environment, names)
     say(f"  {environment.name}: ready after {time.monotonic() - start:.0f} s")
     return environment.executable
+
+
+def prepare_preferred_blender() -> Path:
+    """One Blender: what is there already, else the newest whose Python is there, else 4.5."""
+    for environment in (BLENDER_52, BLENDER_45):
+        if installed(environment):
+            return environment.executable
+    version = str(BLENDER_52.python)
+    find = [_uv(), "python", "find", "--system", "--no-python-downloads", version]
+    found = subprocess.run(find, env=_with_pyenv(), capture_output=True, check=False)
+    return prepare(BLENDER_45 if found.returncode else BLENDER_52)
+
+
+def _digest(environment: Environment) -> str:
+    """Of all that decides what is installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lists = json.dumps(project["dependency-groups"], sort_keys=True)
+    lock = environment.lock.read_text(encoding="utf-8")
+    return hashlib.sha256(f"{lists}\n{lock}".encode()).hexdigest()
+
+
+def _write_stamp(environment: Environment, groups: Sequence[str]) -> None:
+    temporary = environment.folder / "installed.json.tmp"
+    stamp = {"digest": _digest(environment), "groups": groups}
+    temporary.write_text(json.dumps(stamp), encoding="utf-8")
+    os.replace(temporary, environment.folder / "installed.json")
+
+
+def _runs(python: Path) -> bool:
+    try:
+        return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def _make(environment: Environment) -> None:
     # A folder without a running Python is a leftover: of a stopped run, or of a removed Python.
     shutil.rmtree(environment.folder, ignore_errors=True)
-    environment.folder.mkdir()
-    if environment.strict:
-        python = interpreters.obtain(environment.python, MAIN.folder, environment.log)
+    say(f"  {environment.name}: making it")
+    advice = ADVICE
+    command = [sys.executable, "-m", "venv", "--without-pip", str(environment.folder)]
+    if environment.python is None:
+        system.ensure_venv_module(environment.log)
     else:
-        found = interpreters.find(environment.python, environment.folder / "bin" / "uv")
-        python = found or sys.executable
-    interpreters.ensure_venv_module(python, environment.log)
-    say(f"  {environment.name}: Python {interpreters.reported_version(python)} of {python}")
-    run_or_fail(
-        [python, "-m", "venv", environment.folder],
-        environment.log,
-        f"{python} -m venv",
-        "mend what the log says and run again",
-    )
+        advice = f"connect to the network, or install Python {environment.python}, and run again"
+        command = [_uv(), "venv", "--allow-existing", "--no-project"]
+        command += ["--python", environment.python, str(environment.folder)]
+    run_or_fail(command, environment.log, "making the environment", advice, _with_pyenv())
+
+
+def _update_tools() -> None:
+    """A pip that knows --group and every Python, and uv."""
+    if "tools" not in installed(MAIN):
+        if not _runs(MAIN.executable):
+            _make(MAIN)
+        python = str(MAIN.executable)
+        run_or_fail([python, "-m", "ensurepip"], MAIN.log, "python -m ensurepip", ADVICE)
+        command = [python, "-m", "pip", "install", "--constraint", str(MAIN.lock), "pip", "uv"]
+        run_or_fail(command, MAIN.log, "pip install pip uv", ADVICE)
+
+
+def _uv() -> str:
+    _update_tools()
+    return str(MAIN.executable.with_name("uv"))
+
+
+def _with_pyenv() -> dict[str, str]:
+    """pyenv's Pythons first on PATH: its shims fail for the versions that are not switched on."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders = [*map(str, sorted(pyenv.glob("versions/*/bin"))), os.environ.get("PATH", "")]
+    return {**os.environ, "PATH": os.pathsep.join(folders)}
 
 
 def _check_imports(environment: Environment) -> None:
@@ -149,43 +177,28 @@ def _check_imports(environment: Environment) -> None:
     # bpy may hang in its static destructors when the interpreter ends, hence os._exit.
     program = f"import os, {environment.imports}; os._exit(0)"
     run_or_fail(
-        [environment.executable, "-c", program],
+        [str(environment.executable), "-c", program],
         environment.log,
         f"import of {environment.imports} in {environment.name}",
         f"install what the log names, or remove {environment.name} and run again",
     )
 
 
-def prepare_blender(environment: Environment) -> Path:
-    """As `prepare`, for Blender's module; the main environment is where a uv would be put."""
-    return prepare(environment, BLENDER_GROUPS[environment])
-
-
-def prepare_preferred_blender() -> Path:
-    """One Blender: what is there already, else the newest whose Python is there, else 4.5."""
-    for environment in (BLENDER_52, BLENDER_45):
-        if is_ready(environment, BLENDER_GROUPS[environment]):
-            return environment.executable
-    uv = MAIN.folder / "bin" / "uv"
-    newest = BLENDER_52 if interpreters.find(BLENDER_52.python, uv) else BLENDER_45
-    return prepare_blender(newest)
-
-
 def main(argv: Sequence[str]) -> int:
     what = argv[0] if argv else "setup"
-    if what not in ("setup", "worker", "prepare", "all"):
-        print(f"error: {what!r} is none of setup, worker, prepare, all", file=sys.stderr)
+    wanted: dict[str, list[tuple[Environment, tuple[str, ...]]]] = {
+        "setup": [(MAIN, DEVELOP)],
+        "worker": [(MAIN, WORKER)],
+        "prepare": [(PREPARE, ("prepare",))],
+        "all": [(environment, ()) for environment in (MAIN, PREPARE, BLENDER_45, BLENDER_52)],
+    }
+    if what not in wanted:
+        print(f"error: {what!r} is none of {', '.join(wanted)}", file=sys.stderr)
         return 2
     start = time.monotonic()
     try:
-        if what == "prepare":
-            prepare(PREPARE, PREPARE_GROUPS)
-        else:
-            prepare(MAIN, WORKER if what == "worker" else DEVELOP)
-        if what == "all":
-            prepare(PREPARE, PREPARE_DEVELOP)
-            for environment in BLENDER_GROUPS:
-                prepare_blender(environment)
+        for environment, groups in wanted[what]:
+            prepare(environment, groups)
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -20,18 +20,20 @@ def say(text: str) -> None:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> list[str]:
-    """The last lines of a log that say something."""
+    """The last lines of a log that are not blank."""
     text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
     return [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
 
 
-def run_logged(
-    command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None
-) -> int:
-    """Run with both outputs appended to `log`; every ten seconds say how far the log has come.
-
-    Returns the exit status (127: the program could not be started).
-    """
+def run_or_fail(
+    command: Sequence[str | Path],
+    log: Path,
+    what: str,
+    advice: str,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Run with both outputs appended to `log`; every ten seconds show its last line. A failure
+    shows the end of the log and becomes a `SetupError`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     with log.open("ab") as output:
@@ -46,29 +48,18 @@ def run_logged(
                 env=env,
             )
         except OSError as error:
-            output.write(f"{error}\n".encode())
-            return 127
-        while True:
-            try:
-                return process.wait(HEARTBEAT_SECONDS)
-            except subprocess.TimeoutExpired:
-                last = (tail(log, 1) or [""])[0].strip()
-                say(f"    {time.monotonic() - start:4.0f} s  {last[:90]}")
-            except BaseException:
+            raise SetupError(f"{what} cannot be started ({error}); {advice}") from None
+        try:
+            while True:
+                try:
+                    status = process.wait(HEARTBEAT_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"    {time.monotonic() - start:4.0f} s  {tail(log, 1)[0].strip()[:90]}")
+        finally:
+            if process.poll() is None:  # interrupted
                 process.kill()
                 process.wait()
-                raise
-
-
-def run_or_fail(
-    command: Sequence[str | Path],
-    log: Path,
-    what: str,
-    advice: str,
-    env: Mapping[str, str] | None = None,
-) -> None:
-    """As `run_logged`; a failure shows the end of the log and becomes a `SetupError`."""
-    status = run_logged(command, log, env)
     if status != 0:
         for line in tail(log):
             say(f"    | {line}")

@@ -1,13 +1,13 @@
-"""What the operating system must have: packages by apt-get, and the libraries that bpy loads."""
+"""Packages of the operating system: installed by apt-get as root, otherwise named."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from process import SetupError, run_or_fail, say
@@ -37,52 +37,31 @@ def can_load(library: str) -> bool:
 
 
 def ensure_blender_libraries(log: Path) -> None:
-    """Install the libraries that are missing, or say which command does."""
-    if not sys.platform.startswith("linux"):
-        return
     missing = [name for name, library in BLENDER_LIBRARIES.items() if not can_load(library)]
-    if missing:
-        apt_install(missing, log, "Blender's module needs system libraries")
+    if missing and sys.platform.startswith("linux"):
+        install(missing, log, "Blender's module needs system libraries")
 
 
-def apt_command(packages: Sequence[str]) -> str:
-    return "sudo apt-get update && sudo apt-get install -y " + " ".join(packages)
+def ensure_venv_module(log: Path) -> None:
+    """Debian ships Python without ensurepip, which `python -m venv` needs."""
+    if find_spec("ensurepip") is None:
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        install([package], log, f"{sys.executable} cannot make environments")
 
 
-def apt_usable() -> bool:
-    return shutil.which("apt-get") is not None and hasattr(os, "geteuid") and os.geteuid() == 0
+def may_install() -> bool:
+    return shutil.which("apt-get") is not None and os.geteuid() == 0
 
 
-def apt_offers(package: str) -> bool:
-    """Whether apt knows a version of the package to install."""
-    if shutil.which("apt-cache") is None:
-        return False
-    answer = subprocess.run(
-        ["apt-cache", "policy", package], capture_output=True, text=True, check=False
-    ).stdout
-    return "Candidate:" in answer and "Candidate: (none)" not in answer
-
-
-def apt_update(log: Path) -> None:
-    advice = "mend apt's sources and run again"
-    run_or_fail(["apt-get", "update"], log, "apt-get update", advice, _quiet())
-
-
-def apt_install(packages: Sequence[str], log: Path, reason: str) -> None:
-    """As root on Debian and its kin: install. Otherwise a SetupError that names the command."""
+def install(packages: Sequence[str], log: Path, reason: str) -> None:
+    """As root on Debian and Ubuntu: install. Otherwise a SetupError that names the command."""
     names = " ".join(packages)
-    if not apt_usable():
-        raise SetupError(f"{reason}: {names}; run: {apt_command(packages)}")
+    command = f"sudo apt-get update && sudo apt-get install -y {names}"
+    if not may_install():
+        raise SetupError(f"{reason}: {names}; run: {command}")
     say(f"  {reason}: apt-get install {names}")
-    apt_update(log)
-    run_or_fail(
-        ["apt-get", "install", "-y", "--no-install-recommends", *packages],
-        log,
-        f"apt-get install {names}",
-        f"run it by hand: {apt_command(packages)}",
-        _quiet(),
-    )
-
-
-def _quiet() -> dict[str, str]:
-    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    advice = f"correct apt's sources, or run: {command}"
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run_or_fail(["apt-get", "update"], log, "apt-get update", advice, quiet)
+    arguments = ["install", "-y", "--no-install-recommends", *packages]
+    run_or_fail(["apt-get", *arguments], log, f"apt-get install {names}", advice, quiet)

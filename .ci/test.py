@@ -1,7 +1,9 @@
 """`make test`: environments, lint, tests of the core and in each Blender, and the zip.
 
-Every stage runs even when an earlier one failed. The last line counts tests, and each stage that
-is not a test run (an environment, a lint check, the zip) as one.
+Every stage runs even when an earlier one failed. Test runs go side by side where there are cores
+for them; each writes a log, which is shown when it ends. No run has a time limit that a slow
+machine could meet: a test that hangs is ended by pytest-timeout (pyproject.toml). The last line
+counts tests, and each stage that is not a test run (an environment, a lint check, the zip) as one.
 """
 
 from __future__ import annotations
@@ -13,20 +15,52 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import build_zip
 import environments
 import lint
-from environments import BLENDER_45, BLENDER_52, MAIN, PREPARE, ROOT
-from process import SetupError, say
+from environments import BLENDER_45, BLENDER_52, MAIN, PREPARE, ROOT, Environment
+from process import SetupError, say, tail
 
 Counts = tuple[int, int, int]  # passed, failed, skipped
 
 REPORTS = MAIN.folder / "reports"
-# A stage past this has hung: the whole run is meant to take minutes.
-STAGE_SECONDS = 600.0
+HEARTBEAT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of pytest in an environment."""
+
+    name: str
+    environment: Environment
+    arguments: tuple[str, ...]
+
+    @property
+    def log(self) -> Path:
+        return REPORTS / f"{self.name}.log"
+
+    @property
+    def report(self) -> Path:
+        return REPORTS / f"{self.name}.xml"
+
+
+def runs(cores: int) -> tuple[Run, ...]:
+    """The longest first. The core's files go side by side on the cores that the others leave."""
+    core: tuple[str, ...] = ("tests", "--ignore=tests/blender", "--ignore=tests/prepare")
+    if cores > len(OTHERS) + 1:
+        core += (f"--numprocesses={cores - len(OTHERS)}", "--dist=loadfile")
+    return (Run("core", MAIN, core), *OTHERS)
+
+
+OTHERS = (
+    Run("blender-5.2", BLENDER_52, ("tests/blender",)),
+    Run("blender-4.5", BLENDER_45, ("tests/blender",)),
+    Run("prepare", PREPARE, ("tests/prepare",)),
+)
 
 
 @dataclass
@@ -62,28 +96,51 @@ def read_counts(report: Path) -> Counts:
     return total - failed - skipped, failed, skipped
 
 
-def run_pytest(name: str, python: Path, *paths: str) -> Counts:
+def run_pytest(run: Run) -> tuple[Counts, float]:
+    """Counts and seconds of a run; its output is in its log."""
+    start = time.monotonic()
     REPORTS.mkdir(parents=True, exist_ok=True)
-    report = REPORTS / f"{name}.xml"
-    report.unlink(missing_ok=True)
+    run.report.unlink(missing_ok=True)
     environ = {**os.environ, "EGSTALKER_WORKER_PYTHON": str(MAIN.executable)}
-    command = [str(python), "-m", "pytest", "-q", "--continue-on-collection-errors"]
-    command += ["--durations=5", f"--junitxml={report}", *paths]
-    try:
-        status = subprocess.run(
-            command, cwd=ROOT, env=environ, check=False, timeout=STAGE_SECONDS
-        ).returncode
-    except subprocess.TimeoutExpired:
-        say(f"{name}: stopped after {STAGE_SECONDS:.0f} s")
-        status = -1
-    except OSError as error:
-        say(f"{name}: {error}")
-        status = 127
-    passed, failed, skipped = read_counts(report)
-    if status != 0 and failed == 0:
-        say(f"{name}: pytest ended with exit status {status} although no test failed")
-        failed = 1
-    return passed, failed, skipped
+    command = [str(run.environment.executable), "-m", "pytest", "-q", "--durations=5"]
+    command += ["--continue-on-collection-errors", f"--junitxml={run.report}", *run.arguments]
+    with run.log.open("w", encoding="utf-8") as log:
+        try:
+            status = subprocess.run(
+                command, cwd=ROOT, env=environ, stdout=log, stderr=subprocess.STDOUT, check=False
+            ).returncode
+        except OSError as error:
+            log.write(f"{error}\n")
+            status = 127
+        passed, failed, skipped = read_counts(run.report)
+        if status != 0 and failed == 0:
+            log.write(f"pytest ended with exit status {status} although no test failed\n")
+            failed = 1
+    return (passed, failed, skipped), time.monotonic() - start
+
+
+def run_side_by_side(wanted: tuple[Run, ...], cores: int, tally: Tally) -> None:
+    start = time.monotonic()
+    with ThreadPoolExecutor(min(cores, len(wanted))) as pool:
+        waiting: dict[Future[tuple[Counts, float]], Run] = {
+            pool.submit(run_pytest, run): run for run in wanted
+        }
+        while waiting:
+            done, _ = wait(waiting, HEARTBEAT_SECONDS, FIRST_COMPLETED)
+            for future in done:
+                run = waiting.pop(future)
+                say(f"\n== tests {run.name}")
+                say(run.log.read_text(encoding="utf-8", errors="replace"))
+                tally.add(f"tests {run.name}", *future.result())
+            if waiting and not done:
+                states = [f"{run.name} {_state(run)}" for run in waiting.values()]
+                say(f"    {time.monotonic() - start:4.0f} s  {', '.join(states)}")
+
+
+def _state(run: Run) -> str:
+    """How far pytest has come, as it prints it: "[ 37%]"."""
+    lines = tail(run.log, 3) if run.log.exists() else []
+    return next((line[line.index("[") :] for line in reversed(lines) if "%]" in line), "[  0%]")
 
 
 def one(succeeded: bool) -> Counts:
@@ -111,25 +168,16 @@ def main() -> int:
         start = time.monotonic()
         tally.add(name, action(), time.monotonic() - start)
 
-    prepare_main = functools.partial(environments.prepare, MAIN, environments.DEVELOP)
-    stage("environment main", functools.partial(attempt, prepare_main))
+    for environment in (MAIN, PREPARE, BLENDER_45, BLENDER_52):
+        prepare = functools.partial(environments.prepare, environment)
+        name = environment.name.removeprefix(".venv-").replace(".venv", "main")
+        stage(f"environment {name}", functools.partial(attempt, prepare))
     for check in lint.checks() if MAIN.executable.exists() else []:
         stage(check.name, functools.partial(run_check, check))
-    stage(
-        "core tests",
-        lambda: run_pytest(
-            "core", MAIN.executable, "tests", "--ignore=tests/blender", "--ignore=tests/prepare"
-        ),
-    )
-    prepare_videos = functools.partial(environments.prepare, PREPARE, environments.PREPARE_DEVELOP)
-    stage("environment prepare", functools.partial(attempt, prepare_videos))
-    stage("tests prepare", lambda: run_pytest("prepare", PREPARE.executable, "tests/prepare"))
-    for blender in (BLENDER_45, BLENDER_52):
-        name = blender.name.removeprefix(".venv-")
-        prepare = functools.partial(environments.prepare_blender, blender)
-        stage(f"environment {name}", functools.partial(attempt, prepare))
-        test = functools.partial(run_pytest, name, blender.executable, "tests/blender")
-        stage(f"tests {name}", test)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = max(1, cores or 1)
+    say("\n== tests")
+    run_side_by_side(runs(cores), cores, tally)
     zip_it = functools.partial(build_zip.build, BLENDER_52.executable)
     stage("zip", functools.partial(attempt, zip_it))
     say("\n" + "\n".join(tally.lines) + "\n")

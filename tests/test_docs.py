@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import architecture
+
 ROOT = Path(__file__).resolve().parents[1]
 METHOD = ROOT / "docs" / "method.md"
 PAGES = sorted(
@@ -79,3 +81,14 @@ def test_a_citation_is_read() -> None:
     text = "see docs/method.md §3.5 to §3.7; method.md\n    §9."
     assert cited_sections(text) == ["3.5", "3.7", "9"]
     assert section_numbers("# Title\n## 3. Frame\n### 3.10 Camera\n") == {"3", "3.10"}
+
+
+def test_the_architecture_picture_shows_todays_imports() -> None:
+    drawn = architecture.picture(architecture.imports())
+    assert architecture.TARGET.read_text(encoding="utf-8") == drawn, "run `make architecture`"
+
+
+def test_an_arrow_that_follows_from_others_is_left_out() -> None:
+    graph = {"a": {"b", "c"}, "b": {"c"}, "c": set()}
+    assert architecture.reduced(graph) == {"a": {"b"}, "b": {"c"}, "c": set()}
+    assert architecture.levels(graph) == {"a": 2, "b": 1, "c": 0}

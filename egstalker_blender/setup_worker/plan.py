@@ -7,24 +7,29 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-# As the groups "worker", "torch" and "prepare" of pyproject.toml, which is not part of the zip; a
-# test holds them together.
+# As the groups "worker", "torch", "gsplat" and "prepare" of pyproject.toml, which is no part of the
+# zip; a test compares them.
 WORKER = (
     "numpy>=1.26",
     "isal>=1.6,<2",
-    "librosa>=0.11,<2",
+    "librosa>=0.11,<1",
+    "llvmlite>=0.43",
     "numba>=0.60",
     "pillow>=11",
+    "scipy>=1.13,<2",
     "sounddevice>=0.5,<1",
-    "soundfile>=0.13,<1",
 )
-TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5"
+TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5,<2"
+# The exact versions, written by `make lock` for every system and Python.
+CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+CONSTRAINTS_VIDEOS = Path(__file__).with_name("constraints_videos.txt")
 # What makes a dataset from a film. This mediapipe, the last one that carries its models, is there
 # for no later Python, and needs a numpy that is older than the others' newest.
 PREPARE = ("av>=14,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
 PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
 PREPARE_NEWEST = (3, 12)
 PREPARE_SPACE = 2.0e9  # bytes
+PACKAGES = {"cpu": (), "cpu_torch": (TORCH,), "cuda": (TORCH, GSPLAT)}
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 CHOICES = (
     ("cpu", "CPU (numba)", "Compiled code on all cores; about 0.6 GB"),
@@ -41,10 +46,11 @@ CHOICES = (
     ),
 )
 SPACE = {"cpu": 1.0e9, "cpu_torch": 3.0e9, "cuda": 12.0e9}  # bytes, with what pip unpacks
+_WORKER_IMPORTS = ("numba", "librosa.core.audio", "scipy.spatial")  # librosa alone loads nothing
 IMPORTS = {
-    "cpu": ("numba", "librosa", "soundfile"),
-    "cpu_torch": ("numba", "librosa", "soundfile", "torch"),
-    "cuda": ("numba", "librosa", "soundfile", "torch", "gsplat"),
+    "cpu": _WORKER_IMPORTS,
+    "cpu_torch": (*_WORKER_IMPORTS, "torch"),
+    "cuda": (*_WORKER_IMPORTS, "torch", "gsplat"),
 }
 MINUTE = 60.0
 
@@ -69,9 +75,12 @@ def python_of(environment: Path) -> Path:
 def requirements(
     choice: str, platform: str = sys.platform, videos: bool = False
 ) -> tuple[str, ...]:
-    """Arguments of pip install. PyPI's torch is for CUDA on Linux and for the CPU elsewhere; the
-    other one comes from PyTorch's own index. videos: also what makes a dataset from a film."""
-    return (*_requirements(choice, platform), *(PREPARE if videos else ()))
+    """Arguments of pip install: index, constraints, packages. PyPI's torch is for CUDA on Linux and
+    for the CPU elsewhere; the other one comes from PyTorch's own index. videos: also what makes a
+    dataset from a film."""
+    constraints = ("--constraint", str(CONSTRAINTS_VIDEOS if videos else CONSTRAINTS))
+    packages = (*WORKER, *PACKAGES[choice], *(PREPARE if videos else ()))
+    return (*_index(choice, platform), *constraints, *packages)
 
 
 def space_for(choice: str, videos: bool = False) -> float:
@@ -79,15 +88,10 @@ def space_for(choice: str, videos: bool = False) -> float:
     return SPACE[choice] + (PREPARE_SPACE if videos else 0.0)
 
 
-def _requirements(choice: str, platform: str) -> tuple[str, ...]:
-    if choice == "cpu":
-        return WORKER
-    if choice == "cpu_torch":
-        index = ("--extra-index-url", f"{TORCH_INDEX}cpu") if platform == "linux" else ()
-        return (*index, *WORKER, TORCH)
-    # As PyPI's for Linux. This torch is built for CUDA 12.6, 13.0 and 13.2 alone.
-    index = ("--extra-index-url", f"{TORCH_INDEX}cu130") if platform == "win32" else ()
-    return (*index, *WORKER, TORCH, GSPLAT)
+def _index(choice: str, platform: str) -> tuple[str, ...]:
+    # PyPI's for Linux is built for CUDA 13.0. This torch is there for CUDA 12.6, 13.0 and 13.2.
+    build = {("cpu_torch", "linux"): "cpu", ("cuda", "win32"): "cu130"}.get((choice, platform))
+    return ("--extra-index-url", f"{TORCH_INDEX}{build}") if build else ()
 
 
 def steps_for(choice: str, base: Path, environment: Path, videos: bool = False) -> tuple[Step, ...]:

@@ -171,7 +171,7 @@ def test_the_lists_are_those_of_the_project() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     worker = {item for item in groups["worker"] if isinstance(item, str)}
     assert set(plan.WORKER) == worker | set(groups["core"])
-    assert groups["torch"] == [plan.TORCH]
+    assert (groups["torch"], groups["gsplat"]) == ([plan.TORCH], [plan.GSPLAT])
 
 
 @pytest.mark.parametrize("choice", [item[0] for item in plan.CHOICES])
@@ -186,7 +186,17 @@ def test_commands_of_each_choice(choice: str, tmp_path: Path) -> None:
         choice == "cuda",
     )
     assert ("--extra-index-url" in packages) == (choice == "cpu_torch")
+    assert set(plan.WORKER) <= set(packages)
     assert choice in plan.SPACE
+
+
+@pytest.mark.parametrize("videos", [False, True])
+def test_the_versions_are_the_locked_ones(videos: bool, tmp_path: Path) -> None:
+    """The file lies in the extension's own folder, wherever that is, and so in the zip."""
+    command = plan.steps_for("cuda", Path("base"), tmp_path / "new", videos)[1].command
+    constraints = Path(command[command.index("--constraint") + 1])
+    assert constraints.is_file() and constraints.parent == Path(plan.__file__).parent
+    assert ("mediapipe==" in constraints.read_text()) == videos
 
 
 def test_a_base_is_found() -> None:

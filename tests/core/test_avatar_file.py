@@ -137,10 +137,7 @@ def test_version_1_stays_readable() -> None:
     rows = [gaussians.means[0], gaussians.quats[3], gaussians.log_scales[1], gaussians.sh[7, 15]]
     np.testing.assert_array_equal(np.concatenate(rows), np.float32(GOLDEN_ROWS))
     assert images is not None and images.torso is not None and track is not None
-    assert (
-        int(images.image.sum()),
-        int(images.torso.sum()),
-    ) == GOLDEN_SUMS
+    assert (int(images.image.sum()), int(images.torso.sum())) == GOLDEN_SUMS
     assert track.viewmats.shape == (6, 4, 4) and track.eyes[0] == GOLDEN_EYE
 
 
@@ -217,14 +214,8 @@ WRONG = {
     "weight shape": (put("t", CONV, np.ones((32, 29), np.float32)), "expected 32 x any x 3"),
     "weight NaN": (put("t", "network.null_vector", np.full((1, 1, 64), np.nan)), "not finite"),
     "weight huge": (put("t", "network.null_vector", np.full((1, 1, 64), 1e300)), "not finite"),
-    "size": (
-        put("t", "plates.torso", np.zeros((8, 24, 4), np.uint8)),
-        "background image is",
-    ),
-    "type": (
-        put("t", "plates.torso", np.zeros((24, 24, 4), np.float32)),
-        "background image is",
-    ),
+    "torso size": (put("t", "plates.torso", np.zeros((8, 24, 4), np.uint8)), "background image"),
+    "torso type": (put("t", "plates.torso", np.zeros((24, 24, 4), np.float32)), "background image"),
     "track empty": (
         lambda d, t, m: t.update({"track.viewmats": EYE[:0], "track.eyes": np.zeros(0)}),
         "no rows",

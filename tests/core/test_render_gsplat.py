@@ -1,4 +1,5 @@
-"""gsplat: what can be said without a GPU, and the picture where there is one."""
+"""gsplat: its arguments, and its picture on a GPU. What it makes of them without a GPU is in
+test_gsplat_reference.py."""
 
 from __future__ import annotations
 
@@ -8,7 +9,6 @@ import pytest
 from core.errors import MissingPackageError
 from core.render import reference
 from core.render.cuda import gsplat_single
-from core.render.projection import project
 from core.render.sh import colours
 from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 
@@ -36,22 +36,6 @@ def test_arguments(degree: int) -> None:
     assert (given["near_plane"], given["eps2d"], given["packed"]) == (np.float32(0.2), 0.3, False)
 
 
-def test_projection_agrees_with_gsplats_own() -> None:
-    helper = pytest.importorskip("gsplat.cuda._torch_impl", reason="gsplat is not installed")
-    scene, view = head(), camera()
-    given = gsplat_single.arguments(scene, view, 0, "cpu")
-    covariances, _ = helper._quat_scale_to_covar_preci(given["quats"], given["scales"])
-    size = (view.width, view.height, given["eps2d"], given["near_plane"])
-    _, centres, depths, conics, _ = helper._fully_fused_projection(
-        given["means"], covariances, given["viewmats"], given["Ks"], *size
-    )
-    ours = project(scene, view, 0)
-    assert len(ours) == len(scene)  # all are seen, so that the order of depth matches them up
-    order = np.argsort(depths[0].numpy(), kind="stable")
-    assert np.abs(centres[0].numpy()[order] - ours.centres).max() < 2e-3
-    assert np.abs(conics[0].numpy()[order] - ours.conics).max() < 2e-3
-
-
 def test_where_it_cannot_run_it_says_why() -> None:
     reason = gsplat_single.available()
     if reason is None:
@@ -66,7 +50,7 @@ def test_where_it_cannot_run_it_says_why() -> None:
 def test_picture_on_a_gpu(name: str) -> None:
     reason = gsplat_single.available()
     if reason is not None:
-        pytest.skip(reason)
+        pytest.skip(f"needs a CUDA device: {reason}")
     scene = hard_cases()[name]
     for background in (None, noise()):
         truth = reference.rasterise(scene, camera(), background)

@@ -55,7 +55,7 @@ def test_official_frames(shared: Path, module: str, least: float, frame: str) ->
 def test_official_frames_with_gsplat(shared: Path, frame: str) -> None:
     reason = gsplat_single.available()
     if reason is not None:
-        pytest.skip(reason)
+        pytest.skip(f"needs a CUDA device: {reason}")
     assert decibels(*render_and_truth(shared, "cuda.gsplat_single", frame)) >= 85
 
 
@@ -78,7 +78,7 @@ def test_official_frames_with_our_cuda_kernels_on_a_cpu(
 @pytest.mark.parametrize("frame", FRAMES)
 def test_official_frames_with_our_cuda_kernels(shared: Path, frame: str) -> None:
     if (reason := nvrtc.available()) is not None:
-        pytest.skip(reason)
+        pytest.skip(f"needs a CUDA device: {reason}")
     assert decibels(*drawn_and_truth(shared, nvrtc.rasterise, frame)) >= 100
 
 

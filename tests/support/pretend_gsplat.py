@@ -1,7 +1,9 @@
-"""gsplat, as far as shapes, devices and gradients go, for tests where it cannot be compiled."""
+"""gsplat, as far as shapes, devices and gradients go: quick, for tests of what lies where.
+test_gsplat_reference.py compares it with gsplat."""
 
 from __future__ import annotations
 
+import inspect
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -11,6 +13,7 @@ import torch
 
 def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
     """Shapes and devices of gsplat's, and gradients to all that has some; the picture is none."""
+    _check(given)
     means, viewmats = given["means"], given["viewmats"]
     frames, count, cameras = means.shape[:-2], means.shape[-2], viewmats.shape[-3]
     assert given["quats"].shape == (*frames, count, 4) and given["scales"].shape == means.shape
@@ -27,6 +30,15 @@ def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, t
     alpha = (given["opacities"].mean() + 1e-3 * of_all).expand(*size, 1)
     radii = torch.ones(*frames, cameras, count, 2, dtype=torch.int32, device=means.device)
     return colour * alpha, alpha, {"means2d": centres, "radii": radii}
+
+
+def _check(given: dict[str, Any]) -> None:
+    """TypeError for a name that gsplat does not know."""
+    try:
+        from gsplat.rendering import rasterization as real
+    except ImportError:  # not installed, or this stands for it
+        return
+    inspect.signature(real).bind(**given)
 
 
 def stand_in() -> ModuleType:

@@ -92,3 +92,9 @@ def slopes(loss: torch.Tensor, inputs: list[torch.Tensor]) -> dict[str, np.ndarr
         loss.backward()
     found = [torch.zeros_like(x) if x.grad is None else x.grad for x in inputs]
     return {name: slope.numpy() for name, slope in zip(INPUTS, found, strict=True)}
+
+
+def turning(slope: np.ndarray, quats: np.ndarray) -> np.ndarray:
+    """The part of a gradient of quaternions (N, 4) that turns them: the rasterisers may disagree on
+    the rest, which normalising removes."""
+    return slope - (slope * quats).sum(axis=1, keepdims=True) * quats

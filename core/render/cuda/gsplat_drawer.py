@@ -54,7 +54,7 @@ class GsplatDrawer:
 
 
 def arguments(scene: Scene, views: Tensor, size: tuple[int, int], sh_degree: int) -> dict[str, Any]:
-    """Of gsplat.rasterization, for B frames of one camera each; see gsplat_cuda.arguments."""
+    """Of gsplat.rasterization, for B frames of one camera each; see gsplat_single.arguments."""
     frames = len(views)
     means, quats, scales, opacities, sh = (
         value.expand(frames, *value.shape[1:]) for value in scene.tensors

@@ -1,5 +1,5 @@
 """The differentiable rasteriser for CUDA: gsplat, set to the official rules as in
-render/gsplat_cuda.py, whose remarks on its arguments hold here, too."""
+render/cuda/gsplat_single.py, whose remarks on its arguments hold here, too."""
 
 from __future__ import annotations
 
@@ -35,11 +35,14 @@ def splat(
     x, y, z = directions.unbind(-1)
     basis = torch.stack(terms(x, y, z, sh_degree), dim=-1)
     colours = torch.einsum("nk,nkc->nc", basis, sh[:, : basis.shape[1]]) + 0.5
+    # Clamped as in render/cuda/gsplat_single.py, for the picture alone: nothing would draw an
+    # opacity past the limit back under it.
+    limited = opacities - (opacities - MAX_ALPHA).clamp(min=0).detach()
     rgb, alpha, meta = gsplat.rasterization(
         means=means,
         quats=quats,
         scales=scales,
-        opacities=opacities.clamp(max=MAX_ALPHA),
+        opacities=limited,
         colors=colours.clamp(min=0)[None],
         viewmats=means.new_tensor(camera.viewmat)[None],
         Ks=means.new_tensor(camera.K)[None],

@@ -34,8 +34,9 @@ class Splatter(Protocol):
     ) -> Rendered:
         """By the rules of docs/method.md §3.11. float32 tensors on one device.
 
-        means (N, 3) decimetres; quats (N, 4) w, x, y, z of unit length, not normalised here, and
-        their gradient is that of the plain rotation formula; scales (N, 3) decimetres, > 0;
+        means (N, 3) decimetres; quats (N, 4) w, x, y, z of unit length, whose gradient along the
+        quaternion itself is not defined (gsplat's is 0; normalising beforehand makes it 0 for
+        all); scales (N, 3) decimetres, > 0;
         opacities (N,) in 0..1; sh (N, K, 3) with K >= (sh_degree + 1)^2; sh_degree 0..3.
         probe (N, 2), zeros: its gradient is that of the projected centres, per pixel.
         """
