@@ -26,7 +26,7 @@ def measured(avatar: Avatar) -> Avatar:
         n: np.full((len(rows), w), 0.3, np.float32) for n, w in widths_of(avatar.network).items()
     }
     return replace(
-        avatar, frozen=FrozenGaussians(rows, offsets, Measured(54.3, 60.0, 64, "aud.wav"))
+        avatar, frozen_gaussians=FrozenGaussians(rows, offsets, Measured(54.3, 60.0, 64, "aud.wav"))
     )
 
 
@@ -41,7 +41,7 @@ def test_the_panel_says_what_approximate_does_for_the_avatar(avatar_path: Path) 
     assert "stays exact" in approximate.text_of(avatar)
     measured = Measured(54.3, 60.0, 64, "aud.wav")
     rows = np.arange(len(avatar.gaussians) // 2)
-    frozen = replace(avatar, frozen=FrozenGaussians(rows, {}, measured))
+    frozen = replace(avatar, frozen_gaussians=FrozenGaussians(rows, {}, measured))
     assert (
         approximate.text_of(frozen)
         == "Holds 50% of the Gaussians; pictures agree to 54 dB or better"
