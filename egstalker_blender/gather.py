@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,13 @@ from ..core.records.avatar import Avatar
 from ..core.records.camera import Camera, pose_vector
 from ..core.records.job import BakeJob, FrameTask
 from ..core.records.moment import Moment
-from ..core.records.timeline import MAX_FRAMES, seconds_of_frame
+from ..core.records.timeline import MAX_FRAMES, ROW_RATE, seconds_of_frame
 from ..core.records.voice import AnyVoice
-from ..core.system.steps import finished
+from ..core.system.steps import finished, in_background
 from .camera import render_size, scene_camera
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
 from .sound.strips import StripWindow, frame_rate, linked_window
-from .sound.voice import Source, voice_from
+from .sound.voice import Source, Undecoded, voice_from
 
 SLICE = 500  # frames, about a hundredth of a second
 
@@ -87,12 +88,13 @@ NOTHING = Loaded()
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """A bake as read from Blender; nothing of Blender is in it. voice: see core/records/voice.py.
-    start: scene frame at which its time is 0. states: one for each of `frames`."""
+    """A bake as read from Blender; nothing of Blender is in it. start: scene frame at which the
+    voice's time is 0. frames: more than are baked where the whole of an undecoded sound is wanted.
+    states: one for each of them."""
 
     settings: Settings
     avatar: Avatar
-    voice: AnyVoice
+    voice: AnyVoice | Undecoded
     start: float
     frames: tuple[int, ...]
     states: tuple[State, ...]
@@ -105,10 +107,15 @@ def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING)
     from ..core.bake.loop import load_checked  # it brings the engines' modules, slow to import
 
     avatar = loaded.avatar or load_checked(settings.avatar_path, settings.avatar_hash)
-    voice: AnyVoice = loaded.track
+    voice: AnyVoice | Undecoded = loaded.track
     if voice is None and avatar.features is not None:
         voice = voice_from(settings.voice)
-    voice, rows = counted(avatar, voice)
+    if isinstance(voice, Undecoded) and voice.longest is None and settings.frames is None:
+        voice = voice.decode()
+    if isinstance(voice, Undecoded):
+        rows = math.ceil((voice.longest or 0.0) * ROW_RATE) + 1
+    else:
+        voice, rows = counted(avatar, voice)
     start = start_of(avatar, settings.voice)
     frames = settings.frames
     if frames is None:
@@ -120,10 +127,19 @@ def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING)
 
 
 def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
-    """The job of what was gathered; yields after every SLICE frames. ArgumentError, CameraError."""
-    settings, avatar = gathered.settings, gathered.avatar
+    """The job of what was gathered; yields after every SLICE frames, and while a sound is decoded
+    on another thread. AudioError, ArgumentError, CameraError."""
+    settings, avatar, voice = gathered.settings, gathered.avatar, gathered.voice
+    frames = gathered.frames
+    if isinstance(voice, Undecoded):
+        decode = voice.decode
+        waveform = yield from in_background(lambda _abandoned: decode())
+        voice = waveform
+        if settings.frames is None:
+            there = frames_of_sound(waveform.rows, settings.fps, round(gathered.start))
+            frames = frames[: len(there)]
     tasks = []
-    for number, state in zip(gathered.frames, gathered.states, strict=True):
+    for number, state in zip(frames, gathered.states, strict=False):
         moment = moment_of(avatar, settings.pose, state, number, gathered.start, settings.fps)
         tasks.append(FrameTask(number, moment, _camera(avatar, settings, state, moment)))
         if len(tasks) % SLICE == 0:
@@ -131,7 +147,7 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
     return BakeJob(
         avatar_path=settings.avatar_path,
         avatar_hash=settings.avatar_hash,
-        voice=gathered.voice,
+        voice=voice,
         frames=tuple(tasks),
         directory=settings.directory,
         stem=settings.stem,

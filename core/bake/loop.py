@@ -55,7 +55,7 @@ def bake(
     avatar: the one that job.avatar_path holds, where it is in memory already.
 
     The features of a voice that is no track are computed first, on another thread; until they are
-    there it yields every features.TICK seconds.
+    there it yields every steps.TICK seconds.
     Raises InputError, OutputError, EngineError.
     """
     total = len(job.frames)

@@ -18,7 +18,7 @@ from ...core.errors import EgsError
 from ...core.records.audio_track import AudioTrack
 from ...core.records.avatar import Avatar
 from ...core.records.voice import Voice
-from ..sound.voice import Source, voice_from
+from ..sound.voice import Source, Undecoded, decoded_voice, voice_from
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Sources:
         name = (*name, avatar.content_hash)
         if name not in self._ready and name not in self._tasks:
             try:
-                # Here, on the main thread: some strips are decoded by Blender.
+                # Here, on the main thread: Blender mixes some strips down.
                 found = voice_from(voice()) if avatar.features else None
                 self._put(name, partial(_sound, avatar, found))
             except EgsError as error:
@@ -95,6 +95,6 @@ def _avatar(path: Path, digest: str) -> Avatar:
     return load_checked(path, digest)
 
 
-def _sound(avatar: Avatar, voice: Voice | None) -> Sound:
-    track = track_for(avatar, voice)
+def _sound(avatar: Avatar, voice: Voice | Undecoded | None) -> Sound:
+    track = track_for(avatar, decoded_voice(voice))
     return Sound(track, track_digest(track))

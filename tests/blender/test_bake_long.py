@@ -18,7 +18,10 @@ import pytest
 from egstalker.core.audio import features
 from egstalker.core.audio.extractor import extractor_of
 from egstalker.core.records.voice import SoundPart
+from egstalker.core.system.steps import finished
 from egstalker.egstalker_blender import preferences
+from egstalker.egstalker_blender.gather import job_steps
+from egstalker.egstalker_blender.sound import decode
 from egstalker.egstalker_blender.timeline import pump
 
 from tests.blender.test_bake_operator import ESC, TIMER, Operator, Window
@@ -137,6 +140,32 @@ def test_the_worker_computes_the_features(
     assert time.monotonic() - start < 5  # else it would have been killed
     assert operator._engine().pid is not None
     assert not pieces.asked  # in this process
+
+
+def test_a_compressed_sound_is_decoded_on_another_thread(
+    context: Any, head: Any, pieces: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aud = pytest.importorskip("aud", reason="this Blender has no audaspace")
+    path, seconds = tmp_path / "speech.flac", 20.5
+    samples = 0.1 * np.random.default_rng(1).standard_normal(round(seconds * 48000))
+    aud.Sound.buffer(np.float32(samples)[:, None], 48000).write(
+        str(path), 48000, aud.CHANNELS_MONO, aud.FORMAT_S16, aud.CONTAINER_FLAC, aud.CODEC_FLAC
+    )
+    bpy.ops.egstalker.link_sound_file(filepath=str(path))
+    threads = []
+    real = decode._decode
+
+    def watched(path: Path) -> Any:
+        threads.append(threading.current_thread())
+        return real(path)
+
+    monkeypatch.setattr(decode, "_decode", watched)
+    gathered = Operator()._gather(context)
+    assert not threads
+    job = finished(job_steps(gathered))
+    assert len(threads) == 1 and threads[0] is not threading.main_thread()
+    assert [task.number for task in job.frames] == list(range(1, 1 + 25 * 20 + 13))
+    assert np.array_equal(job.voice.samples, decode.waveform_of_file(path).samples)
 
 
 def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Path) -> None:

@@ -107,9 +107,9 @@ def names(folder: Path) -> list[str]:
 def waveform_of_strip(window: Any) -> Waveform:
     """What a strip plays, decoded as for an engine."""
     from egstalker.core.audio.files import decoded
-    from egstalker.egstalker_blender.sound.voice import voice_from
+    from egstalker.egstalker_blender.sound.voice import decoded_voice, voice_from
 
-    return decoded(voice_from(window))
+    return decoded(decoded_voice(voice_from(window)))
 
 
 def track_of_job(obj: Any) -> AudioTrack:
