@@ -201,8 +201,9 @@ def test_a_stopped_bake_abandons_the_features(
     def slow(avatar: Avatar, voice: AnyVoice) -> Any:
         for k in range(1000):
             made.append(threading.current_thread())
+            if k:
+                go.wait(30)
             yield k / 1000
-            go.wait(30)
         return (yield from track_pieces(avatar, voice))
 
     monkeypatch.setattr("core.bake.features.track_pieces", slow)
@@ -216,5 +217,5 @@ def test_a_stopped_bake_abandons_the_features(
     assert time.monotonic() - begun < 5
     go.set()
     made[0].join(30)
-    assert not made[0].is_alive() and len(made) == 1
+    assert not made[0].is_alive() and len(made) <= 2  # the piece in hand was the last
     assert math.isclose(next(track_pieces(egs[1], wav)), 0)
