@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .commands.console import STOPPED, Console
 from .errors import EgsError
 
 COMMANDS = (
@@ -21,7 +21,7 @@ COMMANDS = (
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage text around it."""
+    """Reports a wrong command line in one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
@@ -40,17 +40,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = build_parser().parse_args(words)
+    # `ablate` takes --json also among the options of `train`, which are not parsed here.
+    console = Console(args.json or "--json" in words)
     try:
-        code = int(args.run(args))
-        sys.stdout.flush()
-        return code
+        return int(args.run(args, console))
     except EgsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        console.failed(str(error), error.exit_code)
         return error.exit_code
-    except BrokenPipeError:  # the reader had enough (`| head`); Python would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # nobody reads the output any more
         return 1
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+        console.stopped()
+        return STOPPED

@@ -1,16 +1,14 @@
 """One bake from the command line: `blender --command egstalker ...` and batch.py share it.
 
-It takes the steps of the user interface (import, link a strip, bake) in the scene that is open, or
-in an empty one at 25 frames a second, first frame 1. Exit codes: 0 every frame was written,
+It performs the steps of the user interface (import, link a strip, bake) in the open scene, or in an
+empty one at 25 frames per second whose first frame is 1. Exit codes: 0 every frame was written,
 1 failed, 2 bad input (one line on stderr says which), 130 stopped by the user.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,8 +20,9 @@ import bpy
 
 from ..core.avatar.file import load_avatar
 from ..core.bake.plan import FIRST_FRAME, check_measured, parse_size
+from ..core.commands.arguments import add_bake, add_json
+from ..core.commands.console import STOPPED, Console
 from ..core.errors import ArgumentError, EgsError
-from ..core.records.job import FILE_FORMATS
 from ..core.records.timeline import parse_frames
 from . import engines, preferences
 from .avatars.importer import import_avatar
@@ -43,18 +42,6 @@ class Parser(argparse.ArgumentParser):
         raise ArgumentError(f"{message}; see --help")
 
 
-class Report:
-    """Progress for people, or as JSON lines for programs."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
-
-    def __call__(self, event: str, text: str, **values: Any) -> None:
-        line = json.dumps({"event": event, **values}) if self._as_json else text
-        if line:
-            print(line, flush=True)
-
-
 def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
@@ -62,33 +49,28 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
         epilog="Exit codes: 0 every frame written, 1 failed, 2 bad input, 130 stopped. "
         f"Without --worker-python, {preferences.WORKER_PYTHON_VARIABLE} names the worker's Python.",
     )
-    parser.add_argument("--avatar", type=Path, help="avatar file; default: the scene's own avatar")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--avatar", type=Path, help="avatar file (.egs); default: the scene's active avatar")
+    add(
         "--audio",
         type=Path,
-        help="sound, placed as a strip at the scene's first frame; or features (.npy), which start "
-        "at frame 1; default: the sound that the scene's avatar is linked to",
+        help="recording, placed as a strip at the scene's first frame; or its features (.npy), "
+        "which start at frame 1; default: the sound that the scene's avatar is linked to",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for the frames")
-    parser.add_argument("--frames", help="such as 1-100; default: the scene's, or the whole sound")
-    parser.add_argument("--size", help="WxH in pixels; default: the camera's own")
-    parser.add_argument("--engine", choices=("auto", "builtin", "worker"), default="auto")
-    parser.add_argument(
-        "--approximate",
-        action="store_true",
-        help="hold still what the voice hardly moves; default: as the scene's avatar says",
+    add("--out", type=Path, required=True, help="folder for the frames")
+    add_bake(
+        parser,
+        frames="the scene's, or the whole sound",
+        size="the camera's own",
+        approximate="the setting of the scene's avatar",
     )
-    parser.add_argument("--camera", choices=("training", "scene"), default="training")
-    parser.add_argument("--format", choices=FILE_FORMATS, default="png")
-    parser.add_argument(
-        "--worker-python", default="", metavar="PYTHON", help="worker's interpreter"
-    )
-    parser.add_argument("--json", action="store_true", help="progress as JSON lines on stdout")
+    add("--worker-python", default="", metavar="PYTHON", help="Python that runs the worker")
+    add_json(parser)
     return parser
 
 
-def run(args: argparse.Namespace, report: Report) -> None:
-    """Raises EgsError where not every frame was written."""
+def run(args: argparse.Namespace, console: Console) -> None:
+    """EgsError unless every frame was written."""
     context = bpy.context
     scene = context.scene
     is_empty = not bpy.data.filepath
@@ -116,32 +98,38 @@ def run(args: argparse.Namespace, report: Report) -> None:
     job = bake_job(context, obj, settings)
     engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
     total, line, start = len(job.frames), engine.status().line(), time.monotonic()
-    report("start", f"{total} frames by {line}", total=total, engine=line)
+    text = f"{total} frames by {line}"
+    console.start("bake", text, path=job.directory, total=total, engine=line)
     with closing(bake_frames(engine, job)) as steps:
         for step in steps:
+            if step.note:
+                console.note(step.note)
             if step.number is not None:
-                values = {"number": step.number, "path": str(step.path), "done": step.done}
-                report("frame", f"{step.done}/{total} {step.path}", total=total, **values)
+                number = step.number
+                console.progress(
+                    "frames", step.done, total, frame=number, number=number, path=step.path
+                )
     seconds = time.monotonic() - start
-    line = engine.status().line()  # the worker may have fallen back meanwhile
-    report("done", f"done in {seconds:.1f} s by {line}", frames=total, seconds=seconds, engine=line)
+    line = engine.status().line()  # the worker may have been replaced meanwhile
+    text = f"{total} frames in {job.directory}, {seconds:.1f} s by {line}"
+    console.done(text, path=job.directory, frames=total, seconds=seconds, engine=line)
 
 
 def main(argv: Sequence[str], prog: str = COMMAND) -> int:
     """Exit code. Closes the engine, so that nothing is left running."""
-    report = Report("--json" in argv)
+    console = Console("--json" in argv)
     try:
         with _interruptible():
-            run(build_parser(prog).parse_args(argv), report)
+            run(build_parser(prog).parse_args(argv), console)
         return 0
     except EgsError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        report("error", "", message=str(error), code=error.exit_code)
+        console.failed(str(error), error.exit_code)
         return error.exit_code
+    except BrokenPipeError:  # nobody reads the output any more
+        return 1
     except KeyboardInterrupt:
-        print("stopped; finished frames are kept", file=sys.stderr, flush=True)
-        report("stopped", "", code=130)
-        return 130
+        console.stopped("stopped; finished frames are kept")
+        return STOPPED
     except SystemExit as ended:  # --help
         return int(ended.code or 0)
     finally:
@@ -150,7 +138,7 @@ def main(argv: Sequence[str], prog: str = COMMAND) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl C and a polite kill raise KeyboardInterrupt; Blender's own handlers would not."""
+    """Ctrl-C and SIGTERM raise KeyboardInterrupt; Blender's own handlers would not."""
     try:
         signals = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, signal.default_int_handler) for number in signals]

@@ -1,4 +1,5 @@
-"""One module per command: `add_arguments(parser)` and `run(args) -> exit code`.
+"""One module per command: `add_arguments(parser)` and `run(args, console) -> exit code`.
 
-Modules here import at their top only what needs numpy; anything heavier inside `run`.
+Commands print through their console alone. Modules here import at their top only what needs numpy;
+anything heavier inside `run`.
 """

@@ -6,9 +6,8 @@ Options of this command stand before DATASET, those of `train` after OUT_DIR.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,34 @@ from ..bake.backends import BACKENDS, choose_backend
 from ..errors import ArgumentError
 from ..evaluation.ablation import VARIANTS, Ablation, ablate, table_of
 from ..evaluation.evaluate import Options
+from .arguments import add_backend, add_dataset, add_json, add_measuring
+from .console import Console
+
+POSITIONAL = ("event", "what", "done", "total", "text", "path")  # keys that the console writes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--only", metavar="A,B", help=f"some of {', '.join(VARIANTS)}; default: all")
-    add("--rows", default="val", metavar="ROWS", help="to measure on, as evaluate takes them")
-    add("--context", action="store_true", help="hear the sound around these rows too")
-    add("--lpips", type=Path, metavar="NPZ", help="weights of LPIPS (AlexNet)")
-    add("--backend", choices=("auto", *BACKENDS), default="auto", help="that draws to measure")
-    add("--json", action="store_true", help="progress and result as JSON lines")
-    add("dataset", type=Path, metavar="DATASET", help="dataset folder")
-    add("out", type=Path, metavar="OUT_DIR", help="for avatars, reports and the table")
     add(
-        "train", nargs=argparse.REMAINDER, metavar="...", help="options of train, for every variant"
+        "--only",
+        metavar="A,B",
+        help=f"variants to train: some of {', '.join(VARIANTS)} (default: all)",
     )
+    add(
+        "--rows",
+        default="val",
+        metavar="ROWS",
+        help="frames to measure, as for `evaluate` (default: val)",
+    )
+    add_measuring(parser)
+    add_backend(parser, ("auto", *BACKENDS))
+    add_json(parser)
+    add_dataset(parser)
+    add("out", type=Path, metavar="OUT_DIR", help="folder for avatars, reports and the table")
+    add("train", nargs=argparse.REMAINDER, metavar="...", help="options of `train`")
 
 
-def run(args: argparse.Namespace) -> int:
-    as_json = args.json or "--json" in args.train
+def run(args: argparse.Namespace, console: Console) -> int:
     ablation = Ablation(
         dataset=args.dataset,
         folder=args.out,
@@ -43,13 +51,9 @@ def run(args: argparse.Namespace) -> int:
         only=_variants(args.only),
         options=Options(rows=(args.rows,), context=args.context, lpips=args.lpips),
     )
-    results = ablate(ablation, _json_line if as_json else _one_line)
-    if as_json:
-        print(json.dumps({"event": "done", "path": str(args.out), "variants": results}))
-        return 0
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    print(table_of(results), end="")
+    console.start("ablate", dataset=args.dataset, path=args.out)
+    results = ablate(ablation, partial(_report, console))
+    console.done(table_of(results).rstrip("\n"), path=args.out, variants=results)
     return 0
 
 
@@ -61,18 +65,21 @@ def _variants(text: str | None) -> tuple[str, ...]:
     return chosen
 
 
-def _json_line(event: Mapping[str, Any]) -> None:
-    print(json.dumps(event, ensure_ascii=False), flush=True)
-
-
-def _one_line(event: Mapping[str, Any]) -> None:
-    """Progress on a terminal, the ends of things elsewhere."""
-    kind, name = event.get("event"), event["variant"]
-    if kind == "progress" and sys.stderr.isatty():
-        text = f"{name}: {event.get('stage')} {event.get('step')}/{event.get('steps')}"
-        print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
-    elif kind == "evaluating" and sys.stderr.isatty():
-        text = f"{name}: measuring {event['step']} {event['done']}/{event['total']}"
-        print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
+def _report(console: Console, event: Mapping[str, Any]) -> None:
+    """Pass on an event of one variant: of its training, in JSON lines, or of its evaluation."""
+    kind, variant = event.get("event"), event["variant"]
+    fields = {key: value for key, value in event.items() if key not in POSITIONAL}
+    if kind == "evaluating":
+        what = f"{variant}: {event['step']}"
+        console.progress(what, event["done"], event["total"], stage="evaluate", **fields)
+    elif kind == "progress":
+        what = f"{variant}: {event['what']}"
+        console.progress(what, event["done"], event["total"], **fields)
+    elif kind == "start":
+        console.start(event["what"], f"{variant}: training", **fields)
+    elif kind == "note":
+        console.note(event["text"], **fields)
+    elif kind == "saved":
+        console.saved(event["what"], event["path"], **fields)
     elif kind == "done":
-        print(f"{name}: trained, {event.get('path')}", file=sys.stderr, flush=True)
+        console.saved("avatar", event["path"], f"{variant}: trained, {event['path']}", **fields)

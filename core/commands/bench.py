@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,8 @@ from ..records.avatar import Avatar
 from ..records.job import BakeJob
 from ..records.timeline import MAX_FRAMES
 from ..system.machine import machine
+from .arguments import add_json
+from .console import Console
 
 GPU_ROWS = "torch CUDA"  # how batches_torch.py names them
 PARTS = ("stages", "scaling", "roofline", "startup", "training")
@@ -34,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", metavar="WxH", help="default: the training size")
     add("--backend", choices=("all", *BACKENDS), default="all")
     add("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all of them")
-    add("--json", action="store_true")
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, console: Console) -> int:
     if not 1 <= args.frames < MAX_FRAMES:
         raise ArgumentError(f"--frames {args.frames} is outside 1..{MAX_FRAMES - 1}")
     size = parse_size(args.size) if args.size else None
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         on_gpu = [row for row in rows if row.stage == "deform" and GPU_ROWS in row.backend]
         if on_gpu:
             result["gpu"] = asdict(roofline.gpu_roofline(avatar, on_gpu))
-    print(json.dumps(result) if args.json else _table(result, rows))
+    console.done(_table(result, rows), **result)
     return 0
 
 

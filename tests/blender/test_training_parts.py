@@ -63,6 +63,8 @@ PROGRESS = {"event": "progress", "stage": "static", "step": 3, "steps": 10}
         ({"steps": "ten"}, None),
         ({"step": -1}, None),
         ({"stage": 4, "step": 5}, None),
+        ({"what": "lips", "done": 4, "total": 20}, Progress("lips", 4, 20)),
+        ({"what": "", "done": 4, "total": "x"}, Progress("static", 3, 10)),
     ],
 )
 def test_a_word_of_progress(change: dict[str, Any], expected: Progress | None) -> None:
@@ -84,6 +86,26 @@ def test_news_keeps_the_newest_of_each_kind() -> None:
     assert heard.progress == Progress("static", 3, 10) and heard.preview == Path("a.jpg")
     assert len(heard.note) == news.MAX_TEXT and heard.saved and not heard.done
     assert news.folded(heard, {"event": "done", "psnr": None}).done
+
+
+@pytest.mark.parametrize("path", [{}, {"what": "state"}])
+def test_a_saved_state(path: dict[str, str]) -> None:
+    """Without `what` it is of the first version."""
+    found = news.folded(News(), {"event": "saved", "path": "state", **path})
+    assert found == News(saved=True)
+
+
+@pytest.mark.parametrize("what", ["preview", "picture"])
+def test_a_saved_picture_is_the_preview(what: str) -> None:
+    picture = {"path": "a.jpg"}
+    now = news.folded(News(), {"event": "saved", "what": what, **picture})
+    assert now == news.folded(News(), {"event": what, **picture}) == News(preview=Path("a.jpg"))
+    assert news.folded(News(), {"event": "saved", "what": "report", **picture}) == News()
+
+
+@pytest.mark.parametrize("event", [{"event": "start", "what": "train"}, {"event": "failed"}])
+def test_the_ends_of_a_command_are_no_news(event: dict[str, str]) -> None:
+    assert news.folded(News(note="rather dark"), event) == News(note="rather dark")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from core.errors import ArgumentError, CancelledError, TrainingError
 from core.evaluation import ablation
 from core.evaluation.ablation import VARIANTS, Ablation, ablate, table_of
 from core.evaluation.evaluate import Options
+from tests.support.events import events_of, result_of
 from tests.support.talking_clip import acted_clip, acting, acting_avatar
 
 # What stands for `train`: says its progress, keeps a work folder, copies a ready avatar.
@@ -150,9 +151,46 @@ def test_options_of_train_stand_behind_the_folder(monkeypatch, tmp_path, capsys)
     (made,) = seen
     assert made.train == ("--minutes", "3") and made.only == ("full", "no-ppe")
     assert made.dataset == Path("clip")
-    assert json.loads(capsys.readouterr().out)["event"] == "done"
+    last = result_of(capsys.readouterr().out)
+    assert last["path"] == str(tmp_path) and last["variants"] == {}
     assert main(["ablate", "--only", "no-head", "clip", str(tmp_path)]) == 2
     assert "no-static-init" in capsys.readouterr().err
+
+
+CHILD = [  # what a training and an evaluation report
+    {"event": "start", "what": "train", "device": "cpu", "stages": ["static"]},
+    {"event": "progress", "what": "static", "done": 1, "total": 2, "stage": "static", "step": 1},
+    {"event": "note", "text": "rather dark"},
+    {"event": "saved", "what": "state", "path": "full.training/state"},
+    {"event": "done", "path": "full.egs", "psnr": 30.5},
+    {"event": "failed", "message": "stopped", "code": 130},
+    {"event": "evaluating", "step": "val", "done": 2, "total": 3},
+    {"of": "a library"},
+]
+
+
+def test_the_events_of_every_variant_are_passed_on(monkeypatch, tmp_path, capsys):
+    def stand_in(job, report):
+        for event in CHILD:
+            report({"variant": "full", **event})
+        return {"full": {"seconds": 60.0, "values": {}}}
+
+    monkeypatch.setattr(command, "ablate", stand_in)
+    words = ["ablate", "--backend", "numpy", "clip", str(tmp_path)]
+    assert main([*words, "--json"]) == 0
+    first, *events, last = events_of(capsys.readouterr().out)
+    assert first == {"event": "start", "what": "ablate", "dataset": "clip", "path": str(tmp_path)}
+    assert {event["variant"] for event in events} == {"full"}
+    assert [event["event"] for event in events] == [
+        "start", "progress", "note", "saved", "saved", "progress"]  # fmt: skip
+    trained = {"what": "avatar", "variant": "full", "psnr": 30.5, "path": "full.egs"}
+    assert events[4] == {"event": "saved", **trained}
+    assert events[5]["what"] == "full: val" and events[5]["done"] == 2
+    assert last["variants"]["full"]["seconds"] == 60
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].split()[0] == "full"
+    assert "full: trained, full.egs" in printed.err and "note: rather dark" in printed.err
 
 
 @pytest.mark.parametrize("option", ["--no-kan", "--work=x", "--resume"])

@@ -38,6 +38,7 @@ from core.worker.exchange import (
     write_track,
 )
 from tests.core.test_network_paper import paper_avatar
+from tests.support.events import result_of
 from tests.support.synthetic import random_avatar, random_pose
 from tests.support.talking import job_for, small_avatar, sound
 
@@ -63,7 +64,9 @@ def holding(weights: NetworkWeights, gaussians: Gaussians) -> Avatar:
         for name, width in widths_of(weights).items()
     }
     camera = Camera(np.eye(4), 150, 150, 24, 24, 48, 48)
-    return Avatar("x", gaussians, camera, weights, frozen=FrozenGaussians(rows, offsets, MEASURED))
+    return Avatar(
+        "x", gaussians, camera, weights, frozen_gaussians=FrozenGaussians(rows, offsets, MEASURED)
+    )
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -262,7 +265,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert not (tmp_path / "no").exists()
     measure = ["--audio", str(features), "--frames", "4", "--backend", "numpy", "--json"]
     assert main(["approximate", str(egs), str(out), *measure, "--least", "20"]) == 0
-    result = json.loads(capsys.readouterr().out)
+    result = result_of(capsys.readouterr().out)
     assert result["held"]["frames"] == 4 and result["held"]["sound"] == "a.npy"
     assert result["sha256"] == load_avatar(out).content_hash != avatar.content_hash
     assert main(["info", str(out)]) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from core import cli
 from core.avatar.file import load_avatar
 from core.formats.ply import write_ply
 from tests.support.avatar_inputs import make_checkpoint, make_dataset, make_mel_stats
+from tests.support.events import events_of
 from tests.support.synthetic import random_gaussians
 
 
@@ -32,9 +32,12 @@ def test_a_checkpoint_with_its_dataset(tmp_path: Path, capsys: pytest.CaptureFix
     out = tmp_path / "x.egs"
     arguments = ["--name", "Anna", "--licence", "CC0", "--torso-frame", 10, "--json"]
     assert run(checkpoint, out, "--dataset", dataset, *arguments) == 0
-    result = json.loads(capsys.readouterr().out)
+    first, result = events_of(capsys.readouterr().out)
+    assert first["event"] == "start"
     avatar = load_avatar(out)
     assert result == {
+        "event": "done",
+        "path": str(out),
         "file": str(out),
         "kind": "egstalker",
         "gaussians": 20,
@@ -56,8 +59,12 @@ def test_a_checkpoint_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert (avatar.name, avatar.background, avatar.track) == ("run", None, None)
     assert (avatar.camera.fx, avatar.camera.width, avatar.camera.viewmat[2, 3]) == (1200, 512, 7.7)
     assert avatar.features is not None and avatar.features.kind == "deepspeech"
-    said = capsys.readouterr().out
-    assert "note: no cfg_args" in said and "note: sound features" in said
+    printed = capsys.readouterr()
+    assert "note: no cfg_args" in printed.err and "note: sound features" in printed.err
+    assert printed.out.startswith(f"{out}: ") and printed.out.count("\n") == 1
+    assert run(tmp_path / "run", out, "--json") == 0
+    *notes, last = events_of(capsys.readouterr().out)[1:]
+    assert [event["text"] for event in notes] == last["notes"] != []
 
 
 def test_a_ply_becomes_a_still(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from core.dataset.load import load_clip
 from core.dataset.rows import rows_to_measure
 from core.errors import ArgumentError, DatasetError
 from core.evaluation.evaluate import Options, evaluate
+from tests.support.events import events_of
 from tests.support.talking_clip import FRAMES, TRAIN, acted_clip, acting, acting_avatar, babble
 from tests.support.training_inputs import write_wav
 
@@ -112,8 +113,10 @@ def test_the_command_writes_a_report(given, tmp_path, capsys):
     fixed = ["evaluate", str(given / "a.egs"), str(given / "clip"), "--out", str(out)]
     rows = ["--rows", f"{TRAIN}-{TRAIN + 9}", "--backend", "numpy"]
     assert main([*fixed, *rows, "--json"]) == 0
-    *lines, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    first, *lines, last = events_of(capsys.readouterr().out)
+    assert first["event"] == "start"
     assert {line["event"] for line in lines} == {"progress"}
+    assert all(line["step"] == line["what"] for line in lines)
     assert last["event"] == "done" and last["path"] == str(out / "report.html")
     document = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert document == last["report"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from core.official.export import state_dict, write_official
 from core.records.avatar import Avatar
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from tests.support.avatar_inputs import small_avatar
+from tests.support.events import result_of
 from tests.support.synthetic import random_avatar, random_pose, random_windows
 from tests.support.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, train
 
@@ -133,8 +133,12 @@ def test_a_trained_avatar_goes_out_and_comes_back(
 ) -> None:
     egs, run = trained / "official" / "head.egs", tmp_path / "run"
     assert main(["export", str(egs), str(run), "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said == {"path": str(run / "point_cloud" / "iteration_6"), "gaussians": 300}
+    said = result_of(capsys.readouterr().out)
+    assert said == {
+        "event": "done",
+        "path": str(run / "point_cloud" / "iteration_6"),
+        "gaussians": 300,
+    }
     avatar = load_avatar(egs)
     assert_same(avatar, run)
     assert main(["convert", str(run), str(tmp_path / "again.egs")]) == 0

@@ -27,7 +27,7 @@ def test_json_tells_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str
     content_hash = save_avatar(small_avatar(), path)
     assert cli.main(["info", str(path), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["sha256"] == content_hash
+    assert data["event"] == "done" and data["sha256"] == content_hash
     assert (data["name"], data["kind"], data["gaussians"]) == ("Mäx", "egstalker", 40)
     assert data["bytes"] == path.stat().st_size
     assert data["part_bytes"]["gaussians"] == 40 * 59 * 4

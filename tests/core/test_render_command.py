@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from core.cli import main
+from tests.support.events import events_of
 from tests.support.talking import ROWS, files, small_avatar, sound
 
 ROOT = Path(__file__).parents[2]
@@ -42,15 +42,24 @@ def run(arguments):
 
 def test_the_whole_sound_by_default_and_progress_as_json_lines(given, tmp_path, capsys):
     assert main(options(given, tmp_path / "out", "--json")) == 0
-    *lines, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    first, *lines, last = events_of(capsys.readouterr().out)
+    assert first["event"] == "start" and first["total"] == ROWS
     names = [f"frame_{n:04d}.png" for n in range(1, ROWS + 1)]
     assert list(files(tmp_path / "out")) == names
     assert lines == [
-        {"done": n, "total": ROWS, "frame": n, "path": str(tmp_path / "out" / name)}
+        {
+            "event": "progress",
+            "what": "frames",
+            "done": n,
+            "total": ROWS,
+            "frame": n,
+            "path": str(tmp_path / "out" / name),
+        }
         for n, name in enumerate(names, start=1)
     ]
     assert last["result"]["written"] == last["result"]["total"] == ROWS
     assert last["result"]["engine"] == "builtin: numpy on CPU"
+    assert last["event"] == "done" and last["path"] == str(tmp_path / "out")
 
 
 def test_the_worker_writes_the_same_frames(given, tmp_path, capsys):
@@ -118,10 +127,35 @@ def test_ctrl_c_keeps_whole_frames(given, tmp_path, engine):
         start_new_session=True,
     )
     with client:
-        client.stdout.readline()
+        out = b"".join(client.stdout.readline() for _ in range(2))
         os.killpg(client.pid, signal.SIGINT)  # a terminal sends it to worker and client alike
-        _, told = client.communicate(timeout=20)
-    assert client.returncode == 130 and told == b"stopped\n"
+        rest, errors = client.communicate(timeout=20)
+    assert client.returncode == 130 and errors == b"stopped\n"
+    last = events_of((out + rest).decode())[-1]
+    assert last == {"event": "failed", "message": "stopped", "code": 130}
     kept = files(tmp_path)
     assert kept and all(name.endswith(".png") for name in kept)
     assert all(data.endswith(b"IEND\xaeB`\x82") for data in kept.values())
+
+
+def test_a_reader_that_stops_early_ends_the_command(given, tmp_path):
+    """As `| head -1` does; finished frames stay."""
+    arguments = options(given, tmp_path, "--frames", "1-9000", "--json")
+    with subprocess.Popen(
+        [sys.executable, "-m", "core", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as client:
+        assert b'"start"' in client.stdout.readline()
+        client.stdout.close()
+        assert client.stderr.read() == b""
+        assert client.wait(timeout=20) == 1
+    assert 0 < len(files(tmp_path)) < 9000
+
+
+def test_people_see_progress_on_stderr_and_the_result_on_stdout(given, tmp_path, capsys):
+    assert main(options(given, tmp_path)) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{ROWS} of {ROWS} frames in {tmp_path}, builtin: numpy on CPU\n"
+    assert printed.err == f"frames {ROWS}/{ROWS}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from core.errors import ArgumentError
 from core.training.config import PRESETS, TrainConfig
 from core.training.folder import FILE
 from core.training.job import STOP
+from tests.support.events import events_of
 from tests.support.training_runs import make_talking_clip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,13 +65,6 @@ def steps(static: int, lips: int, motion: int) -> list[str]:
     return [f"--static-steps={static}", f"--lips-steps={lips}", f"--motion-steps={motion}"]
 
 
-def lines_of(out: str) -> list[dict[str, Any]]:
-    def refuse(constant: str) -> float:
-        raise AssertionError(f"{constant} is no JSON")
-
-    return [json.loads(line, parse_constant=refuse) for line in out.splitlines()]
-
-
 def check_contract(lines: Sequence[dict[str, Any]], out: Path, work: Path) -> None:
     assert lines[0]["event"] == "start" and lines[-1]["event"] == "done"
     for line in lines:
@@ -80,10 +73,12 @@ def check_contract(lines: Sequence[dict[str, Any]], out: Path, work: Path) -> No
             assert all(isinstance(line[name], type_) for name, type_ in PROGRESS.items())
             assert line["stage"] in ("static", "lips", "motion") and line["step"] <= line["steps"]
             assert all(line[k] is None or line[k] >= 0 for k in ("remaining", "loss", "psnr"))
-        elif kind == "preview":
+            assert (line["what"], line["done"]) == (line["stage"], line["step"])
+            assert line["total"] == line["steps"]
+        elif kind == "saved" and line["what"] == "preview":
             assert Path(line["path"]).read_bytes()[:2] == b"\xff\xd8"
         elif kind == "saved":
-            assert Path(line["path"]) == work / FILE
+            assert line["what"] == "state" and Path(line["path"]) == work / FILE
         elif kind == "note":
             assert line["text"]
         else:
@@ -97,9 +92,9 @@ def test_json_lines_follow_the_contract(clip: Path, tmp_path: Path) -> None:
     text, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert errors == ""
-    lines = lines_of(text)
+    lines = events_of(text)
     check_contract(lines, out, tmp_path / "head.training")
-    names = sorted(Path(line["path"]).name for line in lines if line["event"] == "preview")
+    names = sorted(Path(line["path"]).name for line in lines if line.get("what") == "preview")
     assert names == ["preview_000002.jpg", "preview_000004.jpg", "preview_final.jpg"]
     assert load_avatar(out).name == "head"
 
@@ -112,14 +107,19 @@ def test_ctrl_c_saves_and_resume_wants_the_same_options(
     options = [*SHORT, *steps(10, 3000, 4), "--preview-every", "0", "--json", "--work", work]
     process = start(clip, out, *options)
     assert process.stdout is not None
+    read = []
     for line in process.stdout:
+        read.append(line)
         if '"lips"' in line and '"progress"' in line:
             process.send_signal(signal.SIGINT)
             break
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.count("\n") == 1 and "--resume" in errors
-    assert lines_of(rest)[-1] == {"event": "saved", "path": str(work / FILE)}
+    *_, saved, failed = events_of("".join(read) + rest)
+    assert saved == {"event": "saved", "what": "state", "path": str(work / FILE)}
+    assert (failed["event"], failed["code"]) == ("failed", 130)
+    assert errors == f"error: {failed['message']}\n"
     assert not out.exists() and not (work / STOP).exists()
     assert main(["train", str(clip), str(out), *map(str, options), "--resume", "--seed=7"]) == 2
     assert "seed = 0, not 7" in capsys.readouterr().err
@@ -140,8 +140,10 @@ def test_people_get_lines_too(
     arguments = [str(clip), str(tmp_path / "a.egs"), *SHORT, *steps(1, 1, 1)]
     assert main(["train", *arguments, "--device", "cpu"]) == 0
     assert signal.getsignal(signal.SIGINT) is before
-    out = capsys.readouterr().out
-    assert "static 1/1, loss" in out and "done: " in out and " dB" in out
+    printed = capsys.readouterr()
+    assert printed.out.startswith("done: ") and " dB" in printed.out
+    assert printed.out.count("\n") == 1
+    assert "static 1/1, loss" in printed.err and "preview: " in printed.err
 
 
 def test_mistakes_are_one_line(
@@ -189,7 +191,7 @@ def test_options_change_one_number_of_the_preset() -> None:
     assert changed == {"seed": 5, "kan": False, "minutes": 7.0}
     for part in command.PARTS:
         assert getattr(config_of(f"--no-{part.replace('_', '-')}"), part) is False
-    for name, kind in command.NUMBERS.items():
+    for name, (kind, _) in command.NUMBERS.items():
         option = f"--{name.replace('_', '-')}={0.5 if kind is float else 99}"
         assert getattr(config_of(option), name) == (0.5 if kind is float else 99)
 

@@ -34,8 +34,10 @@ def test_a_video_is_prepared_beside_the_avatar_and_then_trained_on(
     assert done == [("prepare", video, dataset), ("train", dataset)]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        {"event": "progress", "step": "landmarks", "done": 3, "total": 10},
+        {"event": "start", "what": "prepare", "video": str(video), "path": str(dataset)},
+        {"event": "progress", "what": "landmarks", "step": "landmarks", "done": 3, "total": 10},
         {"event": "note", "text": "rather dark"},
+        {"event": "saved", "what": "picture", "path": str(dataset / "prepare_report.jpg")},
     ]
 
 

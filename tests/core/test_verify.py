@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from core.commands import verify
+from core.commands.console import Console
 from core.errors import InputError, MissingPackageError
 from core.network.official import reference_file
 from core.network.official.compare import largest_errors
@@ -32,7 +33,8 @@ def golden() -> Arrays:
 def run(*words: str) -> int:
     parser = argparse.ArgumentParser()
     verify.add_arguments(parser)
-    return verify.run(parser.parse_args(words))
+    args = parser.parse_args(words)
+    return verify.run(args, Console(args.json))
 
 
 def refused(path: Path, *parts: str) -> None:
@@ -48,6 +50,7 @@ def refused(path: Path, *parts: str) -> None:
 def test_json_of_a_good_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(str(GOLDEN), "--json") == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["event"] == "done"
     assert found["implementation"] == "numpy" and found["kind"] == "egstalker"
     assert set(found["max_abs_error"]) == {
         *reference_file.FRAME_OUTPUTS,
@@ -73,11 +76,15 @@ def test_a_wrong_output_is_seen(
     wrong.flat[-1] += 1e-3
     np.savez(tmp_path / "wrong.npz", **{**golden, name: wrong})
     assert run(str(tmp_path / "wrong.npz"), "--json") == 1
-    errors = json.loads(capsys.readouterr().out)["max_abs_error"]
+    found = json.loads(capsys.readouterr().out)
+    assert (found["event"], found["code"]) == ("failed", 1)
+    errors = found["max_abs_error"]
     assert errors.pop(name.removeprefix("out/")) == pytest.approx(1e-3, abs=1e-5)
     assert max(errors.values()) <= 1e-5
     assert run(str(tmp_path / "wrong.npz")) == 1
-    assert "TOO LARGE" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "TOO LARGE" in printed.out and "NOT all within" in printed.out
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1
 
 
 def test_torch_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from core.prepare.options import PrepareOptions
 from core.prepare.pictures import read_pixels
 from core.prepare.pipeline import STEPS, prepare
 
+from ..support.events import events_of
 from ..support.videos import GOLDEN, pictures, tone, write
 
 OPTIONS = PrepareOptions(size=256)
@@ -230,7 +231,7 @@ def test_the_command_line_speaks_json_and_one_line_errors(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["prepare", str(GOLDEN), str(dataset), "--size", "256", "--json"]) == 0
-    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    lines = events_of(capfd.readouterr().out)
     assert lines[0]["event"] == "start" and lines[-1]["event"] == "done"
     assert lines[-1]["path"] == str(dataset) and lines[-1]["frames"] == COUNT
     steps = [line["step"] for line in lines if line["event"] == "progress"]

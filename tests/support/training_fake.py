@@ -56,23 +56,24 @@ def write_preview(work: Path, step: int) -> None:
     else:
         path = work / f"preview_{step:06d}.png"
         write_png(path)
-    say("preview", path=str(path))
+    say("saved", what="preview", path=str(path))
 
 
 def train(arguments: list[str]) -> None:
     output = Path(arguments[1])
     work = Path(arguments[arguments.index("--work") + 1])
     (work / "arguments.json").write_text(json.dumps(arguments), encoding="utf-8")
-    say("start", dataset=arguments[0])
+    say("start", what="train", dataset=arguments[0])
     misbehave(work)
     for stage in ("static", "motion"):
         for step in range(STEPS + 1):
             if (work / "stop").exists() and "deaf" not in WORDS:
                 (work / "state.safetensors").write_bytes(b"state")
-                say("saved", path=str(work / "state.safetensors"))
+                say("saved", what="state", path=str(work / "state.safetensors"))
                 fail("stopped", 130)
             say(
-                "progress", stage=stage, step=step, steps=STEPS, seconds=step * PAUSE,
+                "progress", what=stage, done=step, total=STEPS,
+                stage=stage, step=step, steps=STEPS, seconds=step * PAUSE,
                 remaining=(STEPS - step) * PAUSE, loss=0.2 / (1 + step),
                 psnr=20 + 10 * step / STEPS, gaussians=20000 + 10 * step,
             )  # fmt: skip
@@ -80,7 +81,7 @@ def train(arguments: list[str]) -> None:
                 write_preview(work, step)
             time.sleep(PAUSE)
     (work / "state.safetensors").write_bytes(b"state")
-    say("saved", path=str(work / "state.safetensors"))
+    say("saved", what="state", path=str(work / "state.safetensors"))
     if "lost" not in WORDS:
         shutil.copyfile(AVATAR, output)
     say("done", path=str(output), psnr=31.25)
@@ -119,11 +120,11 @@ def prepare(arguments: list[str]) -> None:
     if "no-face" in WORDS:
         fail(f"error: {arguments[0]} shows no face in any frame; choose another video", 2)
     for done in range(STEPS + 1):
-        say("progress", step="landmarks", done=done, total=STEPS)
+        say("progress", what="landmarks", done=done, total=STEPS, step="landmarks")
         time.sleep(PAUSE)
     folder.mkdir(exist_ok=True)
     write_png(folder / "prepare_report.png")
-    say("picture", path=str(folder / "prepare_report.png"))
+    say("saved", what="picture", path=str(folder / "prepare_report.png"))
     say("done", path=str(folder))
 
 

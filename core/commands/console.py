@@ -1,0 +1,186 @@
+"""The only output of every command: JSON events for programs, or text for people.
+
+With --json each event is one object on its own line on stdout. Without it, progress, notes and
+errors go to stderr and the result goes to stdout. docs/formats.md describes the events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+EVENTS = ("start", "progress", "note", "saved", "done", "failed")
+LINE_SECONDS = 15.0  # between two lines of progress, unless stderr is a terminal
+STOPPED = 130  # exit code after Ctrl-C
+
+
+class Console:
+    """One for each run of a command. `fields` are the event's further JSON keys; paths in them are
+    written as text, numbers that are not finite as null. A closed stdout raises BrokenPipeError.
+    """
+
+    def __init__(self, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: seconds."""
+        self._as_json = as_json
+        self._clock = clock
+        self._pace = _Pace("", 0, 0.0)
+        self._width = 0  # characters of the line on the terminal that is not ended yet
+
+    def start(self, what: str, text: str = "", /, **fields: Any) -> None:
+        """A command begins, or a part of it. text: for people."""
+        self._event("start", what=what, **fields)
+        self._line(text)
+
+    def progress(
+        self,
+        what: str,
+        done: int,
+        total: int,
+        text: str = "",
+        /,
+        *,
+        every: float = 0.0,
+        **fields: Any,
+    ) -> None:
+        """what: the step that is under way. total: 0 if unknown. text: for people, after the
+        numbers. every: seconds before the next event of the same step; its first and its last
+        event are always written. fields: may have `remaining`, seconds; otherwise people see an
+        estimate."""
+        now = self._clock()
+        if what != self._pace.what:
+            self._end_line()
+            self._pace = _Pace(what, done, now)
+        elif done != total and now - self._pace.event < every:
+            return
+        self._pace.event = now
+        self._event("progress", what=what, done=done, total=total, **fields)
+        if not self._as_json:
+            self._show(done, total, text, now, fields.get("remaining"))
+
+    def note(self, text: str, /, **fields: Any) -> None:
+        """Something that the user should know and that ends nothing."""
+        self._event("note", text=text, **fields)
+        self._line(f"note: {text}")
+
+    def saved(self, what: str, path: Path | str, text: str = "", /, **fields: Any) -> None:
+        """A file is complete before the command has ended. what: its kind, for example "state".
+        text: for people, as not every file interests them."""
+        self._event("saved", what=what, path=path, **fields)
+        self._line(text)
+
+    def done(self, result: str, /, **fields: Any) -> None:
+        """The command has ended well. result: for people."""
+        self._event("done", **fields)
+        self._result(result)
+
+    def failed(self, message: str, code: int, result: str = "", /, **fields: Any) -> None:
+        """The command has ended with exit code `code`. message: one line. result: for people, what
+        there is of one."""
+        self._result(result)
+        self._error(f"error: {message}")
+        with contextlib.suppress(BrokenPipeError):  # the exit code says it too
+            self._event("failed", message=message, code=code, **fields)
+
+    def stopped(self, message: str = "stopped") -> None:
+        """The user has interrupted the command."""
+        self._error(message)
+        with contextlib.suppress(BrokenPipeError):
+            self._event("failed", message=message, code=STOPPED)
+
+    def _event(self, event: str, /, **fields: Any) -> None:
+        if self._as_json:
+            print_line(json.dumps({"event": event, **plain(fields)}, allow_nan=False))
+
+    def _result(self, text: str) -> None:
+        if text and not self._as_json:
+            self._end_line()
+            print_line(text)
+
+    def _line(self, text: str) -> None:
+        if text and not self._as_json:
+            self._error(text)
+
+    def _error(self, text: str) -> None:
+        self._end_line()
+        print(text, file=sys.stderr, flush=True)
+
+    def _show(self, done: int, total: int, text: str, now: float, remaining: Any) -> None:
+        pace = self._pace
+        if remaining is None:
+            remaining = pace.remaining(done, total, now)
+        line = f"{pace.what} {count_text(done, total, remaining)}{text}"
+        if sys.stderr.isatty():
+            line = line[: shutil.get_terminal_size().columns - 1]
+            print(f"\r{line:<{self._width}}", end="", file=sys.stderr, flush=True)
+            self._width = len(line)
+        elif now >= pace.next_line or (done == total and not pace.ended):
+            pace.next_line = now + LINE_SECONDS
+            pace.ended = done == total
+            print(line, file=sys.stderr, flush=True)
+
+    def _end_line(self) -> None:
+        if self._width:
+            print(file=sys.stderr, flush=True)
+            self._width = 0
+
+
+class _Pace:
+    """The step that is under way: since when, from which count, and what was shown of it."""
+
+    def __init__(self, what: str, first: int, began: float) -> None:
+        self.what, self._first, self._began = what, first, began
+        self.event = began
+        self.next_line = began + LINE_SECONDS
+        self.ended = False
+
+    def remaining(self, done: int, total: int, now: float) -> float | None:
+        """Seconds; None in the first second and if the total is unknown."""
+        spent = now - self._began
+        if spent < 1 or not self._first < done <= total:
+            return None
+        return spent / (done - self._first) * (total - done)
+
+
+def print_line(text: str) -> None:
+    """On stdout. BrokenPipeError if nobody reads it any more (`| head`), and then Python does not
+    complain at its end about what it could not write."""
+    try:
+        sys.stdout.write(f"{text}\n")  # at once, so that an interrupt does not cut a line
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def count_text(done: int, total: int, remaining: float | None) -> str:
+    """ "3/10, 1:20 left"; remaining: seconds."""
+    if not total:
+        return str(done)
+    left = "" if remaining is None or done >= total else f", {time_text(remaining)} left"
+    return f"{done}/{total}{left}"
+
+
+def time_text(seconds: float) -> str:
+    """1:05 or 1:00:05."""
+    minutes, second = divmod(math.ceil(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def plain(value: Any) -> Any:
+    """JSON has neither paths nor NaN."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
