@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..core.engine.seam import Engine
+from ..core.engine.interface import Engine
 from ..core.errors import EgsError, OutputError
 from ..core.records.job import BakeJob
 from ..core.records.progress import Progress

@@ -165,7 +165,9 @@ def absolute(path: str, owner: Any = None) -> Path:
     """A path as Blender writes it, `//` being the folder of the .blend of `owner`."""
     library = owner.library if owner is not None else None
     if path.startswith("//") and library is None and not bpy.data.filepath:
-        raise ArgumentError(f"{path!r} is beside the .blend; save it first, or give a full path")
+        raise ArgumentError(
+            f"{path!r} is relative to the .blend; save it first, or give a full path"
+        )
     return Path(bpy.path.abspath(path, library=library)).expanduser()
 
 
@@ -220,7 +222,7 @@ def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) ->
 
 
 def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -> list[State]:
-    """The scene is stepped only where nothing else tells: its own camera, or controls that more
+    """The scene is stepped only where it must be: for its own camera, or controls that more
     than F-curves move."""
     scene = context.scene
     in_scene = settings.camera == "scene"

@@ -48,7 +48,7 @@ class LogMel:
 
 def parameters_from(values: Mapping[str, Any]) -> LogMel:
     """The parameters in an avatar's header. FeatureMismatchError where one is missing, unknown or
-    impossible: a default in its place would be heard as something else."""
+    impossible: a default in its place would give other features."""
     names = [field.name for field in fields(LogMel)]
     for name in (*names, *values):
         if (name in names) != (name in values):

@@ -98,8 +98,8 @@ def _at_rate(steps: NDArray[np.float32], wanted: float, rate: float) -> NDArray[
 
 
 def load_array(path: Path) -> NDArray[np.float32]:
-    """(T, D) or (F, W, D) float32, finite, of a feature file. The header is held against the file's
-    size first. AudioError."""
+    """(T, D) or (F, W, D) float32, finite, of a feature file. The header is compared with the size
+    of the file first. AudioError."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
         _checked_header(file, size, path.name)
@@ -113,7 +113,7 @@ def load_array(path: Path) -> NDArray[np.float32]:
 
 
 def _checked_header(file: BinaryIO, size: int, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type, held against the `size` of the file in bytes. AudioError."""
+    """Shape and type, compared with the `size` of the file in bytes. AudioError."""
     shape, dtype = _header(file, name)
     if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
         raise AudioError(f"{name} holds {dtype}; save the features as float32")

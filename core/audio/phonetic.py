@@ -24,7 +24,7 @@ VERSION = 1
 DIM = 22
 STEPS_PER_SECOND = RATE / STEP
 CORE = 400  # steps (8 s) that a window gives
-CONTEXT = 100  # steps (2 s) that a window hears before and after them
+CONTEXT = 100  # steps (2 s) of context before and after them
 BLEND = 20  # steps over which one window's values pass into the next one's
 AROUND = 2  # steps of the readout to either side
 

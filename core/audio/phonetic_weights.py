@@ -2,7 +2,7 @@
 
 `assets/phonetic.safetensors` holds the tensors of the speech recogniser `hama` 1.7.0 in its own
 half precision, and a readout that was fitted for this program (docs/formats.md); origin, licences
-and hashes stand beside it in `assets/phonetic.NOTICE.txt`."""
+and hashes are in `assets/phonetic.NOTICE.txt`."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def load_weights() -> PhoneticWeights:
 
 
 def provenance() -> dict[str, Any]:
-    """What an avatar's header says of the network."""
+    """The origin of the network, for an avatar's header."""
     return {"weights_sha256": SHA256, "weights_origin": ORIGIN, "weights_licence": LICENCE}

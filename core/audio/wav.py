@@ -51,7 +51,7 @@ def load_wav(path: Path) -> Waveform | None:
 
 
 def wav_layout(path: Path) -> WavLayout | None:
-    """What the header of a WAV file says; None and errors as load_wav, whose samples it spares."""
+    """The layout of a WAV file, from its header alone; None and errors as load_wav."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
         return _layout_with_sound(file, size, path.name)
@@ -65,7 +65,7 @@ def _layout_with_sound(file: BinaryIO, size: int, name: str) -> WavLayout | None
 
 
 def read_layout(file: BinaryIO, size: int, name: str) -> WavLayout | None:
-    """What the chunks of a file of `size` bytes say; nothing of the sound is read."""
+    """The layout of a file of `size` bytes, from its chunks; no samples are read."""
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None

@@ -1,4 +1,4 @@
-"""The client's side of a live voice: a worker records, hears and deforms; here it is asked."""
+"""The client's side of a live voice: a worker records and deforms, at this side's request."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..records.gaussians import Splats, activate
 from ..records.moment import Moment
 from ..worker.exchange import copy_out, moment_fields
 from ..worker.protocol import Message, value
+from .interface import Engine
 from .process import WorkerProcess
-from .seam import Engine
 from .worker import WorkerEngine
 
 

@@ -23,7 +23,7 @@ from ..worker.protocol import VERSION, Message, encode, error_from, read_message
 
 TICK = 0.05  # seconds between two looks at a reply that is not there yet
 LOG_BYTES = 1_000_000  # a longer log is put aside as .1 when a worker starts
-VERSION_LIMIT = 20.0  # seconds for an interpreter to say which it is
+VERSION_LIMIT = 20.0  # seconds for an interpreter to answer with its version
 LEAST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds `core`
 
@@ -40,7 +40,7 @@ class WorkerProcess:
         self._replies: dict[int, queue.SimpleQueue[Message]] = {}
         self._guard = threading.Lock()
         self._fault = ""
-        self._heard = time.monotonic()
+        self._last_word = time.monotonic()
         try:
             with _open_log(log) as errors:
                 self._popen = subprocess.Popen(
@@ -72,7 +72,7 @@ class WorkerProcess:
         return number
 
     def cancel(self, number: int) -> None:
-        """Ask it to stop that request; the last of its replies says that it did."""
+        """Ask it to stop that request; the last of its replies confirms it."""
         self._send({"type": "cancel", "id": 0, "target": number})
 
     def _send(self, message: Message) -> None:
@@ -108,7 +108,7 @@ class WorkerProcess:
 
     def check(self) -> None:
         """Raises WorkerError where the worker is dead; kills it first where it fell silent."""
-        quiet = time.monotonic() - self._heard
+        quiet = time.monotonic() - self._last_word
         if not self._fault and quiet > self._silence:
             self._fault = f"it was silent for {quiet:.0f} s"
             self.kill()
@@ -147,7 +147,7 @@ class WorkerProcess:
         with cast(BinaryIO, self._popen.stdout) as stream:
             try:
                 while (message := read_message(stream)) is not None:
-                    self._heard = time.monotonic()
+                    self._last_word = time.monotonic()
                     self._route(message)
             except (EgsError, OSError, ValueError) as error:
                 fault = " ".join(str(error).split())
@@ -206,7 +206,7 @@ class WorkerReport:
 
 
 def python_version(python: Path, limit: float = VERSION_LIMIT) -> tuple[int, int, int]:
-    """What the program itself says. WorkerError where it does not run, or is no Python."""
+    """As the program itself reports it. WorkerError where it does not run, or is no Python."""
     command = [str(python), "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
     try:
         done = subprocess.run(

@@ -24,8 +24,8 @@ from ..system.steps import finished
 from ..worker.exchange import copy_out, moment_fields, write_job
 from ..worker.protocol import Message, value
 from .builtin import BuiltinEngine
+from .interface import Engine, EngineStatus
 from .process import TICK, WorkerProcess, greet
-from .seam import Engine, EngineStatus
 from .shared_files import SharedFiles
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from .protocol import Message, value
 
 FOLDER_PREFIX = "egstalker-"
 
-# The numbers of a Moment beside its pose, by their names, in the order of a frame table.
+# The numbers of a Moment except its pose, by name, in the order of a frame table.
 MOMENT_NUMBERS = (
     "seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain", "approximate",
 )  # fmt: skip

@@ -32,7 +32,9 @@ class Live:
         """Replaces what was live before. device: a label, "" for the preferred one."""
         self.stop()
         if avatar.features is None:
-            raise FeatureMismatchError("the avatar is a still and hears nothing; choose another")
+            raise FeatureMismatchError(
+                "the avatar is a still, which no sound drives; choose another"
+            )
         # The first head takes seconds where something is compiled; the sound would not wait.
         nothing = SoundStream(avatar.features, RATE, lookahead).newest()
         splats_at(deformer, nothing, Moment(HERE, 0.0, np.zeros(12, np.float32)))

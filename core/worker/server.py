@@ -139,7 +139,7 @@ class Server:
             self._send(handlers[request["type"]](request))
         except EgsError as error:
             self._send(error_message(number, error))
-        except Exception as error:  # a defect: the client hears of it, the log keeps the traceback
+        except Exception as error:  # a defect: the client gets its message, the log the traceback
             traceback.print_exc()
             self._send(error_message(number, error))
         finally:
@@ -259,8 +259,8 @@ class Server:
 
 
 def _warm_up(backend: Backend) -> None:
-    """Compile while the client opens its avatar. What fails here fails again, and is told, where it
-    is needed."""
+    """Compile while the client opens its avatar. What fails here fails again, and is
+    reported, where it is needed."""
     try:
         backend.warm_up()
     except Exception:

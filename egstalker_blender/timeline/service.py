@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core.engine.background import Background, Finished, Task
 from ...core.engine.cache.frames import Frame
-from ...core.engine.seam import Engine
+from ...core.engine.interface import Engine
 from ...core.errors import CancelledError, EgsError
 from ...core.records.gaussians import activate
 from .. import engines

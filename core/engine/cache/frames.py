@@ -23,7 +23,7 @@ LEVELS = 127
 
 
 def track_digest(track: AudioTrack) -> str:
-    """SHA-256 of all that a track can say."""
+    """SHA-256 of all that a track holds."""
     digest = hashlib.sha256(f"{track.windows.shape} {track.margin}".encode())
     digest.update(np.ascontiguousarray(track.windows))
     if track.outside is not None:
@@ -91,7 +91,8 @@ class Frame:
         return moved + (self.colours.nbytes if self.colours else 0)
 
     def splats(self) -> Splats:
-        """What was computed: the colours as near as `packed` says, all else bit for bit."""
+        """The splats that were computed: colours as near as `packed` keeps them, the rest to the
+        bit."""
         if self.colours is None:
             return self.still
         return replace(self.still, sh=unpacked(self.colours, self.still.sh))
