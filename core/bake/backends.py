@@ -15,7 +15,6 @@ Nothing heavy is imported before it is needed.
 from __future__ import annotations
 
 import importlib
-from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -33,6 +32,7 @@ from ..records.gaussians import Splats
 from ..records.job import BakeJob
 from ..render.cuda import gsplat_single, nvrtc
 from ..render.rasteriser import Rasteriser
+from ..system.lru import LRU
 from ..system.machine import available_cores
 from .preparing import fast_torch_on, need, prepare_numba, prepare_numpy
 
@@ -103,16 +103,12 @@ def choose_backend(name: str = "auto") -> Backend:
 def remembering(backend: Backend) -> Backend:
     """The same backend, whose `prepare` keeps the last avatars: by content hash, or by identity
     where an avatar was not written yet."""
-    kept: OrderedDict[str | int, tuple[Avatar, Deformer]] = OrderedDict()
+    kept: LRU[str | int, tuple[Avatar, Deformer]] = LRU(KEPT_AVATARS)
 
     def prepare(avatar: Avatar) -> Deformer:
         key = avatar.content_hash or id(avatar)
-        if key not in kept:
-            kept[key] = (avatar, backend.prepare(avatar))
-            while len(kept) > KEPT_AVATARS:
-                kept.popitem(last=False)
-        kept.move_to_end(key)
-        return kept[key][1]
+        found = kept.get(key) or kept.put(key, (avatar, backend.prepare(avatar)))
+        return found[1]
 
     return replace(backend, prepare=prepare)
 
