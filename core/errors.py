@@ -6,7 +6,7 @@
     │   ├── AvatarFileError       .egs
     │   ├── CheckpointError       official output folder: cfg_args, deformation.pth
     │   ├── PlyError              .ply
-    │   ├── DatasetError          dataset folder: plates, poses, eyes
+    │   ├── DatasetError          dataset folder: pictures, poses, eyes
     │   ├── AudioError            sound file or feature file
     │   ├── FeatureMismatchError  sound features are not those the avatar was trained on
     │   ├── VideoError            a video that cannot be made into a dataset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tokenize
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, AudioError, FeatureMismatchError
+from ..formats.npy import read_header
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..system.files import open_regular
@@ -132,14 +132,7 @@ def _checked_header(file: BinaryIO, size: int, name: str) -> tuple[tuple[int, ..
 
 def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        elif version in ((2, 0), (3, 0)):
-            shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            raise ValueError(f"version {version}")
-    except (ValueError, EOFError, SyntaxError, tokenize.TokenError, RecursionError):
-        # TokenError: numpy reads a header that Python 2 may have written token by token.
+        shape, _, dtype = read_header(file)
+    except ValueError:
         raise AudioError(f"{name} is not a .npy file; save the features with numpy.save") from None
     return shape, dtype

@@ -8,7 +8,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
     network.NAME             every tensor of `network.names.needed_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
     track.viewmats (F, 4, 4)   track.eyes (F,) float64
-    held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see `held.py`
+    held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see frozen.py
 """
 
 from __future__ import annotations
@@ -21,8 +21,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import AvatarFileError, CheckpointError
-from ..formats.checked import float32, floats
-from ..formats.safetensors import Array, parse_json, read_tensors, write_tensors
+from ..formats.safetensors import (
+    Array,
+    float32,
+    floats,
+    parse_json,
+    read_tensors,
+    write_tensors,
+)
 from ..network.checks import check_weights
 from ..network.names import needed_names
 from ..records.avatar import Avatar, Background, Track
@@ -50,7 +56,7 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
 
     Lossless by default. `half` stores the tri-planes and the spherical harmonics above degree 0 as
     float16; everything that is added to or squared (means, scales, quaternions, opacities, colour,
-    the small networks) stays float32. What came from such a file goes back as it was.
+    the small networks) stays float32. Values that were read as float16 are written as float16.
     OutputError where the file cannot be written."""
     tensors = _gaussian_tensors(avatar.gaussians)
     if avatar.network is not None:
@@ -116,7 +122,7 @@ def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
 
 
 def _halved(name: str, array: Array, half: bool) -> Array:
-    """As float16 where `half` allows it, or where that loses nothing."""
+    """The array as float16 where `half` allows it or nothing is lost by it."""
     tolerant = name == "gaussians.sh_rest" or name.startswith(GRID)
     if not tolerant or np.abs(array).max(initial=0) > HALF_MAX:
         return array

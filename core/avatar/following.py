@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from ..records.avatar import Avatar
 
-Float64 = NDArray[np.float64]
-
-# Without a training track nothing is known; a talking head turns this far at least.
+# Used where there is no training track; a talking head turns at least this far.
 UNKNOWN_RADIANS = np.radians(15.0)
 
 _ranges: MutableMapping[Avatar, HeadRange] = WeakKeyDictionary()
@@ -32,8 +30,8 @@ class HeadRange:
 
 
 def head_range(avatar: Avatar) -> HeadRange:
-    """Of the training track; 15 degrees about every axis and no shift where there is none. Kept as
-    long as the avatar lives."""
+    """The range of the training track; where there is none, 15 degrees about every axis and no
+    shift. Cached as long as the avatar exists."""
     found = _ranges.get(avatar)
     if found is None:
         found = _ranges[avatar] = _measure(avatar)

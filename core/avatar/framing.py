@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..records.arrays import Float64
 from ..records.camera import Camera
 
 DISTANCE = 7.7  # decimetres from the head's origin; trackers give 7 to 8
@@ -13,7 +14,7 @@ SIZE = 512  # pixels a side
 FILL = 0.8  # of the picture's half height, taken by the half extent of a still
 
 
-def _looking_from_front(target: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
+def _looking_from_front(target: Float64, distance: float) -> Float64:
     """(4, 4) from `distance` in front (+z) of `target`, looking along -z."""
     viewmat = np.diag([1.0, -1.0, -1.0, 1.0])
     viewmat[:3, 3] = viewmat[:3, :3] @ -target + (0, 0, distance)

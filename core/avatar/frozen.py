@@ -1,4 +1,4 @@
-"""The Gaussians that the approximate head holds still (record.Held), in an avatar's file."""
+"""The tensors of frozen Gaussians (records.avatar.FrozenGaussians) in an avatar's file."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import AvatarFileError
-from ..formats.checked import float32, floats
-from ..formats.safetensors import Array
+from ..formats.safetensors import Array, float32, floats
 from ..network.moving import widths_of
 from ..network.numpy.attention import has_agents
 from ..records.avatar import FrozenGaussians, Measured
 from ..records.weights import NetworkWeights
 
-PREFIX = "held."
+PREFIX = "held."  # the file's name for frozen
 ROWS = f"{PREFIX}rows"
 
 
 def frozen_tensors(frozen: FrozenGaussians) -> dict[str, Array]:
-    """Offsets as float16: they move a Gaussian by hundredths of a pixel less or more."""
+    """Offsets as float16: the rounding moves a Gaussian by hundredths of a pixel."""
     offsets = {f"{PREFIX}{name}": a.astype(np.float16) for name, a in frozen.offsets.items()}
     return {ROWS: frozen.rows.astype(np.int64), **offsets}
 
@@ -30,11 +29,12 @@ def frozen_of(
     network: NetworkWeights | None,
     count: int,
 ) -> FrozenGaussians | None:
-    """measured: of the header, None where nothing was. count: Gaussians. AvatarFileError."""
+    """The frozen Gaussians of `tensors`; None where `measured`, from the header, is. count:
+    Gaussians of the avatar. AvatarFileError."""
     if measured is None:
         return None
     if network is None:
-        raise AvatarFileError("a still has nothing to hold; the file is damaged")
+        raise AvatarFileError("a still head has no frozen Gaussians; the file is damaged")
     rows = tensors.get(ROWS)
     first = network.agents if has_agents(network) else 0
     if rows is None or rows.dtype != np.int64 or rows.ndim != 1 or not len(rows):
@@ -42,7 +42,7 @@ def frozen_of(
     if rows[0] < first or rows[-1] >= count or (np.diff(rows) <= 0).any():
         raise AvatarFileError(
             f"tensor {ROWS!r} is no ascending list within {first}..{count - 1}: the first "
-            f"{first} Gaussians are never held; the file is damaged"
+            f"{first} Gaussians are never frozen; the file is damaged"
         )
     offsets = {
         name: float32(floats(tensors, f"{PREFIX}{name}", len(rows), width))

@@ -1,10 +1,10 @@
-"""The header of an .egs file: everything of an avatar that is no tensor, as one JSON document.
+"""The header of an .egs file: everything of an avatar except its tensors, as one JSON document.
 
     {"name", "licence", "provenance",
      "network":  {"kind", "frozen", "agents", "heads"} or null for a still,
      "features": FeatureSpec field by field, or null,
      "camera":   {"convention", "viewmat", "fx", "fy", "cx", "cy", "width", "height"},
-     "held":     {"worst", "mean", "frames", "sound"} or null, see record.Measured}
+     "held":     {"worst", "mean", "frames", "sound"} or null, see records.avatar.Measured}
 
 The document names no class and carries a version (in `file.py`), so any program can read it.
 """
@@ -34,7 +34,7 @@ FROZEN = frozenset(attribute for attribute, _ in HEADS.values())
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What `NetworkWeights` holds beside its arrays."""
+    """The fields of `NetworkWeights` other than its arrays."""
 
     kind: str
     frozen: frozenset[str]
@@ -104,7 +104,7 @@ def header_of(document: Any) -> Header:
 
 
 class _Entries:
-    """A JSON object whose values are asked for by name and type."""
+    """A JSON object whose values are read by name and type."""
 
     def __init__(self, value: Any, where: str) -> None:
         self.where = where
@@ -224,7 +224,7 @@ def _camera(entries: _Entries) -> Camera:
 
 
 def is_rigid(viewmats: Any) -> bool:
-    """Whether every (F, 4, 4) matrix is a rotation and a translation, within float32 tables."""
+    """True where every (F, 4, 4) matrix is a rotation and a translation, to float32 precision."""
     matrices = np.asarray(viewmats, np.float64)
     if not np.isfinite(matrices).all() or np.abs(matrices).max(initial=0) > 1e6:
         return False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ArgumentError
+from ..records.arrays import Float64
 from ..records.avatar import Avatar
 from ..records.camera import pose_vector
 from ..records.moment import Moment
@@ -14,7 +14,7 @@ from ..records.timeline import ping_pong, row_of_seconds
 POSE_SOURCES = ("track", "still")
 
 
-def viewmat_at(avatar: Avatar, seconds: float, pose: str = "track") -> NDArray[np.float64]:
+def viewmat_at(avatar: Avatar, seconds: float, pose: str = "track") -> Float64:
     """(4, 4) training camera at `seconds`; the track plays forwards and backwards for ever. Between
     two rows the matrices are mixed and the rotation is made orthonormal again."""
     if pose not in POSE_SOURCES:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..system.files import hash_of
 from .file import SUFFIX
 
-MAX_ENTRIES = 100_000  # files and folders looked at
+MAX_ENTRIES = 100_000  # files and folders visited
 MAX_FILES = 500  # avatar files read
 
 

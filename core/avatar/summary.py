@@ -1,4 +1,4 @@
-"""What an avatar file holds, as plain data and as lines of text."""
+"""The content of an avatar file as plain data and as lines of text."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _part_bytes(avatar: Avatar) -> dict[str, int]:
 
 
 def lines(data: dict[str, Any]) -> list[str]:
-    """`summarise`'s data for a reader."""
+    """The data of `summarise` as lines of text."""
     parts = ", ".join(f"{name} {size / 1e6:.2f}" for name, size in data["part_bytes"].items())
     out = [
         f"{data['file']}: {data['kind']} {data['name']!r}, {data['gaussians']} Gaussians",

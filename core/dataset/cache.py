@@ -1,4 +1,4 @@
-"""Decoded frames that are kept while there is room."""
+"""A cache of decoded frames, bounded by bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Value = TypeVar("Value")
 
 
 class ByteCache(Generic[Value]):
-    """The values asked for last, by number, up to `limit` bytes. Several threads may ask; two that
-    ask for the same missing value at once both make it, and neither waits."""
+    """The most recently used values, by number, up to `limit` bytes. Safe for several threads; two
+    that need the same missing value at once both make it, and neither waits."""
 
     def __init__(self, limit: int, size: Callable[[Value], int]) -> None:
         self._kept: LRU[int, Value] = LRU(limit, cost=size)

@@ -1,12 +1,12 @@
-"""One talking head in memory: its frames decoded when asked for, cameras, boxes.
+"""One talking head: cameras, eyes, landmarks and boxes in memory, frames decoded when asked for.
 
-Row i is frame i, at i / 25 s.
+Row i of every table is frame i, at i / 25 s.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -15,23 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DatasetError
+from ..records.arrays import Float32, Float64
 from ..records.camera import Camera
 from ..system.files import read_bounded
 from .cache import ByteCache
-from .files import Listing, head_mask, lip_box
-from .pictures import MAX_BYTES, read_picture
+from .files import Listing
+from .landmarks import lip_box
+from .pictures import MAX_BYTES, head_mask, over, read_picture
 
 Box = tuple[int, int, int, int]
 CACHE_BYTES = 256 * 2**20
-MASKS = 200  # decoded at most for a box around the head in all of them, or nearly
+MASKS = 200  # decoded at most for a box around the head
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """image (H, W, 3) uint8: what training aims at, the original inside the head mask and the
+    """image (H, W, 3) uint8: the target of training, the original inside the head mask and the
     background outside (docs/method.md §3.9). background (H, W, 3) uint8: this frame's torso over
     bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None where the
-    frame has no landmarks. Not to be written to."""
+    frame has no landmarks. The arrays are read-only."""
 
     row: int
     image: NDArray[np.uint8]
@@ -42,7 +44,7 @@ class Frame:
 
     @property
     def protocol_background(self) -> NDArray[np.uint8]:
-        """(H, W, 3): what lies behind the head where a held-out frame is measured: the original
+        """(H, W, 3): the background on which a held-out frame is measured: the original
         outside the head mask grown by one pixel in all eight directions, the background inside."""
         return np.where(grown(self.head)[..., None], self.background, self.original)
 
@@ -58,7 +60,7 @@ def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainingClip:
     """focal: pixels; width, height: pixels, the principal point in their middle. *_rows: frames
     that are whole, ascending: of transforms_train, _val and (where it exists) _more.json.
@@ -74,10 +76,10 @@ class TrainingClip:
     train_rows: tuple[int, ...]
     val_rows: tuple[int, ...]
     more_rows: tuple[int, ...]
-    viewmats: NDArray[np.float64]
-    eyes: NDArray[np.float64]
-    landmarks: NDArray[np.float32]
-    points: NDArray[np.float64]
+    viewmats: Float64
+    eyes: Float64
+    landmarks: Float32
+    points: Float64
     sound: Path | None
     sound_more: Path | None
     more_start: int
@@ -86,12 +88,10 @@ class TrainingClip:
     cache_bytes: int = CACHE_BYTES
     _cache: ByteCache[Frame] = field(init=False)
     _boxes: dict[int, Box | None] = field(init=False, default_factory=dict)
-    _plate: tuple[bytes, NDArray[np.uint8]] = field(init=False)
-    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _backgrounds: _LastBackground = field(init=False, default_factory=lambda: _LastBackground())
 
     def __post_init__(self) -> None:
-        self._cache = ByteCache(self.cache_bytes, _bytes_of)
-        self._plate = (b"", np.zeros((0, 0, 3), np.uint8))
+        object.__setattr__(self, "_cache", ByteCache(self.cache_bytes, _bytes_of))
 
     def __len__(self) -> int:
         """F, the frames that have a pose."""
@@ -107,18 +107,18 @@ class TrainingClip:
         return lip_box(self.landmarks[row], self.width, self.height)
 
     def frame(self, row: int) -> Frame:
-        """Frame `row`, decoded now unless it was lately. From several threads too. DatasetError
-        where one of its files is missing or damaged."""
+        """Frame `row`, from the cache or decoded now. Safe for several threads. DatasetError where
+        one of its files is missing or damaged."""
         return self._cache.get(row, self.decode)
 
     def mask(self, row: int) -> NDArray[np.bool_]:
-        """(H, W) the head mask alone, not kept."""
+        """(H, W) the head mask alone, not cached."""
         path = self.listing.parsing.get(row, self.folder / f"parsing/{row}.png")
         return head_mask(read_picture(path, "RGB", (self.width, self.height)))
 
     def head_box(self, rows: Sequence[int], margin: int = 16) -> Box:
         """(y0, y1, x0, x1): what the head masks of `rows` cover, and `margin` pixels around it,
-        inside the picture. Of many rows every nth is looked at: a head moves slowly.
+        inside the picture. Of many rows every nth is used: a head moves slowly.
         DatasetError where none of them has a head."""
         rows = [rows[k] for k in range(0, len(rows), max(1, len(rows) // MASKS))]
         found = [box for box in map(self._mask_box, rows) if box is not None]
@@ -142,7 +142,7 @@ class TrainingClip:
         return self._boxes[row]
 
     def decode(self, row: int) -> Frame:
-        """As `frame`, and nothing is kept."""
+        """The same as `frame`, past the cache."""
         path = self.listing.images.get(row, self.folder / f"ori_imgs/{row}.jpg")
         original = read_picture(path, "RGB", (self.width, self.height))
         head = self.mask(row)
@@ -155,29 +155,37 @@ class TrainingClip:
         return Frame(row, image, background, head, original, self.lip_box(row))
 
     def _background(self, row: int) -> NDArray[np.uint8]:
-        """(H, W, 3) torso over bc.jpg. The last one is kept by its file's content: many datasets
-        have the same torso in all frames."""
+        """(H, W, 3) the frame's torso over bc.jpg."""
         torsos = self.listing.torsos
         path = next(iter(torsos.values())) if len(torsos) == 1 else torsos.get(row)
-        data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
-        key = blake2b(data).digest()
-        with self._lock:
-            known, background = self._plate
-        if known != key:
+
+        def read() -> NDArray[np.uint8]:
             size = (self.width, self.height)
             background = read_picture(self.folder / "bc.jpg", "RGB", size)
-            if path is not None:
-                background = over(read_picture(path, "RGBA", size), background)
+            return (
+                background if path is None else over(read_picture(path, "RGBA", size), background)
+            )
+
+        data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
+        return self._backgrounds.get(blake2b(data).digest(), read)
+
+
+class _LastBackground:
+    """The last torso over bc.jpg, kept by the content of the torso's file: many datasets have the
+    same torso in all frames. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, NDArray[np.uint8]] | None = None
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes, read: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        with self._lock:
+            last = self._last
+        if last is None or last[0] != key:
+            last = key, read()
             with self._lock:
-                self._plate = (key, background)
-        return background
-
-
-def over(torso: NDArray[np.uint8], background: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3) torso (H, W, 4; straight alpha) over the background, rounded to whole values."""
-    alpha = torso[..., 3:].astype(np.float32) / 255
-    mixed = torso[..., :3] * alpha + background * (1 - alpha)
-    return np.rint(mixed).astype(np.uint8)
+                self._last = last
+        return last[1]
 
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:

@@ -1,19 +1,25 @@
-"""Which sound features an imported network was trained on: nothing in a checkpoint says it."""
+"""The features of a network's sound and their normalisation.
+
+A checkpoint does not say which features it was trained on, so an import has to choose; a training
+computes mean and deviation from its own rows."""
 
 from __future__ import annotations
 
 import io
 import math
-import tokenize
 import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from ..audio.windows import FLAT
 from ..errors import ArgumentError, DatasetError, FeatureMismatchError
+from ..formats.npy import read_header
+from ..records.arrays import Float32
 from ..records.feature_spec import FeatureSpec
 from ..system.files import open_regular
 
@@ -40,8 +46,8 @@ def choose_features(
 ) -> FeatureSpec:
     """The features of a network that takes `dim` values a step. kind: "auto" means log-mel where
     statistics are given or the dataset holds mel.npz, DeepSpeech otherwise. Log-mel without
-    statistics is normalised by each clip itself. Around a sound log-mel
-    hears silence, not the official zeros: those are a mean spectrum, and open the mouth."""
+    statistics is normalised by each clip itself. Before and after a sound, log-mel gives the
+    features of silence and not the official zeros, which are a mean spectrum and open the mouth."""
     if stats is None and dataset is not None and (dataset / STATS_FILE).exists():
         stats = dataset / STATS_FILE if kind in ("auto", "log-mel") else None
     if kind == "auto":
@@ -106,12 +112,13 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
         NotImplementedError,
         EOFError,
         RuntimeError,
-        tokenize.TokenError,  # what numpy's reader lets through for a damaged header
     ):
         raise DatasetError(f"{path} is no valid .npz file of numbers; write it again") from None
     for key in ("mean", "std"):
         if key not in found:
-            raise DatasetError(f"{path} has no array {key!r}; it must hold mean and std per band")
+            raise DatasetError(
+                f"{path} has no array {key!r}; it must contain mean and std per band"
+            )
     sane = all(v.size and np.isfinite(v).all() for v in found.values())
     if (
         not sane
@@ -123,16 +130,23 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _array(data: bytes) -> NDArray[Any]:
-    """A small .npy of numbers. ValueError where its header promises what `data` does not hold."""
+    """A small .npy of numbers. ValueError where its header and the length of `data` disagree."""
     stream = io.BytesIO(data)
-    readers = {
-        (1, 0): npy_format.read_array_header_1_0,
-        (2, 0): npy_format.read_array_header_2_0,
-    }
-    version = npy_format.read_magic(stream)
-    if version not in readers:
-        raise ValueError("unknown version")
-    shape, _, dtype = readers[version](stream)
+    shape, _, dtype = read_header(stream)
     if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
         raise ValueError("not a small array of numbers")
     return np.frombuffer(data, dtype, offset=stream.tell()).astype(np.float64)
+
+
+def fixed(raw: FeatureSpec, steps: Float32) -> FeatureSpec:
+    """`raw` normalised by mean and deviation of `steps` (T, D). A value that never changes in them
+    becomes 0."""
+    mean, std = steps.mean(0, dtype=np.float64), steps.std(0, dtype=np.float64)
+    std = np.where(std < FLAT, 1.0, std)
+    return replace(raw, normalisation="fixed", mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+
+
+def steps_of_rows(steps: Float32, rows: Sequence[int], stride: int) -> Float32:
+    """(T', D): the `stride` steps that begin in each of `rows`, as far as `steps` (T, D) reach."""
+    places = (np.array(rows, np.int64)[:, None] * stride + np.arange(stride)).ravel()
+    return steps[places[places < len(steps)]]

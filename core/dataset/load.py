@@ -1,51 +1,103 @@
-"""The dataset folder of a training: pictures, masks, poses, eyes and sound of one talking head.
+"""The way into a dataset folder: for an avatar's background and track, and for a training.
 
-Layout of GaussianTalker, ER-NeRF and EGSTalker, as it is (docs/method.md §5.1):
+Layout of GaussianTalker, ER-NeRF and EGSTalker, unchanged (docs/method.md §5.1):
 
     ori_imgs/{i}.jpg or .png and {i}.lms   parsing/{i}.png   torso_imgs/{i}.png (RGBA)   bc.jpg
     track_params.pt   transforms_train.json   transforms_val.json   au.csv   aud.wav
 
-ori_imgs, parsing, bc.jpg, track_params.pt and transforms_train.json are needed. Everything that is
-wrong is told at once; what training can do without is left out and noted.
+An avatar needs bc.jpg and transforms_train.json; a training also ori_imgs, parsing and
+track_params.pt. Both report everything that is wrong in one error; what they can do without is left
+out and noted.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import DatasetError
+from ..avatar.framing import head_camera
+from ..errors import CameraError, DatasetError
+from ..records.arrays import Float32, Float64
+from ..records.avatar import Background, Track
+from ..records.camera import Camera
 from .clip import CACHE_BYTES, Box, Frame, TrainingClip
-from .files import LANDMARKS, Listing, list_frames, looks_whole, read_landmarks
-from .index import SPLITS, Rows, lens_of, read_documents, rows_of
-from .pictures import read_picture
+from .eyes import read_eyes
+from .files import Listing, list_frames
+from .landmarks import LANDMARKS, read_landmarks
+from .pictures import fault_of, read_background, read_picture
 from .report import Report
-from .track import eyes_of, read_track
+from .track import avatar_track, read_track
+from .transforms import SPLITS, Lens, Rows, lens_of, read_documents, rows_of
 from .visual_hull import points_from_masks
 
-__all__ = ["Box", "Frame", "TrainingClip", "load_clip"]
+__all__ = ["Box", "Dataset", "Frame", "TrainingClip", "load_clip", "load_dataset"]
 
 MIN_ROWS = 8  # frames without which there is nothing to learn from
 HULL_POINTS = 30_000
 TRIED = 8  # frames that even a fast check decodes
 
 
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What an avatar takes along. camera: focal length and size of the clip, pose of the frame
+    whose torso it has. notes: what was absent or mended, one line each."""
+
+    camera: Camera
+    background: Background
+    track: Track | None
+    notes: tuple[str, ...]
+
+
+def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
+    """The parts of a dataset folder that an avatar takes along. torso_frame: which torso picture
+    it gets, the first one where not given; the still pose is that frame's.
+
+    DatasetError, one line that names everything that is missing or wrong. MissingPackageError:
+    Pillow, torch."""
+    folder = _checked(folder)
+    report = Report()
+    lens = lens_of(folder, read_documents(folder, report, ("train",)), report)
+    listing = Listing({}, {}, {}, {})
+    with report.collecting():
+        listing = list_frames(folder, needed=False)
+    if torso_frame is None:
+        torso_frame = min(listing.torsos, default=None)
+    if torso_frame is None:
+        report.notes.append("no torso_imgs: the background has no torso")
+    background = track = None
+    if lens is not None:
+        with report.collecting():
+            background = read_background(folder, listing.torsos, torso_frame, lens[1:])
+    with report.collecting():
+        track = avatar_track(folder, listing, report)
+    if background is None or lens is None or report.errors:
+        report.fail()
+    viewmat = head_camera().viewmat
+    if track is not None:
+        row = min(torso_frame or 0, len(track) - 1)
+        viewmat = track.viewmats[row].astype(np.float64)
+    focal, width, height = lens
+    try:
+        camera = Camera(viewmat, focal, focal, width / 2, height / 2, width, height)
+    except CameraError as error:
+        raise DatasetError(f"{folder / 'transforms_train.json'}: {error}") from None
+    return Dataset(camera, background, track, report.finish())
+
+
 def load_clip(
     folder: str | Path, *, check: Literal["fast", "all"] = "fast", cache_bytes: int = CACHE_BYTES
 ) -> TrainingClip:
-    """The dataset in `folder`. check: "fast" looks at the first and last bytes of every picture and
-    decodes a few frames, "all" decodes every one, as "fast" does where one of the few is broken.
-    Frames that are broken are left out of the splits and noted. cache_bytes: decoded frames that
-    are kept.
+    """The dataset in `folder` for training and evaluation. check: "fast" reads the first and last
+    bytes of every picture and decodes a few frames, "all" decodes every one, as "fast" does where
+    one of the few is broken. Frames that are broken are left out of the splits and noted.
+    cache_bytes: decoded frames that are kept.
 
-    DatasetError, one line that tells everything that is wrong: no such folder, files that are
+    DatasetError, one line that names everything that is wrong: no such folder, files that are
     missing or damaged, too few whole frames. MissingPackageError: Pillow, torch."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder; give the dataset's own folder")
+    folder = _checked(folder)
     report = Report()
     listing = Listing({}, {}, {}, {})
     with report.collecting():
@@ -53,20 +105,20 @@ def load_clip(
     documents = read_documents(folder, report)
     lens = lens_of(folder, documents, report)
     viewmats, points = read_track(folder, listing, report)
-    eyes = eyes_of(folder, len(viewmats), report)
+    eyes = np.zeros(len(viewmats))
+    with report.collecting():
+        eyes = read_eyes(folder / "au.csv", len(viewmats), report.notes)
     if lens is not None:
         with report.collecting():
             read_picture(folder / "bc.jpg", "RGB", lens[1:])
     if lens is None or report.errors:
-        report.notes.clear()
-        report.finish()
-    assert lens is not None  # or an error was raised
+        report.fail()
     rows = rows_of(folder, documents, len(viewmats), report)
     named = len(rows["train"])
     more_start = min(rows["more"], default=len(viewmats))
     if not listing.torsos:
         report.notes.append("no torso_imgs: bc.jpg alone lies behind the head")
-    rows = _without(rows, _broken(rows, listing, viewmats, lens[1:], report))
+    rows = _without(rows, _broken(rows, listing, viewmats, lens, report))
     clip = TrainingClip(
         folder=folder,
         focal=lens[0],
@@ -88,7 +140,8 @@ def load_clip(
     )
     if check == "all" or not _some_decode(clip):
         rows = _without(rows, _undecodable(clip, _all(rows), report))
-        clip.train_rows, clip.val_rows, clip.more_rows = (rows[name] for name in SPLITS)
+        train, val, more = (rows[name] for name in SPLITS)
+        clip = replace(clip, train_rows=train, val_rows=val, more_rows=more)
     if len(clip.train_rows) < MIN_ROWS:
         report.errors.append(
             f"{len(clip.train_rows)} of the {named} frames that {folder / 'transforms_train.json'} "
@@ -96,9 +149,15 @@ def load_clip(
         )
     elif points is None:
         with report.collecting():
-            clip.points = points_from_masks(clip, HULL_POINTS)
-    clip.notes = report.finish()
-    return clip
+            clip = replace(clip, points=points_from_masks(clip, HULL_POINTS))
+    return replace(clip, notes=report.finish())
+
+
+def _checked(folder: str | Path) -> Path:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is no folder; give the dataset's own folder")
+    return folder
 
 
 def _all(rows: Rows) -> list[int]:
@@ -110,32 +169,27 @@ def _without(rows: Rows, broken: set[int]) -> Rows:
 
 
 def _broken(
-    rows: Rows,
-    listing: Listing,
-    viewmats: NDArray[np.float64],
-    size: tuple[int, int],
-    report: Report,
+    rows: Rows, listing: Listing, viewmats: Float64, lens: Lens, report: Report
 ) -> set[int]:
-    """Frames that cannot be trained on, as far as names, sizes and ends of files tell."""
+    """Frames that cannot be trained on, as far as names, sizes and ends of files show."""
     broken = set()
     for row in _all(rows):
-        complaint = _complaint(row, listing, viewmats, size)
+        complaint = _complaint(row, listing, viewmats, lens[1:])
         if complaint is not None:
             report.frame(row, f"{complaint}: left out")
             broken.add(row)
     return broken
 
 
-def _complaint(
-    row: int, listing: Listing, viewmats: NDArray[np.float64], size: tuple[int, int]
-) -> str | None:
+def _complaint(row: int, listing: Listing, viewmats: Float64, size: tuple[int, int]) -> str | None:
+    """Why a frame cannot be used, as it continues "N frames "; None where it can."""
     needed = [("ori_imgs", listing.images), ("parsing", listing.parsing)]
     if len(listing.torsos) > 1:  # one alone is a still that lies behind every frame
         needed.append(("torso_imgs", listing.torsos))
     for name, files in needed:
         if row not in files:
             return f"have no picture in {name}"
-        complaint = looks_whole(files[row], size)
+        complaint = fault_of(files[row], size)
         if complaint is not None:
             return complaint
     return None if np.isfinite(viewmats[row]).all() else "have no pose in track_params.pt"
@@ -166,13 +220,13 @@ def _why_not(clip: TrainingClip, row: int) -> str | None:
     return None
 
 
-def _landmarks(rows: Rows, listing: Listing, count: int, report: Report) -> NDArray[np.float32]:
+def _landmarks(rows: Rows, listing: Listing, count: int, report: Report) -> Float32:
     """(F, 68, 2), NaN where a frame has none."""
     out = np.full((count, LANDMARKS, 2), np.nan, np.float32)
     for row in _all(rows):
         found = read_landmarks(listing.landmarks[row]) if row in listing.landmarks else None
         if found is None:
-            report.frame(row, "have no landmarks (.lms): their lips are not looked at closely")
+            report.frame(row, "have no landmarks (.lms): the lip loss leaves them out")
         else:
             out[row] = found
     return out

@@ -1,9 +1,10 @@
-"""What is wrong with a dataset, collected so that one reading tells all of it."""
+"""Errors and notes of one reading of a dataset, collected so that one error names them all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from ..errors import DatasetError
 
@@ -11,7 +12,7 @@ NAMED = 5  # frames named of many with the same complaint
 
 
 class Report:
-    """errors: no training is possible. notes: it is, and the user should know. Complaints about
+    """errors: the dataset cannot be used. notes: it can, and the user should know. Complaints about
     single frames are counted by their text and end as one note each."""
 
     def __init__(self) -> None:
@@ -31,8 +32,14 @@ class Report:
         except DatasetError as error:
             self.errors.append(str(error))
 
+    def fail(self) -> NoReturn:
+        """DatasetError with the errors alone: notes do not matter where a needed part is wrong."""
+        self.notes.clear()
+        self.finish()
+        raise AssertionError("there is no error to raise")
+
     def finish(self) -> tuple[str, ...]:
-        """Every note. DatasetError with everything on one line where there are errors."""
+        """Every note. DatasetError, one line with errors and notes, where there are errors."""
         counted = [_counted(rows, text) for text, rows in self._frames.items()]
         if not self.errors:
             return (*self.notes, *counted)

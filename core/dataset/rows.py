@@ -1,4 +1,4 @@
-"""Which frames of a dataset are used: to train on, or to measure on."""
+"""The frames of a dataset that a training uses, and those that an evaluation measures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sound of a training as its network hears it: one track whose row i is frame i."""
+"""The sound features of a training: one track whose row i is frame i."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..audio import logmel
 from ..audio.extractor import COMPUTED, computed_spec
@@ -16,14 +15,14 @@ from ..audio.features import track_from_waveform
 from ..audio.files import load_waveform
 from ..audio.windows import normalise
 from ..errors import ArgumentError, DatasetError
+from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
 from ..records.voice import RATE, Waveform
 from .clip import TrainingClip
-from .features import STATS_FILE, choose_features
+from .features import STATS_FILE, choose_features, fixed
 from .sound_npy import FILE_KINDS, track_from_files
-from .sound_stats import fixed
 
 BANDS = 29  # of log-mel, as many values as a step of DeepSpeech has
 SILENT = 1e-4  # of full scale; a 16-bit sound's last bit is a third of it
@@ -51,10 +50,10 @@ def training_track(
     `more_start` on) and normalised by mean and deviation of the training rows, or by the dataset's
     own mel.npz; or one of FILE_KINDS, from `files`, .npy: of all rows, and where there is a second
     one, of those from `more_start` on. Without `files`: what the dataset has (aud_ds.npy).
-    notes: takes what the user should know, one line each.
+    notes: a list to which what the user should know is added, one line each.
 
     ArgumentError: unknown kind. DatasetError: no sound, a silent or a far too short one.
-    AudioError, FeatureMismatchError, MissingPackageError: as their readers say."""
+    AudioError, FeatureMismatchError, MissingPackageError: as their readers raise them."""
     notes = [] if notes is None else notes
     if kind in FILE_KINDS:
         track, spec = track_from_files(clip, kind, files)
@@ -79,8 +78,8 @@ def training_track(
 
 
 def shortened(track: AudioTrack, spec: FeatureSpec, window: int) -> tuple[AudioTrack, FeatureSpec]:
-    """The same with windows of fewer steps around the same places; as it is where they are no
-    longer than `window`."""
+    """Track and spec with windows of `window` steps around the same places; unchanged where the
+    windows are no longer than that."""
     cut = (spec.window - window) // 2
     if cut <= 0:
         return track, spec
@@ -109,8 +108,8 @@ def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
         samples = np.concatenate([joined, load_waveform(clip.sound_more).samples])
         _compare(len(samples) / SAMPLES_PER_ROW, clip, notes)
     samples = samples[: len(clip) * SAMPLES_PER_ROW]
-    heard = samples[: (max(clip.train_rows) + 1) * SAMPLES_PER_ROW]
-    if not len(heard) or np.ptp(heard) < SILENT:
+    trained = samples[: (max(clip.train_rows) + 1) * SAMPLES_PER_ROW]
+    if not len(trained) or np.ptp(trained) < SILENT:
         raise DatasetError(f"{clip.sound} is silent; a mouth cannot be learnt without its sound")
     return Waveform(samples)
 
@@ -128,7 +127,7 @@ def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | No
     if rows < wanted - EXACT:
         notes.append(
             f"the sound ends {(wanted - rows) / ROW_RATE:.1f} s before the frames: the last ones "
-            "hear silence"
+            "get silence"
         )
     elif rows > wanted + EXACT:
         notes.append(
@@ -137,7 +136,7 @@ def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | No
         )
 
 
-def _own_steps(track: AudioTrack, spec: FeatureSpec, rows: Sequence[int]) -> NDArray[np.float32]:
+def _own_steps(track: AudioTrack, spec: FeatureSpec, rows: Sequence[int]) -> Float32:
     """(T, D) the steps that begin in each of `rows`, found in the windows: whatever extractor made
     them, no step is computed twice."""
     inside = [row + track.margin for row in rows if row < len(track)]

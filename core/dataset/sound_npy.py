@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..audio.npy import load_array
 from ..audio.windows import check_spec, normalise, windowed
 from ..errors import ArgumentError, AudioError, DatasetError
+from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from .clip import TrainingClip
-from .sound_stats import fixed, steps_of_rows
-
-Float32 = NDArray[np.float32]
+from .features import fixed, steps_of_rows
 
 # Kind -> where the field's scripts put it in a dataset.
 FILE_KINDS: dict[str, tuple[str, ...]] = {

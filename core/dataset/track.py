@@ -1,28 +1,34 @@
-"""Poses, eyes and mesh of a dataset's frames."""
+"""track_params.pt: the head's pose in every frame, and the mesh that the tracker fitted."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..avatar.header import is_rigid
 from ..errors import DatasetError
-from ..formats.torch_file import load_torch, mean_points
+from ..formats.torch_file import array_of, load_torch, mean_points
+from ..records.arrays import Float64
+from ..records.avatar import Track
+from ..records.camera import viewmat_from_track
+from .eyes import read_eyes
 from .files import Listing
 from .report import Report
-from .transforms import MAX_TRACK, poses_of, read_eyes
 
+NAME = "track_params.pt"
+MAX_TRACK = 64 * 2**30  # bytes; official ones hold 3.3 GB of vertices, which stay on disk
+FAR = 1e6  # decimetres; no head is there
 MIN_POINTS = 1000  # of a face mesh; landmark clouds have 68 to 478
-EYES_SHORT = 5  # rows that au.csv may lack at the end
-
-Float64 = NDArray[np.float64]
 
 
 def read_track(folder: Path, listing: Listing, report: Report) -> tuple[Float64, Float64 | None]:
-    """viewmats (F, 4, 4), NaN where a frame has no pose, and the mesh's mean points (P, 3) or None
-    where the track has no mesh. F is 0, and an error in the report, where there is no track."""
-    path = folder / "track_params.pt"
+    """viewmats (F, 4, 4) by frame, NaN where a frame has no pose, and the mesh's mean points (P, 3)
+    or None where the track has no mesh. F is 0, and an error in the report, where there is no
+    track."""
+    path = folder / NAME
     viewmats, points = np.zeros((0, 4, 4)), None
     if not path.exists():
         report.errors.append(
@@ -32,17 +38,60 @@ def read_track(folder: Path, listing: Listing, report: Report) -> tuple[Float64,
         return viewmats, points
     with report.collecting():
         content = load_torch(path, DatasetError, MAX_TRACK)
-        viewmats = _unshifted(poses_of(content, path), listing, report)
+        viewmats = _by_frame(_poses(content, path), listing, report)
         points = mean_points(content, "vertices")
         wrong = _wrong_with(points, viewmats)
         if wrong is not None:
-            report.notes.append(f"track_params.pt {wrong}: the first points come from the masks")
+            report.notes.append(f"{NAME} {wrong}: the first points come from the masks")
             points = None
     return viewmats, points
 
 
+def avatar_track(folder: Path, listing: Listing, report: Report) -> Track | None:
+    """Poses and eyes as an avatar carries them, None where there is no track. DatasetError where a
+    pose is missing or out of range."""
+    path = folder / NAME
+    if not path.exists():
+        report.notes.append(f"no {NAME}: the head keeps a still pose")
+        return None
+    viewmats = _poses(load_torch(path, DatasetError, MAX_TRACK), path)
+    if not is_rigid(viewmats):
+        raise DatasetError(f"{path} holds NaN or poses out of range; track the clip again")
+    viewmats = filled(_by_frame(viewmats, listing, report))
+    eyes = read_eyes(folder / "au.csv", len(viewmats), report.notes)
+    return Track(viewmats.astype(np.float32), eyes)
+
+
+def filled(viewmats: Float64) -> Float64:
+    """(F, 4, 4) in which a frame without a pose (NaN) has that of the frame before it, the first
+    ones that of the first frame with a pose."""
+    whole = np.asarray(np.isfinite(viewmats).all(axis=(1, 2)))
+    last = np.maximum.accumulate(np.where(whole, np.arange(len(whole)), 0))
+    return viewmats[np.where(whole[last], last, np.argmax(whole))]
+
+
+def _poses(content: Mapping[str, Any], path: Path) -> Float64:
+    """(F, 4, 4) head's frame to camera of every row, NaN where the tracker gave no pose.
+    DatasetError names `path` and what it lacks."""
+    euler, trans = array_of(content, "euler"), array_of(content, "trans")
+    if euler is None or trans is None:
+        raise DatasetError(
+            f"{path} has no numbers 'euler' and 'trans'; give the tracker's own file"
+        )
+    if euler.shape != trans.shape or euler.ndim != 2 or euler.shape[1] != 3 or not len(euler):
+        raise DatasetError(
+            f"{path}: euler is {list(euler.shape)} and trans {list(trans.shape)}, "
+            "both must be frames x 3"
+        )
+    viewmats = np.full((len(euler), 4, 4), np.nan)
+    for row, (angles, shift) in enumerate(zip(euler, trans, strict=True)):
+        if np.isfinite(angles).all() and np.abs(shift).max() < FAR:  # False for NaN too
+            viewmats[row] = viewmat_from_track(angles, shift)
+    return viewmats
+
+
 def _wrong_with(points: Float64 | None, viewmats: Float64) -> str | None:
-    """What keeps a mesh from being the head's, as it continues a sentence; None where nothing."""
+    """Why a mesh cannot be the head's, as it continues a sentence; None where it can."""
     if points is None:
         return "has no vertices"
     if len(points) < MIN_POINTS:
@@ -55,30 +104,23 @@ def _wrong_with(points: Float64 | None, viewmats: Float64) -> str | None:
     return None
 
 
-def _unshifted(viewmats: Float64, listing: Listing, report: Report) -> Float64:
-    """Poses by frame. The field's tracker skips frames without landmarks, and all later poses move
-    up (docs/method.md §5.1): they are put back where the numbers tell that this has happened."""
+def _by_frame(viewmats: Float64, listing: Listing, report: Report) -> Float64:
+    """Poses by frame. The field's tracker skips frames without landmarks, and all later rows move
+    up (docs/method.md §5.1): they are put back where the numbers of files show that this has
+    happened."""
     tracked = sorted(set(listing.images) & set(listing.landmarks))
     frames = len(listing.images)
     if len(viewmats) >= frames:
         return viewmats
     if len(viewmats) != len(tracked) or frames != max(listing.images) + 1:
         report.notes.append(
-            f"track_params.pt has {len(viewmats)} poses for {frames} pictures: matched by number"
+            f"{NAME} has {len(viewmats)} poses for {frames} pictures: matched by number"
         )
         return viewmats
     out = np.full((frames, 4, 4), np.nan)
     out[tracked] = viewmats
     report.notes.append(
-        f"track_params.pt has {len(viewmats)} poses for {frames} frames, {frames - len(tracked)} "
+        f"{NAME} has {len(viewmats)} poses for {frames} frames, {frames - len(tracked)} "
         "of which have no landmarks: the poses were put back to their frames"
     )
     return out
-
-
-def eyes_of(folder: Path, count: int, report: Report) -> Float64:
-    """(count,) eye closure in [0, 1]; open where there is no au.csv."""
-    eyes = np.zeros(count)
-    with report.collecting():
-        eyes = read_eyes(folder / "au.csv", count, report.notes, short=EYES_SHORT)
-    return eyes

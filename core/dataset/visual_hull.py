@@ -6,23 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DatasetError
+from ..records.arrays import Float64
 from ..records.camera import Camera
 from .clip import TrainingClip, box_of
 
-Float64 = NDArray[np.float64]
-
 FRAMES = 40  # masks that carve
 CELLS = 96  # of the block along its longer sides
-DEPTH = 0.65  # of the height: a head seen from the front alone tells nothing of its depth
+DEPTH = 0.65  # of the height: frontal views do not constrain depth
 SLACK = 0.05  # of the masks may miss a cell: a mask is not right everywhere
-SEEN = 2 / 3  # of the masks must hold a cell; in the rest it may be beyond the picture's edge
+SEEN = 2 / 3  # of the masks must contain a cell; in the rest it may be outside the picture
 MARGIN = 1.15  # of the block around the largest mask
 
 
 def points_from_masks(clip: TrainingClip, count: int, seed: int = 0) -> Float64:
     """(count, 3) points on the hull of the head masks of about 40 training frames, decimetres in
-    the head's frame. The same for the same clip and seed. DatasetError where the poses and the
-    masks do not meet in one body."""
+    the head's frame. The same clip and seed give the same points. DatasetError where the poses and
+    the masks do not meet in one body."""
     rows = clip.train_rows
     picked = sorted({rows[k] for k in np.linspace(0, len(rows) - 1, FRAMES).astype(int)})
     views = [(clip.camera(row), clip.mask(row)) for row in picked]
@@ -50,8 +49,8 @@ def points_from_masks(clip: TrainingClip, count: int, seed: int = 0) -> Float64:
 
 
 def _block(views: list[tuple[Camera, NDArray[np.bool_]]]) -> tuple[Float64, Float64]:
-    """Lowest and highest corner (3,) of what can hold the head: the trackers' heads are around the
-    origin in depth, and as wide and high as their masks."""
+    """Lowest and highest corner (3,) of the block that contains the head: trackers put it around
+    the origin in depth, and it is as wide and high as its masks."""
     middles, sides = [], []
     for camera, mask in views:
         box = box_of(mask)
@@ -74,7 +73,7 @@ def _block(views: list[tuple[Camera, NDArray[np.bool_]]]) -> tuple[Float64, Floa
 def _seen(
     points: Float64, camera: Camera, mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(N,) whether a point is in the picture, and (N,) whether it lies behind a set pixel there."""
+    """(N,) true where a point is in the picture, (N,) true where its pixel in the mask is set."""
     seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
     depth = np.maximum(seen[:, 2], 1e-6)
     column = np.floor(seen[:, 0] / depth * camera.fx + camera.cx)

@@ -1,7 +1,7 @@
-"""The paper's ablations: the whole method, and without each of its four parts.
+"""The paper's ablation study: the full method, and the method without each of its four parts.
 
-Every variant is trained by the `train` command in a process of its own and then evaluated. What is
-finished is kept: a run that was stopped goes on with the variant that it was in.
+Each variant is trained by the `train` command in its own process and then evaluated. Finished
+variants are kept: a run that was stopped continues with the variant that it had reached.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..avatar.file import load_avatar
 from ..bake.backends import Backend
@@ -24,6 +24,7 @@ from ..bake.loop import make_folder
 from ..dataset.load import load_clip
 from ..errors import ArgumentError, CancelledError, OutputError, TrainingError
 from ..system.files import read_bounded, write_atomic
+from ..training.job import STOP
 from .evaluate import Options, evaluate, write_report
 from .record import document_of
 from .report.tables import table
@@ -31,7 +32,7 @@ from .report.tables import table
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds `core`
 STOPPED = 130
 MAX_BYTES = 64 * 2**20
-PATIENCE = 120  # seconds that a training has to save its state and end
+SECONDS_TO_SAVE = 120  # that a training has to save its state and end, before it is killed
 
 # Name -> the options of `train`, in the order of the table.
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -41,10 +42,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no-ppe": ("--no-ppe",),
     "no-static-init": ("--no-static-init",),
 }
-# What is this command's own to decide.
-TAKEN = ("--no-kan", "--no-esaa", "--no-ppe", "--no-static-init", "--resume", "--work", "--name")
+# Options of `train` that only this command may set.
+RESERVED = ("--no-kan", "--no-esaa", "--no-ppe", "--no-static-init", "--resume", "--work", "--name")
 
-# Column -> (key of the evaluation, digits behind the point).
+# Column -> (key in the report, decimal places).
 COLUMNS = {
     "PSNR": ("psnr", 2),
     "head": ("psnr_head", 2),
@@ -58,13 +59,13 @@ COLUMNS = {
     "FPS": ("fps", 1),
 }
 
-Tell = Callable[[Mapping[str, Any]], None]
+OnEvent = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """train: options for every variant, as the `train` command takes them. only: the variants, in
-    the order of VARIANTS. options: of every evaluation."""
+    """train: options of the `train` command, for every variant. only: the variants to run; they
+    run in the order of VARIANTS. options: of every evaluation."""
 
     dataset: Path
     folder: Path
@@ -74,28 +75,29 @@ class Ablation:
     options: Options = field(default_factory=Options)
 
 
-def ablate(ablation: Ablation, tell: Tell) -> dict[str, dict[str, Any]]:
-    """Variant -> {"seconds", "values": {key: number or null}}; also as ablation.json and .txt in
-    the folder. tell: every event of train's JSON lines and of the evaluation, with the variant's
-    name in it. ArgumentError, TrainingError, CancelledError, and what evaluate raises."""
+def ablate(ablation: Ablation, on_event: OnEvent) -> dict[str, dict[str, Any]]:
+    """Variant -> {"options", "seconds", "values": {key: number or null}}, also written to
+    ablation.json and ablation.txt in the folder. on_event receives the events of `train --json`
+    and of the evaluation, each with the variant's name. Raises ArgumentError, TrainingError,
+    CancelledError, and what `evaluate` raises."""
     for option in ablation.train:
-        if option.partition("=")[0] in TAKEN:
-            raise ArgumentError(f"{option} is not for ablate to pass on; leave it out")
+        if option.partition("=")[0] in RESERVED:
+            raise ArgumentError(f"ablate sets {option} itself; leave it out")
     make_folder(ablation.folder)
     results: dict[str, dict[str, Any]] = {}
     for name in VARIANTS:
         if name in ablation.only:
-            results[name] = _variant(ablation, name, partial(_named, tell, name))
+            results[name] = _variant(ablation, name, partial(_named, on_event, name))
             _write(ablation.folder, results)
     return results
 
 
-def _named(tell: Tell, name: str, event: Mapping[str, Any]) -> None:
-    tell({"variant": name, **event})
+def _named(on_event: OnEvent, name: str, event: Mapping[str, Any]) -> None:
+    on_event({"variant": name, **event})
 
 
 def table_of(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """The paper's table, one line a variant."""
+    """The paper's table, one line for each variant."""
     rows = [["", *COLUMNS, "minutes"]]
     for name, result in results.items():
         cells = [
@@ -106,20 +108,20 @@ def table_of(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(table(rows, right=True)) + "\n"
 
 
-def _variant(ablation: Ablation, name: str, tell: Tell) -> dict[str, Any]:
-    """Train and evaluate, each only where that is not done yet."""
+def _variant(ablation: Ablation, name: str, on_event: OnEvent) -> dict[str, Any]:
+    """Train and evaluate, unless an earlier run has done so."""
     avatar, report = ablation.folder / f"{name}.egs", ablation.folder / name
     note = ablation.folder / f"{name}.trained.json"
     wanted = [*ablation.train, *VARIANTS[name]]
     known = _read(note)
     if known is not None and known.get("options") != wanted:
         raise ArgumentError(
-            f"{note.name} tells of a training with {' '.join(known.get('options', []))!r}, not "
-            f"{' '.join(wanted)!r}; give another folder, or delete the old files"
+            f"{note.name} records a training with {' '.join(known.get('options', []))!r}, not "
+            f"{' '.join(wanted)!r}; choose another folder, or delete the old files"
         )
     if known is None or not avatar.is_file():
         start = time.monotonic()
-        _train(ablation, avatar, wanted, tell)
+        _train(ablation, avatar, wanted, on_event)
         known = {"options": wanted, "seconds": time.monotonic() - start}
         _write_json(note, known)
     values = _values(_read(report / "report.json"), ablation.options)
@@ -130,7 +132,7 @@ def _variant(ablation: Ablation, name: str, tell: Tell) -> dict[str, Any]:
             clip,
             ablation.backend,
             ablation.options,
-            lambda what, done, total: tell(
+            lambda what, done, total: on_event(
                 {"event": "evaluating", "step": what, "done": done, "total": total}
             ),
         )
@@ -140,61 +142,59 @@ def _variant(ablation: Ablation, name: str, tell: Tell) -> dict[str, Any]:
 
 
 def command(ablation: Ablation, avatar: Path, work: Path, options: Sequence[str]) -> list[str]:
-    """The training's command line; it goes on with what lies in `work`."""
+    """The command line of the training; it resumes if `work` exists."""
     python = [sys.executable, "-m", "core", "train"]
     paths = [str(ablation.dataset.absolute()), str(avatar.absolute())]
     resume = ["--resume"] if work.is_dir() else []
     return [*python, *paths, "--json", "--work", str(work.absolute()), *options, *resume]
 
 
-def _train(ablation: Ablation, avatar: Path, options: Sequence[str], tell: Tell) -> None:
+def _train(ablation: Ablation, avatar: Path, options: Sequence[str], on_event: OnEvent) -> None:
     work = avatar.with_suffix(".training")
-    with _process(command(ablation, avatar, work, options), work) as (lines, popen):
-        for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                tell(event)
-        code = popen.wait()
+    code = _run(command(ablation, avatar, work, options), work, on_event)
     if code == STOPPED:
-        raise CancelledError(f"stopped while training {avatar.stem}; the same command goes on")
+        raise CancelledError(
+            f"stopped while training {avatar.stem}; run the same command to continue"
+        )
     if code or not avatar.is_file():
         raise TrainingError(
-            f"the training of {avatar.stem} ended with code {code} (its last words are above); "
-            f"the finished variants are kept, the same command goes on"
+            f"the training of {avatar.stem} ended with code {code} (its last output is above); "
+            f"finished variants are kept, run the same command to continue"
         )
 
 
-@contextmanager
-def _process(words: list[str], work: Path) -> Iterator[tuple[IO[str], subprocess.Popen[str]]]:
-    """A training that ends with us: it is asked to stop and to save its state."""
+def _run(words: Sequence[str], work: Path, on_event: OnEvent) -> int:
+    """The exit code of a training whose JSON events go to `on_event`. An exception in here, such as
+    the user's Ctrl-C, asks the training to save its state and end."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    popen = subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert popen.stdout is not None
-    try:
-        yield popen.stdout, popen
-    except BaseException:
-        if work.is_dir():
-            (work / "stop").touch()
+    environment = {**os.environ, "PYTHONPATH": path}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, encoding="utf-8", env=environment) as training:
         try:
-            popen.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            popen.kill()
-        raise
-    finally:
-        popen.stdout.close()
+            for line in training.stdout or ():
+                if (event := _event(line)) is not None:
+                    on_event(event)
+        except BaseException:
+            if work.is_dir():
+                (work / STOP).touch()
+            with suppress(subprocess.TimeoutExpired):
+                training.wait(SECONDS_TO_SAVE)
+            training.kill()
+            raise
+    return training.returncode
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    """None for a line that is not an event, such as a library's own output."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def _values(document: Mapping[str, Any] | None, options: Options) -> dict[str, float | None] | None:
-    """The numbers of the first rows that were asked for; None where the report has none."""
+    """The numbers of the first requested rows; None if the report does not have them."""
     if document is None:
         return None
     section = document.get("sections", {}).get(f"rows_{options.rows[0]}")
@@ -202,7 +202,7 @@ def _values(document: Mapping[str, Any] | None, options: Options) -> dict[str, f
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """None for a file that is not there or was not written here."""
+    """None if the file does not exist or is not JSON of ours."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""What moves and should not: unrest of still places, flicker of the picture, a mouth in silence."""
+"""Motion that should not be there: jitter of places at rest, flicker of the picture."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from ..records.arrays import Float64
 
 
 def acceleration(rows: Sequence[int], places: Float64) -> float:
-    """Mean length of the second difference of places (R, P, 2) over consecutive rows, in their
-    unit a row squared. NaN where there are no three rows in a row."""
+    """Mean length of the second difference of places (R, P, 2) over consecutive rows, in their unit
+    per row squared. NaN if there are no three consecutive rows."""
     numbers = np.asarray(rows)
     if len(numbers) < 3:
         return math.nan
@@ -25,8 +25,8 @@ def acceleration(rows: Sequence[int], places: Float64) -> float:
 
 
 class Flicker:
-    """Fed with one row after the other: how much the head changes from frame to frame, in the
-    render and in the truth, and how much the error itself does. In 8-bit steps."""
+    """Mean change of the head from frame to frame, in 8-bit steps: of the render, of the truth, and
+    of the error. Rows are added in order."""
 
     def __init__(self) -> None:
         self._last: tuple[int, Float64, Float64, NDArray[np.bool_]] | None = None
@@ -54,8 +54,7 @@ class Flicker:
         self._count += 1
 
     def means(self) -> tuple[float, float, float]:
-        """(render's change, truth's change, change of the error) per frame; NaN without two rows
-        in a row."""
+        """Change per frame of (render, truth, error); NaN without two consecutive rows."""
         if not self._count:
             return math.nan, math.nan, math.nan
         shown, true, error = self._sums / self._count

@@ -1,7 +1,7 @@
-"""A second opinion on mouths and eyes where MediaPipe is installed: its face mesh of the rendered
-frame against its face mesh of the true one, as the field measures LMD with a detector.
+"""Mouth and eyes by MediaPipe, if it is installed: its face mesh of the rendered frame against that
+of the true frame, which is how LMD is usually measured.
 
-Version 0.10.21 carries its model; without it this part of the report says why it is missing.
+Version 0.10.21 contains its model. Without it the report says why these numbers are missing.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from numpy.typing import NDArray
 from ..errors import MissingPackageError
 from ..prepare.face import FaceMesher
 from ..prepare.mesh import IBUG
+from ..records.arrays import Float64
 from . import lips
-from .lips import Float64
-from .record import Metric, mean_of, measured
+from .measures import measured
+from .record import Metric, mean_of
 from .report.pictures import to_bytes
 from .sync import correlation
 
-FRAMES = 100  # at most
+FRAMES = 100  # at most; it takes time
 
 Find = Callable[[NDArray[np.uint8]], list[Float64]]
 
 
 class DetectorMeter:
-    """Fed with the frames of a section; looks at every n-th."""
+    """Detects landmarks in every n-th of the frames that are added."""
 
     def __init__(self, frames: int, find: Find | None = None) -> None:
-        """find: (H, W, 3) uint8 -> meshes (478, 3) in pixels, the largest first; MediaPipe's where
-        not given."""
+        """frames: how many will be added. find: (H, W, 3) uint8 -> meshes (478, 3) in pixels, the
+        largest first; MediaPipe's by default."""
         self.step = max(1, -(-frames // FRAMES))
         self._count = 0
         self._missing = ""
@@ -57,8 +58,8 @@ class DetectorMeter:
             self._unseen += 1
 
     def metrics(self) -> tuple[Metric, ...]:
-        """LMD and correlation of lips and eyes, truth by the same detector; without a detector one
-        line that says so."""
+        """LMD and correlations of lips and eyes, with the truth from the same detector; without a
+        detector one metric that says why."""
         shown, true = (np.array([pair[i] for pair in self._pairs]) for i in (0, 1))
         lmd = lip = eye = np.nan
         if self._pairs:
@@ -66,36 +67,17 @@ class DetectorMeter:
             lmd = mean_of(lips.mouth_distance(shown, true))
             lip = correlation(lips.lip_gap(shown, up), lips.lip_gap(true, up))
             eye = correlation(lips.eye_gap(shown, up), lips.eye_gap(true, up))
-        note = f"MediaPipe on {len(self._pairs)} frames, the true ones by it too"
+        note = f"MediaPipe on {len(self._pairs)} frames, rendered and true"
         if self._unseen:
-            note += f"; it found no face in {self._unseen} of the avatar's"
+            note += f"; it found no face in {self._unseen} rendered ones"
         missing = self._missing or "no face found in enough frames"
-        distance = measured(
-            "lmd_detector", "LMD by a detector", lmd, "px", "down", note=note, missing=missing
-        )
-        if self._missing:
-            return (distance,)
-        return (
-            distance,
-            measured(
-                "lip_correlation_detector",
-                "Lip sync by a detector",
-                lip,
-                "",
-                "up",
-                note=note,
-                missing=missing,
-            ),
-            measured(
-                "eye_correlation_detector",
-                "Eye opening by a detector",
-                eye,
-                "",
-                "up",
-                note=note,
-                missing=missing,
-            ),
-        )
+        values = {
+            "lmd_detector": lmd,
+            "lip_correlation_detector": lip,
+            "eye_correlation_detector": eye,
+        }
+        metrics = tuple(measured(key, value, note, missing) for key, value in values.items())
+        return metrics[:1] if self._missing else metrics
 
 
 def _mediapipe() -> Find:

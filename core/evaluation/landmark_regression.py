@@ -1,10 +1,9 @@
-"""Reads mouth and eyes off pictures, without a downloaded model: taught by the clip's own frames.
+"""Landmarks of mouth and eyes from pictures, by a regression fitted to the clip's own frames.
 
-The dataset knows where the landmarks of its true frames are. A ridge regression learns from the
-training frames to tell them from the picture around the mouth and around each eye, seen on a plane
-that turns with the head. Read off rendered frames it says what an observer would see, whatever
-moves there: Gaussians, their colours or their opacities. Read off the true held-out frames it says
-how far it can be trusted; the report shows both.
+No model has to be downloaded: the dataset has landmarks of its true frames, and a ridge regression
+predicts them from patches around the mouth and each eye, sampled on a plane that turns with the
+head. On rendered frames it gives what an observer would see, whether Gaussians move or change
+colour or opacity. On true held-out frames it gives its own error; the report shows both.
 """
 
 from __future__ import annotations
@@ -16,31 +15,32 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ..images.sampling import bilinear
+from ..records.arrays import Float64
 from ..records.camera import Camera
 from .landmarks import projected
 from .lips import MOUTH
 
-Float64 = NDArray[np.float64]
-
 GRID = (18, 28)  # rows and columns of a patch
-OVERSAMPLING = 3  # samples a patch value and axis, averaged
-# Patch centres (landmarks whose mean it is) and half widths as a multiple of their half width.
+OVERSAMPLING = 3  # samples per patch value along each axis, averaged
+# Landmarks of each patch, and its half width as a multiple of theirs.
 PARTS = {"mouth": (MOUTH, 1.5), "right eye": (slice(36, 42), 1.6), "left eye": (slice(42, 48), 1.6)}
-RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # times the mean square of a patch
-LEAST = 24  # frames under which there is nothing to learn from
-MOST = 400  # frames that are learnt from
-FOLDS = 4
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # candidates, times the mean square of a patch
+MIN_FRAMES = 24  # below which no regression is fitted
+MAX_FRAMES = 400  # that it is fitted to
+FOLDS = 4  # of the cross-validation
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """points (rows, columns, 3): where the patch looks, in the head's frame, decimetres."""
+    """points (rows, columns, 3): where the picture is sampled, in the head's frame, decimetres."""
 
     points: Float64
 
-    def seen(self, picture: NDArray[np.floating], camera: Camera) -> Float64:
-        """(D,) the picture (H, W, 3) there, averaged over small squares, its mean taken off."""
-        values = _sampled(picture, projected(self.points, camera))
+    def sample(self, picture: NDArray[np.floating], camera: Camera) -> Float64:
+        """(D,) values of the picture (H, W, 3) there, averaged over small squares, minus their
+        mean."""
+        values = bilinear(picture[None], projected(self.points, camera)[None])[0]
         rows, columns = GRID
         squares = values.reshape(rows, OVERSAMPLING, columns, OVERSAMPLING, -1)
         patch: Float64 = squares.mean(axis=(1, 3)).reshape(-1)
@@ -48,59 +48,59 @@ class Patch:
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
-    """still (68, 3): mean landmarks in the head's frame. Each part: patch, the landmarks it tells,
-    mean patch (D,), weights (D, 2 L), mean answer (2 L,)."""
+class LandmarkRegression:
+    """still (68, 3): mean landmarks in the head's frame. Each part: patch, the L landmarks that it
+    predicts, mean patch (D,), weights (D, 2 L), mean offset (2 L,)."""
 
     still: Float64
     parts: tuple[tuple[Patch, slice, Float64, Float64, Float64], ...]
 
-    def read(self, picture: NDArray[np.floating], camera: Camera) -> Float64:
-        """(68, 2) pixels: mouth and eyes as the picture (H, W, 3, in [0, 1]) shows them; NaN for
-        the other landmarks."""
+    def predict(self, picture: NDArray[np.floating], camera: Camera) -> Float64:
+        """(68, 2) pixels: mouth and eyes in the picture (H, W, 3) in [0, 1]; NaN for the other
+        landmarks."""
         out = np.full((len(self.still), 2), np.nan)
         rigid = projected(self.still, camera)
-        for patch, which, mean, weights, answer in self.parts:
-            told = (patch.seen(picture, camera) - mean) @ weights + answer
-            out[which] = rigid[which] + told.reshape(-1, 2)
+        for patch, which, mean, weights, offset in self.parts:
+            moved = (patch.sample(picture, camera) - mean) @ weights + offset
+            out[which] = rigid[which] + moved.reshape(-1, 2)
         return out
 
 
-def taught_on(rows: Sequence[int]) -> tuple[int, ...]:
-    """At most 400 of the rows, evenly spread."""
-    return tuple(rows[:: -(-len(rows) // MOST)]) if rows else ()
+def sample_of(rows: Sequence[int]) -> tuple[int, ...]:
+    """At most MAX_FRAMES of the rows, evenly spaced."""
+    return tuple(rows[:: -(-len(rows) // MAX_FRAMES)]) if rows else ()
 
 
-def teach(
+def fit_regression(
     still: Float64,
     cameras: Sequence[Camera],
     landmarks: Float64,
     picture: Callable[[int], NDArray[np.floating]],
-) -> Reader | None:
-    """still (68, 3), NaN where never seen. One camera and landmarks (R, 68, 2) a frame;
-    picture(index): the true frame in [0, 1]. None where too few frames have landmarks."""
+) -> LandmarkRegression | None:
+    """Fit to R frames. still (68, 3): mean landmarks, NaN if unknown. landmarks (R, 68, 2) pixels.
+    picture(index): the true frame (H, W, 3) in [0, 1]. None if too few frames have landmarks."""
     known = [i for i in range(len(cameras)) if np.isfinite(landmarks[i]).all()]
-    if len(known) < LEAST or not np.isfinite(still).all():
+    if len(known) < MIN_FRAMES or not np.isfinite(still).all():
         return None
     patches = {name: _patch(still[which], reach) for name, (which, reach) in PARTS.items()}
-    seen: dict[str, list[Float64]] = {name: [] for name in PARTS}
-    off = []
+    samples: dict[str, list[Float64]] = {name: [] for name in PARTS}
+    offsets = []
     for index in known:
         frame, camera = picture(index), cameras[index]
         for name, patch in patches.items():
-            seen[name].append(patch.seen(frame, camera))
-        off.append(landmarks[index] - projected(still, camera))
-    moved = np.array(off)
+            samples[name].append(patch.sample(frame, camera))
+        offsets.append(landmarks[index] - projected(still, camera))
+    moved = np.array(offsets)
     parts = []
     for name, (which, _) in PARTS.items():
         answers = moved[:, which].reshape(len(known), -1)
-        mean, weights, answer = _ridge(np.array(seen[name]), answers)
+        mean, weights, answer = _ridge(np.array(samples[name]), answers)
         parts.append((patches[name], which, mean, weights, answer))
-    return Reader(still, tuple(parts))
+    return LandmarkRegression(still, tuple(parts))
 
 
 def _patch(landmarks: Float64, reach: float) -> Patch:
-    """A plane that faces the front of the head, at the mean depth of the landmarks."""
+    """A plane parallel to the front of the head, at the mean depth of the landmarks (L, 3)."""
     middle = landmarks.mean(axis=0)
     half = reach * float(np.ptp(landmarks[:, 0])) / 2
     rows, columns = (side * OVERSAMPLING for side in GRID)
@@ -113,22 +113,9 @@ def _patch(landmarks: Float64, reach: float) -> Patch:
     return Patch(points)
 
 
-def _sampled(picture: NDArray[np.floating], places: Float64) -> Float64:
-    """(..., 3) bilinear at pixel places (..., 2), centres at half; the edge goes on outside."""
-    height, width = picture.shape[:2]
-    x = np.clip(places[..., 0] - 0.5, 0, width - 1.001)
-    y = np.clip(places[..., 1] - 0.5, 0, height - 1.001)
-    x0, y0 = x.astype(np.int64), y.astype(np.int64)
-    u, v = (x - x0)[..., None], (y - y0)[..., None]
-    x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
-    top = picture[y0, x0] * (1 - u) + picture[y0, x1] * u
-    bottom = picture[y1, x0] * (1 - u) + picture[y1, x1] * u
-    return np.asarray(top * (1 - v) + bottom * v, np.float64)
-
-
 def _ridge(patches: Float64, answers: Float64) -> tuple[Float64, Float64, Float64]:
-    """(mean patch, weights, mean answer). The ridge is the one that tells left-out quarters of the
-    frames best; a quarter is a stretch of time, so that neighbours do not help."""
+    """(mean patch, weights, mean answer) with the ridge that is best in cross-validation. A fold is
+    a stretch of time, because neighbouring frames are nearly equal."""
     best, least = RIDGES[0], np.inf
     edges = np.linspace(0, len(patches), FOLDS + 1).astype(int)
     for ridge in RIDGES:

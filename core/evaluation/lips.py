@@ -1,25 +1,24 @@
-"""What the landmarks of a row say of mouth and eyes. Landmarks are (R, 68, 2) pixels, NaN where
-unknown; numbers are the usual ones of the 68-point markup."""
+"""Openings of mouth and eyes from landmarks, (R, 68, 2) pixels, NaN if unknown. The numbers are
+those of the 68-point iBUG markup."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from ..records.arrays import Float64
 
 MOUTH = slice(48, 68)
 UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)
 # Upper and lower lids, right eye and left eye.
 UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
-# Bridge of the nose and the corners of the eyes: what speech and blinks leave where it is.
+# Bridge of the nose and corners of the eyes, which speech and blinks do not move.
 STATIC = (27, 28, 29, 30, 36, 39, 42, 45)
 
 
 def lip_gap(landmarks: Float64, up: Float64) -> Float64:
-    """(R,) pixels: the upper inner lip minus the lower one along the head's own upward direction
-    `up` (R, 2), mean of the three pairs. Below zero where they cross. The project's lip measure:
-    it sees the same on a turned head, and on landmarks of any origin."""
+    """(R,) pixels: the upper inner lip minus the lower one along the head's upward direction `up`
+    (R, 2), mean of the three pairs; negative if they cross. The project's lip measure, because it
+    does not change with the head's roll or with an offset of the landmarks."""
     return _opening(landmarks, up, UPPER_INNER, LOWER_INNER)
 
 
@@ -29,8 +28,8 @@ def eye_gap(landmarks: Float64, up: Float64) -> Float64:
 
 
 def mouth_distance(landmarks: Float64, truth: Float64) -> Float64:
-    """(R,) LMD in pixels: mean distance of the mouth's landmarks 48..67, each set about its own
-    mean."""
+    """(R,) LMD in pixels: mean distance of the mouth's landmarks 48..67, with the mean of each set
+    subtracted."""
     return _centred_distance(landmarks[:, MOUTH], truth[:, MOUTH])
 
 

@@ -1,4 +1,4 @@
-"""LPIPS when it can be had: on a bounded number of frames, or the reason why not."""
+"""LPIPS on a bounded number of frames, or the reason why it is not available."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from numpy.typing import NDArray
 
 from ..errors import MissingPackageError
 from ..metrics.lpips_weights import find_weights
-from .record import Metric, mean_of, measured
+from ..records.arrays import Float32
+from .measures import measured
+from .record import Metric, mean_of
 
 FRAMES = 100  # at most; half a second to a second each at 512 x 512 on a processor
-LABEL = "LPIPS (AlexNet)"
 
 Distance = Callable[[NDArray[np.floating], NDArray[np.floating]], float]
 
 
 class LpipsMeter:
-    """Fed with the frames of a section; measures every n-th."""
+    """Measures every n-th of the frames that are added."""
 
     def __init__(self, weights: Path | None, frames: int) -> None:
-        """InputError where `weights` is a wrong file. A package that is missing is only noted."""
+        """frames: how many will be added. InputError if `weights` is a wrong file; a missing
+        package is only noted."""
         self.step = max(1, -(-frames // FRAMES))
         self._values: list[float] = []
         self._count = 0
@@ -48,14 +50,12 @@ class LpipsMeter:
     def metric(self) -> Metric:
         note = f"one frame in {self.step}" if self.step > 1 else "whole frame"
         missing = self._missing or "no frame"
-        return measured(
-            "lpips", LABEL, mean_of(self._values), "", "down", note=note, missing=missing
-        )
+        return measured("lpips", mean_of(self._values), note, missing)
 
 
-def _distance(arrays: dict[str, NDArray[np.float32]]) -> tuple[Distance, int]:
+def _distance(arrays: dict[str, Float32]) -> tuple[Distance, int]:
     try:
-        import torch  # noqa: F401  the module below needs it at its top
+        import torch  # noqa: F401  lpips_torch imports it at its top
     except (ImportError, OSError):
         raise MissingPackageError("LPIPS needs torch; pip install torch") from None
     from ..metrics.lpips_torch import SMALLEST, Lpips

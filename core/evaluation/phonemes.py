@@ -1,7 +1,7 @@
-"""When which sound is spoken, where a text truth exists, and whether the lips close when they must.
+"""Times of phonemes, and whether the lips close for m, b and p.
 
-A JSON file with "events": [[seconds, "phoneme"], ...], each lasting until the next; names as
-espeak's, ARPAbet's or IPA's, of which m, b and p are needed here.
+A JSON file has "events": [[seconds, "phoneme"], ...], each lasting until the next. Names may be
+those of espeak, ARPAbet or IPA, which agree on m, b and p.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..records.arrays import Float64
 from ..records.timeline import ROW_RATE
 from ..system.files import read_bounded
-from .lips import Float64
 
 MAX_BYTES = 64 * 2**20
 CLOSED = {"m", "b", "p"}
-OPEN_SHARE = 0.25  # of the way from closed to wide open, under which lips count as closed
-# Rows before and after a sound in which the lips may close for it.
+OPEN_SHARE = 0.25  # of the range of the lip gap, below which lips count as closed
+# Rows before and after a phoneme in which the lips may close for it.
 BEFORE, AFTER = 1, 2
 
 
 @dataclass(frozen=True)
-class Spoken:
+class Phoneme:
     """start, end: seconds from the beginning of the sound."""
 
     start: float
@@ -37,14 +37,14 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Closures:
-    """count: sounds that need closed lips. share: of them with lips that close, NaN for none."""
+    """count: of m, b and p. share: of those for which the lips close; NaN if there are none."""
 
     count: int
     share: float
 
 
-def load_phonemes(path: Path) -> tuple[Spoken, ...]:
-    """InputError where the file is not of the form above."""
+def load_phonemes(path: Path) -> tuple[Phoneme, ...]:
+    """InputError if the file does not have the form above."""
     try:
         document = json.loads(read_bounded(path, InputError, MAX_BYTES))
         events = [(float(time), str(name)) for time, name in document["events"]]
@@ -53,16 +53,18 @@ def load_phonemes(path: Path) -> tuple[Spoken, ...]:
             raise ValueError
     except (ValueError, TypeError, KeyError, RecursionError):
         raise InputError(
-            f'{path} holds no phonemes; give a JSON file with "events": [[seconds, "name"], ...] '
-            "in the order of time"
+            f'{path} contains no phonemes; give a JSON file with "events": [[seconds, "name"], '
+            "...] ordered by time"
         ) from None
     ends = [*times[1:], times[-1] + 0.1] if times else []
-    return tuple(Spoken(time, end, name) for (time, name), end in zip(events, ends, strict=True))
+    return tuple(Phoneme(time, end, name) for (time, name), end in zip(events, ends, strict=True))
 
 
-def closures(spoken: Iterable[Spoken], first: int, rows: tuple[int, ...], gap: Float64) -> Closures:
-    """Of the m, b, p within `rows` (the sound begins at row `first`): in how many do the lips of
-    `gap` (R,) come under a quarter of their range, from the 5th to the 95th hundredth of all."""
+def closures(
+    phonemes: Iterable[Phoneme], first: int, rows: tuple[int, ...], gap: Float64
+) -> Closures:
+    """For each m, b, p within `rows` (the sound begins at row `first`): whether the lip gap (R,)
+    falls below a quarter of its range, the 5th to the 95th percentile."""
     known = np.isfinite(gap)
     if known.sum() < 2:
         return Closures(0, math.nan)
@@ -70,11 +72,11 @@ def closures(spoken: Iterable[Spoken], first: int, rows: tuple[int, ...], gap: F
     limit = low + OPEN_SHARE * (high - low)
     place = {row: index for index, row in enumerate(rows)}
     hits = []
-    for sound in spoken:
-        if sound.name.strip("_:0123456789").lower() not in CLOSED:
+    for phoneme in phonemes:
+        if phoneme.name.strip("_:0123456789").lower() not in CLOSED:
             continue
-        start = first + math.floor(sound.start * ROW_RATE) - BEFORE
-        stop = first + math.ceil(sound.end * ROW_RATE) + AFTER
+        start = first + math.floor(phoneme.start * ROW_RATE) - BEFORE
+        stop = first + math.ceil(phoneme.end * ROW_RATE) + AFTER
         inside = [gap[place[row]] for row in range(start, stop) if row in place]
         if len(inside) == stop - start and np.isfinite(inside).all():
             hits.append(min(inside) <= limit)

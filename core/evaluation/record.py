@@ -1,5 +1,5 @@
-"""What a report holds: numbers, curves and picture strips, in sections. All of it but the pictures
-is JSON; nothing here knows how it is shown."""
+"""The contents of a report: sections of numbers, curves and picture strips. All but the pictures
+becomes JSON; report/ turns them into text and HTML."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float64
+
 VERSION = 1  # of report.json
-DIGITS = 5  # that a number of a report keeps
+DIGITS = 5  # significant digits of a number in report.json
 
 
 @dataclass(frozen=True)
 class Metric:
-    """key: its name in the JSON. label: for people. value: None where it could not be measured;
-    `note` then says why, else how it was measured. better: "up", "down" or "" where neither is."""
+    """key: its name in the JSON. label: for people. value: None if it could not be measured; `note`
+    then says why, else how it was measured. better: "up", "down", or "" if neither is."""
 
     key: str
     label: str
@@ -29,7 +31,7 @@ class Metric:
 
     @property
     def text(self) -> str:
-        """The value for people: four digits are more than any of these measures is worth."""
+        """The value for people, with four significant digits at most."""
         if self.value is None:
             return "not measured"
         if abs(self.value) >= 1000:
@@ -39,7 +41,8 @@ class Metric:
 
 @dataclass(frozen=True)
 class Curve:
-    """series: label -> values, one for every x; NaN leaves a gap. marks: places on the x axis."""
+    """series: label -> values, one for every x; NaN leaves a gap. marks: vertical lines at these
+    x."""
 
     key: str
     title: str
@@ -52,8 +55,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """columns: (caption, pictures from top to bottom, each (H, W, 3) uint8). rows: what each row of
-    pictures is."""
+    """columns: (caption, pictures from top to bottom, each (H, W, 3) uint8). rows: their labels."""
 
     title: str
     rows: tuple[str, ...]
@@ -70,7 +72,7 @@ class Section:
     strips: tuple[Strip, ...] = ()
 
     def value(self, key: str) -> float | None:
-        """The number of that name; None where it was not measured or is not there."""
+        """The value of that metric; None if it was not measured or does not exist."""
         return next((m.value for m in self.metrics if m.key == key), None)
 
 
@@ -117,30 +119,14 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def rounded(value: float | None) -> float | None:
-    """For JSON, which knows neither NaN nor infinity."""
+    """A value for JSON, which has neither NaN nor infinity."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.{DIGITS}g}")
 
 
-def measured(
-    key: str,
-    label: str,
-    value: float | None,
-    unit: str = "",
-    better: str = "",
-    *,
-    note: str = "",
-    missing: str = "no row shows it",
-) -> Metric:
-    """A metric whose value may have come out as NaN: then it is not measured, for `missing`."""
-    if value is None or not math.isfinite(value):
-        return Metric(key, label, None, unit, better, missing)
-    return Metric(key, label, float(value), unit, better, note)
-
-
-def mean_of(values: Sequence[float] | NDArray[np.float64]) -> float:
-    """Mean of what is finite; NaN where nothing is."""
+def mean_of(values: Sequence[float] | Float64) -> float:
+    """Mean of the finite values; NaN if there are none."""
     array = np.asarray(values, np.float64)
     array = array[np.isfinite(array)]
     return float(array.mean()) if len(array) else math.nan

@@ -1,4 +1,4 @@
-"""What an avatar hears at a dataset's frames, and how loud it is there."""
+"""The sound of a dataset's frames: the audio track for an avatar, and its loudness."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from ..audio.features import track_for
 from ..audio.files import load_waveform
 from ..dataset.load import TrainingClip
 from ..errors import DatasetError, FeatureMismatchError
+from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.timeline import ROW_RATE
 from ..records.voice import RATE, Waveform
 
-# Ready features of a clip, in the names of the field; the first that fits the avatar is taken.
+# Computed features of a clip, by their usual names; the first that fits the avatar is used.
 FEATURE_FILES = ("aud_ds.npy", "aud.npy", "aud_eo.npy", "aud_hu.npy", "aud_wav2vec.npy")
-FLOOR = 1e-4  # root mean square that counts as silence, -80 dB
+FLOOR = 1e-4  # lowest root mean square, -80 dB
 STEP = int(RATE / ROW_RATE)  # samples a row
-SILENT_AT = 1.0  # seconds; the middle of a silence, far from what lies around it
+SILENT_AT = 1.0  # seconds; the middle of the silent track, far from its ends
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
-    """track: row k of it belongs to frame first + k. waveform: None where only ready features were
-    to be had. source: the files' names."""
+class Voice:
+    """track: its row k belongs to frame first + k. waveform: None if only computed features are
+    available. source: the files' names."""
 
     track: AudioTrack
     first: int
@@ -36,16 +37,16 @@ class Heard:
     def seconds(self, row: int) -> float:
         return (row - self.first) / ROW_RATE
 
-    def loudness(self, rows: tuple[int, ...]) -> NDArray[np.float64]:
+    def loudness(self, rows: tuple[int, ...]) -> Float64:
         """(R,) dB of full scale at each frame; NaN without a waveform."""
         if self.waveform is None:
             return np.full(len(rows), np.nan)
         return loudness(self.waveform, np.array(rows) - self.first)
 
 
-def loudness(waveform: Waveform, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(R,) dB of full scale: root mean square of the 80 ms around the time of each row (row k at
-    k / 25 s), floor at -80 dB."""
+def loudness(waveform: Waveform, rows: NDArray[np.integer]) -> Float64:
+    """(R,) dB of full scale, at least -80: root mean square of the 80 ms around each row (row k is
+    at k / 25 s)."""
     power = np.concatenate([[0.0], np.cumsum(np.square(waveform.samples, dtype=np.float64))])
     start = np.clip(rows * STEP - STEP, 0, len(waveform))
     stop = np.clip(rows * STEP + STEP, 0, len(waveform))
@@ -53,13 +54,13 @@ def loudness(waveform: Waveform, rows: NDArray[np.integer]) -> NDArray[np.float6
     return np.asarray(20 * np.log10(np.maximum(np.sqrt(mean), FLOOR)))
 
 
-def heard_by(avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...], split: bool) -> Heard:
-    """The dataset's own sound as the avatar hears it at `rows` (all of aud.wav's part of the clip,
-    or all of the frames that follow it). Ready features where the avatar's cannot be computed here.
-    split: nothing is heard outside the rows, as the official loader does for a held-out part.
-    DatasetError where the dataset has neither a sound nor features that fit."""
+def voice_of(avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...], split: bool) -> Voice:
+    """The dataset's own sound at `rows` (all in aud.wav's part of the clip, or all in the frames
+    after it) with the track for the avatar; computed features if the avatar's cannot be computed
+    here. split: silence outside the rows, as in the official loader for a held-out part.
+    DatasetError if the dataset has neither a sound nor features that fit."""
     if avatar.features is None:
-        return Heard(track_for(avatar, None), 0, _sound(clip, rows)[1], "none")
+        return Voice(track_for(avatar, None), 0, _sound(clip, rows)[1], "none")
     first, waveform, source = _sound(clip, rows)
     track = None
     if waveform is not None:
@@ -71,13 +72,13 @@ def heard_by(avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...], split: b
         first, track, source = _ready(avatar, clip, rows)
     if split:
         track = _cut(track, rows[0] - first, rows[-1] + 1 - first)
-        return Heard(track, rows[0], _cut_sound(waveform, first, rows), f"{source}, split")
-    return Heard(track, first, waveform, source)
+        return Voice(track, rows[0], _cut_sound(waveform, first, rows), f"{source}, split")
+    return Voice(track, first, waveform, source)
 
 
 def _sound(clip: TrainingClip, rows: tuple[int, ...]) -> tuple[int, Waveform | None, str]:
-    """(frame at which it begins, waveform, name). The sound of later frames is set behind the
-    first one where it follows without a gap, so that nothing is cut between them."""
+    """(frame at which it begins, waveform, name). The sound of later frames is appended to the
+    first one if it follows without a gap, so that windows reach across."""
     whole = load_waveform(clip.sound) if clip.sound is not None else None
     name = clip.sound.name if clip.sound is not None else ""
     if not clip.more_rows or rows[-1] < clip.more_rows[0] or clip.sound_more is None:
@@ -88,8 +89,8 @@ def _sound(clip: TrainingClip, rows: tuple[int, ...]) -> tuple[int, Waveform | N
         return 0, joined, f"{name} + {clip.sound_more.name}"
     if rows[0] < first:
         raise DatasetError(
-            f"frames {rows[0]} to {rows[-1]} lie in two sounds that do not meet; evaluate the "
-            f"frames before and from {first} apart"
+            f"frames {rows[0]} to {rows[-1]} belong to two sounds with a gap between them; "
+            f"evaluate the frames before {first} and those from {first} on separately"
         )
     return first, more, clip.sound_more.name
 
@@ -111,7 +112,7 @@ def _ready(
             continue
         return (clip.more_rows[0] if later else 0), track, path.name
     raise DatasetError(
-        f"{clip.folder} has no sound features that fit the avatar, which hears "
+        f"{clip.folder} has no audio features that fit the avatar, which needs "
         f"{avatar.features.kind} of {avatar.features.dim} values; add them as {FEATURE_FILES[0]}"
     )
 
@@ -128,13 +129,13 @@ def _cut_sound(waveform: Waveform | None, first: int, rows: tuple[int, ...]) -> 
     return Waveform(waveform.samples[start:stop])
 
 
-def silence_like(avatar: Avatar, heard: Heard) -> AudioTrack:
-    """Digital silence as the avatar hears it, to be heard at SILENT_AT, or what it hears far
-    outside a sound where its features cannot be computed here."""
-    if avatar.features is not None and heard.waveform is not None:
+def silent_track(avatar: Avatar, voice: Voice) -> AudioTrack:
+    """The track of digital silence, to be used at SILENT_AT; if the features cannot be computed
+    here, an empty track with the values outside the voice's."""
+    if avatar.features is not None and voice.waveform is not None:
         try:
             quiet = np.zeros(int(2 * SILENT_AT * RATE), np.float32)
             return track_for(avatar, Waveform(quiet))
         except FeatureMismatchError:
             pass
-    return AudioTrack(heard.track.windows[:0], heard.track.outside)
+    return AudioTrack(voice.track.windows[:0], voice.track.outside)

@@ -1,4 +1,4 @@
-"""Does the mouth follow? Correlation of two signals over rows, and under time shifts."""
+"""Synchronisation: correlation of two signals over rows, and under time shifts."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from ..records.arrays import Float64
 
-SPAN = 8  # rows of shift to either side, 0.32 s
-LEAST = 8  # rows under which a correlation says nothing
-FLAT = 1e-9  # a signal that varies less stands still
+SPAN = 8  # rows of shift in each direction, 0.32 s
+MIN_ROWS = 8  # below which a correlation is meaningless
+FLAT = 1e-9  # below which a signal is constant
 
 
 def correlation(a: Float64, b: Float64) -> float:
     """Pearson's coefficient over the rows in which both are finite; NaN for fewer than 8 of them
-    or a signal that stands still."""
+    or a constant signal."""
     both = np.isfinite(a) & np.isfinite(b)
-    if both.sum() < LEAST:
+    if both.sum() < MIN_ROWS:
         return math.nan
     x, y = a[both] - a[both].mean(), b[both] - b[both].mean()
     scale = math.sqrt(float((x * x).sum() * (y * y).sum()))
@@ -27,8 +26,8 @@ def correlation(a: Float64, b: Float64) -> float:
 
 
 def shifted(rows: Sequence[int], a: Float64, b: Float64, span: int = SPAN) -> Float64:
-    """(2 span + 1,) correlation of a at row r + s with b at row r, s from -span to span: a best s
-    above zero means that a comes late. rows may have gaps."""
+    """(2 span + 1,) correlation of a at row r + s with b at row r, s from -span to span: if the
+    best s is positive, a is late. rows may have gaps."""
     place = {row: index for index, row in enumerate(rows)}
     out = np.full(2 * span + 1, np.nan)
     for s in range(-span, span + 1):
@@ -40,8 +39,8 @@ def shifted(rows: Sequence[int], a: Float64, b: Float64, span: int = SPAN) -> Fl
 
 
 def best_shift(correlations: Float64) -> tuple[int, float]:
-    """(rows, coefficient) where the curve of `shifted` is highest; the smaller shift of two equal
-    ones. (0, NaN) where nothing could be said."""
+    """(rows, coefficient) at the maximum of `shifted`; of two equal ones the smaller shift.
+    (0, NaN) if no correlation is known."""
     span = len(correlations) // 2
     order = sorted(range(len(correlations)), key=lambda i: abs(i - span))
     known = [i for i in order if math.isfinite(correlations[i])]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PlyError
+from ..records.arrays import Float32
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
 from ..system.files import open_regular, reason, write_atomic
 
@@ -146,7 +147,7 @@ def _split(elements: Sequence[_Element]) -> tuple[list[_Element], _Element]:
 def _check_names(vertex: _Element) -> None:
     names = [name for name, _ in vertex.properties]
     if len(set(names)) != len(names):
-        raise PlyError("a property stands twice in the header; the file is damaged")
+        raise PlyError("a property appears twice in the header; the file is damaged")
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise PlyError(f"property {', '.join(missing)} is missing: {_cause(missing, names)}")
@@ -255,13 +256,13 @@ def _gaussians(rows: NDArray[Any]) -> Gaussians:
     bad = np.count_nonzero(~np.isfinite(np.concatenate(flat, axis=1)).all(axis=1))
     if bad:
         raise PlyError(
-            f"{bad} of {len(rows)} Gaussians hold NaN or infinity; the training diverged or the "
+            f"{bad} of {len(rows)} Gaussians are NaN or infinite; the training diverged or the "
             "file is damaged, take an earlier iteration"
         )
     return gaussians
 
 
-def _columns(rows: NDArray[Any], names: Sequence[str]) -> NDArray[np.float32]:
+def _columns(rows: NDArray[Any], names: Sequence[str]) -> Float32:
     out = np.empty((len(rows), len(names)), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # a double out of range becomes infinity
         for index, name in enumerate(names):

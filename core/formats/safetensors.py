@@ -1,7 +1,7 @@
 """The safetensors layout with numpy alone: 8-byte length, JSON header, raw tensors.
 
-Any tool that knows the layout can open what is written here, and no code can hide in it. Every
-number of a header is checked against the file's size before memory is asked for.
+Any tool that knows the layout can open these files, and they cannot contain code. Every number of a
+header is checked against the file's size before memory is allocated.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _refuse_constant(value: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name appears twice")
     return table
 
 
@@ -189,3 +189,28 @@ def _layout(
             "it is cut off or damaged, copy it again"
         )
     return layout
+
+
+def floats(tensors: Mapping[str, Array], name: str, *shape: int | None) -> Array:
+    """The floating-point tensor `name`, of `shape` (None: any length), finite."""
+    array = tensors.get(name)
+    if array is None:
+        raise AvatarFileError(f"tensor {name!r} is missing; the file is damaged")
+    fits = len(array.shape) == len(shape) and all(
+        wanted in (None, size) for wanted, size in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype.kind != "f":
+        wanted = " x ".join("any" if size is None else str(size) for size in shape)
+        raise AvatarFileError(
+            f"tensor {name!r} is {array.dtype.name} {list(array.shape)}, not float {wanted}"
+        )
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        raise AvatarFileError(f"tensor {name!r} has {bad} values that are not finite numbers")
+    return array
+
+
+def float32(array: Array) -> Array:
+    """Aligned float32 of any float type; a float64 out of range becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.require(array, np.float32, "A")

@@ -1,4 +1,4 @@
-"""Files written by torch.save, read without running anything that they hold. Needs torch."""
+"""Files written by torch.save, read without running any code in them. Needs torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import EgsError, MissingPackageError
+from ..records.arrays import Float32, Float64
 from ..system.files import open_regular
 
 MAX_MEMBERS = 20_000
@@ -59,7 +59,7 @@ def check_zip(path: Path, error: type[EgsError], limit: int) -> None:
         raise error(f"{path} is not laid out as PyTorch writes it; it was packed by something else")
 
 
-def array_of(content: Mapping[str, Any], name: str) -> NDArray[np.float32] | None:
+def array_of(content: Mapping[str, Any], name: str) -> Float32 | None:
     """A float32 copy of the tensor `name`; None where there is none, or it is no plain tensor of
     floating-point numbers, or claims more values than any real one has."""
     import torch
@@ -75,7 +75,7 @@ def array_of(content: Mapping[str, Any], name: str) -> NDArray[np.float32] | Non
     return np.array(tensor.detach().to(torch.float32).numpy(), np.float32)
 
 
-def mean_points(content: Mapping[str, Any], name: str) -> NDArray[np.float64] | None:
+def mean_points(content: Mapping[str, Any], name: str) -> Float64 | None:
     """(P, 3) mean over the frames of the tensor `name` (F, P, 3), which may be larger than memory:
     it is read piece by piece. Frames that are not finite do not count. None where there is no such
     tensor, or not one finite frame."""

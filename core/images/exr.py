@@ -7,6 +7,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float32
 from .packing import pack
 
 MAGIC = struct.pack("<iI", 20000630, 2)
@@ -18,7 +19,7 @@ LEVEL = 4  # OpenEXR's own default
 REC_709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # red, green, blue, white
 
 
-def encode_exr(image: NDArray[np.float32], full: bool = False) -> bytes:
+def encode_exr(image: Float32, full: bool = False) -> bytes:
     """The file's bytes, the same for the same pixels. image (H, W, 4) float32 scene-linear,
     premultiplied, Rec. 709 primaries, first row on top; as half floats (clipped to their range), or
     floats where `full`."""
@@ -60,8 +61,8 @@ def _attributes(width: int, height: int, pixel_type: int) -> bytes:
 
 
 def _block(first: int, raw: NDArray[np.uint8]) -> bytes:
-    """Up to 16 rows: even bytes before odd ones, differences offset by 128, deflated; as they are
-    where that does not make them smaller (readers tell by the size)."""
+    """Up to 16 rows: even bytes before odd ones, differences offset by 128, deflated; the rows
+    themselves where that is not smaller (readers know by the size)."""
     parted = np.concatenate([raw[0::2], raw[1::2]])
     parted[1:] = parted[1:] - parted[:-1] + np.uint8(128)
     packed = pack(parted, LEVEL)

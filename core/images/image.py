@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 """float32 (H, W, 4), first row on top. Red, green, blue are sRGB-ENCODED (the network was trained
 on 8-bit video and splats blend in that space), premultiplied by alpha, nominally in [0, 1] but not
-clipped. Alpha is coverage: 1 - transmittance of the splats, or 1 where a plate lies behind."""
+clipped. Alpha is coverage: 1 - transmittance of the splats, or 1 over a background."""
 
 Pixels = NDArray[np.uint8]
-"""uint8 (H, W, 4) as `to_uint8` makes them: sRGB-encoded, STRAIGHT alpha. What draws on a GPU may
+"""uint8 (H, W, 4) as `to_uint8` makes them: sRGB-encoded, STRAIGHT alpha. A renderer on a GPU may
 make them there, by the same arithmetic."""
 
 
 def to_uint8(image: Image) -> Pixels:
     """(H, W, 4) uint8 with STRAIGHT alpha, as PNG wants it. Scaled by 255, clipped, truncated:
     official renders truncate (docs/method.md §3.9), so an opaque picture is theirs to the bit."""
-    if (image[..., 3] == 1).all():  # over a plate: a third of the time
+    if (image[..., 3] == 1).all():  # over a background: a third of the time
         straight = np.clip(image, 0, 1)
     else:
         alpha = np.clip(image[..., 3:], 0, 1)

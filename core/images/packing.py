@@ -2,7 +2,7 @@
 
 A talking head of 512 x 512 as PNG: ISA-L 1.7 ms and 225 kB, zlib level 2 8.1 ms and 227 kB (zlib-ng
 level 2 4.5 ms, libdeflate level 1 3.3 ms). As EXR: ISA-L 10 ms and 1.07 MB, zlib level 4 35 ms and
-1.04 MB. All let go of Python's lock meanwhile.
+1.04 MB. All release Python's lock meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def packers() -> Mapping[str, Pack]:
     found: dict[str, Pack] = {}
     try:
         from isal import isal_zlib
-    except ImportError:  # nobody needs it
+    except ImportError:  # optional
         pass
     else:
         found["ISA-L"] = lambda data, _: bytes(isal_zlib.compress(data, 1))

@@ -1,4 +1,4 @@
-"""Pictures on their way to disk: encoded and written on threads, given their names in order."""
+"""Pictures encoded and written to disk on threads, and renamed in order."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAX_BYTES = 1 << 29  # of pictures that wait, where they are large
 
 
 class WriteQueue:
-    """put, then `finish` while `ready`. What was put and not finished is not left on disk: leaving
-    the `with` block waits for the pictures in hand and deletes them. picture_bytes: of one, so
-    that a film of large ones does not fill the memory; at least two are on their way."""
+    """Call `put`, then `finish` while `ready`. Leaving the `with` block waits for pictures that are
+    not finished and deletes them. picture_bytes: of one picture, so that large ones do not fill
+    the memory; at least two are in the queue."""
 
     def __init__(self, picture_bytes: int, threads: int | None = None) -> None:
         threads = threads or min(available_cores(), MAX_THREADS)
@@ -38,18 +38,18 @@ class WriteQueue:
         self._waiting.append(self._pool.submit(self._stage, stage))
 
     def ready(self) -> bool:
-        """Whether the oldest is written, or has to be waited for because no more may wait."""
+        """True where the oldest is written, or the queue is full."""
         return bool(self._waiting) and (self._waiting[0].done() or len(self) >= self._most)
 
     def finish(self) -> None:
-        """Wait for the oldest and give it its name. Raises what went wrong with it."""
+        """Wait for the oldest and give it its name. Raises the error that it met."""
         staged = self._waiting.popleft().result()
         staged.commit()
         self._whole.remove(staged)
 
     def _stage(self, stage: Callable[[], Staged]) -> Staged:
         """In a thread of the pool. An interrupt may have lost the future (it can come while a
-        thread is started), so the queue itself knows what runs and what is on disk."""
+        thread is started), so the queue itself records what runs and what is on disk."""
         with self._changed:
             if self._closed:
                 raise CancelledError("the pictures are no longer wanted")

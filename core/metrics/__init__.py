@@ -1,1 +1,1 @@
-"""How alike two pictures are: PSNR, SSIM, LPIPS."""
+"""Measures of how alike two pictures are: PSNR, SSIM, LPIPS."""

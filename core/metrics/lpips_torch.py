@@ -36,7 +36,7 @@ class Lpips:
         return float(self.distance(*pair))
 
     def distance(self, picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """The same of two tensors on the device, differentiable: a loss."""
+        """The distance of two tensors on the device, with a gradient: a loss."""
         batch = torch.stack([picture, truth]).permute(0, 3, 1, 2)
         total = batch.new_zeros(())
         for number, features in enumerate(

@@ -1,4 +1,4 @@
-"""How far a picture is from another: PSNR and SSIM, whole and inside a mask.
+"""How far a picture is from another: PSNR and SSIM, of the whole picture or inside a mask.
 
 Pictures are (H, W, 3) in [0, 1], sRGB-encoded, any float type.
 """
@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..records.arrays import Float64
 
 Picture = NDArray[np.floating]
 Mask = NDArray[np.bool_]
@@ -31,23 +33,24 @@ def psnr(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
 
 def ssim(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
     """Structural similarity (Wang et al. 2004): Gaussian window of 11 x 11, sigma 1.5, population
-    variances, mean over the three channels and all windows that lie inside the picture, or all
-    whose centre is in mask (H, W). NaN where there is none."""
+    variances, mean over the three channels and all windows that lie inside the picture, or those
+    whose centre is in mask (H, W). NaN where there is none. core/training/losses.py has the same
+    with a gradient."""
     values = ssim_map(picture, truth)
     if mask is not None:
         values = values[_inner(mask)]
     return float(values.mean()) if values.size else math.nan
 
 
-def ssim_map(picture: Picture, truth: Picture) -> NDArray[np.float64]:
+def ssim_map(picture: Picture, truth: Picture) -> Float64:
     """(H - 10, W - 10), one value for each window inside the picture. Windows in which the pictures
-    are equal are exactly 1, so that only the box in which they differ is worked on."""
+    are equal are exactly 1, so only the box in which they differ is computed."""
     height, width = (max(0, side - TAPS + 1) for side in truth.shape[:2])
     out = np.ones((height, width))
     differ = (picture != truth).any(axis=2)
     if not out.size or not differ.any():
         return out
-    # In window numbers: the first window that sees a different pixel, and the last.
+    # In window numbers: the first window that contains a different pixel, and the last.
     box = []
     for axis, count in ((1, height), (0, width)):
         places = np.flatnonzero(differ.any(axis=axis))
@@ -73,15 +76,16 @@ def _inner(mask: Mask) -> Mask:
     return mask[edge : mask.shape[0] - edge, edge : mask.shape[1] - edge]
 
 
-def _weights() -> NDArray[np.float64]:
+def window() -> Float64:
+    """(11,) weights of one line of the SSIM window, sum 1."""
     places = np.arange(TAPS) - TAPS // 2
     weights = np.exp(-(places**2) / (2 * SIGMA**2))
     return weights / weights.sum()
 
 
-def _blurred(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _blurred(values: Float64) -> Float64:
     """Windows inside the array only: (H, W, C) -> (H - 10, W - 10, C)."""
-    weights = _weights()
+    weights = window()
     rows, columns = values.shape[0] - TAPS + 1, values.shape[1] - TAPS + 1
     down = sum(w * values[k : k + rows] for k, w in enumerate(weights))
     across = sum(w * down[:, k : k + columns] for k, w in enumerate(weights))

@@ -1,1 +1,1 @@
-"""Folders of the official trainers: read, written, imported."""
+"""Output folders of the official trainers: read (checkpoint), written (export), imported."""

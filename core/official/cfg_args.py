@@ -24,7 +24,7 @@ FREEZE_FLAGS = {
 }
 # Variants of the official graph that no shipped configuration uses, and that are not built here.
 UNSUPPORTED = ("no_grid", "empty_voxel", "static_mlp", "apply_rotation")
-# What is worth keeping about a training; paths and user names are not.
+# Settings that go into the avatar's provenance; paths and user names do not.
 KEPT = ("iterations", "coarse_iterations", "batch_size", "sh_degree")
 
 

@@ -32,8 +32,8 @@ _COARSE = re.compile(r"coarse_iteration_(\d{1,12})")
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What an output folder holds. provenance: JSON data for the avatar's header. notes: what was
-    assumed, one line each."""
+    """The content of an output folder. provenance: JSON data for the avatar's header. notes: what
+    was assumed, one line each."""
 
     gaussians: Gaussians
     network: NetworkWeights

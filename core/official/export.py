@@ -1,5 +1,5 @@
-"""An avatar as the official trainers would have left it (docs/method.md §4): cfg_args, and in
-point_cloud/iteration_N/ point_cloud.ply and deformation.pth. `official.py` reads it back."""
+"""An avatar in the layout of the official trainers (docs/method.md §4): cfg_args, and in
+point_cloud/iteration_N/ point_cloud.ply and deformation.pth. checkpoint.py reads it back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ArgumentError, MissingPackageError, OutputError
 from ..formats.ply import write_ply
@@ -25,15 +24,16 @@ from ..network.names import (
     level_count,
 )
 from ..network.numpy.tokens import positions
+from ..records.arrays import Float32
 from ..records.avatar import Avatar
 from ..records.weights import EGSTALKER, NetworkWeights
 from ..system.files import reason, write_atomic
 from .cfg_args import FREEZE_FLAGS
 
-Array = NDArray[np.float32]
+Array = Float32
 
 PLACES = 625  # rows of the official table of positions
-# Layers that the official code makes and never asks, and whose absence its loader refuses.
+# Layers that the official code makes and never uses; its loader refuses a file without them.
 _UNUSED_MLPS = {
     "aud_ch_att_net": (32, 64, 32),
     "eye_att_net": (32, 16, 1),
@@ -44,7 +44,7 @@ STATIC_WIDTH = 128
 
 
 def write_official(avatar: Avatar, folder: Path) -> Path:
-    """Write to `folder`, which is made and must be empty; returns the folder of the iteration.
+    """Write to `folder`, which must be new or empty; returns the folder of the iteration.
     ArgumentError where the official code has no such network, or the folder holds something;
     OutputError, MissingPackageError (torch)."""
     network = avatar.network
@@ -129,7 +129,7 @@ def cfg_args(network: NetworkWeights, iteration: int) -> str:
 
 
 def _iteration(provenance: Mapping[str, Any]) -> int:
-    """That of the checkpoint it was, else the steps of its training here, else 1."""
+    """The iteration of the imported checkpoint, else the motion steps of the training, else 1."""
     settings = provenance.get("settings")
     steps = settings.get("motion_steps") if isinstance(settings, Mapping) else None
     numbers = (provenance.get("iteration"), steps)

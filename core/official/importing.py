@@ -1,4 +1,4 @@
-"""An official output folder or a .ply, and a dataset folder, become an avatar."""
+"""Import an official output folder or a .ply, with a dataset folder, as an avatar."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ..avatar.file import sound_values
 from ..avatar.framing import framing_camera, head_camera
 from ..dataset.features import choose_features
-from ..dataset.transforms import load_dataset
+from ..dataset.load import load_dataset
 from ..errors import ArgumentError
 from ..formats.ply import read_ply
 from ..records.avatar import Avatar
@@ -17,8 +17,8 @@ from .checkpoint import load_checkpoint
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """dataset: folder with plates, poses and eyes. iteration: None for the largest fine one.
-    torso_frame: which torso image becomes the plate, None for the first. features and
+    """dataset: folder with background, poses and eyes. iteration: None for the largest fine one.
+    torso_frame: which torso image to take, None for the first. features and
     feature_stats: as `features.choose_features` takes them. name: the source's own where empty."""
 
     dataset: Path | None = None
@@ -45,7 +45,9 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
     )
     notes = list(checkpoint.notes)
     if options.features == "auto" and features.kind == "deepspeech":
-        notes.append("sound features are taken to be DeepSpeech's; say so if they are others")
+        notes.append(
+            "sound features are assumed to be DeepSpeech's; name the kind if they are others"
+        )
     camera, images, track = head_camera(), None, None
     if options.dataset is not None:
         dataset = load_dataset(options.dataset, options.torso_frame)

@@ -1,4 +1,4 @@
-"""Which checkpoint a dropped .ply belongs to, and where the avatar made of it goes."""
+"""The checkpoint that a dropped .ply belongs to, and the file name of its avatar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_COPIES = 1000
 @dataclass(frozen=True)
 class Source:
     """path: what `importing.import_avatar` takes, an iteration folder or a .ply. name: for the
-    avatar. needs_torch: there are weights beside the .ply."""
+    avatar. needs_torch: the folder has weights, too."""
 
     path: Path
     name: str
@@ -27,8 +27,8 @@ class Source:
 
 
 def source_of(ply: Path) -> Source:
-    """The checkpoint of a `point_cloud.ply` that lies beside its deformation.pth, named like the
-    training's output folder; any other .ply is a still."""
+    """The checkpoint of a `point_cloud.ply` whose folder has a deformation.pth, named like the
+    training's output folder; any other .ply is a still head."""
     ply = ply.absolute()
     folder = ply.parent
     if not (folder / WEIGHTS).is_file():

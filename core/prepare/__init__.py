@@ -1,1 +1,1 @@
-"""From a video to a dataset."""
+"""From a video to a dataset; pipeline.py is the way in."""

@@ -1,4 +1,4 @@
-"""What lies behind the head: the empty background, and each frame's torso. Needs scipy."""
+"""The empty background of a clip and the torso picture of each frame. Needs scipy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float32, Float64
 from .mask_regions import HEAD, NECK, TORSO, Mask
 from .pictures import Pixels
 
@@ -19,15 +20,15 @@ SOFT = 4.0  # pixels
 
 
 class BackgroundMean:
-    """The background without the person, from frames in which it stands elsewhere: each pixel is
-    the mean of the frames in which it lies about as far from the person as it ever does."""
+    """The background without the person: each pixel is the mean over the frames in which the person
+    is about as far from it as in any frame."""
 
     def __init__(self, size: int) -> None:
         self._far = np.zeros((size, size), np.float32)
         self._sum = np.zeros((size, size, 3))
         self._count = np.zeros((size, size))
 
-    def measure(self, person: Mask) -> NDArray[np.float32]:
+    def measure(self, person: Mask) -> Float32:
         """(H, W) pixels to the person; call it for every frame first."""
         from scipy.ndimage import distance_transform_edt
 
@@ -35,15 +36,15 @@ class BackgroundMean:
         np.maximum(self._far, distance, out=self._far)
         return distance
 
-    def add(self, pixels: Pixels, distance: NDArray[np.float32]) -> None:
+    def add(self, pixels: Pixels, distance: Float32) -> None:
         """A frame, after all have been measured."""
         used = distance >= 0.8 * self._far
         self._sum[used] += pixels[used]
         self._count[used] += 1
 
     def finish(self) -> tuple[Pixels, Mask]:
-        """The plate (H, W, 3), filled where the person always stood, and where it is
-        known: seen, or filled from close by."""
+        """The background (H, W, 3), filled where the person always stood, and (H, W) where
+        it is known: seen, or filled from close by."""
         from scipy.ndimage import binary_dilation
 
         size = len(self._far)
@@ -52,7 +53,7 @@ class BackgroundMean:
         return fill(background, known), binary_dilation(known, iterations=round(GOOD_FILL * size))
 
 
-def fill(picture: NDArray[np.float64], known: Mask) -> Pixels:
+def fill(picture: Float64, known: Mask) -> Pixels:
     """Smooth colours for the unknown pixels of (H, W, 3): the picture is halved until all is known,
     and what is missing is taken from the next smaller one."""
     if known.all() or not known.any():
@@ -60,7 +61,7 @@ def fill(picture: NDArray[np.float64], known: Mask) -> Pixels:
     return np.clip(_fill(picture, known.astype(np.float64)) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _fill(picture: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fill(picture: Float64, weight: Float64) -> Float64:
     from scipy.ndimage import zoom
 
     if weight.min() > 0 or min(weight.shape) < 2:
@@ -125,13 +126,7 @@ def _upward(out: Pixels, pixels: Pixels, region: Mask, covered: Mask, rows: int)
         out[at[free], across[free], 3] = 255
 
 
-def over(torso: Pixels, background: Pixels) -> Pixels:
-    """(H, W, 3) the torso over the background."""
-    alpha = torso[..., 3:].astype(np.float32) / 255
-    return np.asarray(torso[..., :3] * alpha + background * (1 - alpha) + 0.5, np.uint8)
-
-
-def spread_rows(rows: Iterable[int], most: int) -> list[int]:
+def evenly_spaced(rows: Iterable[int], most: int) -> list[int]:
     """At most `most` of the rows, evenly."""
     all_rows = list(rows)
     if len(all_rows) <= most:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from ..records.arrays import Float64
+from .rotations import rotation
 
 HUBER = 2.0  # standard deviations beyond which a landmark counts less
 SHAPE_SIGMA = 0.06  # decimetres that a point may lie off the first guess
@@ -37,19 +37,6 @@ def project(points: Float64, rotations: Float64, shifts: Float64, focal: float) 
     """(K, P, 2) pixels from the picture's centre."""
     seen = np.einsum("kij,pj->kpi", rotations, points) + shifts[:, None]
     return focal * seen[..., :2] / seen[..., 2:]
-
-
-def rotation(vectors: Float64) -> Float64:
-    """(..., 3, 3) of rotation vectors (..., 3) in radians."""
-    angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
-    small = np.maximum(angle, 1e-12)
-    skew = np.zeros((*vectors.shape, 3))
-    x, y, z = np.moveaxis(vectors, -1, 0)
-    skew[..., 0, 1], skew[..., 0, 2], skew[..., 1, 2] = -z, y, -x
-    skew -= np.swapaxes(skew, -1, -2)
-    first = np.where(angle < 1e-6, 1.0, np.sin(small) / small)
-    second = np.where(angle < 1e-6, 0.5, (1 - np.cos(small)) / small**2)
-    return np.eye(3) + first * skew + second * (skew @ skew)
 
 
 def pose_jacobian(
@@ -96,7 +83,7 @@ def adjust(
 ) -> Solution:
     """The head, its poses and the focal length that meet `landmarks` (K, P, 2), in pixels from the
     picture's centre, best. The first guess holds the head's place and size: shape_sigma is how far
-    a point may lie off it. whiten (K, P, 2, 2) makes errors of landmarks equally sure, in pixels
+    a point may lie off it. whiten (K, P, 2, 2) makes errors of landmarks equally likely, in pixels
     where not given. width: of the picture; focal_weight: how many landmarks the usual focal length
     counts against each of its own."""
     rotations, shifts = guess.rotations.copy(), guess.translations.copy()

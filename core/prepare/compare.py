@@ -1,4 +1,4 @@
-"""How far a prepared dataset is from one of the same frames that is known to be true."""
+"""Errors of a prepared dataset against one of the same frames that is known to be true."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dataset.pictures import available_torsos
+from ..dataset.eyes import read_eyes
+from ..dataset.files import torso_files
+from ..dataset.pictures import over, read_picture
 from ..errors import DatasetError
+from ..metrics.pictures import psnr
+from ..records.arrays import Float64
 from ..system.files import read_bounded
-from .background import over, spread_rows
+from .background import evenly_spaced
 from .mask_regions import HEAD, Mask, to_regions
-from .pictures import Pixels, read_pixels
-from .tracking import Float64
+from .pictures import Pixels
 
-FRAMES = 60  # whose masks and plates are looked at
+FRAMES = 60  # whose masks, torso and background are compared
 SKIN = slice(17, 68)  # landmarks without the outline, which slides along the cheek
 MAX_TEXT = 2**28
 
@@ -34,7 +37,7 @@ def compare(found: Path, truth: Path) -> dict[str, float]:
     steady = apart - apart.mean(0)
     figures["landmarks less their mean offset px"] = float(np.linalg.norm(steady, axis=2).mean())
     figures |= _poses(found, truth, count)
-    eyes, true_eyes = _eyes(found)[:count], _eyes(truth)[:count]
+    eyes, true_eyes = (read_eyes(folder / "au.csv", count, []) for folder in (found, truth))
     figures["eye closure correlation"] = float(np.corrcoef(eyes, true_eyes)[0, 1])
     figures["eye closure mean error"] = float(np.abs(eyes - true_eyes).mean())
     figures |= _pictures(found, truth, count)
@@ -54,7 +57,7 @@ def _landmarks(folder: Path) -> Float64:
 
 def _viewmats(folder: Path) -> tuple[Float64, float]:
     """Poses (F, 4, 4) by frame, NaN where left out, and the focal length: from the JSON files,
-    whose matrices need no PyTorch."""
+    which are read without PyTorch."""
     poses: dict[int, Float64] = {}
     focal = 0.0
     for name in ("train", "val"):
@@ -72,7 +75,7 @@ def _viewmats(folder: Path) -> tuple[Float64, float]:
 
 
 def _poses(found: Path, truth: Path, count: int) -> dict[str, float]:
-    """Turns after the two head frames were laid on each other by one rotation for the clip."""
+    """Errors of the turns, after one rotation for the clip has aligned the two head frames."""
     ours, focal = _viewmats(found)
     true, true_focal = _viewmats(truth)
     count = min(count, len(ours), len(true))
@@ -94,7 +97,7 @@ def _poses(found: Path, truth: Path, count: int) -> dict[str, float]:
 
 
 def _jerk(rotations: Float64) -> float:
-    """How much the turn between two frames differs from that of the next two, root mean square."""
+    """Root mean square change of the turn from one pair of frames to the next, degrees."""
     turns = rotations[1:] @ np.swapaxes(rotations[:-1], 1, 2)
     changes = _angles(turns[1:] @ np.swapaxes(turns[:-1], 1, 2))
     return float(np.sqrt((changes**2).mean()))
@@ -105,31 +108,24 @@ def _angles(rotations: Float64) -> Float64:
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
-def _eyes(folder: Path) -> Float64:
-    text = read_bounded(folder / "au.csv", DatasetError, MAX_TEXT).decode()
-    lines = [line.split(",") for line in text.splitlines()]
-    column = [name.strip() for name in lines[0]].index("AU45_r")
-    return np.clip([float(line[column]) for line in lines[1:]], 0, 2) / 2
-
-
 def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
-    rows = spread_rows(range(count), FRAMES)
+    rows = evenly_spaced(range(count), FRAMES)
     both: dict[str, list[float]] = {name: [] for name in ("head", "person", "torso", "edge")}
-    images = [read_pixels(folder / "bc.jpg") for folder in (found, truth)]
-    torsos = [bool(available_torsos(folder)) for folder in (found, truth)]
+    images = [read_picture(folder / "bc.jpg") for folder in (found, truth)]
+    torsos = [bool(torso_files(folder)) for folder in (found, truth)]
     for row in rows:
-        a, b = (to_regions(read_pixels(f / "parsing" / f"{row}.png")) for f in (found, truth))
+        a, b = (to_regions(read_picture(f / "parsing" / f"{row}.png")) for f in (found, truth))
         both["head"].append(_overlap(a == HEAD, b == HEAD))
         both["person"].append(_overlap(a > 0, b > 0))
         if all(torsos):
             laid = [
-                over(read_pixels(folder / "torso_imgs" / f"{row}.png", "RGBA"), background)
+                over(read_picture(folder / "torso_imgs" / f"{row}.png", "RGBA"), background)
                 for folder, background in zip((found, truth), images, strict=True)
             ]
             # What a training sees of it: outside both heads.
             seen = (a != HEAD) & (b != HEAD)
             both["torso"].append(_psnr(laid[0][seen], laid[1][seen]))
-    person = to_regions(read_pixels(truth / "parsing" / f"{rows[0]}.png")) > 0
+    person = to_regions(read_picture(truth / "parsing" / f"{rows[0]}.png")) > 0
     return {
         "head mask IoU": float(np.mean(both["head"])),
         "person mask IoU": float(np.mean(both["person"])),
@@ -144,5 +140,4 @@ def _overlap(a: Mask, b: Mask) -> float:
 
 
 def _psnr(a: Pixels, b: Pixels) -> float:
-    error = ((a.astype(np.float64) - b) ** 2).mean()
-    return float(10 * np.log10(255**2 / max(error, 1e-6)))
+    return psnr(a / 255, b / 255)

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import VideoError
-from .pictures import Pixels, resized
+from ..images.pillow import resized
+from ..records.arrays import Float64
+from .pictures import Pixels
 
-Boxes = NDArray[np.float64]
+Boxes = Float64
 
 SIDE = 3.2  # of the square, in sides of a face's box; the head then fills half of the height
-ABOVE, BESIDE = 0.9, 0.8  # face boxes of room above and beside the face wherever it moves
+ABOVE, BESIDE = 0.9, 0.8  # face boxes of room above the face and at its sides wherever it moves
 FACE_HEIGHT = 0.47  # where in the square the middle of the face lies, from its upper edge
 SQUARE_FACE = 0.18  # of a video that is square already and keeps its framing: the least face
 RIVAL = 0.3  # area of a second face, in areas of the first, that makes it a second person
-MOST_RIVALS, LEAST_FACES = 0.15, 0.5  # of the looked-at frames
+MOST_RIVALS, LEAST_FACES = 0.15, 0.5  # of the searched frames
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Crop:
 
     def cut(self, pixels: Pixels, size: int) -> Pixels:
         part = pixels[self.y : self.y + self.side, self.x : self.x + self.side]
-        return np.ascontiguousarray(resized(np.ascontiguousarray(part), size, size))
+        return np.ascontiguousarray(resized(np.ascontiguousarray(part), size, size, "LANCZOS"))
 
 
 def given_crop(crop: tuple[int, int, int], width: int, height: int) -> Crop:
@@ -44,33 +45,33 @@ def given_crop(crop: tuple[int, int, int], width: int, height: int) -> Crop:
 
 
 def check_faces(found: Sequence[Boxes], name: str) -> Boxes:
-    """(n, 4) the one face of the looked-at pictures that have one. VideoError: no face, or two."""
+    """(n, 4) the face of every searched picture that has one. VideoError: no face, or two."""
     firsts = [boxes[0] for boxes in found if len(boxes)]
     if len(firsts) < LEAST_FACES * len(found):
         raise VideoError(
-            f"{name} shows a face in {len(firsts)} of {len(found)} looked-at frames; give a video "
+            f"{name} shows a face in {len(firsts)} of {len(found)} searched frames; give a video "
             "of one person who faces the camera, or its part with --start and --seconds"
         )
     rivals = sum(len(boxes) > 1 and _area(boxes[1]) > RIVAL * _area(boxes[0]) for boxes in found)
     if rivals > MOST_RIVALS * len(found):
         raise VideoError(
-            f"{name} shows two faces in {rivals} of {len(found)} looked-at frames; cut it to one "
+            f"{name} shows two faces in {rivals} of {len(found)} searched frames; cut it to one "
             "person, or name the person's square with --crop x,y,side"
         )
     return np.array(firsts)
 
 
-def _area(box: NDArray[np.float64]) -> float:
+def _area(box: Float64) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
 def choose_crop(faces: Boxes, width: int, height: int) -> Crop:
-    """The square around the face of all looked-at pictures (n, 4), inside the video."""
+    """The square around the faces of all searched pictures (n, 4), inside the video."""
     sides = np.maximum(faces[:, 2] - faces[:, 0], faces[:, 3] - faces[:, 1])
     box = float(np.median(sides))
     if width == height and box >= SQUARE_FACE * width:
         return Crop(0, 0, width)
-    # Few frames may be wrong about the face: the outermost tenth does not count.
+    # The face may be wrong in a few frames: the outermost tenth does not count.
     x0, y0 = np.percentile(faces[:, :2], 5, axis=0)
     x1, y1 = np.percentile(faces[:, 2:], 95, axis=0)
     needed = max(x1 - x0 + 2 * BESIDE * box, (y1 - y0 + ABOVE * box) / (1 - FACE_HEIGHT))

@@ -1,13 +1,12 @@
-"""How far the eyes are closed, from the landmarks of their lids."""
+"""Eye closure from the landmarks of the lids."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from .mesh import LEFT_EYE, RIGHT_EYE
-
-Float64 = NDArray[np.float64]
 
 OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
 NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by
@@ -45,6 +44,6 @@ def table(closed: Float64, valid: NDArray[np.bool_]) -> str:
     """The text of au.csv as OpenFace writes it, with the blanks of its header; row i is frame i."""
     rows = ["frame, timestamp, confidence, success, AU45_r"]
     for index, value in enumerate(closed):
-        sure = int(valid[index])
-        rows.append(f"{index + 1}, {index / 25:.3f}, {sure:.2f}, {sure}, {FULL_AU * value:.3f}")
+        found = int(valid[index])
+        rows.append(f"{index + 1}, {index / 25:.3f}, {found:.2f}, {found}, {FULL_AU * value:.3f}")
     return "\n".join(rows) + "\n"

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ArgumentError, MissingPackageError
+from ..records.arrays import Float32, Float64
 from .mesh import MESH_POINTS
 from .options import INSTALL
 from .pictures import Pixels
@@ -42,18 +42,18 @@ def mediapipe() -> Any:
 
 @contextmanager
 def quiet(folder: Path) -> Iterator[None]:
-    """What MediaPipe's native code says goes to a file in `folder` and not to the terminal."""
+    """Write the messages of MediaPipe's native code to a file in `folder`, not to the terminal."""
     sys.stderr.flush()
     try:
         terminal = os.dup(2)
-    except OSError:  # no standard error at all: nothing to be kept quiet
+    except OSError:  # there is no standard error to redirect
         yield
         return
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.dup2(log, 2)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of protobuf, about itself
+            warnings.simplefilter("ignore")  # protobuf's own
             yield
     finally:
         os.dup2(terminal, 2)
@@ -73,7 +73,7 @@ class FaceFinder:
                 model_selection=1, min_detection_confidence=0.6
             )
 
-    def find(self, pixels: Pixels) -> NDArray[np.float64]:
+    def find(self, pixels: Pixels) -> Float64:
         """(n, 4) x0, y0, x1, y1 in pixels: from the brows to the chin."""
         height, width = pixels.shape[:2]
         boxes = []
@@ -129,7 +129,7 @@ class FaceMesher:
             "MediaPipe's face_landmarker.task"
         )
 
-    def find(self, pixels: Pixels) -> list[NDArray[np.float64]]:
+    def find(self, pixels: Pixels) -> list[Float64]:
         """(478, 3) of each face, the largest first: x and y in pixels, the first pixel's centre at
         0.5, z towards the picture in the same measure, smaller is nearer."""
         height, width = pixels.shape[:2]
@@ -153,19 +153,19 @@ class FaceMesher:
 
 
 class PersonFinder:
-    """How much each pixel belongs to a person."""
+    """The probability of each pixel to belong to a person."""
 
     def __init__(self) -> None:
         solutions = _solutions("--parsing FOLDER with masks")
         self._graph = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
 
-    def find(self, pixels: Pixels) -> NDArray[np.float32]:
-        """(H, W) from 0, surely none, to 1."""
+    def find(self, pixels: Pixels) -> Float32:
+        """(H, W) from 0 to 1."""
         return np.array(self._graph.process(pixels).segmentation_mask, np.float32)
 
 
 def _solutions(instead: str) -> Any:
-    """What carries the models. MissingPackageError where this MediaPipe has none."""
+    """MediaPipe's module with bundled models. MissingPackageError where this version has none."""
     package = mediapipe()
     if not hasattr(package, "solutions"):
         raise MissingPackageError(

@@ -1,4 +1,4 @@
-"""Who is who in a picture: head (with hair), neck, torso, background. Needs scipy.
+"""Segmentation of a picture: head (with hair), neck, torso, background. Needs scipy.
 
 The person's outline comes from a network, sharpened where the empty background is known; the head
 ends at the line of the jaw; below it skin is neck, hair is head, and the rest is torso.
@@ -12,23 +12,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from .mesh import JAW_LINE, OVAL
 from .pictures import Pixels
 
 Mask = NDArray[np.bool_]
-Float64 = NDArray[np.float64]
-
 BACKGROUND, HEAD, NECK, TORSO = 0, 1, 2, 3
 # RGB of parsing/ (its note speaks of OpenCV's order, which is the reverse).
 COLOURS = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
 
-# Of the network's belief: its outline lies a little inside the true one. Beyond the second there is
-# surely background.
+# Probabilities of the network, whose outline lies a little inside the true one. Below the second
+# there is only background.
 PERSON, PERHAPS = 0.25, 0.1
 BAND = 6 / 512  # of the picture's side: how far the network's outline may be wrong
 LEAST_CONTRAST = 8.0  # grey levels that the person must differ from the background
 EDGE = 0.25  # of the contrast between them: hair and soft edges belong to the person
-LOBES = (6, -7)  # places in JAW_LINE beside the ear lobes' height
+LOBES = (6, -7)  # places in JAW_LINE at the ear lobes' height
 FACES = 400_000  # pixels that a colour is learnt from, at most
 BENEATH = 0.75  # half widths of the face: what is this near to its middle is under the chin
 # Half widths of the face that hair reaches to the sides, above the eyes and below; and the farthest
@@ -61,7 +60,7 @@ def ycc(pixels: NDArray[np.generic]) -> Float64:
 
 
 def learn_colour(pixels: NDArray[np.generic]) -> Colour | None:
-    """Of (n, 3) pixels; None where they are too few to tell."""
+    """Of (n, 3) pixels; None where they are too few."""
     if len(pixels) < 50:
         return None
     values = ycc(pixels[:: max(1, len(pixels) // FACES)])
@@ -75,7 +74,7 @@ def learn_colour(pixels: NDArray[np.generic]) -> Colour | None:
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """Colours of the clip's person; hair and clothes only where they can be told from the rest."""
+    """Colours of the clip's person; hair and clothes only where they differ from the rest."""
 
     skin: Colour | None
     hair: Colour | None
@@ -93,15 +92,15 @@ def polygon(points: Float64, size: int) -> Mask:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where the pixels (H, W) lie as a face that may be tilted sees it. beside: from its middle, in
-    half widths of it. under: below the line at which the head ends, in heights of it."""
+    """Places of the pixels (H, W) in a face that may be tilted. beside: from its middle, in half
+    widths of it. under: below the line at which the head ends, in heights of it."""
 
     beside: Float64
     under: Float64
 
 
 def place_pixels(face: Float64, size: int) -> Place:
-    """The head ends at the line of the jaw, and beside that at the height of the ear lobes. face
+    """The head ends at the line of the jaw, and at its sides at the height of the ear lobes. face
     (478, 2 or more) in pixels."""
     line, oval = face[JAW_LINE, :2], face[OVAL, :2]
     across = line[-1] - line[0]
@@ -130,7 +129,7 @@ def place_pixels(face: Float64, size: int) -> Place:
 
 
 def learn_palette(pictures: list[Pixels], people: list[Mask], faces: list[Float64]) -> Palette:
-    """From some frames: skin inside the face, hair above it, clothes far below it."""
+    """Learn from some frames: skin inside the face, hair above it, clothes far below it."""
     skins, hairs, clothes = [], [], []
     for pixels, person, face in zip(pictures, people, faces, strict=True):
         size = len(pixels)
@@ -162,7 +161,7 @@ def _alike(a: Colour, b: Colour) -> bool:
 
 
 def sharpen(person: Mask, pixels: Pixels, background: Pixels, known: Mask) -> Mask:
-    """The person's outline where it differs from the empty background (plate, where known), within
+    """The person's outline where it differs from the empty background (where known), within
     a narrow band around the network's outline."""
     from scipy.ndimage import (
         binary_dilation,
@@ -226,14 +225,14 @@ def _kinds(pixels: Pixels, below: Mask, place: Place, palette: Palette) -> NDArr
     """(H, W) what each pixel below the head's end looks like: NECK, TORSO, HEAD (hair)."""
     assert palette.skin is not None
     values, beside, under = ycc(pixels[below]), place.beside[below], place.under[below]
-    # Shadow under the chin makes skin look like anything: near the jaw it has an advantage.
+    # Shadow under the chin changes the skin's colour: near the jaw skin is favoured.
     shade = SHADE * np.exp(-((under / 0.2) ** 2)) * (beside < BENEATH)
     distances = {NECK: palette.skin.distance(values) - shade}
     if palette.clothes is not None:
         distances[TORSO] = palette.clothes.distance(values)
     else:
         distances[TORSO] = np.where(under > 0.45, -np.inf, np.inf)
-    if palette.hair is not None:  # hair hangs beside the neck
+    if palette.hair is not None:  # hair hangs at the sides of the neck
         distances[HEAD] = np.where(beside < BENEATH, np.inf, palette.hair.distance(values))
     labels = np.array(list(distances), np.uint8)
     out = np.zeros(below.shape, np.uint8)
@@ -242,14 +241,14 @@ def _kinds(pixels: Pixels, below: Mask, place: Place, palette: Palette) -> NDArr
 
 
 def _solid(mask: Mask) -> Mask:
-    """Without specks, and without holes."""
+    """The mask without specks and holes."""
     from scipy.ndimage import binary_fill_holes, binary_opening
 
     return np.asarray(binary_fill_holes(binary_opening(_majority(mask, 5))))
 
 
 def _majority(mask: Mask, side: int) -> Mask:
-    """What most of the side x side pixels around each are: a median, but ten times as fast."""
+    """The majority of the side x side pixels around each: a median, ten times as fast."""
     from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(mask.astype(np.float32), side) > 0.5)

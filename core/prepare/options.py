@@ -1,4 +1,4 @@
-"""What a preparation is asked for, and how it tells how far it is."""
+"""The options of a preparation, and the callables by which it reports."""
 
 from __future__ import annotations
 

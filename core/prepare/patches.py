@@ -1,10 +1,10 @@
-"""Where small patches of the head's skin are in each frame, to a fraction of a pixel.
+"""Small patches of the head's skin, located in each frame to a fraction of a pixel.
 
-A face mesh is found anew in every frame and strays by a pixel or two, in a way that goes with the
-pose. So its points only tell where to look: around each point a patch of skin is taken out of every
-frame through the fitted head and pose, the median of the frames is the patch's true look, and each
-frame's patch is moved until it fits (Lucas-Kanade). Light may change: a patch's mean and contrast
-are taken out first.
+A face mesh is found anew in every frame; its points stray by a pixel or two, in a way that depends
+on the pose. So they only say where to search: around each point a patch of skin is taken out of
+every frame through the fitted head and pose, the median over the frames is the patch's true
+appearance, and each frame's patch is moved until it fits (Lucas-Kanade). Light may change: a
+patch's mean and contrast are taken out first.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .bundle import Float64, Solution, project
-
-Float32 = NDArray[np.float32]
+from ..images.sampling import bilinear
+from ..records.arrays import Float32, Float64
+from .bundle import Solution, project
 
 STEP = 1.5  # pixels between a patch's samples
 MOST = 3.0  # pixels that a patch moves at once
-NEIGHBOURS = 9  # points of the mesh that tell a patch's slant
+NEIGHBOURS = 9  # points of the mesh that give a patch's slant
 RIDGE = 1e-3  # keeps patches without a texture where they are
 
 
@@ -47,8 +47,8 @@ class Patches:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """How the patches look: values (P, S), slopes (P, S, 2) a pixel along the tangents, and
+class Appearance:
+    """Of all patches: values (P, S), slopes (P, S, 2) a pixel along the tangents, and
     firmness (P, 2, 2), how much a shift along them changes."""
 
     values: Float32
@@ -68,23 +68,6 @@ def patches_on(mesh: Float64, chosen: NDArray[np.intp], pixel: float, half: floa
     return Patches(pixel * np.stack([first, np.cross(normals, first)]), half)
 
 
-def sample(pictures: Float32, places: Float64) -> Float32:
-    """(K, ...) bilinear values of pictures (K, H, W) at places (K, ..., 2), x and y in pixels, the
-    first pixel's centre at 0.5; the edge goes on outside."""
-    count, height, width = pictures.shape
-    x = np.clip(places[..., 0] - 0.5, 0, width - 1.001).astype(np.float32)
-    y = np.clip(places[..., 1] - 0.5, 0, height - 1.001).astype(np.float32)
-    column, row = x.astype(np.int32), y.astype(np.int32)
-    x -= column
-    y -= row
-    base = np.arange(count, dtype=np.int32).reshape(-1, *(1,) * (x.ndim - 1)) * (height * width)
-    at = base + row * width + column
-    flat = pictures.reshape(-1)
-    upper = flat[at] * (1 - x) + flat[at + 1] * x
-    lower = flat[at + width] * (1 - x) + flat[at + width + 1] * x
-    return np.asarray(upper * (1 - y) + lower * y)
-
-
 def take(pictures: Float32, solution: Solution, patches: Patches) -> Float32:
     """(K, P, S) the patches of pictures (K, H, W), each with mean 0 and contrast 1."""
     offsets = np.einsum("sa,apj->psj", patches.offsets, patches.tangents)
@@ -92,33 +75,33 @@ def take(pictures: Float32, solution: Solution, patches: Patches) -> Float32:
     places = project(points, solution.rotations, solution.translations, solution.focal)
     centre = np.array([pictures.shape[2], pictures.shape[1]]) / 2
     shape = (len(pictures), *offsets.shape[:2])
-    values = sample(pictures, places + centre).reshape(shape)
+    values = bilinear(pictures, places + centre, np.float32).reshape(shape)
     window = patches.window.astype(np.float32)
     values -= (values @ window)[..., None]
     contrast = np.sqrt((values**2) @ window)
     return np.asarray(values / (contrast[..., None] + np.float32(0.3)))
 
 
-def median_look(taken: Float32, patches: Patches) -> Look:
-    """The look that most of the frames agree on."""
+def median_appearance(taken: Float32, patches: Patches) -> Appearance:
+    """The median appearance over the frames."""
     values = np.median(taken, 0)
     side = round(len(patches.offsets) ** 0.5)
     square = values.reshape(-1, side, side)
     slopes = np.stack([np.gradient(square, STEP, axis=2), np.gradient(square, STEP, axis=1)], -1)
     slopes = slopes.reshape(*values.shape, 2).astype(np.float32)
     firmness = np.einsum("s,psi,psj->pij", patches.window, slopes, slopes)
-    return Look(values, slopes, firmness)
+    return Appearance(values, slopes, firmness)
 
 
 def find(
-    taken: Float32, look: Look, solution: Solution, patches: Patches
+    taken: Float32, appearance: Appearance, solution: Solution, patches: Patches
 ) -> tuple[Float64, Float64]:
-    """Where the patches (K, P, S) of the frames really are, (K, P, 2) pixels from the picture's
-    centre, and whiteners (K, P, 2, 2) that turn their errors into equally sure ones."""
+    """The true places of the patches (K, P, S) of the frames, (K, P, 2) pixels from the picture's
+    centre, and whiteners (K, P, 2, 2) that turn their errors into equally likely ones."""
     window = patches.window.astype(np.float32)
-    pull = np.einsum("kps,psi->kpi", (taken - look.values) * window, look.slopes)
-    # The frame shows at a place what the look has a little further on: the point lies before it.
-    moved = np.einsum("pij,kpj->kpi", np.linalg.inv(look.firmness + RIDGE * np.eye(2)), pull)
+    pull = np.einsum("kps,psi->kpi", (taken - appearance.values) * window, appearance.slopes)
+    # Where a frame shows what lies further on in the appearance, the point lies before the place.
+    moved = np.einsum("pij,kpj->kpi", np.linalg.inv(appearance.firmness + RIDGE * np.eye(2)), pull)
     moved = -np.clip(moved, -MOST, MOST)
     places = (solution.points, solution.rotations, solution.translations, solution.focal)
     seen = project(*places)
@@ -126,7 +109,7 @@ def find(
         [project(solution.points + t, *places[1:]) - seen for t in patches.tangents], -1
     )
     inverse = np.linalg.inv(by_tangent + 1e-9 * np.eye(2))
-    sure = np.einsum("kpji,pjl,kplm->kpim", inverse, look.firmness, inverse)
-    scale = float(np.median(np.linalg.eigvalsh(look.firmness)[:, 0]))
-    whiten = np.linalg.cholesky(sure / max(scale, 1e-9) + 1e-6 * np.eye(2)).swapaxes(-1, -2)
+    certainty = np.einsum("kpji,pjl,kplm->kpim", inverse, appearance.firmness, inverse)
+    scale = float(np.median(np.linalg.eigvalsh(appearance.firmness)[:, 0]))
+    whiten = np.linalg.cholesky(certainty / max(scale, 1e-9) + 1e-6 * np.eye(2)).swapaxes(-1, -2)
     return seen + np.einsum("kpij,kpj->kpi", by_tangent, moved), whiten

@@ -1,20 +1,20 @@
-"""A video to a dataset, step by step; each is kept when it is done and skipped the next time."""
+"""A video to a dataset, step by step; a finished step is kept and skipped the next time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError
-from .frames import look_at, write_frames, write_sound
-from .masks import BACKGROUND, make_plate, write_masks
+from .frames import examine_video, write_frames, write_sound
+from .masks import BACKGROUND, make_background, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
-from .poses import MESHES, TRACK, find_meshes, track, write_eyes, write_points
+from .poses import MESHES, TRACK, find_meshes, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
 from .state import State, digest_of, digest_of_file
-from .step import Work, all_there
+from .step import Step, all_there
 
 VERSION = 1  # of what the steps do: a higher one makes them run again
 
@@ -25,14 +25,14 @@ STEPS = (
 
 
 @dataclass(frozen=True)
-class Step:
-    """depends: what changes its result, beside the step before. run(keep): keep says that files it
-    wrote when it was stopped are still right. files: that must be there when it is done."""
+class _Task:
+    """depends: what changes its result, besides the task before it. run(step, keep): keep says that
+    files it wrote before it was stopped are still right. files(): those it leaves."""
 
     name: str
     depends: Any
-    run: Callable[[bool], dict[str, Any]]
-    files: Callable[[], Iterable[Path]]
+    run: Callable[[Step, bool], dict[str, Any]]
+    files: Callable[[], Iterable[Path]] = tuple
 
 
 def prepare(
@@ -58,74 +58,83 @@ def prepare(
             "face_landmarker.task"
         )
     state = State(folder, digest_of_file(video), video.name)
-    work = Work(video, folder, options, progress, note, cancelled)
-    work.make("prepare")
+    step = Step("", video, folder, options, progress, note, cancelled)
+    step.make("prepare")
     facts: dict[str, Any] = {}
     key = digest_of(VERSION)
 
-    def done(step: Step) -> None:
+    def done(task: _Task) -> None:
         nonlocal key
-        key = digest_of(key, step.name, step.depends)
-        if state.is_done(step.name, key) and all_there(step.files()):
-            facts.update(state.facts(step.name))
-            work.told(step.name, 1, 1)
+        key = digest_of(key, task.name, task.depends)
+        own = replace(step, name=task.name)
+        if state.is_done(task.name, key) and all_there(task.files()):
+            facts.update(state.facts(task.name))
+            own.progress(1, 1)
             return
-        keep = state.is_begun(step.name, key)
-        state.begin(step.name, key)
-        found = step.run(keep)
-        state.finish(step.name, key, found)
+        keep = state.is_begun(task.name, key)
+        state.begin(task.name, key)
+        found = task.run(own, keep)
+        state.finish(task.name, key, found)
         facts.update(found)
 
     model = options.landmark_model
     model_digest = None if model is None else digest_of_file(model)
     start = (options.start, options.seconds, options.crop, model_digest, options.size)
-    done(Step("look", start, lambda keep: look_at(work), lambda: ()))
-    count = int(facts["frames"])
-    rows = range(count)
-    for step in _steps(work, facts, count, rows):
-        done(step)
+    done(_Task("look", start, lambda step, keep: examine_video(step)))
+    for task in _tasks(step, facts):
+        done(task)
     return facts
 
 
-def _steps(work: Work, facts: dict[str, Any], count: int, rows: range) -> list[Step]:
-    options, side, folder = work.options, work.side, work.folder
+def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
+    """All but the first, which finds how many frames there are."""
+    options, side, folder = step.options, step.side, step.folder
     given = None if options.parsing is None else str(options.parsing.resolve())
+    count = int(facts["frames"])
+    rows = range(count)
 
     def poses() -> list[Path]:
         names = ("transforms_train.json", "transforms_val.json")
         return [side / TRACK, *(folder / name for name in names)]
 
     def masks() -> Iterable[Path]:
-        return (path(row) for row in rows for path in (work.parsing, work.torso))
+        return (path(row) for row in rows for path in (step.parsing, step.torso))
 
     return [
-        Step("sound", None, lambda keep: write_sound(work, count), lambda: [folder / "aud.wav"]),
-        Step(
+        _Task(
+            "sound",
+            None,
+            lambda step, keep: write_sound(step, count),
+            lambda: [folder / "aud.wav"],
+        ),
+        _Task(
             "frames",
             options.quality,
-            lambda keep: write_frames(work, facts, keep),
-            lambda: map(work.image, rows),
+            lambda step, keep: write_frames(step, facts, keep),
+            lambda: map(step.image, rows),
         ),
-        Step(
+        _Task(
             "landmarks",
             None,
-            lambda keep: find_meshes(work, count),
-            lambda: [side / MESHES, *map(work.landmarks, rows)],
+            lambda step, keep: find_meshes(step, count),
+            lambda: [side / MESHES, *map(step.landmarks, rows)],
         ),
-        Step("pose", options.focal, lambda keep: track(work, count), poses),
-        Step("eyes", None, lambda keep: write_eyes(work), lambda: [folder / "au.csv"]),
-        Step(
+        _Task("pose", options.focal, lambda step, keep: track_poses(step), poses),
+        _Task("eyes", None, lambda step, keep: write_eyes(step), lambda: [folder / "au.csv"]),
+        _Task(
             "background",
             given,
-            lambda keep: make_plate(work, count),
+            lambda step, keep: make_background(step, count),
             lambda: [folder / "bc.jpg", side / BACKGROUND],
         ),
-        Step("masks", None, lambda keep: write_masks(work, count, keep), masks),
-        Step(
+        _Task("masks", None, lambda step, keep: write_masks(step, count, keep), masks),
+        _Task(
             "points",
             None,
-            lambda keep: write_points(work, count),
+            lambda step, keep: write_points(step),
             lambda: [folder / "track_params.pt"],
         ),
-        Step("report", None, lambda keep: write_report(work, count), lambda: [folder / REPORT]),
+        _Task(
+            "report", None, lambda step, keep: write_report(step, count), lambda: [folder / REPORT]
+        ),
     ]

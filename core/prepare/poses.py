@@ -1,4 +1,4 @@
-"""The steps about the face: its mesh in every frame, the head's pose, the eyes."""
+"""The steps that find the face mesh, the head's pose and the eyes of every frame."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset.pictures import read_picture
 from ..errors import VideoError
-from .background import spread_rows
+from ..formats.torch_writer import torch_bytes
+from ..records.arrays import Float32, Float64
+from .background import evenly_spaced
 from .eyes import closure, table
 from .face import FaceMesher, quiet
 from .mask_regions import HEAD, to_regions
 from .mesh import IBUG, MESH_POINTS
-from .patches import Float32
-from .pictures import read_pixels, write_bytes
-from .step import Work
+from .pictures import write_bytes
+from .step import Step
 from .surface import head_points
-from .torch_writer import torch_bytes
-from .tracking import Float64, track_head
+from .tracking import track_head
 from .transforms import documents, official
 
 MOST_MISSING = 0.2  # of the frames
@@ -27,14 +28,14 @@ POINT_FRAMES = 24  # whose masks shape the head
 MESHES, TRACK = "meshes.npz", "track.npz"
 
 
-def find_meshes(work: Work, count: int) -> dict[str, Any]:
+def find_meshes(step: Step, count: int) -> dict[str, Any]:
     """The face mesh of every frame, and the .lms files of the frames that have one."""
     meshes = np.full((count, MESH_POINTS, 3), np.nan, np.float32)
-    with quiet(work.side):
-        mesher = FaceMesher(work.options.landmark_model)
+    with quiet(step.side):
+        mesher = FaceMesher(step.options.landmark_model)
         last: Float64 | None = None
         for row in range(count):
-            faces = mesher.find(work.pixels(row))
+            faces = mesher.find(step.pixels(row))
             if faces:
                 # Of several faces the one that was there before.
                 if last is not None and len(faces) > 1:
@@ -42,25 +43,25 @@ def find_meshes(work: Work, count: int) -> dict[str, Any]:
                     faces.sort(key=lambda face: float(np.abs(face[:, :2].mean(0) - middle).sum()))
                 last = faces[0]
                 meshes[row] = last
-            work.told("landmarks", row + 1, count)
+            step.progress(row + 1, count)
     valid = np.asarray(np.isfinite(meshes).all((1, 2)))
     missing = int((~valid).sum())
     if missing > MOST_MISSING * count:
         raise VideoError(
-            f"{work.video} shows no face in {missing} of {count} frames; take a part in which the "
+            f"{step.video} shows no face in {missing} of {count} frames; take a part in which the "
             "person faces the camera, with --start and --seconds"
         )
     if missing:
-        work.note(f"{missing} of {count} frames show no face and are left out of the training")
+        step.note(f"{missing} of {count} frames show no face and are left out of the training")
     filled = fill_gaps(meshes, valid)
     for row in range(count):
         lines = (f"{x:f} {y:f}" for x, y in filled[row, IBUG, :2])
-        write_bytes(work.landmarks(row), ("\n".join(lines) + "\n").encode())
-    work.save(MESHES, meshes=filled, valid=valid)
+        write_bytes(step.landmarks(row), ("\n".join(lines) + "\n").encode())
+    step.save(MESHES, meshes=filled, valid=valid)
     return {"missing": missing}
 
 
-def fill_gaps(meshes: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+def fill_gaps(meshes: Float32, valid: NDArray[np.bool_]) -> Float32:
     """Meshes (F, P, 3) in which frames without a face lie on the line between their neighbours."""
     rows = np.flatnonzero(valid)
     out = meshes.copy()
@@ -72,64 +73,61 @@ def fill_gaps(meshes: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[
     return out
 
 
-def track(work: Work, count: int) -> dict[str, Any]:
+def track_poses(step: Step) -> dict[str, Any]:
     """Head pose and focal length: transforms_train.json, transforms_val.json."""
-    found = work.load(MESHES)
+    found = step.load(MESHES)
     meshes, valid = found["meshes"].astype(np.float64), found["valid"].astype(bool)
-    size = work.options.size
+    size = step.options.size
 
     def pictures(rows: NDArray[np.intp]) -> Float32:
         from scipy.ndimage import gaussian_filter
 
-        grey = (read_pixels(work.image(int(row)), "L").astype(np.float32) for row in rows)
+        grey = (read_picture(step.image(int(row)), "L").astype(np.float32) for row in rows)
         return np.stack([gaussian_filter(picture, 0.7 * size / 512) for picture in grey])
 
-    def told(done: int, total: int) -> None:
-        work.told("pose", done, total)
-
     try:
-        result = track_head(meshes, valid, size, pictures, work.options.focal, told)
+        result = track_head(meshes, valid, size, pictures, step.options.focal, step.progress)
     except np.linalg.LinAlgError:
         result = None
     if result is None or not np.isfinite(result.rotations + result.shifts[..., None]).all():
         raise VideoError(
-            f"no head's pose fits the landmarks of {work.video}; look at the frames in "
-            f"{work.folder / 'ori_imgs'}, and take a part with --start and --seconds"
+            f"no head's pose fits the landmarks of {step.video}; look at the frames in "
+            f"{step.folder / 'ori_imgs'}, and take a part with --start and --seconds"
         )
-    work.save(
+    step.save(
         TRACK, mesh=result.mesh, rotations=result.rotations, shifts=result.shifts,
         focal=np.array(result.focal),
     )  # fmt: skip
     rows = [int(row) for row in np.flatnonzero(valid)]
     train, val = documents(result.rotations, result.shifts, result.focal, size, rows)
     for name, document in (("train", train), ("val", val)):
-        write_bytes(work.folder / f"transforms_{name}.json", json.dumps(document).encode())
+        write_bytes(step.folder / f"transforms_{name}.json", json.dumps(document).encode())
     return {"focal": round(result.focal, 2), "error": round(result.error, 3)}
 
 
-def write_points(work: Work, count: int) -> dict[str, Any]:
+def write_points(step: Step) -> dict[str, Any]:
     """track_params.pt: the poses, and points all over the head that a training begins with."""
-    track = work.load(TRACK)
-    rows = spread_rows(np.flatnonzero(work.load(MESHES)["valid"]).tolist(), POINT_FRAMES)
-    heads = [to_regions(read_pixels(work.parsing(row))) == HEAD for row in rows]
+    track = step.load(TRACK)
+    rows = evenly_spaced(np.flatnonzero(step.load(MESHES)["valid"]).tolist(), POINT_FRAMES)
+    heads = [to_regions(read_picture(step.parsing(row))) == HEAD for row in rows]
     turns, shifts, focal = track["rotations"], track["shifts"], float(track["focal"])
     points = head_points(track["mesh"], turns[rows], shifts[rows], focal, heads)
     euler, trans = official(turns, shifts)
     tensors = {"euler": euler, "trans": trans, "focal": track["focal"], "vertices": points[None]}
     tensors["focal"] = tensors["focal"].reshape(1)
-    write_bytes(work.folder / "track_params.pt", torch_bytes(tensors))
-    work.told("points", 1, 1)
+    write_bytes(step.folder / "track_params.pt", torch_bytes(tensors))
+    step.progress(1, 1)
     return {"points": len(points)}
 
 
-def write_eyes(work: Work) -> dict[str, Any]:
+def write_eyes(step: Step) -> dict[str, Any]:
     """au.csv."""
-    found = work.load(MESHES)
+    found = step.load(MESHES)
     valid = found["valid"].astype(bool)
     closed = closure(found["meshes"].astype(np.float64), valid)
-    write_bytes(work.folder / "au.csv", table(closed, valid).encode())
+    write_bytes(step.folder / "au.csv", table(closed, valid).encode())
     blinks = int((np.diff((closed > 0.5).astype(int)) == 1).sum())
     if blinks == 0:
-        work.note("the person never blinks; the avatar's eyes will not close")
-    work.told("eyes", 1, 1)
+        step.note("the person never blinks; the avatar's eyes will not close")
+    step.progress(1, 1)
     return {"blinks": blinks}

@@ -1,4 +1,4 @@
-"""Pictures to look at: landmarks, reprojected head, masks and plates of some frames."""
+"""The report: landmarks, reprojected head, masks and background of some frames in one picture."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from .background import over, spread_rows
+from ..dataset.pictures import over, read_picture
+from ..images.pillow import pillow, resized
+from ..records.arrays import Float64
+from .background import evenly_spaced
 from .bundle import project
 from .mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
 from .mesh import IBUG, OVAL
-from .pictures import Pixels, pillow, read_pixels, resized, write_picture
+from .pictures import Pixels, write_picture
 from .poses import MESHES, TRACK
-from .step import Work
-from .tracking import Float64
+from .step import Step
 
 REPORT = "prepare_report.jpg"
 FRAMES = 4  # in the report
@@ -51,30 +53,30 @@ def tinted(pixels: Pixels, parsing: Pixels) -> Pixels:
     return out.astype(np.uint8)
 
 
-def write_report(work: Work, count: int) -> dict[str, Any]:
+def write_report(step: Step, count: int) -> dict[str, Any]:
     """prepare_report.jpg: a row for each of some frames (landmarks and head, parts, torso over the
     background), and overlays of more frames in the side folder."""
-    meshes = work.load(MESHES)["meshes"].astype(np.float64)
-    track = work.load(TRACK)
-    size = work.options.size
+    meshes = step.load(MESHES)["meshes"].astype(np.float64)
+    track = step.load(TRACK)
+    size = step.options.size
     points = np.concatenate([track["mesh"], _axes(track["mesh"])])
     seen = project(points, track["rotations"], track["shifts"], float(track["focal"])) + size / 2
-    background = read_pixels(work.folder / "bc.jpg")
-    work.make("prepare/overlays")
+    background = read_picture(step.folder / "bc.jpg")
+    step.make("prepare/overlays")
     strip = []
-    shown = set(spread_rows(range(count), FRAMES))
-    rows = sorted(shown | set(spread_rows(range(count), OVERLAYS)))
+    shown = set(evenly_spaced(range(count), FRAMES))
+    rows = sorted(shown | set(evenly_spaced(range(count), OVERLAYS)))
     for done, row in enumerate(rows):
-        pixels = work.pixels(row)
+        pixels = step.pixels(row)
         drawn = overlay(pixels, meshes[row], seen[row, :-4], seen[row, -4:])
-        write_picture(work.side / "overlays" / f"{row}.jpg", drawn, 92)
+        write_picture(step.side / "overlays" / f"{row}.jpg", drawn, 92)
         if row in shown:
-            parts = tinted(pixels, read_pixels(work.parsing(row)))
-            body = over(read_pixels(work.torso(row), "RGBA"), background)
-            strip.append([resized(part, WIDTH, WIDTH) for part in (drawn, parts, body)])
-        work.told("report", done + 1, len(rows))
+            parts = tinted(pixels, read_picture(step.parsing(row)))
+            body = over(read_picture(step.torso(row), "RGBA"), background)
+            strip.append([resized(part, WIDTH, WIDTH, "LANCZOS") for part in (drawn, parts, body)])
+        step.progress(done + 1, len(rows))
     sheet = np.concatenate([np.concatenate(row, 1) for row in strip])
-    write_picture(work.folder / REPORT, np.ascontiguousarray(sheet), 92)
+    write_picture(step.folder / REPORT, np.ascontiguousarray(sheet), 92)
     return {}
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from .mesh import CHIN, FOREHEAD, MIRRORED, NOSE_TIP, OUTER_CORNERS, STABLE
-
-Float64 = NDArray[np.float64]
 
 # People's eyes are about this far apart, outer corner to outer corner; a clip does not show its
 # scale, so it is set by this. Decimetres.
 EYE_SPAN = 0.89
-EYES_UP, NOSE_FRONT = 0.3, 0.5  # where eyes (y) and tip of the nose (z) stand: as in official data
+EYES_UP, NOSE_FRONT = 0.3, 0.5  # y of the eyes and z of the nose's tip, as in official data
 ROUNDS = 5
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bundle import Float64, pose_jacobian, robust_sigmas, robust_weights, rotation
+from ..records.arrays import Float64
+from .bundle import pose_jacobian, robust_sigmas, robust_weights
+from .rotations import mean_rotation, rotation, rotation_vectors
 
 # How much a head's motion changes from one frame to the next two, at 25 a second: radians and
 # decimetres. Much less would take quick nods away.
@@ -13,21 +15,7 @@ TURN_CHANGE, SHIFT_CHANGE = 0.0015, 0.005
 ALIKE = 100.0
 
 
-def rotation_vectors(rotations: Float64) -> Float64:
-    """(K, 3) radians of (K, 3, 3), for turns below half a turn."""
-    skew = (rotations - np.swapaxes(rotations, 1, 2)) / 2
-    axis = np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], 1)
-    sine = np.linalg.norm(axis, axis=1)
-    angle = np.arctan2(sine, (np.trace(rotations, axis1=1, axis2=2) - 1) / 2)
-    return np.asarray(axis * (angle / np.maximum(sine, 1e-12))[:, None])
-
-
-def mean_rotation(rotations: Float64) -> Float64:
-    u, _, vt = np.linalg.svd(rotations.mean(0))
-    return np.asarray(u @ vt, np.float64)
-
-
-def pull_of(
+def normal_equations(
     points: Float64,
     rotations: Float64,
     shifts: Float64,
@@ -48,7 +36,7 @@ def pull_of(
     return normal, right
 
 
-def settle(
+def refine_poses(
     points: Float64,
     rotations: Float64,
     shifts: Float64,
@@ -57,9 +45,9 @@ def settle(
     whiten: Float64 | None = None,
     rounds: int = 3,
 ) -> tuple[Float64, Float64]:
-    """Each frame's pose for itself (Gauss-Newton)."""
+    """Each frame's pose by itself (Gauss-Newton)."""
     for _ in range(rounds):
-        normal, right = pull_of(points, rotations, shifts, focal, places, whiten)
+        normal, right = normal_equations(points, rotations, shifts, focal, places, whiten)
         solved = np.linalg.solve(normal + 1e-6 * np.eye(6), right[..., None])
         step = np.asarray(solved[..., 0], np.float64)
         rotations = rotation(step[:, :3]) @ rotations

@@ -1,8 +1,8 @@
-"""What of a preparation is finished: prepare.json in the dataset folder.
+"""prepare.json in the dataset folder: which steps of a preparation are finished.
 
 Each step has a key, a digest of everything that its result depends on (the video's bytes, its
-options, the step before). A step whose key stands there as done, and whose files are still there,
-is kept. One that was only begun with the same key keeps the frames that it wrote.
+options, the step before). A step whose key is recorded as done and whose files still exist is
+kept. One that was only begun with the same key keeps the frames that it wrote.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def digest_of_file(path: Path) -> str:
 
 
 def digest_of(*values: Any) -> str:
-    """Of plain values (numbers, texts, None, lists and tables of them)."""
+    """Digest of plain values (numbers, texts, None, lists and tables of them)."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -86,11 +86,11 @@ class State:
         return found.get("key") == key and found.get("done") is True
 
     def is_begun(self, step: str, key: str) -> bool:
-        """Whether files that are there belong to this very step."""
+        """True where existing files were written by this step with this key."""
         return self._steps.get(step, {}).get("key") == key
 
     def facts(self, step: str) -> dict[str, Any]:
-        """What a finished step found out."""
+        """The results of a finished step."""
         facts = self._steps.get(step, {}).get("facts", {})
         return facts if isinstance(facts, dict) else {}
 

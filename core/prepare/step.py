@@ -1,7 +1,8 @@
-"""What every step of a preparation has at hand."""
+"""The argument of every step: the files of the dataset, options, progress, notes."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset.pictures import read_picture
 from ..errors import CancelledError, OutputError
 from ..system.files import reason
 from .options import Note, PrepareOptions, Progress
-from .pictures import Pixels, read_pixels, write_bytes
+from .pictures import Pixels, write_bytes
 
 SIDE_FOLDER = "prepare"  # of what only a preparation needs: meshes, track, overlays, log
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
-    """video: the file. folder: the dataset being made. cancelled() ends the work between frames."""
+class Step:
+    """name: of the step. video: the file. folder: the dataset being made. on_progress(name, done,
+    total). note(line): what the user should know. cancelled() ends the step between frames."""
 
+    name: str
     video: Path
     folder: Path
     options: PrepareOptions
-    progress: Progress
+    on_progress: Progress
     note: Note
     cancelled: Callable[[], bool]
 
@@ -46,11 +50,12 @@ class Work:
         return self.folder / "torso_imgs" / f"{row}.png"
 
     def pixels(self, row: int) -> Pixels:
-        return read_pixels(self.image(row))
+        return read_picture(self.image(row))
 
-    def told(self, step: str, done: int, total: int) -> None:
-        """Progress, and the place where a step can be stopped."""
-        self.progress(step, done, total)
+    def progress(self, done: int, total: int) -> None:
+        """Report how far the step is; total is 0 where it is not known. CancelledError where the
+        preparation is to stop."""
+        self.on_progress(self.name, done, total)
         if self.cancelled():
             raise CancelledError("stopped; what is finished stays, run it again to go on")
 
@@ -63,9 +68,7 @@ class Work:
                 raise OutputError(f"{self.folder / name} cannot be made: {reason(error)}") from None
 
     def save(self, name: str, **arrays: NDArray[Any]) -> None:
-        """Arrays of the preparation's own, in its side folder."""
-        import io
-
+        """Save arrays that only the preparation needs, in its side folder."""
         data = io.BytesIO()
         np.savez(data, allow_pickle=False, **arrays)
         write_bytes(self.side / name, data.getbuffer())
@@ -76,7 +79,7 @@ class Work:
 
 
 def all_there(paths: Iterable[Path]) -> bool:
-    """Whether every file is there and not empty."""
+    """True where every file exists and is not empty."""
     try:
         return all(path.stat().st_size > 0 for path in paths)
     except OSError:

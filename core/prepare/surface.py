@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..records.arrays import Float64
 from .bundle import project
 from .mask_regions import Mask
 from .mesh import SKIN_POINTS
-from .shape import Float64
 
 FACE_POINTS, SHELL_POINTS = 14_000, 16_000
 # An ellipsoid as large as a head with hair: half axes sideways, up, to the viewer, and middle, in
 # decimetres for a face 1.4 wide.
 ROUND, MIDDLE = np.array([0.8, 1.05, 0.85]), np.array([0.0, 0.3, -0.35])
-WIDER = 0.4  # how much farther out than the ellipsoid hair may stand, sideways and up
+WIDER = 0.4  # how far hair may reach beyond the ellipsoid, sideways and up
 RADII = 24  # steps from the innermost place to the outermost
 INSIDE = 0.9  # of the frames in which a point must lie on the head
 
@@ -73,7 +73,7 @@ def _share_inside(
 
 
 def _before_the_face(points: Float64, mesh: Float64) -> Mask:
-    """Which points lie where the face itself is the surface."""
+    """True for points in front, where the face mesh is the surface."""
     low, high = mesh[:, :2].min(0), mesh[:, :2].max(0)
     off = (points[:, :2] - (low + high) / 2) / ((high - low) / 2)
     return np.asarray(((off**2).sum(1) < 1) & (points[:, 2] > MIDDLE[2]))

@@ -1,4 +1,4 @@
-"""From face meshes and pictures to the head: its shape, the camera's focal length, every pose."""
+"""Head tracking: the head's shape, the focal length and every pose from meshes and pictures."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float32, Float64
 from .bundle import (
     FOCAL_GUESS,
-    Float64,
     Solution,
     adjust,
     first_guess,
     pose_jacobian,
     project,
-    rotation,
 )
 from .mesh import STABLE
-from .patches import Float32, Look, Patches, find, median_look, patches_on, take
+from .patches import Appearance, Patches, find, median_appearance, patches_on, take
+from .rotations import mean_rotation, rotation, rotation_vectors
 from .shape import head_frame, mean_head, similarity
-from .smooth import ALIKE, mean_rotation, pull_of, rotation_vectors, settle, smoothed
+from .smooth import ALIKE, normal_equations, refine_poses, smoothed
 
 KEYS = 80  # frames that shape and focal length are fitted on
-# Rounds of looking for the patches. More of them do not help: what is left then is noise, which the
-# head's depth gives way to.
+# Rounds of finding the patches. More of them do not help: what is left then is noise, and the
+# head's depth would be fitted to it.
 WIDE_ROUNDS, FINE_ROUNDS = 5, 4
 WIDE, FINE = 0.094, 0.07  # decimetres, half sides of the patches
 FRAME_ROUNDS = 5  # of every frame for itself
@@ -34,7 +34,7 @@ MESH_SHAPE_SIGMA = 0.006  # the mesh's own depth is better than what its jitter 
 PATCH_SHAPE_SIGMA = 0.02
 
 Pictures = Callable[[NDArray[np.intp]], Float32]  # rows -> (K, H, W) grey, softened
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +73,14 @@ def track_head(
     size: int,
     pictures: Pictures,
     focal: float | None,
-    told: Told,
+    on_progress: OnProgress,
 ) -> Track:
     """meshes (F, 478, 3) in pixels as MediaPipe gives them, valid (F,) where a face was found.
-    focal: given, or fitted. told(done, total) as it goes."""
+    focal: given, or fitted. on_progress(done, total)."""
     centred = meshes[:, STABLE, :2] - size / 2
     rows = np.flatnonzero(valid)
-    spread = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
-    mesh = mean_head(meshes[spread])
+    some = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
+    mesh = mean_head(meshes[some])
     guess = FOCAL_GUESS * size if focal is None else focal
     rotations = np.tile(np.eye(3), (len(meshes), 1, 1))
     shifts = np.zeros((len(meshes), 3))
@@ -91,19 +91,21 @@ def track_head(
     solution = adjust(
         centred[keys], solution, fixed_focal=True, width=size, shape_sigma=MESH_SHAPE_SIGMA
     )
-    solution, patches, look = _fit(solution, mesh, pictures(keys), size, focal, told, total)
+    solution, patches, appearance = _fit(
+        solution, mesh, pictures(keys), size, focal, on_progress, total
+    )
     rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys)
     normal, right = np.zeros((len(meshes), 6, 6)), np.zeros((len(meshes), 6))
     errors = []
     for first in range(0, len(rows), CHUNK):
         part = rows[first : first + CHUNK]
         posed = replace(solution, rotations=rotations[part], translations=shifts[part])
-        posed, normal[part], right[part], error = _settle_frames(
-            posed, pictures(part), patches, look
+        posed, normal[part], right[part], error = _refine_frames(
+            posed, pictures(part), patches, appearance
         )
         rotations[part], shifts[part] = posed.rotations, posed.translations
         errors.append(error)
-        told(WIDE_ROUNDS + FINE_ROUNDS + first // CHUNK + 1, total)
+        on_progress(WIDE_ROUNDS + FINE_ROUNDS + first // CHUNK + 1, total)
     _fill(rotations, shifts, rows)
     rotations, shifts = smoothed(rotations, shifts, normal, right)
     mesh = _whole_mesh(meshes, rows, rotations, shifts, solution, mesh, size)
@@ -120,17 +122,17 @@ def _fit(
     grey: Float32,
     size: int,
     focal: float | None,
-    told: Told,
+    on_progress: OnProgress,
     total: int,
-) -> tuple[Solution, Patches, Look]:
-    """Look for the patches, fit the head to where they are, look again."""
+) -> tuple[Solution, Patches, Appearance]:
+    """Find the patches, fit the head to their places, and repeat."""
     for turn in range(WIDE_ROUNDS + FINE_ROUNDS):
         pixel = float(solution.translations[:, 2].mean()) / solution.focal
         half = (WIDE if turn < WIDE_ROUNDS else FINE) / pixel
         patches = patches_on(mesh, STABLE, pixel, half)
         taken = take(grey, solution, patches)
-        look = median_look(taken, patches)
-        places, whiten = find(taken, look, solution, patches)
+        appearance = median_appearance(taken, patches)
+        places, whiten = find(taken, appearance, solution, patches)
         solution = adjust(
             places,
             solution,
@@ -141,8 +143,8 @@ def _fit(
             whiten=whiten,
             focal_weight=ALIKE,
         )
-        told(turn + 1, total)
-    return solution, patches, median_look(take(grey, solution, patches), patches)
+        on_progress(turn + 1, total)
+    return solution, patches, median_appearance(take(grey, solution, patches), patches)
 
 
 def _first_poses(
@@ -152,7 +154,7 @@ def _first_poses(
     next to them in time were. How landmarks go wrong depends on the pose, which changes slowly."""
     points, focal = solution.points, solution.focal
     rotations, shifts = first_guess(points, landmarks[rows], focal)
-    rotations, shifts = settle(points, rotations, shifts, focal, landmarks[rows], rounds=5)
+    rotations, shifts = refine_poses(points, rotations, shifts, focal, landmarks[rows], rounds=5)
     at = np.searchsorted(rows, keys)
     turns = rotation_vectors(solution.rotations @ np.swapaxes(rotations[at], 1, 2))
     moves = solution.translations - shifts[at]
@@ -161,17 +163,17 @@ def _first_poses(
     return rotation(mended[:, :3]) @ rotations, shifts + mended[:, 3:]
 
 
-def _settle_frames(
-    solution: Solution, grey: Float32, patches: Patches, look: Look
+def _refine_frames(
+    solution: Solution, grey: Float32, patches: Patches, appearance: Appearance
 ) -> tuple[Solution, Float64, Float64, float]:
-    """Poses of some frames, what pulls on them still (`pull_of`), and the error in pixels."""
+    """Poses of some frames, their `normal_equations`, and the error in pixels."""
     points, focal = solution.points, solution.focal
     rotations, shifts = solution.rotations, solution.translations
     for _ in range(FRAME_ROUNDS):
         now = replace(solution, rotations=rotations, translations=shifts)
-        places, whiten = find(take(grey, now, patches), look, now, patches)
-        rotations, shifts = settle(points, rotations, shifts, focal, places, whiten)
-    normal, right = pull_of(points, rotations, shifts, focal, places, whiten)
+        places, whiten = find(take(grey, now, patches), appearance, now, patches)
+        rotations, shifts = refine_poses(points, rotations, shifts, focal, places, whiten)
+    normal, right = normal_equations(points, rotations, shifts, focal, places, whiten)
     strayed = np.linalg.norm(places - project(points, rotations, shifts, focal), axis=2)
     posed = replace(solution, rotations=rotations, translations=shifts)
     return posed, normal, right, float(np.median(strayed))
@@ -194,7 +196,7 @@ def _whole_mesh(
     size: int,
 ) -> Float64:
     """(478, 3) all points of the mean face, those that move too, where their landmarks are on
-    average; the first guess, laid on the fitted points, tells their depth."""
+    average; their depth is that of the first guess, laid on the fitted points."""
     scale, turn, move = similarity(guess[STABLE], solution.points)
     start = scale * guess @ turn.T + move
     some = rows[:: max(1, len(rows) // 200)]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from ..records.arrays import Float64
 
 TRAIN_PART = (10, 11)  # of the frames, the first ones (docs/method.md §5.1)
 FLIP = np.diag([1.0, -1.0, -1.0])

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..audio.waveform import from_samples, mono
 from ..errors import AudioError, MissingPackageError, VideoError
+from ..records.arrays import Float32
 from ..records.voice import RATE, Waveform
 from .options import FPS, INSTALL, MAX_SECONDS
 from .pictures import Pixels
@@ -24,7 +24,8 @@ MIN_LOUD = 0.03  # of the blocks
 
 @dataclass(frozen=True)
 class Facts:
-    """Of the pictures as they are shown, upright. rate: pictures a second on average, 0 unknown."""
+    """width, height: pixels of the upright pictures. rate: pictures a second on average, 0 where it
+    is unknown. turned: degrees by which the stored pictures are turned."""
 
     width: int
     height: int
@@ -52,7 +53,7 @@ def opened(path: Path) -> Iterator[Any]:
         ) from None
 
 
-def look(path: Path) -> Facts:
+def facts_of(path: Path) -> Facts:
     """Size, rate and turn of the pictures."""
     with opened(path) as container:
         stream = container.streams.video[0]
@@ -106,11 +107,11 @@ def frames(path: Path, start: float, seconds: float | None) -> Iterator[tuple[An
     read so; nothing is kept in memory."""
     limit = MAX_SECONDS if seconds is None else seconds
     with opened(path) as container:
-        index, frozen, held_time, shown = 0, None, 0.0, False
+        index, last, last_time, shown = 0, None, 0.0, False
         for time, frame in _timed(container, path):
-            if frozen is not None:
-                # The held picture is nearest until half way to this one.
-                while start + index / FPS < (held_time + time) / 2:
+            if last is not None:
+                # The last picture is nearest until half way to this one.
+                while start + index / FPS < (last_time + time) / 2:
                     if index / FPS >= limit - 1e-9:
                         if seconds is None:
                             raise VideoError(
@@ -118,13 +119,13 @@ def frames(path: Path, start: float, seconds: float | None) -> Iterator[tuple[An
                                 "part with --start and --seconds"
                             )
                         return
-                    yield frozen, shown
+                    yield last, shown
                     shown = True
                     index += 1
-            frozen, held_time, shown = frame, time, False
-        last = frozen is not None and start + index / FPS <= held_time + 0.5 / FPS
-        if last and index / FPS < limit - 1e-9:
-            yield frozen, shown
+            last, last_time, shown = frame, time, False
+        shows = last is not None and start + index / FPS <= last_time + 0.5 / FPS
+        if shows and index / FPS < limit - 1e-9:
+            yield last, shown
 
 
 def sound(path: Path, start: float, count: int) -> Waveform:
@@ -132,7 +133,7 @@ def sound(path: Path, start: float, count: int) -> Waveform:
     time is that of the pictures. VideoError: no sound, or silence."""
     with opened(path) as container:
         if not container.streams.audio:
-            raise VideoError(f"{path} has no sound; give a video in which the person is heard")
+            raise VideoError(f"{path} has no sound; give a video with the person's voice")
         video = container.streams.video[0]
         zero = float((video.start_time or 0) * video.time_base) + start
         samples, rate, begin = _samples(container, path)
@@ -153,19 +154,19 @@ def sound(path: Path, start: float, count: int) -> Waveform:
     if loud < MIN_LOUD:
         raise VideoError(
             f"{path} is silent ({100 * loud:.0f} % of it is louder than -50 dB); give a video in "
-            "which the person is heard"
+            "which the person speaks"
         )
     return Waveform(out)
 
 
-def _samples(container: Any, path: Path) -> tuple[NDArray[np.float32], int, float]:
+def _samples(container: Any, path: Path) -> tuple[Float32, int, float]:
     """Mono samples, their rate, seconds of the first one."""
     import av
 
     stream = container.streams.audio[0]
     rate = stream.rate
     resampler = av.AudioResampler(format="fltp", rate=rate)
-    parts: list[NDArray[np.float32]] = []
+    parts: list[Float32] = []
     begin: float | None = None
     length = 0
     for frame in container.decode(stream):

@@ -1,4 +1,4 @@
-"""What a training step sees: frames cut to the head, sound windows, poses, eyes, landmarks."""
+"""Training samples: frames cropped to the head, audio windows, head poses, eyes, landmarks."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from torch import Tensor
 from ..dataset.cache import ByteCache
 from ..dataset.clip import Box, TrainingClip
 from ..dataset.landmarks import triangulate
+from ..images.pillow import resized
+from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
 from ..records.camera import Camera, pose_vector
 from .config import TrainConfig
 
-CACHE_BYTES = 2**30  # frames kept in memory, cut; the others are decoded again
-BOX_FRAMES = 60  # whose masks tell where the head can be
-BLINK = 0.1  # closure above which a frame is drawn more often
+CACHE_BYTES = 2**30  # of cropped frames in memory; the others are decoded again
+BOX_FRAMES = 60  # whose masks determine the box around the head
+BLINK = 0.1  # eye closure above which a frame is sampled more often
 BLINK_WEIGHT = 3.0
-QUIET = 0.08  # of the loudest step's level, below which a row is silent
+QUIET = 0.08  # share of the loudest window's distance from silence, below which a row is silent
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
-    """One frame, cut to the head: camera of the cut, target and background (h, w, 3), head mask
-    (h, w), lips in the cut or None."""
+class HeadCrop:
+    """One frame, cropped to the head: the camera of the crop, target and background (h, w, 3) and
+    head mask (h, w), float32 in 0..1; the lips' box in the crop, or None."""
 
     row: int
     camera: Camera
@@ -37,8 +39,8 @@ class Shot:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
-    """As a Shot, uint8."""
+class _CachedCrop:
+    """The images of a HeadCrop as uint8."""
 
     target: NDArray[np.uint8]
     background: NDArray[np.uint8]
@@ -46,9 +48,13 @@ class _Cut:
     lips: Box | None
 
 
-class Feed:
-    """Everything of a clip that the stages read. Rows: the training's own, unless said otherwise.
-    Draws depend on (seed, stage, step) alone, so that a resumed training goes on with the same."""
+class Batches:
+    """All training samples of a clip. Rows are the training's own unless a comment says otherwise.
+    Random draws depend on (seed, stage, step) alone, so that a resumed training draws the same.
+
+    landmark_points (68, 3): the landmarks' mean places in the head's frame, decimetres; None if the
+    clip cannot give them. landmark_rows: rows with landmarks. quiet (F,): rows of silence.
+    silence (8, D, W): the window of digital silence, or None if the track does not have it."""
 
     def __init__(
         self,
@@ -61,27 +67,27 @@ class Feed:
         self.clip, self.config, self.device = clip, config, device
         self.rows = np.array(rows)
         self.box = _box(clip, rows, config.scale)
-        self._cuts: ByteCache[_Cut] = ByteCache(
-            CACHE_BYTES, lambda cut: 3 * cut.head.nbytes + cut.target.nbytes
+        self._crops: ByteCache[_CachedCrop] = ByteCache(
+            CACHE_BYTES, lambda crop: 3 * crop.head.nbytes + crop.target.nbytes
         )
-        self._plate: NDArray[np.uint8] | None = None
+        self._background: NDArray[np.uint8] | None = None
         self.track = track
         self.poses = torch.tensor(np.stack([pose_vector(v) for v in clip.viewmats]), device=device)
         self.eyes = torch.tensor(clip.eyes, dtype=torch.float64, device=device)
         self.viewmats = torch.tensor(clip.viewmats, dtype=torch.float32, device=device)
-        self.anchors = self._anchors()
+        self.landmark_points = self._landmark_points()
         self.landmarks = torch.tensor(np.nan_to_num(clip.landmarks), device=device)
-        seen = np.asarray(np.isfinite(clip.landmarks).all(axis=(1, 2)))
-        self.marked = self.rows[seen[self.rows]]
-        self._chance = _chances(clip.eyes[self.rows])
-        self._marked_chance = _chances(clip.eyes[self.marked])
+        known = np.asarray(np.isfinite(clip.landmarks).all(axis=(1, 2)))
+        self.landmark_rows = self.rows[known[self.rows]]
+        self._chances = _chances(clip.eyes[self.rows])
+        self._landmark_chances = _chances(clip.eyes[self.landmark_rows])
         self.quiet = _quiet_rows(track, len(clip))
         self.silence = None
         if track.outside is not None:
             outside = np.repeat(track.outside.T[None], 8, axis=0)
             self.silence = torch.tensor(outside, device=device)
 
-    def _anchors(self) -> NDArray[np.float64] | None:
+    def _landmark_points(self) -> Float64 | None:
         clip = self.clip
         middle = (clip.width / 2, clip.height / 2)
         return triangulate(clip.landmarks[self.rows], clip.viewmats[self.rows], clip.focal, middle)
@@ -90,20 +96,25 @@ class Feed:
     def audio_dim(self) -> int:
         return int(self.track.windows.shape[2])
 
-    def draw(self, stage: str, step: int, count: int, *, marked: bool = False) -> NDArray[np.int64]:
-        """Row numbers of a batch; frames with closing eyes come more often than they last."""
+    def sample_rows(
+        self, stage: str, step: int, count: int, *, with_landmarks: bool = False
+    ) -> NDArray[np.int64]:
+        """(count,) rows of a batch. Frames with closing eyes are three times as likely, because
+        blinks are short."""
         rng = generator(self.config.seed, stage, step)
-        rows, chance = (self.marked, self._marked_chance) if marked else (self.rows, self._chance)
-        return rng.choice(rows, count, p=chance)
+        rows, chances = self.rows, self._chances
+        if with_landmarks:
+            rows, chances = self.landmark_rows, self._landmark_chances
+        return rng.choice(rows, count, p=chances)
 
     def windows(self, rows: NDArray[np.int64]) -> Tensor:
-        """(B, 8, D, W)."""
+        """Audio windows (B, 8, D, W) of these rows."""
         stacked = np.stack([self.track.around(int(row)) for row in rows])
         return torch.from_numpy(stacked).to(self.device)
 
-    def heard(self, rows: NDArray[np.int64], stage: str, step: int) -> Tensor:
-        """`windows`, made a little worse each time, so that the network learns speech and not the
-        clip: louder and softer, noise, bands left out; and quiet rows hear true silence."""
+    def augmented_windows(self, rows: NDArray[np.int64], stage: str, step: int) -> Tensor:
+        """`windows`, augmented so that the network learns speech and not this recording: random
+        level, noise, bands set to zero. Half of the quiet rows become digital silence."""
         rng = generator(self.config.seed, stage + " sound", step)
         windows = self.windows(rows)
         batch, _, dim, _ = windows.shape
@@ -117,34 +128,36 @@ class Feed:
             windows[torch.from_numpy(silent).to(self.device)] = self.silence
         return windows
 
-    def shot(self, row: int) -> Shot:
+    def crop(self, row: int) -> HeadCrop:
         y0, y1, x0, x1 = self.box
         camera, scale = self.clip.camera(row), self.config.scale
         if scale != 1.0:
             width, height = round(camera.width * scale), round(camera.height * scale)
             camera = camera.resized(width, height)
-        cutting = self._cuts.get(row, self._cut)
+        cached = self._crops.get(row, self._decode_crop)
         target, background, head = (
-            torch.from_numpy(picture).to(self.device).float() / 255
-            for picture in (cutting.target, cutting.background, cutting.head)
+            torch.from_numpy(image).to(self.device).float() / 255
+            for image in (cached.target, cached.background, cached.head)
         )
-        cut = replace(camera, cx=camera.cx - x0, cy=camera.cy - y0, width=x1 - x0, height=y1 - y0)
-        return Shot(row, cut, target, background, head, cutting.lips)
+        camera = replace(
+            camera, cx=camera.cx - x0, cy=camera.cy - y0, width=x1 - x0, height=y1 - y0
+        )
+        return HeadCrop(row, camera, target, background, head, cached.lips)
 
-    def _cut(self, row: int) -> _Cut:
-        """Decode a frame and keep what of it is looked at, a tenth of its bytes."""
+    def _decode_crop(self, row: int) -> _CachedCrop:
+        """Decode a frame and keep the part inside the box, about a tenth of its bytes."""
         frame = self.clip.decode(row)
         y0, y1, x0, x1 = self.box
-        pictures = [frame.image, frame.background, frame.head[..., None].astype(np.uint8) * 255]
+        images = [frame.image, frame.background, frame.head[..., None].astype(np.uint8) * 255]
         if (scale := self.config.scale) != 1.0:
             size = (round(self.clip.width * scale), round(self.clip.height * scale))
-            pictures = [_resized(picture, *size) for picture in pictures]
-        target, background, head = (np.array(picture[y0:y1, x0:x1]) for picture in pictures)
-        if self._plate is not None and np.array_equal(self._plate, background):
-            background = self._plate  # most datasets have one torso for all frames
+            images = [_resized(image, *size) for image in images]
+        target, background, head = (np.array(image[y0:y1, x0:x1]) for image in images)
+        if self._background is not None and np.array_equal(self._background, background):
+            background = self._background  # most datasets have one torso for all frames
         else:
-            self._plate = background
-        return _Cut(target, background, head[..., 0], self._lips(frame.lips))
+            self._background = background
+        return _CachedCrop(target, background, head[..., 0], self._lips(frame.lips))
 
     def _lips(self, lips: Box | None) -> Box | None:
         if lips is None:
@@ -156,19 +169,17 @@ class Feed:
 
 
 def generator(seed: int, stage: str, step: int) -> np.random.Generator:
+    """The random numbers of one step, the same whether the training was resumed or not."""
     return np.random.default_rng([seed, step, *stage.encode()])
 
 
 def _resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-    small = np.asarray(image.resize((width, height), Image.Resampling.BOX))
-    return small[..., None] if small.ndim == 2 else small
+    flat = picture[..., 0] if picture.shape[2] == 1 else picture
+    return resized(flat, width, height, "BOX").reshape(height, width, -1)
 
 
 def _box(clip: TrainingClip, rows: tuple[int, ...], scale: float) -> Box:
-    """Where the head can be, in the pixels of the training."""
+    """The box that contains the head in every frame, in pixels at the training's scale."""
     some = rows[:: max(1, len(rows) // BOX_FRAMES)]
     y0, y1, x0, x1 = clip.head_box(some)
     return (
@@ -179,13 +190,13 @@ def _box(clip: TrainingClip, rows: tuple[int, ...], scale: float) -> Box:
     )
 
 
-def _chances(eyes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _chances(eyes: Float64) -> Float64:
     weights = np.where(eyes > BLINK, BLINK_WEIGHT, 1.0)
     return weights / max(weights.sum(), 1e-9)
 
 
 def _quiet_rows(track: AudioTrack, count: int) -> NDArray[np.bool_]:
-    """(F,) rows around which the sound is as silence. Only where the track knows silence."""
+    """(F,) rows whose window is nearly that of silence; none if the track has no silence."""
     if track.outside is None:
         return np.zeros(count, bool)
     far = np.abs(track.windows - track.outside).mean(axis=(1, 2))

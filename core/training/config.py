@@ -1,4 +1,4 @@
-"""What a training does, in numbers: one frozen record, and the presets that fill it."""
+"""The settings of a training: one frozen record, and its presets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class Losses:
-    """Weights. The picture's: L1, 1 - SSIM, square error, L1 inside the lips' box. mask: L1 between
-    the head's alpha and its mask. offset: mean size of what the voice moves, decimetres, so that
-    only what must move does. landmark: distance of carried landmarks, pixels. perceptual: LPIPS,
-    whose weights the user has to have (evaluation/lpips_weights.py); a second a frame on a CPU."""
+    """Weights of the losses. l1, ssim (1 - SSIM), square and lips (L1 inside the lips' box) compare
+    pictures. mask: L1 between the head's alpha and its mask. offset: mean displacement by speech,
+    decimetres, so that Gaussians move only if they must. landmark: Huber distance of projected
+    landmark points, pixels. perceptual: LPIPS, whose network weights the user must provide
+    (metrics/lpips_weights.py); it takes a second a frame on a CPU."""
 
     l1: float = 0.8
     ssim: float = 0.2
@@ -33,18 +34,17 @@ class Losses:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """arrangement: "paper" (network/paper.py) or "official" (as the authors' code; `verify` reads
-    it). features: kind of sound features. window: steps of a sound window, at most 16; fewer hear a
-    shorter time and tell less of what they cannot know. kan, esaa, ppe, static_init: False leaves
-    that part out (the paper's ablations). seed: same seed and same steps, same bits.
+    """arrangement: "paper" (network/paper.py) or "official" (as the authors' code, which `verify`
+    compares with). features: kind of audio features. window: steps of an audio window, 1 to 16; a
+    shorter window overfits less to the clip. kan, esaa, ppe, static_init: False leaves that part
+    out (the paper's ablations). seed: same seed and steps give the same bits.
 
     *_steps: of the three stages: static (one face for all frames), lips (landmarks alone), motion.
-    minutes: stop after that long, all stages scaled to it; then the steps depend on the machine.
-    points: Gaussians to begin with; max_points: after densifying. batch: frames a step. agents: of
-    ESAA. scale: of the pictures' sides while training. hidden, decoder: widths of the
-    feed-forward layer and of the "paper" decoder. preview_every: steps; 0 for none.
-    precision: of the layers that move Gaussians; their sums, the pictures and the weights stay
-    float32."""
+    minutes: stop after that long, all stages scaled to it; the steps then depend on the machine.
+    points: initial Gaussians; max_points: limit after densification. batch: frames a step. agents:
+    of ESAA. scale: of the pictures' sides in training. hidden, decoder: widths of the feed-forward
+    layer and of the "paper" decoder. resolution: of the tri-plane. preview_every: steps, 0 for
+    none. precision: of the layers that move Gaussians; sums, pictures and weights stay float32."""
 
     arrangement: str = "paper"
     features: str = "phonetic"
@@ -78,28 +78,34 @@ class TrainConfig:
             )
         if not (self.kan and self.esaa and self.ppe) and self.arrangement == "official":
             raise ArgumentError(
-                "the official arrangement has all its parts; leave --no-kan, --no-esaa and "
-                "--no-ppe out, or train the paper's"
+                "the official arrangement always has all parts; leave out --no-kan, --no-esaa and "
+                "--no-ppe, or train the paper's arrangement"
             )
         if self.precision not in PRECISIONS:
             raise ArgumentError(
                 f"precision {self.precision!r} is unknown; choose one of {', '.join(PRECISIONS)}"
             )
         if self.minutes is not None and not 0.05 <= self.minutes <= 10_000:
-            raise ArgumentError(f"{self.minutes:g} minutes are no time to train in; give 5 or more")
+            raise ArgumentError(
+                f"{self.minutes:g} minutes is not within 0.05 to 10000; give at least 5"
+            )
         if self.seed < 0:
-            raise ArgumentError(f"seed {self.seed}; give 0 or more")
+            raise ArgumentError(f"seed {self.seed} is negative; give 0 or more")
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 option = f"--{name.replace('_', '-')}"
-                raise ArgumentError(f"{option} {getattr(self, name)}; give {least} or more")
+                raise ArgumentError(
+                    f"{option} {getattr(self, name)} is too small; give {least} or more"
+                )
         if not 1 <= self.window <= 16:
-            raise ArgumentError(f"a sound window of {self.window} steps; give 1 to 16")
+            raise ArgumentError(
+                f"audio window of {self.window} steps is out of range; give 1 to 16"
+            )
         if not 0.05 <= self.scale <= 1:
-            raise ArgumentError(f"scale {self.scale:g} of the pictures; give 0.05 to 1")
+            raise ArgumentError(f"picture scale {self.scale:g} is out of range; give 0.05 to 1")
 
 
-# draft: to see that a dataset works. good: on a CPU in an hour. best: for a GPU, or a night.
+# draft: to check a dataset. good: an hour on a CPU. best: for a GPU, or a night.
 PRESETS = {
     "draft": TrainConfig(
         static_steps=400, lips_steps=600, motion_steps=1500, points=8000, max_points=10000,
@@ -114,12 +120,12 @@ PRESETS = {
 
 
 def config_for(preset: str, arrangement: str = "paper") -> TrainConfig:
-    """ArgumentError for an unknown preset or arrangement."""
+    """The settings of a preset. ArgumentError for an unknown preset or arrangement."""
     if preset not in PRESETS:
         raise ArgumentError(f"preset {preset!r} is unknown; choose one of {', '.join(PRESETS)}")
     config = PRESETS[preset]
     if arrangement == "official":
-        # The authors' own sizes; there are no landmarks in their losses, and no lips stage.
+        # The authors' own sizes; their losses have no landmarks, so there is no lips stage.
         losses = Losses(square=0.0, mask=0.0, offset=0.0, landmark=0.0)
         return replace(
             config,

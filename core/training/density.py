@@ -1,7 +1,7 @@
-"""More Gaussians where the picture needs them, none where nobody sees them (first stage only).
+"""Adaptive density control of 3D Gaussian Splatting (Kerbl 2023), in the first stage only.
 
-Adaptive density control of 3D Gaussian Splatting: where the projected centre is pulled hard, a
-small Gaussian is cloned and a large one split; those that are nearly transparent go.
+Where the loss has a large gradient with respect to a Gaussian's projected centre, a small Gaussian
+is cloned and a large one split; Gaussians that are nearly transparent or too large are removed.
 """
 
 from __future__ import annotations
@@ -13,28 +13,32 @@ from torch import Tensor
 from .head import FIELDS, Head
 from .optimiser import Optimiser
 
-TRANSPARENT = 0.005
+TRANSPARENT = 0.005  # opacity, at or below which a Gaussian is removed
 SPLIT_SHRINK = 1.6
-LARGE = 0.02  # decimetres; above it a Gaussian is split, below it cloned
-HUGE = 0.3  # decimetres; such a Gaussian goes
+LARGE = 0.02  # decimetres; a larger Gaussian is split, a smaller one cloned
+HUGE = 0.3  # decimetres, from which a Gaussian is removed
 
 
 class Density:
-    """Collects how hard each Gaussian's projected centre is pulled, per pixel of movement."""
+    """Sums up each Gaussian's gradient. pull (N,): norms of the gradient of its projected centre,
+    per pixel. seen (N,): steps in which it was drawn. The names are those of the state file."""
 
     def __init__(self, count: int, device: str) -> None:
         self.pull = torch.zeros(count, device=device)
         self.seen = torch.zeros(count, device=device)
 
     def collect(self, probe: Tensor, radii: Tensor) -> None:
+        """Add one step. probe (N, 2) has the centres' gradient; radii (N,) pixels, 0 if not
+        drawn."""
         drawn = radii > 0
         if probe.grad is not None:
             self.pull += torch.where(drawn, probe.grad.norm(dim=1), 0)
         self.seen += drawn
 
     def adapt(self, head: Head, optimiser: Optimiser, limit: int, noise: Tensor) -> None:
-        """Grow to at most `limit` Gaussians, a tenth at a time, hardest pulled first, and prune.
-        noise (N, 3): standard normal, where the halves of split ones go."""
+        """Prune, and grow by a tenth to at most `limit` Gaussians, those with the largest mean
+        gradient. noise (N, 3): standard normal, the direction in which the second half of a split
+        Gaussian lies."""
         with torch.no_grad():
             c = head.canonical
             raw = head.raw()
@@ -63,7 +67,7 @@ class Density:
 
 
 def _rotated(quats: Tensor, vectors: Tensor) -> Tensor:
-    """Vectors (M, 3) turned by quaternions (M, 4), w first."""
+    """Vectors (M, 3) rotated by quaternions (M, 4), w first."""
     q = F.normalize(quats, dim=-1)
     w, axis = q[:, :1], q[:, 1:]
     twice = 2 * torch.cross(axis, vectors, dim=1)

@@ -1,4 +1,4 @@
-"""What a training says while it runs: small dictionaries, one a line of log.jsonl."""
+"""Events of a training: small dictionaries, each also one line of log.jsonl."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ Event = Mapping[str, Any]
 Listener = Callable[[Event], None]
 
 LOG = "log.jsonl"
-EVERY_SECONDS = 1.0  # between two lines of progress
+EVERY_SECONDS = 1.0  # between two progress events
 
 
 class Events:
-    """Hands each event on and appends it to the log in the work folder."""
+    """Passes each event to the listener and appends it to the log in the work folder."""
 
     def __init__(self, work: Path, listener: Listener) -> None:
         self._log, self._listener = work / LOG, listener
         self._last = -math.inf
         self._logs = True
 
-    def tell(self, event: str, **values: Any) -> None:
+    def emit(self, event: str, **values: Any) -> None:
         line = {"event": event, **{k: _plain(v) for k, v in values.items()}}
         if self._logs:
             self._write(json.dumps(line, ensure_ascii=False) + "\n")
         self._listener(line)
 
     def _write(self, text: str) -> None:
-        """A log that cannot be written, as on a full disk, is said once and ends no training."""
+        """If the log cannot be written, as on a full disk, one note says so and training
+        continues."""
         try:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:
             self._logs = False
-            text = f"{self._log} cannot be written ({reason(error)}); training goes on without it"
+            text = f"{self._log} cannot be written ({reason(error)}); training continues without it"
             self._listener({"event": "note", "text": text})
 
     def progress(self, *, last: bool = False, **values: Any) -> None:
-        """As often as people read; the last one of a stage always."""
+        """Emit "progress", at most once a second. last: the last one of a stage, always emitted."""
         now = time.monotonic()
         if last or now - self._last >= EVERY_SECONDS:
             self._last = now
-            self.tell("progress", **values)
+            self.emit("progress", **values)
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN, and nobody needs sixteen digits."""
+    """A value for JSON, which has no NaN; five decimal places are enough."""
     if isinstance(value, float):
         return round(value, 5) if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value

@@ -1,4 +1,4 @@
-"""Where a training writes: the avatar's place, the work folder, the stop file in it. No torch."""
+"""Where a training writes: the avatar, the work folder and the stop file in it. No torch."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from ..errors import OutputError
 from ..system.files import reason
 from .job import STOP, TrainJob
 
-FILE = "state.safetensors"
-BEFORE = "before.safetensors"
+STATE = "state.safetensors"
+EARLIER_STATE = "before.safetensors"
 
 
 def work_folder(out: Path) -> Path:
-    """Of state, log and previews, where no other is named: beside the avatar."""
+    """The default folder of state, log and previews: next to the avatar."""
     return out.with_suffix(".training")
 
 
 def dataset_folder(out: Path, video: Path) -> Path:
-    """Where a video's dataset is made: beside the avatar, one for all trainings on that video."""
+    """The folder of a video's dataset: next to the avatar, shared by all trainings on the video."""
     return out.with_name(f"{video.stem}.dataset")
 
 
 def has_state(work: Path) -> bool:
-    """Whether there is a training to go on with. One question to the disk."""
-    return (work / FILE).is_file()
+    """Whether there is a training to resume. Asks the disk once."""
+    return (work / STATE).is_file()
 
 
 def check_places(job: TrainJob) -> None:
-    """Before anything slow: OutputError where the avatar could not be written in the end. A stop
-    file of another time goes; what comes after this is meant for this training."""
+    """Check, before anything slow, that the avatar can be written at the end; OutputError if not.
+    Removes a stop file of an earlier training: any that appears later is meant for this one."""
     if not job.out.parent.is_dir():
         raise OutputError(f"folder {job.out.parent} does not exist; create it first")
     if job.out.is_dir():
@@ -40,16 +40,17 @@ def check_places(job: TrainJob) -> None:
 
 
 def make_work_folder(job: TrainJob) -> str | None:
-    """A training that begins again puts the state of the one before aside, and this says where."""
+    """Create the work folder. A training that does not resume renames an earlier state; the note
+    that is returned then says where it is. OutputError."""
     try:
         job.work.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.work} cannot be made: {reason(error)}") from None
-    state, aside = job.work / FILE, job.work / BEFORE
+    state, earlier = job.work / STATE, job.work / EARLIER_STATE
     if job.resume or not state.is_file():
         return None
     try:
-        os.replace(state, aside)
+        os.replace(state, earlier)
     except OSError as error:
-        raise OutputError(f"{state} cannot be put aside: {reason(error)}") from None
-    return f"the state of an earlier training is kept as {aside}"
+        raise OutputError(f"{state} cannot be renamed: {reason(error)}") from None
+    return f"the state of an earlier training is kept as {earlier}"

@@ -1,8 +1,9 @@
-"""The head in training: canonical Gaussians and the network, on one device."""
+"""The trainable head: canonical Gaussians and the network, on one device; how it begins."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,10 +11,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..dataset.clip import TrainingClip
+from ..formats.ply import read_ply
 from ..network.build import DIM, NetworkPlan, new_weights
 from ..network.paper import WIDTH
 from ..network.torch import layers
 from ..network.torch.network import FirstAttention, RawTensors, TorchNetwork
+from ..records.arrays import Float64
 from ..records.camera import Camera
 from ..records.gaussians import C0, SH_COEFFICIENTS, Gaussians
 from ..records.weights import EGSTALKER, PAPER, NetworkWeights
@@ -23,11 +27,13 @@ from .rasterisers.record import Rendered, Splatter
 FIELDS = ("means", "log_scales", "quats", "opacity_logits", "sh_dc", "sh_rest")
 OPACITY = 0.1  # of a new Gaussian
 NEIGHBOURS = 3
+COLOUR_FRAMES = 16  # that the initial colours are averaged over
 
 
 class Head(nn.Module):
-    """canonical: the six FIELDS, (N, ...), raw values as gaussians.Gaussians holds them, the
-    spherical harmonics in two. static: the decoder of the first stage ("paper" alone)."""
+    """canonical: the six FIELDS, (N, ...), raw values as in records.gaussians.Gaussians, with the
+    spherical harmonics in two parts. static: the decoder of the first stage ("paper" only).
+    degree: of the spherical harmonics in use, 0 to 3."""
 
     def __init__(
         self,
@@ -46,7 +52,7 @@ class Head(nn.Module):
         return len(self.canonical["means"])
 
     def load(self, values: Mapping[str, Tensor]) -> None:
-        """Parameters by name, as `named_parameters` gives them; Gaussians may be more or fewer."""
+        """Set parameters by name, as in `named_parameters`; the number of Gaussians may change."""
         with torch.no_grad():
             for name, value in values.items():
                 section, _, rest = name.partition(".")
@@ -63,13 +69,15 @@ class Head(nn.Module):
         return RawTensors(c["means"], c["log_scales"], c["quats"], c["opacity_logits"], sh)
 
     def field(self, points: Tensor | None = None) -> tuple[Tensor, FirstAttention | None]:
-        """What the network sees of the Gaussians, and of `points` (P, 3) after them."""
+        """Features (N + P, 64) of the Gaussians and, after them, of `points` (P, 3), with their
+        attention to the agents if the network has any."""
         means = self.canonical["means"]
         x = self.network.features(means if points is None else torch.cat([means, points]))
         return x, self.network.first_attention(x)
 
     def gaussians(self) -> Gaussians:
-        """Coefficients of degrees that were never trained are zero."""
+        """The Gaussians for an avatar; coefficients above `degree` were never trained and are
+        zero."""
         with torch.no_grad():
             arrays = [value.detach().cpu().numpy().copy() for value in self.raw()]
         means, log_scales, quats, logits, sh = arrays
@@ -85,17 +93,18 @@ def new_head(
     device: str,
     colours: NDArray[np.floating] | None = None,
 ) -> Head:
-    """points (P, 3): the head's surface; as many of them as the configuration says are taken.
-    colours (P, 3) in 0..1."""
+    """An untrained head. points (P, 3): the head's surface, decimetres, of which `config.points`
+    are drawn at random. poses (F, 12): of the training frames. colours (P, 3) in 0..1, grey
+    if None."""
     rng = np.random.default_rng(config.seed)
     count = min(config.points, len(points))
     chosen = rng.permutation(len(points))[:count]
     means = torch.tensor(points[chosen], dtype=torch.float32)
-    spread = _spacing(points[chosen])
+    size = _spacing(points[chosen])
     dc = np.full((count, 3), 0.0) if colours is None else (colours[chosen] - 0.5) / C0
     canonical = {
         "means": means,
-        "log_scales": torch.tensor(np.log(spread), dtype=torch.float32)[:, None].repeat(1, 3),
+        "log_scales": torch.tensor(np.log(size), dtype=torch.float32)[:, None].repeat(1, 3),
         "quats": torch.tensor([1.0, 0, 0, 0]).repeat(count, 1),
         "opacity_logits": torch.full((count,), float(np.log(OPACITY / (1 - OPACITY)))),
         "sh_dc": torch.tensor(dc, dtype=torch.float32)[:, None],
@@ -112,7 +121,7 @@ def new_head(
 
 
 def _static_layer(config: TrainConfig) -> dict[str, Tensor]:
-    """The static decoder, which moves nothing yet."""
+    """The weights of the static decoder; zeros, so that it changes nothing yet."""
     if config.kan:
         shapes = {"base_weight": (WIDTH, DIM), "taylor_coeffs": (WIDTH, DIM, 3), "bias": (WIDTH,)}
     else:
@@ -120,18 +129,44 @@ def _static_layer(config: TrainConfig) -> dict[str, Tensor]:
     return {name: torch.zeros(shape) for name, shape in shapes.items()}
 
 
-def _spacing(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P,) root mean square distance to the nearest neighbours."""
+def _spacing(points: NDArray[np.floating]) -> Float64:
+    """(P,) root mean square distance to the three nearest neighbours."""
     from scipy.spatial import cKDTree
 
     distance, _ = cKDTree(points).query(points, k=min(NEIGHBOURS + 1, len(points)))
     return np.sqrt(np.maximum((distance[:, 1:] ** 2).mean(axis=1), 1e-7))
 
 
+def first_points(clip: TrainingClip, init: Path | None) -> Float64:
+    """(P, 3) initial Gaussian centres: of the .ply if one is given (PlyError), else of the
+    dataset."""
+    return clip.points if init is None else read_ply(init).means.astype(np.float64)
+
+
+def first_colours(clip: TrainingClip, points: Float64) -> Float64:
+    """(P, 3) in 0..1: mean colour of the pixels that each point projects to. A point hidden behind
+    another gets the other's colour, which training corrects."""
+    rows = clip.train_rows
+    some = rows[:: max(1, len(rows) // COLOUR_FRAMES)]
+    total, seen = np.zeros((len(points), 3)), np.zeros((len(points), 1))
+    for row in some:
+        camera, frame = clip.camera(row), clip.frame(row)
+        local = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+        z = np.maximum(local[:, 2], 1e-6)
+        x = np.floor(camera.fx * local[:, 0] / z + camera.cx).astype(int)
+        y = np.floor(camera.fy * local[:, 1] / z + camera.cy).astype(int)
+        inside = (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
+        inside[inside] &= frame.head[y[inside], x[inside]]
+        total[inside] += frame.original[y[inside], x[inside]] / 255
+        seen[inside] += 1
+    mean = total.sum(0) / max(seen.sum(), 1)
+    return np.where(seen > 0, total / np.maximum(seen, 1), mean)
+
+
 def draw(
     raw: RawTensors, camera: Camera, degree: int, splat: Splatter, probe: Tensor | None = None
 ) -> Rendered:
-    """One frame's raw values (N, ...), activated and drawn."""
+    """Activate and rasterise one frame's raw values (N, ...). probe: see Splatter."""
     quats = F.normalize(raw.quats, dim=-1)
     return splat(
         raw.means, quats, raw.log_scales.exp(), raw.opacity_logits.sigmoid(), raw.sh, camera,
@@ -140,8 +175,8 @@ def draw(
 
 
 def static_raw(head: Head, x: Tensor) -> RawTensors:
-    """The first stage: one still face from the tri-plane's x (N, 64). "paper": a layer moves all of
-    a Gaussian's values; "official": opacity and harmonics come from the coarse heads alone
+    """The one face of the first stage, from tri-plane features x (N, 64). "paper": a layer adds to
+    all raw values of a Gaussian; "official": the coarse heads give opacity and harmonics
     (docs/method.md §3.3, §6)."""
     c = head.raw()
     if not head.is_paper:
@@ -159,8 +194,8 @@ def static_raw(head: Head, x: Tensor) -> RawTensors:
     )
 
 
-def settle(head: Head) -> None:
-    """The end of the first stage: what the static decoder adds becomes the Gaussians' own."""
+def merge_static_decoder(head: Head) -> None:
+    """End the first stage: add the static decoder's output to the Gaussians and remove it."""
     with torch.no_grad():
         raw = static_raw(head, head.network.features(head.canonical["means"]))
         values = (*raw[:4], raw.sh[:, :1], raw.sh[:, 1:])
@@ -170,7 +205,7 @@ def settle(head: Head) -> None:
 
 
 def reorder(head: Head, order: NDArray[np.int64]) -> None:
-    """The Gaussians in another order. ESAA's agents are the first ones."""
+    """Put the Gaussians into this order. The first ones are the agents of ESAA."""
     index = torch.from_numpy(order).to(head.canonical["means"].device)
     with torch.no_grad():
         for name in FIELDS:
@@ -178,13 +213,13 @@ def reorder(head: Head, order: NDArray[np.int64]) -> None:
 
 
 def farthest_first(points: NDArray[np.floating], count: int) -> NDArray[np.int64]:
-    """An order of all points: first `count` that lie far from each other (each is the farthest from
-    those before it), then the rest as they were."""
+    """An order of all points: first `count` by farthest point sampling (each is the farthest from
+    those before it), then the rest in their old order."""
     count = min(count, len(points))
     chosen = [int(np.linalg.norm(points - points.mean(0), axis=1).argmin())]
     nearest = np.linalg.norm(points - points[chosen[0]], axis=1)
     while len(chosen) < count:
-        nearest[chosen[-1]] = -1  # or where all the others coincide, it would come again
+        nearest[chosen[-1]] = -1  # else it could be chosen twice, if all others coincide
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
     rest = np.setdiff1d(np.arange(len(points)), chosen)

@@ -1,4 +1,4 @@
-"""One training, gathered into a record."""
+"""All settings of one training, in one record."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from pathlib import Path
 
 from .config import TrainConfig
 
-STOP = "stop"  # a file of this name in the work folder ends the training
+STOP = "stop"  # a file of this name in the work folder stops the training
 
 
 @dataclass(frozen=True)
 class TrainJob:
     """dataset: folder. out: the .egs to write. work: folder of state, log and previews. device:
-    "cpu" or "cuda". resume: go on with the state in `work`. rows: "train", or "all" frames, the
-    held-out ones too, for an avatar that is not compared. init: a .ply whose points are the first
-    Gaussians. feature_files: .npy files of features that are not computed here. lpips: weights
-    of the perceptual loss, where it has any weight and the package is not installed."""
+    "cpu" or "cuda". resume: continue from the state in `work`. rows: "train", or "all" to train on
+    the held-out frames too, for an avatar that is not evaluated. init: a .ply whose points are the
+    initial Gaussians. feature_files: .npy files of audio features that are not computed here.
+    lpips: network weights of the perceptual loss, if it is used and its package is not installed.
+    """
 
     dataset: Path
     out: Path

@@ -1,4 +1,4 @@
-"""Adam over named parameters: rates by name, rows that come and go, a state that can be saved."""
+"""Adam over named parameters whose rows can be added and removed, with a state to save."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 class Optimiser:
     """rates: parameter name -> learning rate; parameters without one are not trained. decay: name
-    -> weight decay (AdamW's, apart from the moments)."""
+    -> weight decay (AdamW's, decoupled from the moments)."""
 
     def __init__(
         self, module: nn.Module, rates: Mapping[str, float], decay: Mapping[str, float]
@@ -33,15 +33,15 @@ class Optimiser:
         self._adam = torch.optim.AdamW(groups, eps=EPS, fused=True)
 
     def step(self, factor: float) -> None:
-        """One step at `factor` of every rate; the gradients are dropped."""
+        """One step with every rate times `factor`; then the gradients are cleared."""
         for group in self._adam.param_groups:
             group["lr"] = self.rates[group["name"]] * factor
         self._adam.step()
         self._adam.zero_grad(set_to_none=True)
 
     def resize(self, values: Mapping[str, Tensor], origin: Tensor, fresh: int) -> None:
-        """Parameters of the module, by name, become `values`: row i comes from row origin[i], the
-        last `fresh` rows begin with no history."""
+        """Replace parameters by name: row i of `values` comes from row origin[i] and keeps its
+        moments; the last `fresh` rows start with zero moments."""
         for group in self._adam.param_groups:
             if group["name"] not in values:
                 continue
@@ -58,6 +58,7 @@ class Optimiser:
             _assign(self._module, group["name"], new)
 
     def state(self) -> dict[str, Tensor]:
+        """The moments and step counts, as "PARAMETER/exp_avg", "/exp_avg_sq" and "/step"."""
         out = {}
         for group in self._adam.param_groups:
             state = self._adam.state.get(group["params"][0])
@@ -67,6 +68,7 @@ class Optimiser:
         return out
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
+        """The inverse of `state`; a parameter that is not in it starts anew."""
         for group in self._adam.param_groups:
             parameter = group["params"][0]
             keys = [f"{group['name']}/{key}" for key in (*MOMENTS, "step")]
@@ -85,15 +87,15 @@ def _assign(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
 
 
 class Average:
-    """Exponential moving average of the parameters: what is kept in the end. decay: 0.999 forgets
-    in a thousand steps; the first ones weigh less, so that the beginning is forgotten sooner."""
+    """Exponential moving average of the parameters, from which the avatar is made. decay: 0.999
+    averages over about a thousand steps; over fewer at the beginning, which is forgotten sooner."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
         self.values = {name: p.detach().clone() for name, p in module.named_parameters()}
 
     def restore(self, values: Mapping[str, Tensor], steps: int) -> None:
-        # In the module's order, in which `update` goes through them; a file has one of its own.
+        # `update` relies on the module's order; a file has its own.
         self.values = {name: values[name].clone() for name in self.values}
         self.steps = steps
 

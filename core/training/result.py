@@ -1,4 +1,4 @@
-"""A trained head as an avatar."""
+"""The avatar of a trained head."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from ..bake.backends import best_backend
 from ..bake.freezing import hold
 from ..dataset.clip import TrainingClip
-from ..dataset.pictures import available_torsos, read_background
+from ..dataset.pictures import read_background
+from ..dataset.track import filled
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
@@ -20,20 +21,17 @@ from .job import TrainJob
 
 
 def background_for(clip: TrainingClip) -> tuple[Background, int]:
-    """What lies behind the head, and the frame whose torso that is. Read before a training: what
-    is wrong with them must not show at its end. DatasetError."""
-    torsos = available_torsos(clip.folder)
-    first = torsos[0] if torsos else None
-    images = read_background(clip.folder, first, torsos, (clip.width, clip.height))
+    """The background (with torso), and the frame that the torso comes from. Read before the
+    training, so that a broken file is reported at its start. DatasetError."""
+    torsos = clip.listing.torsos
+    first = min(torsos, default=None)
+    images = read_background(clip.folder, torsos, first, (clip.width, clip.height))
     return images, clip.train_rows[0] if first is None else first
 
 
 def track_of(clip: TrainingClip) -> Track:
-    """Poses and eyes of every frame; a frame without a pose has that of the frame before it."""
-    whole = np.asarray(np.isfinite(clip.viewmats).all(axis=(1, 2)))
-    last = np.maximum.accumulate(np.where(whole, np.arange(len(whole)), 0))
-    rows = np.where(whole[last], last, np.argmax(whole))
-    return Track(clip.viewmats[rows].astype(np.float32), clip.eyes)
+    """Poses and eyes of every frame; a frame without a pose takes that of the frame before it."""
+    return Track(filled(clip.viewmats).astype(np.float32), clip.eyes)
 
 
 def avatar_of(
@@ -41,12 +39,12 @@ def avatar_of(
     clip: TrainingClip,
     spec: FeatureSpec,
     job: TrainJob,
-    images: tuple[Background, int],
+    background: tuple[Background, int],
     facts: Mapping[str, Any],
 ) -> Avatar:
-    """plates: as plates_of gives them; the still pose is that frame's. facts: about the training,
-    JSON values, kept in the avatar's provenance."""
-    behind, row = images
+    """background: from background_for; the avatar's still pose is that of its frame. facts: about
+    the training, JSON values, for the avatar's provenance."""
+    images, row = background
     whole = row < len(clip) and np.isfinite(clip.viewmats[row]).all()
     return Avatar(
         name=job.name or job.out.stem,
@@ -54,14 +52,14 @@ def avatar_of(
         camera=clip.camera(row if whole else clip.train_rows[0]),
         network=head.network.to_weights(),
         features=spec,
-        background=behind,
+        background=images,
         track=track_of(clip),
         licence=job.licence,
         provenance={"source": "trained here", "settings": asdict(job.config), **facts},
     )
 
 
-def with_held(avatar: Avatar, track: AudioTrack, job: TrainJob) -> Avatar:
-    """The avatar with what may be held still, measured on the training's own sound."""
+def with_frozen_gaussians(avatar: Avatar, track: AudioTrack, job: TrainJob) -> Avatar:
+    """The avatar with the Gaussians that may be frozen, measured on the training's own sound."""
     frozen = hold(avatar, track, job.dataset.resolve().name, best_backend())
     return replace(avatar, frozen_gaussians=frozen)

@@ -1,4 +1,4 @@
-"""How a training's time is shared out: by steps, or by a limit in minutes."""
+"""How long each stage of a training lasts: a number of steps, or a share of the minutes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SHARES = {STATIC: 0.15, LIPS: 0.1, MOTION: 0.75}
 
 @dataclass
 class Clock:
-    """Seconds spent on each thing, kept over interruptions. Looking and saving count for none of
-    the stages."""
+    """Seconds spent on each activity, saved with the state: the stages, "setup", "saving" and
+    "looking" (previews), which count towards no stage."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     _since: float = field(default_factory=time.monotonic)
 
     def tick(self, what: str) -> None:
-        """What has passed since the last tick was spent on `what`."""
+        """Add the time since the last tick to `what`."""
         now = time.monotonic()
         self.seconds[what] = self.seconds.get(what, 0.0) + now - self._since
         self._since = now
@@ -33,9 +33,9 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One stage: so many steps, or as many as go into `limit` seconds. most: steps at which it ends
-    even so; the lips stage would only learn its clip by heart."""
+class StagePlan:
+    """One stage: `steps`, or as many as fit into `limit` seconds. most: steps at which it ends even
+    if time is left; the lips stage would overfit."""
 
     name: str
     steps: int
@@ -43,13 +43,13 @@ class Plan:
     most: float = math.inf
 
     def progress(self, step: int, spent: float) -> float:
-        """0 at the beginning, 1 at the end. `step` done so far, in `spent` seconds."""
+        """0 at the beginning, 1 at the end, after `step` steps in `spent` seconds."""
         if self.limit is None:
             return step / max(self.steps, 1)
         return max(spent / self.limit, step / self.most)
 
     def expected(self, step: int, spent: float) -> tuple[int, float]:
-        """(steps in all, seconds left), by what the steps took so far."""
+        """(total steps, seconds left), estimated from the mean duration of the steps so far."""
         each = spent / max(step, 1)
         if self.limit is None:
             return self.steps, max(each * (self.steps - step), 0.0)
@@ -57,13 +57,15 @@ class Plan:
         return int(steps), max(min(self.limit - spent, each * (self.most - step)), 0.0)
 
 
-def plan(name: str, names: Sequence[str], steps: int, minutes: float | None, clock: Clock) -> Plan:
-    """The stage `name` of `names`. minutes: for everything; the stage takes its share of what the
-    others have left over."""
+def plan_stage(
+    name: str, names: Sequence[str], steps: int, minutes: float | None, clock: Clock
+) -> StagePlan:
+    """The plan of the stage `name` of `names`. minutes: for the whole training; the stage receives
+    its share of the time that is left."""
     if minutes is None:
-        return Plan(name, steps, None)
+        return StagePlan(name, steps, None)
     others = clock.total() - clock.of(name)
     left = max(minutes * 60 - others, 1.0)
     rest = sum(SHARES[other] for other in names[names.index(name) :])
     most = steps if name == LIPS else math.inf
-    return Plan(name, steps, left * SHARES[name] / rest, most)
+    return StagePlan(name, steps, left * SHARES[name] / rest, most)

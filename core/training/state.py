@@ -1,7 +1,7 @@
-"""A training on disk, so that it can stop at any moment: one safetensors file, written atomically.
+"""The state of a training on disk, from which it can resume: one safetensors file.
 
 Metadata: "format" = "egs-training", "version", "place" (JSON: stage, step, seconds, ...), "config",
-"sha256" of the tensors (not in older ones): a training goes on for hours with what it reads here.
+"sha256" of the tensors (absent in older files), because hours of training depend on them.
 Tensors by section: head/NAME, optimiser/NAME/exp_avg, average/NAME, density/NAME.
 """
 
@@ -32,14 +32,14 @@ FORMAT, VERSION = "egs-training", "1"
 Sections = dict[str, dict[str, Tensor]]
 Shapes = dict[str, tuple[int, ...]]
 
-# Not trained: they follow from the dataset's points and poses, by which another one is known.
+# Not trained, but computed from the dataset's points and poses: they identify the dataset.
 _OF_DATASET = tuple(f"network.{name}" for name in ("tri_plane.grid.aabb", POSE_MEAN, POSE_SCALE))
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a training stands: the next step of a stage, seconds spent in each stage so far,
-    harmonics' degree, steps of the average."""
+    """How far a training has come: the stage and its next step, seconds spent on each activity,
+    degree of the spherical harmonics, steps in the moving average."""
 
     stage: str
     step: int
@@ -51,7 +51,7 @@ class Place:
 def save_state(
     path: Path, config: TrainConfig, place: Place, sections: Mapping[str, Mapping[str, Tensor]]
 ) -> None:
-    """OutputError where it cannot be written; the old file then stays."""
+    """Write the state atomically. OutputError if it cannot be written; the old file then stays."""
     tensors = {
         f"{section}/{name}": value.detach().cpu().numpy()
         for section, values in sections.items()
@@ -68,15 +68,16 @@ def save_state(
 
 
 def load_state(path: Path, config: TrainConfig, device: str) -> tuple[Place, Sections]:
-    """InputError where the file is damaged, or belongs to a training with other settings."""
+    """The state in a file, on `device`. InputError if it is damaged or of a training with other
+    settings."""
     try:
         tensors, metadata, _ = read_tensors(path)
         if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
-            raise AvatarFileError("it is no state of a training of this version")
+            raise AvatarFileError("it is not a training state of this version")
         place = parse_json(metadata.get("place", ""))
         settings = parse_json(metadata.get("config", ""))
         if metadata.get("sha256") not in (None, _digest(tensors)):
-            raise AvatarFileError("its numbers are not those that were saved; it is damaged")
+            raise AvatarFileError("its checksum is wrong; it is damaged")
         known = Place(
             str(place["stage"]),
             int(place["step"]),
@@ -103,8 +104,8 @@ def _digest(tensors: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _compare(path: Path, settings: Any, config: TrainConfig) -> None:
-    """Time and previews may change; what the numbers depend on may not. A setting that an older
-    training did not have was as it is by default."""
+    """Duration and previews may change; settings that the result depends on may not. A setting that
+    an older state does not have had today's default."""
     if not isinstance(settings, dict):
         raise _useless(path, "it has no settings")
     free = {"minutes", "preview_every"}
@@ -116,19 +117,19 @@ def _compare(path: Path, settings: Any, config: TrainConfig) -> None:
         if key not in free and was != value:
             raise InputError(
                 f"{path} was trained with {key} = {was!r}, not {value!r}; give the same options, "
-                "or start again without --resume"
+                "or start anew without --resume"
             )
 
 
 def check_state(
     path: Path, place: Place, sections: Sections, head: nn.Module, stages: Collection[str]
 ) -> None:
-    """InputError unless the state can go into this new head, to go on in one of these stages."""
+    """InputError unless the state fits this new head and one of these stages."""
     numbers = (place.step, place.averaged, *place.seconds.values())
     if place.stage not in stages or not 0 <= place.degree <= 3:
         raise _useless(path, f"stage {place.stage!r}, degree {place.degree} are unknown here")
     if not all(math.isfinite(number) and number >= 0 for number in numbers):
-        raise _useless(path, "its place is no place in a training")
+        raise _useless(path, "its position in the training is invalid")
     parameters = dict(head.named_parameters())
     means = sections.get("head", {}).get("canonical.means")
     if means is None or means.ndim != 2 or not len(means):
@@ -160,7 +161,7 @@ def check_state(
             if not torch.allclose(old, new, rtol=1e-3, atol=1e-4):
                 raise InputError(
                     f"{path} was trained on other frames or points; give the same DATASET, --rows "
-                    "and --init, or start again without --resume"
+                    "and --init, or start anew without --resume"
                 )
 
 
@@ -176,4 +177,4 @@ def _fit(path: Path, section: str, values: Mapping[str, Tensor], shapes: Shapes)
 
 
 def _useless(path: Path, why: str) -> InputError:
-    return InputError(f"{path} cannot be gone on with ({why}); start again without --resume")
+    return InputError(f"{path} cannot be resumed ({why}); start anew without --resume")

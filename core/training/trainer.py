@@ -1,8 +1,7 @@
-"""One training from a dataset to an .egs, stage after stage, resumable between any two steps."""
+"""One training from a dataset to an .egs, stage by stage, resumable between any two steps."""
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,39 +11,34 @@ import torch
 from torch import Tensor
 
 from ..avatar.file import save_avatar
-from ..dataset.load import load_clip
-from ..dataset.rows import rows_to_train
-from ..dataset.sound import shortened, training_track
 from ..errors import ArgumentError, CancelledError, OutputError, TrainingError
 from ..system.gpu_torch import out_of_memory
-from ..system.machine import available_cores, machine
-from .batches import Feed
+from ..system.machine import machine
 from .events import Events, Listener
-from .folder import FILE, check_places, make_work_folder
-from .head import FIELDS, Head, farthest_first, new_head, reorder, settle
+from .folder import STATE
+from .head import FIELDS, Head, farthest_first, merge_static_decoder, reorder
 from .job import STOP, TrainJob
+from .losses import perceptual_loss
 from .optimiser import Average
-from .perceptual import perceptual_of
-from .points import first_colours, first_points
-from .preview import look, spread, write_strip
-from .rasterisers.choose import splatter_for
-from .result import avatar_of, background_for, with_held
-from .schedule import LIPS, MOTION, STATIC, Clock, Plan, plan
+from .preview import Preview, evenly_spaced, render_preview, write_strip
+from .result import avatar_of, with_frozen_gaussians
+from .schedule import LIPS, MOTION, STATIC, Clock, StagePlan, plan_stage
+from .setup import Setup, set_up
 from .stages import LipsStage, MotionStage, Stage, StaticStage
-from .state import Place, check_state, load_state, save_state
+from .state import Place, Sections, check_state, load_state, save_state
 
-SAVE_SECONDS = 60.0
-AVERAGE = 0.998
-WARM_UP = 20  # steps over which a stage's rates rise
-LOOKED_AT = 12  # held-out frames of the last look
+SAVE_SECONDS = 60.0  # between two states
+AVERAGE = 0.998  # decay of the moving average
+WARM_UP = 20  # steps over which a stage's learning rates rise
+FINAL_FRAMES = 12  # held-out frames of the last preview
 
 
 def train(job: TrainJob, listener: Listener) -> Path:
-    """Train, write the avatar, return its path. Everything that happens goes to `listener`, see
-    events.py. Raises DatasetError, ArgumentError, TrainingError, OutputError, MissingPackageError,
-    and CancelledError when stopped: then the state lies in the work folder."""
+    """Train, write the avatar, return its path. `listener` receives all events, see events.py.
+    Raises DatasetError, ArgumentError, InputError, TrainingError, OutputError, MissingPackageError;
+    CancelledError if stopped, with the state saved in the work folder."""
     try:
-        return _Training(job, listener).run()
+        return _Training(set_up(job), listener).run()
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
@@ -58,120 +52,98 @@ def train(job: TrainJob, listener: Listener) -> Path:
 
 
 class _Training:
-    def __init__(self, job: TrainJob, listener: Listener) -> None:
-        self.job, self.config = job, job.config
-        check_places(job)
-        self.splat = splatter_for(job.device)
-        if "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(available_cores())
-        clip = load_clip(job.dataset)
-        self.notes = list(clip.notes)
-        self.background = background_for(clip)
-        track, self.spec = training_track(
-            clip, self.config.features, files=job.feature_files, notes=self.notes
-        )
-        track, self.spec = shortened(track, self.spec, self.config.window)
-        rows = rows_to_train(clip, job.rows)
-        self.feed = Feed(clip, track, self.config, rows, job.device)
-        points = first_points(clip, job.init)
-        poses = self.feed.poses[self.feed.rows].cpu().numpy()
-        colours = first_colours(clip, points)
-        dim = self.feed.audio_dim
-        self.head = new_head(points, poses, dim, self.config, job.device, colours)
-        self.held_out = clip.val_rows or clip.train_rows
+    """What changes from step to step: the head, its moving average, the place in the stages."""
+
+    def __init__(self, setup: Setup, listener: Listener) -> None:
+        self.setup, self.job, self.config = setup, setup.job, setup.job.config
+        self.head, self.batches = setup.head, setup.batches
         self.average: Average | None = None
         self.clock = Clock()
-        if (kept := make_work_folder(job)) is not None:
-            self.notes.append(kept)
-        self.state = job.work / FILE
-        self.place, self.sections = self._start()
-        self.events = Events(job.work, listener)
+        self.state = self.job.work / STATE
+        self.place = Place(setup.stages[0], 0, {}, 0, 0)
+        self.sections: Sections = {}
+        if self.job.resume:
+            self._restore()
+        elif not self.config.static_init:
+            self._order_agents()
+        self.events = Events(self.job.work, listener)
         self._saved = time.monotonic()
 
-    def _start(self) -> tuple[Place, dict[str, dict[str, Tensor]]]:
-        """Where to begin: at the first stage, or where the state left off."""
-        if not self.job.resume:
-            if not self.config.static_init:
-                self._order_agents()
-            return Place(self._names()[0], 0, {}, 0, 0), {}
+    def _restore(self) -> None:
+        """Continue where the state in the work folder was saved."""
         if not self.state.is_file():
             raise ArgumentError(
-                f"{self.job.work} holds no training to go on with; leave --resume out"
+                f"{self.job.work} holds no training to resume; leave out --resume to start one"
             )
-        place, sections = load_state(self.state, self.config, self.job.device)
-        check_state(self.state, place, sections, self.head, self._names())
-        self.head.load(sections["head"])
-        self.head.degree = place.degree
-        self.clock.seconds = dict(place.seconds)
-        return place, sections
-
-    def _names(self) -> list[str]:
-        names = [STATIC] if self.config.static_init else []
-        if self.feed.anchors is not None and self.config.lips_steps:
-            names.append(LIPS)
-        return [*names, MOTION]
+        self.place, self.sections = load_state(self.state, self.config, self.job.device)
+        check_state(self.state, self.place, self.sections, self.head, self.setup.stages)
+        self.head.load(self.sections["head"])
+        self.head.degree = self.place.degree
+        self.clock.seconds = dict(self.place.seconds)
 
     def run(self) -> Path:
-        names = self._names()
-        self.events.tell(
+        stages = self.setup.stages
+        self.events.emit(
             "start",
             dataset=self.job.dataset,
             device=self.job.device,
-            stages=names,
+            stages=list(stages),
             gaussians=len(self.head),
             resumed=self.job.resume,
         )
-        for note in self.notes:
-            self.events.tell("note", text=note)
-        for name in names[names.index(self.place.stage) :]:
+        for note in self.setup.notes:
+            self.events.emit("note", text=note)
+        for name in stages[stages.index(self.place.stage) :]:
             self._run_stage(name)
             if name == STATIC:
-                settle(self.head)
+                merge_static_decoder(self.head)
                 self._order_agents()
             if name != MOTION:
-                self.place = Place(names[names.index(name) + 1], 0, {}, self.head.degree, 0)
+                self.place = Place(stages[stages.index(name) + 1], 0, {}, self.head.degree, 0)
                 self.sections = {}
                 self._save(self.place.stage, 0, {})
         return self._finish()
 
     def _order_agents(self) -> None:
-        """ESAA takes the first Gaussians as agents; the official code whatever these are."""
+        """ESAA takes the first Gaussians as agents: these shall be far apart. The official code
+        does not choose them."""
         if self.head.is_paper:
             means = self.head.canonical["means"].detach().cpu().numpy()
             reorder(self.head, farthest_first(means, self.config.agents))
 
     def _run_stage(self, name: str) -> None:
-        stage = self._make(name)
-        timing = plan(name, self._names(), stage.steps, self.config.minutes, self.clock)
+        stage = self._stage(name)
+        plan = plan_stage(name, self.setup.stages, stage.steps, self.config.minutes, self.clock)
         step = self.place.step
         self.clock.tick("setup")
         while True:
-            progress = timing.progress(step, self.clock.of(name))
+            progress = plan.progress(step, self.clock.of(name))
             if progress >= 1:
                 break
             self._check_stop(stage, step)
             loss, quality = self._step(stage, step, progress)
             step += 1
             self.clock.tick(name)
-            self._tell(timing, step, loss, quality)
-            self._look(name, step)
+            self._report(plan, step, loss, quality)
+            self._preview(name, step)
             if time.monotonic() - self._saved > SAVE_SECONDS:
                 self._save(name, step, self._sections_of(stage))
                 self.clock.tick("saving")
-        self._tell(timing, step, None, None, last=True)
+        self._report(plan, step, None, None, last=True)
         if name == MOTION:
             self._save_last(step, self._sections_of(stage))
 
-    def _make(self, name: str) -> Stage:
-        """The stage, as it was left where a state says so."""
+    def _stage(self, name: str) -> Stage:
+        """The stage of that name, restored from the saved state if there is one."""
+        batches, head, splat = self.batches, self.head, self.setup.splat
         stage: Stage
         if name == STATIC:
-            stage = StaticStage(self.feed, self.head, self.splat)
+            stage = StaticStage(batches, head, splat)
         elif name == LIPS:
-            stage = LipsStage(self.feed, self.head)
+            stage = LipsStage(batches, head)
         else:
-            stage = MotionStage(self.feed, self.head, self.splat, perceptual_of(self.job))
-            self.average = Average(self.head, AVERAGE)
+            stage = MotionStage(batches, head, splat, perceptual_loss(self.job))
+            self.average = Average(head, AVERAGE)
             if "average" in self.sections:
                 self.average.restore(self.sections["average"], self.place.averaged)
         stage.optimiser.restore(self.sections.get("optimiser", {}))
@@ -193,19 +165,19 @@ class _Training:
             self.average.update(self.head)
         return value, quality
 
-    def _tell(
+    def _report(
         self,
-        timing: Plan,
+        plan: StagePlan,
         step: int,
         loss: float | None,
         quality: float | None,
         *,
         last: bool = False,
     ) -> None:
-        steps, remaining = timing.expected(step, self.clock.of(timing.name))
+        steps, remaining = plan.expected(step, self.clock.of(plan.name))
         self.events.progress(
             last=last,
-            stage=timing.name,
+            stage=plan.name,
             step=step,
             steps=steps,
             seconds=round(self.clock.total(), 1),
@@ -215,16 +187,19 @@ class _Training:
             gaussians=len(self.head),
         )
 
-    def _look(self, name: str, step: int) -> None:
+    def _preview(self, name: str, step: int) -> None:
         every = self.config.preview_every
         if name == MOTION and every and step % every == 0:
-            sight = look(self._best(), self.feed, self.splat, spread(self.held_out))
+            preview = self._rendered(self._averaged(), evenly_spaced(self.setup.preview_rows))
             path = self.job.work / f"preview_{step:06d}.jpg"
-            write_strip(path, sight.strip)
-            self.events.tell("preview", path=path, step=step, psnr=sight.psnr)
+            write_strip(path, preview.strip)
+            self.events.emit("preview", path=path, step=step, psnr=preview.psnr)
             self.clock.tick("looking")
 
-    def _sections_of(self, stage: Stage) -> dict[str, dict[str, Tensor]]:
+    def _rendered(self, head: Head, rows: list[int]) -> Preview:
+        return render_preview(head, self.batches, self.setup.splat, rows)
+
+    def _sections_of(self, stage: Stage) -> Sections:
         sections = {"optimiser": stage.optimiser.state()}
         if isinstance(stage, StaticStage):
             sections["density"] = {"pull": stage.density.pull, "seen": stage.density.seen}
@@ -232,27 +207,27 @@ class _Training:
             sections["average"] = self.average.values
         return sections
 
-    def _save(self, stage: str, step: int, sections: dict[str, dict[str, Tensor]]) -> None:
+    def _save(self, stage: str, step: int, sections: Sections) -> None:
         averaged = 0 if self.average is None else self.average.steps
         place = Place(stage, step, dict(self.clock.seconds), self.head.degree, averaged)
-        head = dict(self.head.named_parameters())
+        head: dict[str, Tensor] = dict(self.head.named_parameters())
         if not all(bool(torch.isfinite(value).all()) for value in head.values()):
             raise self._diverged(stage, step)
         save_state(self.state, self.config, place, {"head": head, **sections})
         self._saved = time.monotonic()
-        self.events.tell("saved", path=self.state)
+        self.events.emit("saved", path=self.state)
 
-    def _save_last(self, step: int, sections: dict[str, dict[str, Tensor]]) -> None:
-        """All is trained: if the avatar cannot be written, --resume has only that left to do."""
+    def _save_last(self, step: int, sections: Sections) -> None:
+        """Save after the last step: if the avatar cannot be written, --resume only writes it."""
         try:
             self._save(MOTION, step, sections)
         except OutputError as error:
-            self.events.tell("note", text=str(error))
+            self.events.emit("note", text=str(error))
 
     def _diverged(self, stage: str, step: int) -> TrainingError:
-        kept = f"the state before is kept in {self.job.work}, for --resume; "
+        kept = f"--resume continues from the last good state in {self.job.work}, or "
         return TrainingError(
-            f"the loss is no number at step {step} of stage {stage}; "
+            f"the loss is not a number at step {step} of stage {stage}; "
             f"{kept if self.state.is_file() else ''}start with another --seed"
         )
 
@@ -262,25 +237,25 @@ class _Training:
             self._save(stage.name, step, self._sections_of(stage))
             stop.unlink(missing_ok=True)
             raise CancelledError(
-                f"stopped at step {step} of stage {stage.name}; --resume goes on from there"
+                f"stopped at step {step} of stage {stage.name}; --resume continues from there"
             )
 
-    def _best(self) -> Head:
-        """The head with the averaged values."""
+    def _averaged(self) -> Head:
+        """A head with the values of the moving average, which is better than the last step's."""
         if self.average is None:
             return self.head
         values = self.average.values
         canonical = {name: values[f"canonical.{name}"] for name in FIELDS}
-        best = Head(canonical, self.head.network.to_weights()).to(self.job.device)
-        best.load(values)
-        best.degree = self.head.degree
-        return best
+        head = Head(canonical, self.head.network.to_weights()).to(self.job.device)
+        head.load(values)
+        head.degree = self.head.degree
+        return head
 
     def _finish(self) -> Path:
-        job, best = self.job, self._best()
-        sight = look(best, self.feed, self.splat, spread(self.held_out, LOOKED_AT))
+        job, head = self.job, self._averaged()
+        preview = self._rendered(head, evenly_spaced(self.setup.preview_rows, FINAL_FRAMES))
         picture = job.work / "preview_final.jpg"
-        write_strip(picture, sight.strip)
+        write_strip(picture, preview.strip)
         facts: dict[str, Any] = {
             "dataset": job.dataset.resolve().name,
             "rows": job.rows,
@@ -289,10 +264,12 @@ class _Training:
             "device": job.device,
         }
         if job.rows == "train":
-            facts["psnr"] = round(sight.psnr, 2)
-        avatar = avatar_of(best, self.feed.clip, self.spec, job, self.background, facts)
-        save_avatar(avatar, job.out, half=True)  # before what may be interrupted
-        save_avatar(with_held(avatar, self.feed.track, job), job.out, half=True)
-        self.events.tell("preview", path=picture, psnr=sight.psnr)
-        self.events.tell("done", path=job.out, psnr=sight.psnr, seconds=self.clock.total())
+            facts["psnr"] = round(preview.psnr, 2)
+        setup = self.setup
+        avatar = avatar_of(head, self.batches.clip, setup.spec, job, setup.background, facts)
+        save_avatar(avatar, job.out, half=True)  # already here: freezing may be interrupted
+        avatar = with_frozen_gaussians(avatar, self.batches.track, job)
+        save_avatar(avatar, job.out, half=True)
+        self.events.emit("preview", path=picture, psnr=preview.psnr)
+        self.events.emit("done", path=job.out, psnr=preview.psnr, seconds=self.clock.total())
         return job.out

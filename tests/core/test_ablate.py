@@ -1,4 +1,4 @@
-"""`python -m core ablate`: trainings as processes of their own, kept when finished."""
+"""`python -m core ablate`: each training in its own process; finished ones are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.evaluation.evaluate import Options
 from tests.support.events import events_of, result_of
 from tests.support.talking_clip import acted_clip, acting, acting_avatar
 
-# What stands for `train`: says its progress, keeps a work folder, copies a ready avatar.
+# A stand-in for `train`: reports progress, makes a work folder, copies an avatar.
 TRAIN = """
 import json, pathlib, shutil, sys
 out, work, ready, code = sys.argv[1:5]
@@ -42,7 +42,7 @@ def given(tmp_path_factory):
 
 @pytest.fixture
 def trained(given, monkeypatch):
-    """The words of every training that was begun; `trained.code` is what the next ones end with."""
+    """The options of every training that was started. `trained.code`: exit code of the next one."""
     words = Words()
 
     def stand_in(job, avatar, work, options):
@@ -65,15 +65,15 @@ def job(given, folder, **changes):
 
 
 def test_every_variant_is_trained_measured_and_set_in_the_table(given, trained, tmp_path):
-    told = []
-    results = ablate(job(given, tmp_path, train=("--minutes", "1")), told.append)
+    events = []
+    results = ablate(job(given, tmp_path, train=("--minutes", "1")), events.append)
     assert trained == [
         ("full", ["--minutes", "1"], False),
         ("no-kan", ["--minutes", "1", "--no-kan"], False),
     ]
     assert list(results) == ["full", "no-kan"]
     assert results["full"]["values"]["psnr"] > 30
-    kinds = {(event["variant"], event["event"]) for event in told}
+    kinds = {(event["variant"], event["event"]) for event in events}
     assert {("full", "progress"), ("no-kan", "done"), ("no-kan", "evaluating")} <= kinds
     assert json.loads((tmp_path / "ablation.json").read_text()) == json.loads(json.dumps(results))
     table = (tmp_path / "ablation.txt").read_text()
@@ -90,7 +90,7 @@ def test_what_is_finished_is_kept(given, trained, tmp_path):
     again = ablate(job(given, tmp_path), lambda event: None)
     assert [name for name, *_ in trained] == ["full", "no-kan"]
     assert again["full"] == first["full"]
-    # A report that is gone is made again, without another training.
+    # A deleted report is written again, without another training.
     shutil.rmtree(tmp_path / "full")
     ablate(job(given, tmp_path), lambda event: None)
     assert len(trained) == 2 and (tmp_path / "full/report.json").is_file()
@@ -111,7 +111,7 @@ def test_a_stopped_training_goes_on(given, trained, tmp_path):
     assert [resumed for *_, resumed in trained] == [False, True]
 
 
-def test_a_failed_training_is_told(given, trained, tmp_path):
+def test_a_failed_training_is_an_error(given, trained, tmp_path):
     trained.code = 1
     with pytest.raises(TrainingError, match="code 1"):
         ablate(job(given, tmp_path), lambda event: None)
@@ -143,9 +143,9 @@ def test_the_trainings_command_line(given, tmp_path):
     assert ablation.command(job(given, tmp_path), avatar, work, [])[-1] == "--resume"
 
 
-def test_options_of_train_stand_behind_the_folder(monkeypatch, tmp_path, capsys):
+def test_options_of_train_follow_the_folder(monkeypatch, tmp_path, capsys):
     seen = []
-    monkeypatch.setattr(command, "ablate", lambda job, tell: seen.append(job) or {})
+    monkeypatch.setattr(command, "ablate", lambda job, on_event: seen.append(job) or {})
     words = ["ablate", "--only", "full,no-ppe", "--backend", "numpy", "clip", str(tmp_path)]
     assert main([*words, "--minutes", "3", "--json"]) == 0
     (made,) = seen
@@ -194,7 +194,7 @@ def test_the_events_of_every_variant_are_passed_on(monkeypatch, tmp_path, capsys
 
 
 @pytest.mark.parametrize("option", ["--no-kan", "--work=x", "--resume"])
-def test_what_is_ablates_own_is_not_passed_on(given, tmp_path, option):
+def test_options_that_ablate_sets_are_refused(given, tmp_path, option):
     with pytest.raises(ArgumentError, match=option.partition("=")[0]):
         ablate(job(given, tmp_path, train=(option,)), lambda event: None)
     assert set(VARIANTS) == {"full", "no-kan", "no-esaa", "no-ppe", "no-static-init"}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,15 +15,13 @@ from PIL import Image
 
 from core.avatar.framing import framing_camera, head_camera
 from core.dataset.features import choose_features
-from core.dataset.transforms import load_dataset
+from core.dataset.load import load_dataset
 from core.errors import (
-    ArgumentError,
     DatasetError,
-    FeatureMismatchError,
     MissingPackageError,
 )
 from core.records.camera import viewmat_from_track
-from tests.support.avatar_inputs import FRAMES, SIDE, make_dataset, make_mel_stats
+from tests.support.avatar_inputs import FRAMES, SIDE, make_dataset
 
 
 def test_everything_is_read(tmp_path: Path) -> None:
@@ -81,6 +77,32 @@ def test_both_spellings_of_the_eye_column(tmp_path: Path) -> None:
     plain = load_dataset(folder).track
     assert spaced is not None and plain is not None
     np.testing.assert_array_equal(spaced.eyes, plain.eyes)
+
+
+def test_poses_that_the_tracker_moved_up_are_put_back(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "d")
+    whole = load_dataset(folder).track
+    assert whole is not None
+    (folder / "ori_imgs").mkdir()
+    for row in range(FRAMES):
+        (folder / f"ori_imgs/{row}.jpg").touch()
+        if row != 3:
+            (folder / f"ori_imgs/{row}.lms").touch()
+    content = torch.load(folder / "track_params.pt", weights_only=True)
+    kept = [row for row in range(FRAMES) if row != 3]
+    torch.save({key: value[kept] for key, value in content.items()}, folder / "track_params.pt")
+    dataset = load_dataset(folder)
+    assert dataset.track is not None and "put back" in " ".join(dataset.notes)
+    expected = whole.viewmats[[0, 1, 2, 2, 4, 5]]  # frame 3 keeps the pose of the one before
+    np.testing.assert_array_equal(dataset.track.viewmats, expected)
+
+
+def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "d")
+    (folder / "bc.jpg").write_bytes(b"hello")
+    (folder / "track_params.pt").write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"2 things are wrong.*bc\.jpg.*track_params\.pt"):
+        load_dataset(folder)
 
 
 def text(name: str, content: str | bytes) -> Callable[[Path], None]:
@@ -203,80 +225,6 @@ def test_framing_camera_sees_the_points_from_the_front() -> None:
         assert np.ptp(pixels, axis=0).max() > 512 * 0.7
     top = camera.viewmat[:3, :3] @ (0, 1, 0)
     assert top[1] == -1  # up in the world is up in the picture
-
-
-def test_auto_takes_log_mel_where_the_dataset_has_its_statistics(tmp_path: Path) -> None:
-    assert choose_features("auto", 29, tmp_path).kind == "deepspeech"
-    make_mel_stats(tmp_path / "mel.npz")
-    spec = choose_features("auto", 29, tmp_path)
-    assert (spec.kind, spec.dim, spec.normalisation) == ("log-mel", 29, "fixed")
-    assert spec.mean == tuple(range(29)) and spec.std == (1.0,) * 29
-    assert spec.parameters == {
-        "sample_rate": 16000,
-        "n_fft": 512,
-        "win_length": 400,
-        "hop_length": 320,
-        "n_mels": 29,
-        "fmin": 50,  # from the file
-        "fmax": 7600,
-        "log_epsilon": 1e-5,
-    }
-    assert choose_features("hubert", 29, tmp_path).normalisation == "none"
-
-
-def test_log_mel_without_statistics_is_normalised_by_the_clip(tmp_path: Path) -> None:
-    spec = choose_features("log-mel", 40, tmp_path)
-    assert (spec.normalisation, spec.parameters["n_mels"], spec.mean) == ("clip", 40, ())
-
-
-def test_features_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    stats = make_mel_stats(tmp_path / "s.npz")
-    with pytest.raises(FeatureMismatchError, match="29 mel bands, the network takes 44"):
-        choose_features("auto", 44, None, stats)
-    with pytest.raises(ArgumentError, match="belong to log-mel, not to hubert"):
-        choose_features("hubert", 29, None, stats)
-    with pytest.raises(ArgumentError, match="unknown; choose auto"):
-        choose_features("mfcc", 29)
-
-
-def npz(**arrays: object) -> bytes:
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=True, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()
-
-
-def hostile_npz() -> bytes:
-    """A header that promises 8 TB."""
-    head = io.BytesIO()
-    description = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
-    np.lib.format.write_array_header_1_0(head, description)
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("mean.npy", head.getvalue())
-    return stream.getvalue()
-
-
-ONES = np.ones(29)
-STATS: dict[str, tuple[bytes, str]] = {
-    "text": (b"hello", "no valid .npz"),
-    "cut": (npz(mean=ONES, std=ONES)[:-40], "no valid .npz"),
-    "objects": (npz(mean=np.array([{}] * 29), std=ONES), "no valid .npz"),
-    "huge promise": (hostile_npz(), "no valid .npz"),
-    "large": (npz(mean=np.zeros(2**20), std=ONES), "no valid .npz"),
-    "no std": (npz(mean=ONES), "no array 'std'"),
-    "zero": (npz(mean=ONES, std=0 * ONES), "std above 0"),
-    "NaN": (npz(mean=ONES * np.nan, std=ONES), "must be finite"),
-    "two rates": (npz(mean=ONES, std=ONES, sr=[1, 2]), "must be finite"),
-}
-
-
-@pytest.mark.parametrize("name", STATS)
-def test_broken_statistics_are_named(tmp_path: Path, name: str) -> None:
-    content, message = STATS[name]
-    path = tmp_path / "s.npz"
-    path.write_bytes(content)
-    with pytest.raises(DatasetError, match=message):
-        choose_features("log-mel", 29, None, path)
 
 
 def test_the_real_clip(shared: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from core.errors import TrainingError
 from core.render.cuda import gsplat_single
-from core.training import trainer
+from core.training import setup, trainer
 from core.training.numba import blur
 from core.training.rasterisers import gsplat as gsplat_torch
 from tests.support.pretend_cuda import pretend
@@ -36,7 +36,7 @@ def trains_on_a_gpu(monkeypatch):
     # What is kept for a device is kept for longer than this one lives.
     monkeypatch.setattr(blur, "_band", blur._band.__wrapped__)
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
-    monkeypatch.setattr(trainer, "splatter_for", lambda device: gsplat_torch.splat)
+    monkeypatch.setattr(setup, "splatter_for", lambda device: gsplat_torch.splat)
     yield
     gsplat_single.available.cache_clear()  # the end of a training asks what draws here
 

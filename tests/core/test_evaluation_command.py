@@ -20,7 +20,7 @@ from tests.support.training_inputs import write_wav
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    """An avatar, the clip in which it acts, and another sound with its phonemes."""
+    """An avatar, the clip in which it acts, and another voice with its phonemes."""
     folder = tmp_path_factory.mktemp("acted")
     acted_clip(folder / "clip", acting_avatar(folder / "a.egs"), acting())
     write_wav(folder / "other.wav", babble(50, seed=5))
@@ -30,15 +30,15 @@ def given(tmp_path_factory):
 
 
 def measured(given, backend, **options):
-    told = []
+    steps = []
     report = evaluate(
         load_avatar(given / "a.egs"),
         load_clip(given / "clip"),
         backend,
         Options(**{"context": True, **options}),
-        lambda *step: told.append(step),
+        lambda *step: steps.append(step),
     )
-    return report, told
+    return report, steps
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def itself(given):
     return measured(given, acting(), audio=(given / "other.wav",))
 
 
-def test_an_avatar_equals_the_film_it_made(itself):
+def test_an_avatar_equals_the_clip_it_made(itself):
     val = itself[0].sections[0]
     assert val.value("psnr") > 55 and val.value("psnr_head") > 55
     assert val.value("ssim") > 0.999 and val.value("ssim_head") > 0.999
@@ -61,7 +61,7 @@ def test_an_avatar_equals_the_film_it_made(itself):
     assert val.value("fps") > 0
 
 
-def test_every_frame_is_told(itself):
+def test_progress_is_reported_for_every_frame(itself):
     steps = itself[1]
     assert [s for s in steps if s[0] == "val"] == [("val", i, 20) for i in range(1, 21)]
     assert steps[-1] == ("audio_1", 50, 50)
@@ -72,21 +72,21 @@ def test_another_voice_opens_the_mouth_with_its_loudness(itself):
     assert other.title == "Another voice: other.wav"
     assert other.value("loudness_correlation") > 0.7
     assert other.value("silence") < 0.2 and other.value("pauses") < 0.4
-    assert other.value("closures") is not None  # phonemes lie beside the sound
+    assert other.value("closures") is not None  # from the .json next to the sound
     strip = other.strips[0]
     assert len(strip.columns) == 8 and strip.columns[-1][0] == "1.96 s"
 
 
-def test_late_lips_are_told(given, itself):
+def test_late_lips_are_measured(given, itself):
     late = measured(given, acting(late=2))[0].sections[0]
     assert late.value("lip_shift") == 2
     assert late.value("lip_correlation") < 0.5
-    # Still places and eyes are not to blame.
+    # Jitter and eyes do not change.
     for key in ("eye_correlation", "jitter"):
         assert late.value(key) == pytest.approx(itself[0].sections[0].value(key), rel=0.01), key
 
 
-def test_a_mouth_that_never_opens_is_told(given, itself):
+def test_a_mouth_that_never_opens_is_measured(given, itself):
     good = itself[0].sections[0]
     still = measured(given, acting(still=True))[0].sections[0]
     assert still.value("lip_range") < 0.5
@@ -95,14 +95,14 @@ def test_a_mouth_that_never_opens_is_told(given, itself):
     assert still.value("silence") == pytest.approx(1)
 
 
-def test_nothing_is_heard_outside_the_rows_by_default(given, itself):
-    """The first windows of a held-out part lie half before it, as in the official loader."""
+def test_the_sound_outside_the_rows_is_silent_by_default(given, itself):
+    """As in the official loader: half of the first windows lies before a held-out part."""
     alone = measured(given, acting(), context=False)[0].sections[0]
     psnr = alone.curves[-1].series["whole frame"]
     whole = itself[0].sections[0].curves[-1].series["whole frame"]
     assert psnr[10:] == whole[10:]
     later = measured(given, acting(late=2), context=False)[0].sections[0]
-    # Its first two rows hear what lies before the part: nothing.
+    # Its first two rows receive the sound before the part: silence.
     with_context = measured(given, acting(late=2))[0].sections[0]
     gaps = [section.curves[0].series["its surface"] for section in (later, with_context)]
     assert gaps[0][:2] != gaps[1][:2] and gaps[0][2:] == gaps[1][2:]
@@ -147,8 +147,8 @@ def test_bad_input_is_one_line_and_nothing_is_written(given, tmp_path, capsys):
     }
     for name, words in wrong.items():
         assert main(words) == 2, name
-        told = capsys.readouterr()
-        assert told.err.startswith("error: ") and told.err.count("\n") == 1, name
+        printed = capsys.readouterr()
+        assert printed.err.startswith("error: ") and printed.err.count("\n") == 1, name
         assert not list(tmp_path.glob("out/*")), name
 
 

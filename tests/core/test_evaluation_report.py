@@ -12,7 +12,8 @@ import pytest
 
 from core.errors import OutputError
 from core.evaluation.evaluate import write_report
-from core.evaluation.record import Curve, Metric, Report, Section, Strip, document_of, measured
+from core.evaluation.measures import MEASURES, measured
+from core.evaluation.record import Curve, Metric, Report, Section, Strip, document_of
 from core.evaluation.report.page import page_of
 from core.evaluation.report.pictures import difference
 from core.evaluation.report.svg import svg_of
@@ -26,7 +27,7 @@ def report(name="head"):
     picture = rng.integers(0, 256, (20, 16, 3), np.uint8)
     metrics = (
         Metric("psnr", f"PSNR of {name}", 38.678, "dB", "up", f"note of {name}"),
-        measured("lmd", "LMD", math.nan, "px", "down", missing=f"no landmarks in {name}"),
+        measured("lmd", math.nan, missing=f"no landmarks in {name}"),
     )
     values = (1.0, math.nan, 3.0, 2.0)
     curve = Curve("c", f"curve of {name}", name, name, (0.0, 1.0, 2.0, 3.0), {name: values}, (1.0,))
@@ -63,8 +64,15 @@ def test_json_holds_the_numbers_and_no_nan():
 def test_text_says_what_was_not_measured_and_why():
     text = text_of(report())
     assert re.search(r"PSNR of head +38\.68 dB", text)
-    assert re.search(r"LMD +not measured +no landmarks in head", text)
+    assert re.search(r"\(LMD\) +not measured +no landmarks in head", text)
     assert "note: noted: head" in text
+
+
+def test_a_number_has_the_label_and_unit_of_its_key():
+    lmd = measured("lmd", 1.25, "a note")
+    assert lmd == Metric("lmd", "Mouth landmark distance (LMD)", 1.25, "px", "down", "a note")
+    assert measured("loudness_correlation", 0.5, better="up").better == "up"
+    assert len({measure.label for measure in MEASURES.values()}) == len(MEASURES)
 
 
 def test_curves_have_gaps_where_nothing_is_known():

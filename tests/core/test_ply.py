@@ -152,7 +152,7 @@ BROKEN: dict[str, tuple[tuple[str, bytes], str]] = {
         changed("element vertex", "element f 1\nproperty list uchar int i\nelement vertex"),
         "'f' holds lists",
     ),
-    "twice": (changed("float rot_3", "float rot_2"), "stands twice"),
+    "twice": (changed("float rot_3", "float rot_2"), "appears twice"),
     "none": (changed(f"vertex {N}", "vertex 0", b""), "0 Gaussians"),
     "huge": (changed(f"vertex {N}", "vertex 99999999999999"), f"the file holds {N}"),
     "cut off": (changed("", "", b"\0" * 500), "the file holds 2; it is cut off"),

@@ -11,10 +11,10 @@ from numpy.testing import assert_array_equal
 
 from core.errors import ArgumentError, DatasetError, MissingPackageError, OutputError, VideoError
 from core.formats.torch_file import load_torch, mean_points
+from core.formats.torch_writer import torch_bytes
 from core.prepare import pictures
 from core.prepare.options import PrepareOptions
 from core.prepare.state import State, digest_of, digest_of_file
-from core.prepare.torch_writer import torch_bytes
 
 
 def test_torch_reads_what_is_written_without_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Crops, eyes, masks, plates and patches, on drawn pictures whose truth is known."""
+"""Crops, eyes, masks, backgrounds and patches, on drawn pictures whose truth is known."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from core.dataset.pictures import over
 from core.errors import VideoError
+from core.images.sampling import bilinear
 from core.prepare import mask_regions
-from core.prepare.background import BackgroundMean, fill, over, torso_picture
-from core.prepare.bundle import Solution, project, rotation
+from core.prepare.background import BackgroundMean, fill, torso_picture
+from core.prepare.bundle import Solution, project
 from core.prepare.crop import Crop, check_faces, choose_crop, given_crop
 from core.prepare.eyes import closure, table
 from core.prepare.mask_regions import BACKGROUND, HEAD, NECK, TORSO
 from core.prepare.mesh import JAW_LINE, LEFT_EYE, OVAL, RIGHT_EYE
-from core.prepare.patches import find, median_look, patches_on, sample, take
+from core.prepare.patches import find, median_appearance, patches_on, take
+from core.prepare.rotations import rotation
 from core.prepare.surface import head_points
 
 SIDE = 128
@@ -232,7 +235,7 @@ def test_the_neck_goes_on_under_the_head_and_nowhere_else() -> None:
 def test_bilinear_samples_lie_at_pixel_centres() -> None:
     ramp = np.arange(20, dtype=np.float32).reshape(1, 4, 5)
     places = np.array([[[0.5, 0.5], [2.5, 1.5], [3.0, 1.5], [-9.0, 99.0]]])
-    assert_allclose(sample(ramp, places)[0], [0, 7, 7.5, 15], atol=0.02)
+    assert_allclose(bilinear(ramp, places)[0], [0, 7, 7.5, 15], atol=0.02)
 
 
 def test_a_patch_is_found_where_it_has_moved_to() -> None:
@@ -256,7 +259,7 @@ def test_a_patch_is_found_where_it_has_moved_to() -> None:
     patches = patches_on(points, np.arange(len(points)), 7.5 / 400, 9.0)
     pictures = np.stack([look(0, 0), look(0, 0), look(*true_shift[0])])
     taken = take(pictures, solution, patches)
-    places, whiten = find(taken, median_look(taken, patches), solution, patches)
+    places, whiten = find(taken, median_appearance(taken, patches), solution, patches)
     moved = places - project(points, turns, solution.translations, 400.0)
     assert np.abs(moved[:2]).max() < 0.05
     assert_allclose(np.median(moved[2], 0), true_shift[0], atol=0.4)

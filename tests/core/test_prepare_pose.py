@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from core.prepare import bundle, smooth
 from core.prepare.bundle import Solution, adjust, first_guess, project
 from core.prepare.mesh import STABLE
+from core.prepare.rotations import rotation, rotation_vectors
 from core.prepare.shape import head_frame, mean_head, similarity
 from core.prepare.tracking import choose_keys
 from core.prepare.transforms import FLIP, documents, official
@@ -32,17 +33,17 @@ def motion(count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     time = np.arange(count)
     phases = random.uniform(0, 6, 3)
     angles = np.radians([8, 15, 5]) * np.sin(time[:, None] / [17, 23, 29] + phases)
-    turns = bundle.rotation(angles)
+    turns = rotation(angles)
     shifts = np.stack([0.1 * np.sin(time / 20), 0.05 * np.cos(time / 15), np.full(count, 7.5)], 1)
     return FLIP @ turns, shifts
 
 
 def test_a_rotation_vector_turns_as_it_says_and_comes_back() -> None:
     vectors = np.array([[0.3, -0.2, 0.5], [0.0, 0.0, 0.0], [1e-9, 0, 0], [2.0, 1.0, -1.0]])
-    turns = bundle.rotation(vectors)
+    turns = rotation(vectors)
     assert_allclose(turns @ np.swapaxes(turns, 1, 2), np.tile(np.eye(3), (4, 1, 1)), atol=1e-12)
-    assert_allclose(smooth.rotation_vectors(turns), vectors, atol=1e-9)
-    quarter = bundle.rotation(np.array([0, 0, np.pi / 2]))
+    assert_allclose(rotation_vectors(turns), vectors, atol=1e-9)
+    quarter = rotation(np.array([0, 0, np.pi / 2]))
     assert_allclose(quarter @ [1, 0, 0], [0, 1, 0], atol=1e-12)
 
 
@@ -54,7 +55,7 @@ def test_derivatives_of_a_projection_are_those_of_finite_differences() -> None:
     for axis in range(6):
         change = np.zeros(6)
         change[axis] = step
-        moved = project(points, bundle.rotation(change[:3]) @ turns, shifts + change[3:], FOCAL)
+        moved = project(points, rotation(change[:3]) @ turns, shifts + change[3:], FOCAL)
         assert_allclose(by_pose[..., axis], (moved - seen) / step, rtol=1e-3, atol=1e-2)
     for axis in range(3):
         moved = project(points + turns[0].T[:, axis] * step, turns[:1], shifts[:1], FOCAL)
@@ -94,13 +95,13 @@ def test_the_focal_length_is_found_where_the_head_shows_it() -> None:
 def test_smoothing_takes_noise_away_and_bridges_a_gap() -> None:
     points, (turns, shifts) = head()[:100], motion(120)
     random = np.random.default_rng(5)
-    noisy = bundle.rotation(0.01 * random.normal(size=(120, 3))) @ turns
+    noisy = rotation(0.01 * random.normal(size=(120, 3))) @ turns
     normal = np.tile(np.eye(6) * smooth.ALIKE / 0.01**2, (120, 1, 1))
     normal[50:55] = 0  # frames in which no face was found
     noisy[50:55] = noisy[49]
     calm, moved = smooth.smoothed(noisy, shifts, normal, np.zeros((120, 6)))
-    before = np.linalg.norm(smooth.rotation_vectors(noisy @ np.swapaxes(turns, 1, 2)), axis=1)
-    after = np.linalg.norm(smooth.rotation_vectors(calm @ np.swapaxes(turns, 1, 2)), axis=1)
+    before = np.linalg.norm(rotation_vectors(noisy @ np.swapaxes(turns, 1, 2)), axis=1)
+    after = np.linalg.norm(rotation_vectors(calm @ np.swapaxes(turns, 1, 2)), axis=1)
     assert after.mean() < 0.6 * before.mean()
     assert after[50:55].max() < 0.02
     assert_allclose(moved, shifts, atol=0.02)
@@ -152,7 +153,7 @@ def test_the_mean_head_stands_upright_and_at_its_size() -> None:
 
 def test_key_frames_are_spread_in_time_and_in_pose() -> None:
     turns, _ = motion(500)
-    turns[333] = FLIP @ bundle.rotation(np.radians([0, 40, 0]))
+    turns[333] = FLIP @ rotation(np.radians([0, 40, 0]))
     valid = np.ones(500, bool)
     valid[:10] = False
     keys = choose_keys(turns, valid)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from core.dataset.clip import grown
-from core.dataset.files import head_mask
 from core.dataset.load import TrainingClip, load_clip
+from core.dataset.pictures import head_mask
 from tests.support.training_inputs import (
     FOCAL,
     FRAMES,
@@ -26,14 +26,8 @@ from tests.support.training_inputs import (
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Not to be changed."""
-    return make_clip(tmp_path_factory.mktemp("clip") / "d")
-
-
-@pytest.fixture(scope="module")
-def clip(whole: Path) -> TrainingClip:
-    return load_clip(whole)
+def clip(whole_clip: Path) -> TrainingClip:
+    return load_clip(whole_clip)
 
 
 def pixels(path: Path, mode: str = "RGB") -> np.ndarray:
@@ -41,13 +35,13 @@ def pixels(path: Path, mode: str = "RGB") -> np.ndarray:
         return np.array(picture.convert(mode))
 
 
-def test_everything_is_read(clip: TrainingClip, whole: Path) -> None:
+def test_everything_is_read(clip: TrainingClip, whole_clip: Path) -> None:
     assert clip.notes == ()
     assert (clip.focal, clip.width, clip.height, len(clip)) == (FOCAL, SIDE, SIDE, FRAMES)
     assert clip.train_rows == tuple(range(TRAIN))
     assert clip.val_rows == tuple(range(TRAIN, TRAIN + VAL))
     assert clip.more_rows == tuple(range(TRAIN + VAL, FRAMES)) and clip.more_start == TRAIN + VAL
-    assert (clip.sound, clip.sound_more) == (whole / "aud.wav", whole / "aud_more.wav")
+    assert (clip.sound, clip.sound_more) == (whole_clip / "aud.wav", whole_clip / "aud_more.wav")
     np.testing.assert_allclose(clip.eyes, 0.035 * np.arange(FRAMES), rtol=1e-12)
     np.testing.assert_allclose(clip.landmarks[7], landmarks_of(7), atol=1e-5)
     assert clip.viewmats.dtype == np.float64
@@ -58,11 +52,11 @@ def test_everything_is_read(clip: TrainingClip, whole: Path) -> None:
 
 
 def test_a_frame_is_the_original_inside_the_mask_and_torso_over_background_outside(
-    clip: TrainingClip, whole: Path
+    clip: TrainingClip, whole_clip: Path
 ) -> None:
     frame = clip.frame(5)
-    original, background = pixels(whole / "ori_imgs/5.jpg"), pixels(whole / "bc.jpg")
-    torso = pixels(whole / "torso_imgs/5.png", "RGBA").astype(np.float64)
+    original, background = pixels(whole_clip / "ori_imgs/5.jpg"), pixels(whole_clip / "bc.jpg")
+    torso = pixels(whole_clip / "torso_imgs/5.png", "RGBA").astype(np.float64)
     alpha = torso[..., 3:] / 255
     behind = np.rint(torso[..., :3] * alpha + background * (1 - alpha))
     head = disc(5)
@@ -95,10 +89,10 @@ def test_only_pure_blue_is_head() -> None:
 
 
 def test_frames_are_kept_up_to_a_bound_and_decoded_again_after_it(
-    whole: Path, monkeypatch: pytest.MonkeyPatch
+    whole_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = SIDE * SIDE * (3 + 3 + 3 + 1)
-    clip = load_clip(whole, cache_bytes=2 * one)
+    clip = load_clip(whole_clip, cache_bytes=2 * one)
     decoded: list[int] = []
     real = TrainingClip.mask
 
@@ -112,13 +106,13 @@ def test_frames_are_kept_up_to_a_bound_and_decoded_again_after_it(
     assert decoded == [1, 2, 3, 2]
 
 
-def test_frames_larger_than_the_bound_still_come(whole: Path) -> None:
-    clip = load_clip(whole, cache_bytes=0)
+def test_frames_larger_than_the_bound_still_come(whole_clip: Path) -> None:
+    clip = load_clip(whole_clip, cache_bytes=0)
     assert clip.frame(1).row == 1 and clip.frame(1) is not clip.frame(1)
 
 
-def test_several_threads_get_the_same_pixels(whole: Path) -> None:
-    clip = load_clip(whole, cache_bytes=20_000)
+def test_several_threads_get_the_same_pixels(whole_clip: Path) -> None:
+    clip = load_clip(whole_clip, cache_bytes=20_000)
     expected = {row: clip.decode(row).image for row in range(12)}
     wrong: list[int] = []
 

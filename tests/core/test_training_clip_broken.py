@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 import torch
 from PIL import Image
 
-from core.dataset import visual_hull
 from core.dataset.load import load_clip
 from core.errors import DatasetError
 from tests.support.training_inputs import (
@@ -27,27 +25,11 @@ from tests.support.training_inputs import (
     VAL,
     cut,
     disc,
-    make_clip,
     put,
     write_split,
 )
 
-
-@pytest.fixture(autouse=True)
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hull of few cells, for speed."""
-    monkeypatch.setattr(visual_hull, "CELLS", 24)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clip") / "d")
-
-
-@pytest.fixture
-def folder(template: Path, tmp_path: Path) -> Path:
-    """A whole dataset to spoil."""
-    return shutil.copytree(template, tmp_path / "d")
+pytestmark = pytest.mark.usefixtures("coarse_hull")
 
 
 def cut_inside(path: Path) -> None:
@@ -86,11 +68,11 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_frames_are_left_out_and_counted(folder: Path, name: str) -> None:
+def test_broken_frames_are_left_out_and_counted(clip_folder: Path, name: str) -> None:
     pattern, spoil, said = BROKEN[name]
     for row in (2, 5, TRAIN + 1):
-        spoil(folder / pattern.format(row))
-    clip = load_clip(folder)
+        spoil(clip_folder / pattern.format(row))
+    clip = load_clip(clip_folder)
     assert clip.train_rows == tuple(row for row in range(TRAIN) if row not in (2, 5))
     assert clip.val_rows == tuple(row for row in range(TRAIN, TRAIN + VAL) if row != TRAIN + 1)
     assert len(clip.notes) == 1
@@ -99,83 +81,85 @@ def test_broken_frames_are_left_out_and_counted(folder: Path, name: str) -> None
 
 
 INSIDE: dict[str, Callable[[Path], None]] = {
-    "mask without a head": lambda folder: Image.new("RGB", (SIDE, SIDE), REST).save(
-        folder / "parsing/3.png"
+    "mask without a head": lambda clip_folder: Image.new("RGB", (SIDE, SIDE), REST).save(
+        clip_folder / "parsing/3.png"
     ),
-    "torso without alpha": lambda folder: Image.new("RGB", (SIDE, SIDE)).save(
-        folder / "torso_imgs/3.png"
+    "torso without alpha": lambda clip_folder: Image.new("RGB", (SIDE, SIDE)).save(
+        clip_folder / "torso_imgs/3.png"
     ),
-    "mask damaged inside": lambda folder: cut_inside(folder / "parsing/3.png"),
-    "torso damaged inside": lambda folder: cut_inside(folder / "torso_imgs/3.png"),
+    "mask damaged inside": lambda clip_folder: cut_inside(clip_folder / "parsing/3.png"),
+    "torso damaged inside": lambda clip_folder: cut_inside(clip_folder / "torso_imgs/3.png"),
 }
 
 
 @pytest.mark.parametrize("name", INSIDE)
-def test_what_only_decoding_finds(folder: Path, name: str) -> None:
-    INSIDE[name](folder)
-    assert 3 in load_clip(folder).train_rows  # a fast check decodes a few others
+def test_what_only_decoding_finds(clip_folder: Path, name: str) -> None:
+    INSIDE[name](clip_folder)
+    assert 3 in load_clip(clip_folder).train_rows  # a fast check decodes a few others
     with pytest.raises(DatasetError, match=r"3\.png"):
-        load_clip(folder).frame(3)
-    clip = load_clip(folder, check="all")
+        load_clip(clip_folder).frame(3)
+    clip = load_clip(clip_folder, check="all")
     assert clip.train_rows == tuple(row for row in range(TRAIN) if row != 3)
     assert any(note.startswith("1 frame cannot be decoded or used") for note in clip.notes)
     assert any("3.png" in note for note in clip.notes)
 
 
-def test_a_fast_check_looks_at_every_frame_where_one_of_its_few_is_broken(folder: Path) -> None:
+def test_a_fast_check_looks_at_every_frame_where_one_of_its_few_is_broken(
+    clip_folder: Path,
+) -> None:
     for row in (0, 3):
-        cut_inside(folder / f"parsing/{row}.png")
-    clip = load_clip(folder)
+        cut_inside(clip_folder / f"parsing/{row}.png")
+    clip = load_clip(clip_folder)
     assert clip.train_rows == tuple(row for row in range(TRAIN) if row not in (0, 3))
 
 
-def test_a_frame_that_breaks_later_is_named(folder: Path) -> None:
-    clip = load_clip(folder)
-    (folder / "ori_imgs/4.jpg").unlink()
+def test_a_frame_that_breaks_later_is_named(clip_folder: Path) -> None:
+    clip = load_clip(clip_folder)
+    (clip_folder / "ori_imgs/4.jpg").unlink()
     with pytest.raises(DatasetError, match=r"4\.jpg does not exist"):
         clip.frame(4)
     with pytest.raises(DatasetError, match=r"parsing/99\.png does not exist"):
         clip.mask(99)
 
 
-def test_frames_without_a_pose_are_left_out(folder: Path) -> None:
-    content = torch.load(folder / "track_params.pt", weights_only=True)
+def test_frames_without_a_pose_are_left_out(clip_folder: Path) -> None:
+    content = torch.load(clip_folder / "track_params.pt", weights_only=True)
     content["euler"][3, 1] = torch.nan
     content["trans"][6] = torch.inf
     content["trans"][7] = 1e30
-    torch.save(content, folder / "track_params.pt")
-    clip = load_clip(folder)
+    torch.save(content, clip_folder / "track_params.pt")
+    clip = load_clip(clip_folder)
     assert not {3, 6, 7} & set(clip.train_rows) and len(clip.train_rows) == TRAIN - 3
     assert clip.notes == ("3 frames have no pose in track_params.pt: left out (3, 6, 7)",)
 
 
-def test_a_mesh_with_frames_that_are_not_finite(folder: Path) -> None:
-    expected = load_clip(folder).points
-    content = torch.load(folder / "track_params.pt", weights_only=True)
+def test_a_mesh_with_frames_that_are_not_finite(clip_folder: Path) -> None:
+    expected = load_clip(clip_folder).points
+    content = torch.load(clip_folder / "track_params.pt", weights_only=True)
     content["vertices"][3, 7, 1] = torch.nan
-    torch.save(content, folder / "track_params.pt")
-    np.testing.assert_allclose(load_clip(folder).points, expected, atol=5e-3)
+    torch.save(content, clip_folder / "track_params.pt")
+    np.testing.assert_allclose(load_clip(clip_folder).points, expected, atol=5e-3)
 
 
 ODD = [-1, FRAMES, 10**9, 2**70, 1.0, "3", "../../x", None, True, [2], {"a": 1}, 1e308]
 
 
-def test_frame_numbers_that_are_none_are_left_out(folder: Path) -> None:
-    write_split(folder, "train", [*range(TRAIN), *ODD])
-    document = json.loads((folder / "transforms_train.json").read_text())
+def test_frame_numbers_that_are_none_are_left_out(clip_folder: Path) -> None:
+    write_split(clip_folder, "train", [*range(TRAIN), *ODD])
+    document = json.loads((clip_folder / "transforms_train.json").read_text())
     document["frames"] += [3, None, {}, []]
-    (folder / "transforms_train.json").write_text(json.dumps(document))
-    clip = load_clip(folder)
+    (clip_folder / "transforms_train.json").write_text(json.dumps(document))
+    clip = load_clip(clip_folder)
     assert clip.train_rows == tuple(range(TRAIN))
     assert clip.notes[0].startswith(f"{len(ODD) + 4} entries of transforms_train.json")
 
 
-def test_file_names_that_are_no_frame_numbers_are_nobodys(folder: Path) -> None:
+def test_file_names_that_are_no_frame_numbers_are_nobodys(clip_folder: Path) -> None:
     for name in ("007.jpg", "-1.jpg", "1e1.jpg", "٣.jpg", "3 .jpg", "x.jpg", ".jpg", "9" * 200):
-        put(folder / "ori_imgs" / name, b"")
-    put(folder / "parsing/3.jpg", b"")
-    put(folder / "ori_imgs" / ("9" * 240 + ".jpg"), b"")
-    assert load_clip(folder).notes == ()
+        put(clip_folder / "ori_imgs" / name, b"")
+    put(clip_folder / "parsing/3.jpg", b"")
+    put(clip_folder / "ori_imgs" / ("9" * 240 + ".jpg"), b"")
+    assert load_clip(clip_folder).notes == ()
 
 
 MESHES: dict[str, Any] = {
@@ -196,38 +180,38 @@ MESHES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", MESHES)
-def test_a_mesh_that_is_none_gives_way_to_the_masks(folder: Path, name: str) -> None:
-    content = torch.load(folder / "track_params.pt", weights_only=True)
-    torch.save(content | {"vertices": MESHES[name]}, folder / "track_params.pt")
-    clip = load_clip(folder)
+def test_a_mesh_that_is_none_gives_way_to_the_masks(clip_folder: Path, name: str) -> None:
+    content = torch.load(clip_folder / "track_params.pt", weights_only=True)
+    torch.save(content | {"vertices": MESHES[name]}, clip_folder / "track_params.pt")
+    clip = load_clip(clip_folder)
     assert len(clip.points) == 30_000 and np.isfinite(clip.points).all()
     assert any("the first points come from the masks" in note for note in clip.notes)
 
 
-def test_a_huge_picture_is_refused_before_it_is_decoded(folder: Path) -> None:
+def test_a_huge_picture_is_refused_before_it_is_decoded(clip_folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        Image.new("1", (12_000, 12_000)).save(folder / "parsing/2.png")
-    assert 2 not in load_clip(folder).train_rows
+        Image.new("1", (12_000, 12_000)).save(clip_folder / "parsing/2.png")
+    assert 2 not in load_clip(clip_folder).train_rows
 
 
-def test_a_mask_with_alpha_or_a_palette_is_read_as_its_colours(folder: Path) -> None:
+def test_a_mask_with_alpha_or_a_palette_is_read_as_its_colours(clip_folder: Path) -> None:
     mask = np.where(disc(4)[..., None], HEAD, REST).astype(np.uint8)
-    Image.fromarray(mask).quantize(4).save(folder / "parsing/4.png")
-    clip = load_clip(folder, check="all")
+    Image.fromarray(mask).quantize(4).save(clip_folder / "parsing/4.png")
+    clip = load_clip(clip_folder, check="all")
     np.testing.assert_array_equal(clip.frame(4).head, disc(4))
 
 
-def test_bytes_behind_a_whole_picture_do_no_harm(folder: Path) -> None:
-    for path in (folder / "ori_imgs/4.jpg", folder / "parsing/5.png"):
+def test_bytes_behind_a_whole_picture_do_no_harm(clip_folder: Path) -> None:
+    for path in (clip_folder / "ori_imgs/4.jpg", clip_folder / "parsing/5.png"):
         path.write_bytes(path.read_bytes() + bytes(500))
-    assert load_clip(folder).notes == ()
+    assert load_clip(clip_folder).notes == ()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
-def test_a_pipe_is_no_picture_and_nobody_waits_for_it(folder: Path) -> None:
+def test_a_pipe_is_no_picture_and_nobody_waits_for_it(clip_folder: Path) -> None:
     for name in ("ori_imgs/4.jpg", "ori_imgs/5.lms"):
-        (folder / name).unlink()
-        os.mkfifo(folder / name)
-    clip = load_clip(folder)
+        (clip_folder / name).unlink()
+        os.mkfifo(clip_folder / name)
+    clip = load_clip(clip_folder)
     assert 4 not in clip.train_rows and clip.frame(5).lips is None

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from core.dataset import clip as clip_frames
-from core.dataset import visual_hull
-from core.dataset.files import lip_box, read_landmarks
+from core.dataset.landmarks import lip_box, read_landmarks
 from core.dataset.load import TrainingClip, load_clip
 from core.formats import torch_file
 from tests.support.training_inputs import (
@@ -30,22 +29,12 @@ from tests.support.training_inputs import (
     write_track,
 )
 
-
-@pytest.fixture(autouse=True)
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hull of few cells, for speed."""
-    monkeypatch.setattr(visual_hull, "CELLS", 24)
+pytestmark = pytest.mark.usefixtures("coarse_hull")
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Not to be changed."""
-    return make_clip(tmp_path_factory.mktemp("clip") / "d")
-
-
-@pytest.fixture(scope="module")
-def clip(whole: Path) -> TrainingClip:
-    return load_clip(whole)
+def clip(whole_clip: Path) -> TrainingClip:
+    return load_clip(whole_clip)
 
 
 def test_the_heads_box_covers_every_mask_with_a_margin_inside_the_picture(
@@ -66,9 +55,9 @@ def test_the_heads_box_covers_every_mask_with_a_margin_inside_the_picture(
 
 
 def test_a_box_of_many_rows_looks_at_a_bounded_number_of_masks(
-    whole: Path, monkeypatch: pytest.MonkeyPatch
+    whole_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clip, looked = load_clip(whole), []
+    clip, looked = load_clip(whole_clip), []
     monkeypatch.setattr(clip_frames, "MASKS", 5)
     monkeypatch.setattr(TrainingClip, "mask", lambda _, row: looked.append(row) or disc(row))
     clip.head_box(clip.train_rows)
@@ -88,7 +77,7 @@ def test_the_lips_square_is_cut_off_by_the_picture() -> None:
 
 
 def test_points_are_the_mean_over_frames_read_piece_by_piece(
-    whole: Path, clip: TrainingClip, monkeypatch: pytest.MonkeyPatch
+    whole_clip: Path, clip: TrainingClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = mesh(1500, FRAMES).astype(np.float64).mean(0)
     assert clip.points.dtype == np.float64
@@ -97,7 +86,7 @@ def test_points_are_the_mean_over_frames_read_piece_by_piece(
     sizes = []
     split = torch.Tensor.split
     monkeypatch.setattr(torch.Tensor, "split", lambda self, n: sizes.append(n) or split(self, n))
-    np.testing.assert_allclose(load_clip(whole).points, expected, atol=1e-12)
+    np.testing.assert_allclose(load_clip(whole_clip).points, expected, atol=1e-12)
     assert sizes == [4]
 
 

@@ -1,4 +1,4 @@
-"""Broken dataset folders: frames are left out and counted, the rest is one line that tells all."""
+"""Broken dataset folders: frames are left out and counted, the rest is one line that names all."""
 
 from __future__ import annotations
 
@@ -13,28 +13,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.dataset import visual_hull
 from core.dataset.load import load_clip
 from core.dataset.report import Report
 from core.errors import DatasetError, EgsError, MissingPackageError
-from tests.support.training_inputs import TRAIN, cut, make_clip, put, write_split, write_track
+from tests.support.training_inputs import TRAIN, cut, put, write_split, write_track
 
-
-@pytest.fixture(autouse=True)
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hull of few cells, for speed."""
-    monkeypatch.setattr(visual_hull, "CELLS", 24)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clip") / "d")
-
-
-@pytest.fixture
-def folder(template: Path, tmp_path: Path) -> Path:
-    """A whole dataset to spoil."""
-    return shutil.copytree(template, tmp_path / "d")
+pytestmark = pytest.mark.usefixtures("coarse_hull")
 
 
 WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
@@ -76,31 +60,31 @@ WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_named(folder: Path, name: str) -> None:
+def test_what_is_wrong_is_named(clip_folder: Path, name: str) -> None:
     spoil, said = WRONG[name]
-    spoil(folder)
+    spoil(clip_folder)
     with pytest.raises(DatasetError, match=said) as caught:
-        load_clip(folder)
+        load_clip(clip_folder)
     assert "\n" not in str(caught.value)
 
 
-def test_everything_that_is_wrong_is_told_at_once_and_nothing_else(folder: Path) -> None:
-    (folder / "track_params.pt").unlink()
-    (folder / "bc.jpg").unlink()
-    cut(folder / "transforms_val.json")
-    shutil.rmtree(folder / "parsing")
+def test_everything_that_is_wrong_is_in_one_error_and_nothing_else(clip_folder: Path) -> None:
+    (clip_folder / "track_params.pt").unlink()
+    (clip_folder / "bc.jpg").unlink()
+    cut(clip_folder / "transforms_val.json")
+    shutil.rmtree(clip_folder / "parsing")
     with pytest.raises(DatasetError) as caught:
-        load_clip(folder)
+        load_clip(clip_folder)
     text = str(caught.value)
     assert text.startswith("4 things are wrong with the dataset: (1) ") and "\n" not in text
     assert all(part in text for part in ("track_params.pt", "bc.jpg", "val.json", "parsing"))
 
 
-def test_too_few_whole_frames_say_what_became_of_the_others(folder: Path) -> None:
+def test_too_few_whole_frames_say_what_became_of_the_others(clip_folder: Path) -> None:
     for row in range(13):
-        (folder / f"parsing/{row}.png").unlink()
+        (clip_folder / f"parsing/{row}.png").unlink()
     with pytest.raises(DatasetError) as caught:
-        load_clip(folder)
+        load_clip(clip_folder)
     text = str(caught.value)
     assert "7 of the 20 frames" in text
     assert "13 frames have no picture in parsing: left out (0, 1, 2, 3, 4, ...)" in text
@@ -111,13 +95,13 @@ def test_no_folder(tmp_path: Path) -> None:
         load_clip(tmp_path / "none")
 
 
-def test_a_track_of_another_clip_meets_in_no_head(folder: Path) -> None:
-    write_track(folder, None)
-    content = torch.load(folder / "track_params.pt", weights_only=True)
+def test_a_track_of_another_clip_meets_in_no_head(clip_folder: Path) -> None:
+    write_track(clip_folder, None)
+    content = torch.load(clip_folder / "track_params.pt", weights_only=True)
     content["trans"][::2, 0] += 2.0
-    torch.save(content, folder / "track_params.pt")
+    torch.save(content, clip_folder / "track_params.pt")
     with pytest.raises(DatasetError, match="do not meet in one body"):
-        load_clip(folder)
+        load_clip(clip_folder)
 
 
 class Hostile:
@@ -130,20 +114,20 @@ class Hostile:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_hostile_track_is_refused_and_nothing_runs(folder: Path, tmp_path: Path) -> None:
-    content = torch.load(folder / "track_params.pt", weights_only=True)
-    torch.save(content | {"id": Hostile(tmp_path / "ran")}, folder / "track_params.pt")
+def test_a_hostile_track_is_refused_and_nothing_runs(clip_folder: Path, tmp_path: Path) -> None:
+    content = torch.load(clip_folder / "track_params.pt", weights_only=True)
+    torch.save(content | {"id": Hostile(tmp_path / "ran")}, clip_folder / "track_params.pt")
     with pytest.raises(DatasetError, match="cannot be read as tensors"):
-        load_clip(folder)
+        load_clip(clip_folder)
     assert not (tmp_path / "ran").exists()
 
 
 def test_without_pillow_the_error_says_what_to_install(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(MissingPackageError, match="pip install pillow"):
-        load_clip(folder)
+        load_clip(clip_folder)
 
 
 def test_a_report_names_the_first_of_many() -> None:
@@ -172,11 +156,11 @@ FILES = (
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_any_damage_is_a_dataset_error_or_a_note(template: Path, data: st.DataObject) -> None:
+def test_any_damage_is_a_dataset_error_or_a_note(whole_clip: Path, data: st.DataObject) -> None:
     """Bytes changed, cut or put in, anywhere in one file: an error of ours, or a clip whose frames
     can be read or say why not."""
     name = data.draw(st.sampled_from(FILES))
-    path = template / name
+    path = whole_clip / name
     original = path.read_bytes()
     spoiled = bytearray(original)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -189,7 +173,7 @@ def test_any_damage_is_a_dataset_error_or_a_note(template: Path, data: st.DataOb
             spoiled[at : at + (len(some) if kind == "change" else 0)] = some
     try:
         path.write_bytes(spoiled)
-        clip = load_clip(template)
+        clip = load_clip(whole_clip)
         for row in (0, TRAIN - 1):
             clip.frame(row)
     except EgsError as error:

@@ -19,7 +19,7 @@ from core.cli import main
 from core.commands import train as command
 from core.errors import ArgumentError
 from core.training.config import PRESETS, TrainConfig
-from core.training.folder import FILE
+from core.training.folder import STATE
 from core.training.job import STOP
 from tests.support.events import events_of
 from tests.support.training_runs import make_talking_clip
@@ -78,7 +78,7 @@ def check_contract(lines: Sequence[dict[str, Any]], out: Path, work: Path) -> No
         elif kind == "saved" and line["what"] == "preview":
             assert Path(line["path"]).read_bytes()[:2] == b"\xff\xd8"
         elif kind == "saved":
-            assert line["what"] == "state" and Path(line["path"]) == work / FILE
+            assert line["what"] == "state" and Path(line["path"]) == work / STATE
         elif kind == "note":
             assert line["text"]
         else:
@@ -117,7 +117,7 @@ def test_ctrl_c_saves_and_resume_wants_the_same_options(
     assert process.returncode == 130
     assert errors.count("\n") == 1 and "--resume" in errors
     *_, saved, failed = events_of("".join(read) + rest)
-    assert saved == {"event": "saved", "what": "state", "path": str(work / FILE)}
+    assert saved == {"event": "saved", "what": "state", "path": str(work / STATE)}
     assert (failed["event"], failed["code"]) == ("failed", 130)
     assert errors == f"error: {failed['message']}\n"
     assert not out.exists() and not (work / STOP).exists()

@@ -44,14 +44,14 @@ def stepped(head: Head) -> Optimiser:
     return optimiser
 
 
-def pulled(rows: list[int], count: int = N) -> Density:
+def with_gradients(rows: list[int], count: int = N) -> Density:
     density = Density(count, "cpu")
     density.seen += 2
     density.pull[rows] = torch.arange(len(rows), 0, -1.0)
     return density
 
 
-def test_the_pull_of_those_that_were_drawn_is_collected() -> None:
+def test_gradients_of_drawn_gaussians_are_summed() -> None:
     density = Density(3, "cpu")
     for _ in range(2):
         probe = torch.zeros(3, 2, requires_grad=True)
@@ -65,7 +65,7 @@ def test_small_ones_are_cloned_and_adam_remembers_its_rows(head: Head) -> None:
     optimiser = stepped(head)
     before = {name: value.detach().clone() for name, value in head.canonical.items()}
     moments = optimiser.state()
-    density = pulled([7, 3])
+    density = with_gradients([7, 3])
     density.adapt(head, optimiser, 1000, torch.ones(N, 3))
     assert len(head) == N + 2
     for name, value in head.canonical.items():
@@ -85,7 +85,7 @@ def test_large_ones_are_split_in_two_smaller_ones_apart(head: Head) -> None:
         head.canonical["quats"][5] = torch.tensor([2.0, 0, 0, 2.0])  # a quarter turn about z
     optimiser = stepped(head)
     mean = head.canonical["means"][5].detach().clone()
-    pulled([5]).adapt(head, optimiser, 1000, torch.ones(N, 3))
+    with_gradients([5]).adapt(head, optimiser, 1000, torch.ones(N, 3))
     scales = head.canonical["log_scales"].detach().exp()
     expected = torch.tensor([LARGE * 4, LARGE, LARGE]) / SPLIT_SHRINK
     assert torch.allclose(scales[5], expected) and torch.allclose(scales[N], expected)
@@ -102,7 +102,7 @@ def test_transparent_and_huge_ones_go_and_do_not_grow(head: Head) -> None:
         head.canonical["log_scales"][9, 1] = 0
     means = head.canonical["means"].detach().clone()
     moments = optimiser.state()["canonical.means/exp_avg"]
-    pulled([2, 9]).adapt(head, optimiser, 1000, torch.ones(N, 3))
+    with_gradients([2, 9]).adapt(head, optimiser, 1000, torch.ones(N, 3))
     assert torch.equal(head.canonical["means"], means[kept])
     assert torch.equal(optimiser.state()["canonical.means/exp_avg"], moments[kept])
 
@@ -113,7 +113,7 @@ def test_it_grows_by_a_tenth_at_most_and_never_over_the_limit(
 ) -> None:
     optimiser = stepped(head)
     means = head.canonical["means"].detach().clone()
-    pulled(list(range(20))).adapt(head, optimiser, limit, torch.ones(N, 3))
+    with_gradients(list(range(20))).adapt(head, optimiser, limit, torch.ones(N, 3))
     assert len(head) == count
     hardest = list(range(count - N))
     assert torch.equal(head.canonical["means"][N:].detach(), means[hardest])
@@ -122,7 +122,7 @@ def test_it_grows_by_a_tenth_at_most_and_never_over_the_limit(
 def test_training_goes_on_with_the_new_rows(head: Head) -> None:
     """The module and the optimiser have the same tensors, and Adam's step is as by hand."""
     optimiser = stepped(head)
-    pulled([0]).adapt(head, optimiser, 1000, torch.ones(N, 3))
+    with_gradients([0]).adapt(head, optimiser, 1000, torch.ones(N, 3))
     before = head.canonical["means"].detach().clone()
     head.canonical["means"].grad = torch.full((N + 1, 3), 0.5)
     optimiser.step(1.0)
@@ -140,12 +140,12 @@ def test_an_average_forgets_its_beginning() -> None:
         for value in module.parameters():
             value.fill_(1.0)
     average.values = {name: torch.zeros_like(value) for name, value in average.values.items()}
-    seen = []
+    values = []
     for _ in range(200):
         average.update(module)
-        seen.append(float(average.values["weight"]))
-    assert seen[0] == pytest.approx(1 - 1 / 11) and seen == sorted(seen)
-    assert seen[-1] == pytest.approx(1, abs=1e-3)
+        values.append(float(average.values["weight"]))
+    assert values[0] == pytest.approx(1 - 1 / 11) and values == sorted(values)
+    assert values[-1] == pytest.approx(1, abs=1e-3)
 
 
 def test_a_restored_average_goes_on_in_any_order() -> None:

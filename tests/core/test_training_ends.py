@@ -22,9 +22,9 @@ from core.errors import (
     OutputError,
     TrainingError,
 )
-from core.training import stages, trainer
+from core.training import setup, stages, trainer
 from core.training.events import LOG
-from core.training.folder import BEFORE, FILE
+from core.training.folder import EARLIER_STATE, STATE
 from core.training.job import STOP, TrainJob
 from tests.support.training_runs import (
     SMALL,
@@ -53,7 +53,7 @@ def test_a_stop_file_ends_it_with_its_state_saved(job: TrainJob) -> None:
     ):
         train(job)
     assert caught.value.exit_code == 130
-    assert (job.work / FILE).is_file() and not (job.work / STOP).exists()
+    assert (job.work / STATE).is_file() and not (job.work / STOP).exists()
     assert not job.out.exists()
 
 
@@ -63,45 +63,45 @@ def test_a_stop_file_of_another_time_stops_nothing(job: TrainJob) -> None:
     assert train(job)[-1]["event"] == "done"
 
 
-def test_a_stop_while_the_dataset_is_read_is_heard(
+def test_a_stop_while_the_dataset_is_read_ends_it(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job.work.mkdir()
-    load = trainer.load_clip
+    load = setup.load_clip
 
     def stopping(folder: Path) -> Any:
         (job.work / STOP).touch()
         return load(folder)
 
-    monkeypatch.setattr(trainer, "load_clip", stopping)
+    monkeypatch.setattr(setup, "load_clip", stopping)
     with pytest.raises(CancelledError, match="step 0 of stage static"):
         train(job)
 
 
 @pytest.mark.parametrize("stage", ["static", "motion"])
-def test_a_loss_that_is_no_number_keeps_the_last_state(
+def test_a_loss_that_is_not_a_number_keeps_the_last_state(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     stop_at(job, stage, 2)
-    before = (job.work / FILE).read_bytes()
+    before = (job.work / STATE).read_bytes()
     loss = stages.picture_loss
 
     def broken(*args: Any) -> torch.Tensor:
         return loss(*args) * float("nan")
 
     monkeypatch.setattr(stages, "picture_loss", broken)
-    with pytest.raises(TrainingError, match=f"no number at step 2 of stage {stage}") as caught:
+    with pytest.raises(TrainingError, match=f"not a number at step 2 of stage {stage}") as caught:
         train(replace(job, resume=True))
     assert caught.value.exit_code == 1 and str(job.work) in str(caught.value)
-    assert (job.work / FILE).read_bytes() == before
+    assert (job.work / STATE).read_bytes() == before
 
 
-def test_parameters_that_are_no_numbers_are_never_saved(
+def test_parameters_that_are_not_numbers_are_never_saved(
     job: TrainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loss may be a number while its gradient is none."""
+    """A loss may be finite while its gradient is not."""
     stop_at(job, "motion", 2)
-    before = (job.work / FILE).read_bytes()
+    before = (job.work / STATE).read_bytes()
     step = trainer._Training._step
 
     def poisoned(self: Any, stage: Any, at: int, progress: float) -> Any:
@@ -112,13 +112,13 @@ def test_parameters_that_are_no_numbers_are_never_saved(
 
     monkeypatch.setattr(trainer._Training, "_step", poisoned)
     monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
-    with pytest.raises(TrainingError, match="no number"):
+    with pytest.raises(TrainingError, match="not a number"):
         train(replace(job, resume=True))
-    assert (job.work / FILE).read_bytes() == before
+    assert (job.work / STATE).read_bytes() == before
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    """Files that end so cannot be written any more."""
+    """Files whose names contain `suffix` can no longer be written."""
     opened = Path.open
 
     def refuse(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
@@ -131,13 +131,13 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
 
 def test_a_full_disk_keeps_the_old_state(job: TrainJob, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_at(job, "static", 2)
-    before = (job.work / FILE).read_bytes()
-    full_disk(monkeypatch, FILE)
+    before = (job.work / STATE).read_bytes()
+    full_disk(monkeypatch, STATE)
     with pytest.raises(OutputError, match="No space left"):
         train(replace(job, resume=True))
-    assert (job.work / FILE).read_bytes() == before
+    assert (job.work / STATE).read_bytes() == before
     monkeypatch.undo()
-    assert sorted(path.name for path in job.work.iterdir()) == [LOG, FILE]
+    assert sorted(path.name for path in job.work.iterdir()) == [LOG, STATE]
     train(replace(job, resume=True))
     assert job.out.is_file()
 
@@ -165,7 +165,7 @@ def test_a_log_that_cannot_be_written_ends_nothing(
     assert events[-1]["event"] == "done"
 
 
-def test_places_where_nothing_can_be_written_are_told_at_once(job: TrainJob) -> None:
+def test_places_that_cannot_be_written_are_reported_at_once(job: TrainJob) -> None:
     with pytest.raises(OutputError, match="does not exist"):
         train(replace(job, out=job.out.parent / "nowhere" / "head.egs"))
     with pytest.raises(OutputError, match="cannot be made"):
@@ -187,7 +187,7 @@ def test_inputs_that_are_not_there(job: TrainJob) -> None:
         train(replace(job, device="abacus"))
     with pytest.raises(InputError):
         train(replace(job, init=job.dataset / "nowhere.ply"))
-    assert not (job.work / FILE).exists()
+    assert not (job.work / STATE).exists()
 
 
 def test_minutes_end_it_in_about_that_time_with_an_avatar(job: TrainJob) -> None:
@@ -202,7 +202,7 @@ def test_minutes_end_it_in_about_that_time_with_an_avatar(job: TrainJob) -> None
     assert 3 < seconds["motion"] < 6.5 and 0 < seconds["lips"] < seconds["motion"]
 
 
-def test_the_avatar_says_how_it_was_made(job: TrainJob) -> None:
+def test_the_avatar_records_how_it_was_made(job: TrainJob) -> None:
     events = train(replace(job, name="Ada", licence="hers", rows="all"))
     avatar = load_avatar(job.out)
     assert (avatar.name, avatar.licence) == ("Ada", "hers")
@@ -215,9 +215,9 @@ def test_the_avatar_says_how_it_was_made(job: TrainJob) -> None:
     assert [line["event"] for line in lines] == [event["event"] for event in events]
 
 
-def test_beginning_again_puts_the_earlier_state_aside(job: TrainJob) -> None:
+def test_starting_anew_keeps_the_earlier_state(job: TrainJob) -> None:
     train(job)
-    before = (job.work / FILE).read_bytes()
-    told = [str(event.get("text")) for event in train(job)]
-    assert (job.work / BEFORE).read_bytes() == before
-    assert any(BEFORE in text for text in told)
+    before = (job.work / STATE).read_bytes()
+    notes = [str(event.get("text")) for event in train(job)]
+    assert (job.work / EARLIER_STATE).read_bytes() == before
+    assert any(EARLIER_STATE in text for text in notes)

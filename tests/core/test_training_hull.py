@@ -11,12 +11,12 @@ from core.dataset import visual_hull
 from core.dataset.load import TrainingClip, load_clip
 from core.dataset.visual_hull import points_from_masks
 from core.errors import DatasetError
-from tests.support.training_inputs import RADIUS, disc, make_clip
+from tests.support.training_inputs import RADIUS, disc
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> TrainingClip:
-    return load_clip(make_clip(tmp_path_factory.mktemp("clip") / "d"))
+def clip(whole_clip: Path) -> TrainingClip:
+    return load_clip(whole_clip)
 
 
 @pytest.fixture(autouse=True)

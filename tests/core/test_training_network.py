@@ -16,7 +16,7 @@ from core.network.torch import layers
 from core.network.torch.network import FIXED, TorchNetwork, raw_tensors
 from core.records.weights import EGSTALKER, PAPER
 from core.training.config import TrainConfig
-from core.training.head import Head, new_head, settle, static_raw
+from core.training.head import Head, merge_static_decoder, new_head, static_raw
 from tests.support.synthetic import random_gaussians, random_pose, random_windows
 
 N, DIM, AGENTS = 5, 64, 3
@@ -150,7 +150,9 @@ def make_head(arrangement: str = "paper", **changes: object) -> Head:
 
 
 @pytest.mark.parametrize("kan", [True, False])
-def test_the_static_layer_begins_with_nothing_and_settles_into_the_gaussians(kan: bool) -> None:
+def test_the_static_layer_begins_with_nothing_and_merge_static_decoders_into_the_gaussians(
+    kan: bool,
+) -> None:
     head = make_head(kan=kan)
     x = head.network.features(head.canonical["means"])
     for value, still in zip(static_raw(head, x), head.raw(), strict=True):
@@ -160,7 +162,7 @@ def test_the_static_layer_begins_with_nothing_and_settles_into_the_gaussians(kan
             value += 0.01 * torch.randn(value.shape, generator=torch.Generator().manual_seed(0))
     raw = static_raw(head, head.network.features(head.canonical["means"]))
     assert not torch.equal(raw.means, head.canonical["means"])
-    settle(head)
+    merge_static_decoder(head)
     assert not len(head.static)
     for value, still in zip(raw, head.raw(), strict=True):
         assert torch.equal(value, still)

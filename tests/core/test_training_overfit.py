@@ -1,4 +1,4 @@
-"""A training learns: a small clip is drawn ever better, and its mouth moves with the sound."""
+"""A training learns: it renders a small clip better, and the mouth follows the sound."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from core.records.moment import Moment
 from core.training import trainer
 from core.training.config import TrainConfig
 from core.training.job import TrainJob
-from core.training.preview import spread
+from core.training.preview import evenly_spaced
 from tests.support.synthetic import random_pose, random_windows
 from tests.support.talking_clip import SIDE
 from tests.support.training_runs import (
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Learned:
-    """One training, with what was there after its first stage and what its last look saw."""
+    """One training, its head after the first stage, and its last preview."""
 
     def __init__(self, folder: Path, out: Path) -> None:
         self.job: TrainJob = job_of(folder, out, LEARNING)
@@ -65,17 +65,17 @@ class Learned:
         c = {name: tensors[f"head/canonical.{name}"] for name in trainer.FIELDS}
         sh = np.concatenate([c["sh_dc"], c["sh_rest"]], axis=1)
         self.still = Gaussians(c["means"], c["log_scales"], c["quats"], c["opacity_logits"], sh)
-        looked = []
-        look = trainer.look
+        previews = []
+        render = trainer.render_preview
 
         def remembering(*args: Any) -> Any:
-            looked.append(look(*args))
-            return looked[-1]
+            previews.append(render(*args))
+            return previews[-1]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(trainer, "look", remembering)
+            patch.setattr(trainer, "render_preview", remembering)
             self.events = train(replace(self.job, resume=True))
-        self.sight = looked[-1]
+        self.preview = previews[-1]
         self.avatar: Avatar = load_avatar(self.job.out)
         assert self.avatar.features is not None
         self.track: AudioTrack = load_track(folder / "aud.wav", self.avatar.features)
@@ -134,7 +134,7 @@ def quality(
 
 
 def test_frames_are_drawn_better_than_by_one_still_face(learned: Learned) -> None:
-    rows = spread(learned.clip.train_rows, 20)
+    rows = evenly_spaced(learned.clip.train_rows, 20)
     moving, still = rendered(learned, rows), drawn_still(learned, rows)
     assert quality(learned, rows, still, False) > 27
     for mouth in (False, True):
@@ -147,13 +147,13 @@ def carried(learned: Learned, rows: Sequence[int]) -> NDArray[np.float64]:
     clip, avatar = learned.clip, learned.avatar
     train_rows = list(clip.train_rows)
     middle = (clip.width / 2, clip.height / 2)
-    anchors = triangulate(clip.landmarks[train_rows], clip.viewmats[train_rows], clip.focal, middle)
-    assert anchors is not None and avatar.network is not None
+    points = triangulate(clip.landmarks[train_rows], clip.viewmats[train_rows], clip.focal, middle)
+    assert points is not None and avatar.network is not None
     g = avatar.gaussians
-    n = len(anchors)
+    n = len(points)
     # The points come last: the agents are the first Gaussians.
     joined = Gaussians(
-        np.concatenate([g.means, anchors.astype(np.float32)]),
+        np.concatenate([g.means, points.astype(np.float32)]),
         *(np.concatenate([value, value[:n]]) for value in list(vars(g).values())[1:]),
     )
     deformer = folded_network.prepare(avatar.network, joined)
@@ -166,7 +166,7 @@ def carried(learned: Learned, rows: Sequence[int]) -> NDArray[np.float64]:
     return np.stack(out)
 
 
-# What it never heard is a fifth of three seconds: some of it is like what it heard.
+# The held-out sound is a fifth of three seconds; some of it resembles the rest.
 @pytest.mark.parametrize(("split", "least"), [("train_rows", 0.9), ("val_rows", 0.3)])
 def test_the_lip_gap_follows_the_true_one(learned: Learned, split: str, least: float) -> None:
     rows = getattr(learned.clip, split)
@@ -177,9 +177,9 @@ def test_the_lip_gap_follows_the_true_one(learned: Learned, split: str, least: f
 
 
 def test_the_file_renders_what_the_trainer_saw(learned: Learned) -> None:
-    rows = spread(learned.clip.val_rows, trainer.LOOKED_AT)
-    seen = np.split(learned.sight.strip[:SIDE].astype(np.float32) / 255, len(rows), axis=1)
-    worst = min(psnr(p, s) for p, s in zip(rendered(learned, rows), seen, strict=True))
+    rows = evenly_spaced(learned.clip.val_rows, trainer.FINAL_FRAMES)
+    pictures = np.split(learned.preview.strip[:SIDE].astype(np.float32) / 255, len(rows), axis=1)
+    worst = min(psnr(p, s) for p, s in zip(rendered(learned, rows), pictures, strict=True))
     assert worst > 45
     figure = np.mean(
         [psnr(p, true(learned, r)) for p, r in zip(rendered(learned, rows), rows, strict=True)]
@@ -188,7 +188,7 @@ def test_the_file_renders_what_the_trainer_saw(learned: Learned) -> None:
     assert learned.avatar.provenance["psnr"] == pytest.approx(figure, abs=0.05)
 
 
-def test_what_may_be_held_still_was_measured(learned: Learned) -> None:
+def test_the_frozen_gaussians_were_measured(learned: Learned) -> None:
     frozen = learned.avatar.frozen_gaussians
     assert frozen is not None and frozen.measured.worst >= LEAST
     assert frozen.measured.sound == learned.clip.folder.name

@@ -1,4 +1,4 @@
-"""What of a dataset goes into the avatar."""
+"""The parts of a dataset that go into the avatar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def clip(tmp_path: Path) -> TrainingClip:
 
 
 def test_a_frame_without_a_pose_keeps_its_place_in_the_track(clip: TrainingClip) -> None:
-    """Row i of the track is heard with the sound at i / 25 s: none may move up."""
+    """Row i of the track belongs to the sound at i / 25 s: no row may be left out."""
     true = clip.viewmats.copy()
     for row in (0, 1, 7):
         clip.viewmats[row] = np.nan
@@ -30,7 +30,7 @@ def test_a_frame_without_a_pose_keeps_its_place_in_the_track(clip: TrainingClip)
     np.testing.assert_array_equal(track.eyes, clip.eyes)
 
 
-def test_the_plates_are_read_before_the_training(clip: TrainingClip) -> None:
+def test_the_background_is_read_before_the_training(clip: TrainingClip) -> None:
     images, row = background_for(clip)
     assert row == 0 and images.torso is not None
     assert images.image.shape == (clip.height, clip.width, 3)

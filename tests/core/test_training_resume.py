@@ -1,4 +1,4 @@
-"""A training that was interrupted goes on as if it had not been, to the bit."""
+"""An interrupted training gives the same bits as one without interruption."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from core.errors import ArgumentError, InputError
 from core.formats.safetensors import read_tensors, write_tensors
 from core.training.config import TrainConfig
-from core.training.folder import FILE
+from core.training.folder import STATE
 from core.training.job import STOP, TrainJob
 from tests.support.training_runs import (
     OFFICIAL,
@@ -102,7 +102,7 @@ def test_so_do_the_other_arrangements(clip: Path, tmp_path: Path, config: TrainC
 
 
 def test_a_second_stop_finds_all_that_a_first_one_does(clip: Path, tmp_path: Path) -> None:
-    """What densifying counts, too: it is asked only now and then."""
+    """The sums of density control, too, which are used in few steps only."""
     one, other = job_of(clip, tmp_path / "one"), job_of(clip, tmp_path / "other")
     stop_at(one, "static", 5)
     stop_at(other, "static", 3)
@@ -144,12 +144,12 @@ def test_time_and_previews_may_change(stopped: TrainJob) -> None:
     stop_at(replace(stopped, config=config), "motion", 6)
 
 
-def test_a_setting_of_a_later_version_was_as_by_default(stopped: TrainJob) -> None:
+def test_a_setting_that_the_state_lacks_had_its_default(stopped: TrainJob) -> None:
     tensors, metadata = state_of(stopped)
     settings = json.loads(metadata["config"])
     del settings["static_init"], settings["losses"]["lips"]
     metadata["config"] = json.dumps(settings)
-    write_tensors(stopped.work / FILE, tensors, metadata)
+    write_tensors(stopped.work / STATE, tensors, metadata)
     train(stopped)
 
 
@@ -164,7 +164,7 @@ def test_nothing_to_resume(clip: Path, tmp_path: Path) -> None:
 
 
 def test_damaged_states_are_refused(stopped: TrainJob) -> None:
-    path = stopped.work / FILE
+    path = stopped.work / STATE
     whole = path.read_bytes()
     (header,) = struct.unpack("<Q", whole[:8])
     rng = np.random.default_rng(0)
@@ -195,8 +195,8 @@ def test_hostile_places_are_refused(stopped: TrainJob, place: dict[str, object] 
     tensors, metadata = state_of(stopped)
     old = json.loads(metadata["place"])
     metadata["place"] = json.dumps(None if place is None else {**old, **place})
-    write_tensors(stopped.work / FILE, tensors, metadata)
-    with pytest.raises(InputError, match="cannot be gone on with"):
+    write_tensors(stopped.work / STATE, tensors, metadata)
+    with pytest.raises(InputError, match="cannot be resumed"):
         train(stopped)
 
 
@@ -224,9 +224,9 @@ def test_hostile_tensors_are_refused(stopped: TrainJob) -> None:
     ]
     for change in changes:
         changed = {k: v for k, v in {**tensors, **change}.items() if v is not None}
-        write_tensors(stopped.work / FILE, changed, metadata)
+        write_tensors(stopped.work / STATE, changed, metadata)
         with pytest.raises(InputError):
             train(stopped)
-    write_tensors(stopped.work / FILE, tensors, {**metadata, "format": "other"})
-    with pytest.raises(InputError, match="no state"):
+    write_tensors(stopped.work / STATE, tensors, {**metadata, "format": "other"})
+    with pytest.raises(InputError, match="not a training state"):
         train(stopped)

@@ -13,11 +13,11 @@ from core.prepare import pipeline
 from core.training import trainer
 
 
-def test_a_video_is_prepared_beside_the_avatar_and_then_trained_on(
+def test_a_video_is_prepared_next_to_the_avatar_and_then_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video, out = tmp_path / "talk.mp4", tmp_path / "avatars" / "head.egs"
-    video.write_bytes(b"film")
+    video.write_bytes(b"video")
     out.parent.mkdir()
     done: list[Any] = []
 

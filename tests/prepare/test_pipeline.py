@@ -14,9 +14,9 @@ pytest.importorskip("av", reason="needs PyAV: make prepare")
 pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 
 from core.cli import main
+from core.dataset.pictures import read_picture
 from core.errors import ArgumentError, CancelledError, OutputError, VideoError
 from core.prepare.options import PrepareOptions
-from core.prepare.pictures import read_pixels
 from core.prepare.pipeline import STEPS, prepare
 
 from ..support.events import events_of
@@ -43,9 +43,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_file_of_the_layout_is_there(dataset: Path) -> None:
     for row in range(COUNT):
-        assert read_pixels(dataset / f"ori_imgs/{row}.jpg").shape == (256, 256, 3)
-        assert read_pixels(dataset / f"torso_imgs/{row}.png", "RGBA").shape == (256, 256, 4)
-        colours = set(map(tuple, read_pixels(dataset / f"parsing/{row}.png").reshape(-1, 3)))
+        assert read_picture(dataset / f"ori_imgs/{row}.jpg").shape == (256, 256, 3)
+        assert read_picture(dataset / f"torso_imgs/{row}.png", "RGBA").shape == (256, 256, 4)
+        colours = set(map(tuple, read_picture(dataset / f"parsing/{row}.png").reshape(-1, 3)))
         assert colours == {(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)}
         assert len((dataset / f"ori_imgs/{row}.lms").read_text().split()) == 136
     train = json.loads((dataset / "transforms_train.json").read_text())
@@ -57,8 +57,8 @@ def test_every_file_of_the_layout_is_there(dataset: Path) -> None:
         assert sound.getnframes() == COUNT * 640
     assert len((dataset / "au.csv").read_text().splitlines()) == COUNT + 1
     assert (dataset / "track_params.pt").stat().st_size > 300_000
-    assert read_pixels(dataset / "bc.jpg").shape == (256, 256, 3)
-    assert read_pixels(dataset / "prepare_report.jpg").shape[1] == 960
+    assert read_picture(dataset / "bc.jpg").shape == (256, 256, 3)
+    assert read_picture(dataset / "prepare_report.jpg").shape[1] == 960
 
 
 def test_what_it_found_is_near_the_truth(dataset: Path, tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_what_it_found_is_near_the_truth(dataset: Path, tmp_path: Path) -> None:
     assert errors.mean() < 2.0
     masks = []
     for row in range(0, COUNT, 11):
-        true = read_pixels(truth / f"parsing/{605 + row}.png")[::2, ::2] == (0, 0, 255)
-        head = read_pixels(dataset / f"parsing/{row}.png") == (0, 0, 255)
+        true = read_picture(truth / f"parsing/{605 + row}.png")[::2, ::2] == (0, 0, 255)
+        head = read_picture(dataset / f"parsing/{row}.png") == (0, 0, 255)
         a, b = true.all(2), head.all(2)
         masks.append((a & b).sum() / (a | b).sum())
     assert min(masks) > 0.85
@@ -255,13 +255,13 @@ def test_a_landmark_model_that_is_none(tmp_path: Path) -> None:
 def test_a_pose_that_cannot_be_fitted_ends_in_one_sentence(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.prepare import poses as facing
+    from core.prepare import poses
 
     def singular(*values: object) -> None:
         raise np.linalg.LinAlgError("Singular matrix")
 
     before = digest(dataset)
-    monkeypatch.setattr(facing, "track_head", singular)
+    monkeypatch.setattr(poses, "track_head", singular)
     options = PrepareOptions(size=256, focal=900.0)
     with pytest.raises(VideoError, match="no head's pose fits"):
         prepare(GOLDEN, dataset, options)

@@ -67,7 +67,7 @@ def test_a_turned_phone_video_is_upright(tmp_path: Path, quarters: int) -> None:
     stored = np.rot90(upright, quarters)  # shown again by as many turns clockwise
     path = write(tmp_path / "a.mp4", [stored] * 3, None)
     turn(path, quarters)
-    facts = video.look(path)
+    facts = video.facts_of(path)
     assert (facts.width, facts.height) == (96, 48)
     frame, _ = next(iter(video.frames(path, 0, None)))
     pixels = video.pixels_of(frame)
@@ -95,7 +95,7 @@ def test_sound_that_ends_early_goes_on_silent(tmp_path: Path) -> None:
     assert len(samples) == 75 * 640 and np.abs(samples[35000:]).max() < 1e-3
 
 
-def test_no_sound_and_silence_are_told_apart(tmp_path: Path) -> None:
+def test_no_sound_and_silence_have_errors_of_their_own(tmp_path: Path) -> None:
     mute = write(tmp_path / "mute.mp4", marked(60), None)
     with pytest.raises(VideoError, match="has no sound"):
         video.sound(mute, 0, 60)
@@ -109,7 +109,7 @@ def test_what_is_no_video_ends_in_one_sentence(tmp_path: Path, content: bytes) -
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(VideoError, match="cannot be decoded"):
-        video.look(path)
+        video.facts_of(path)
 
 
 def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
         for packet in [*stream.encode(piece), *stream.encode()]:
             container.mux(packet)
     with pytest.raises(VideoError, match="has no pictures"):
-        video.look(path)
+        video.facts_of(path)
 
 
 def test_a_video_that_was_cut_off(tmp_path: Path) -> None:

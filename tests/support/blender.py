@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from core.audio.logmel import LogMel
 from core.avatar.file import load_avatar, save_avatar
 from core.records.audio_track import AudioTrack
-from core.records.avatar import Avatar, Background, Track
-from core.records.camera import Camera, viewmat_from_track
+from core.records.camera import viewmat_from_track
 from core.records.feature_spec import FeatureSpec
 from core.records.voice import Waveform
-from tests.support.synthetic import random_avatar
+from tests.support.avatars import moving_avatar
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 56, 48
@@ -29,19 +28,11 @@ ROWS = 20
 
 
 def make_avatar(path: Path, n: int = 200) -> Path:
-    """A random talking head that moves, with a plate, its principal point off the centre."""
-    network, gaussians = random_avatar(n, agents=40)
-    rng = np.random.default_rng(3)
+    """A random talking head that moves, with a background, its principal point off the centre."""
     viewmats = [viewmat_from_track((0.02 * i, -0.01 * i, 0.1), (0.1, 0, -7.5)) for i in range(ROWS)]
-    avatar = Avatar(
-        name="tiny head",
-        gaussians=gaussians,
-        camera=Camera(viewmats[3], 150, 150, 29.5, 22.0, WIDTH, HEIGHT),
-        network=network,
-        features=FeatureSpec("log-mel", 29, parameters=asdict(LogMel())),
-        background=Background(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)),
-        track=Track(np.float32(viewmats), rng.random(ROWS, np.float32)),
-    )
+    features = FeatureSpec("log-mel", 29, parameters=asdict(LogMel()))
+    centre, size = (29.5, 22.0), (WIDTH, HEIGHT)
+    avatar = moving_avatar("tiny head", n, viewmats, centre, size, features, still=3, seed=3)
     save_avatar(avatar, path)
     return path
 

@@ -10,11 +10,11 @@ import numpy as np
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.plan import training_tasks
 from core.records.audio_track import AudioTrack
-from core.records.avatar import Avatar, Background, Track
-from core.records.camera import Camera, viewmat_from_track
+from core.records.avatar import Avatar
+from core.records.camera import viewmat_from_track
 from core.records.feature_spec import FeatureSpec
 from core.records.job import BakeJob
-from tests.support.synthetic import random_avatar
+from tests.support.avatars import moving_avatar
 
 SIZE = 48
 ROWS = 12
@@ -22,18 +22,10 @@ ROWS = 12
 
 def small_avatar(path: Path, n: int = 120) -> Avatar:
     """Written to `path` and read again, so that it has a content hash."""
-    network, gaussians = random_avatar(n, agents=40)
-    rng = np.random.default_rng(5)
     viewmats = [viewmat_from_track((0.02 * i, -0.01 * i, 0), (0, 0, -7.5)) for i in range(ROWS)]
-    avatar = Avatar(
-        name="small",
-        gaussians=gaussians,
-        camera=Camera(viewmats[0], 150, 150, SIZE / 2, SIZE / 2, SIZE, SIZE),
-        network=network,
-        features=FeatureSpec(kind="deepspeech", dim=29),
-        background=Background(rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8)),
-        track=Track(np.float32(viewmats), rng.random(ROWS, np.float32)),
-    )
+    features = FeatureSpec(kind="deepspeech", dim=29)
+    middle, size = (SIZE / 2, SIZE / 2), (SIZE, SIZE)
+    avatar = moving_avatar("small", n, viewmats, middle, size, features, seed=5)
     save_avatar(avatar, path)
     return load_avatar(path)
 

@@ -38,7 +38,8 @@ LIDS = [37, 38, 43, 44]
 
 def acting_avatar(path: Path, seed: int = 4) -> Avatar:
     """Written to `path` and read again: a skull, and before it four Gaussians a landmark, the last
-    of all. It hears log-mel bands; its own network moves it a little, `Acting` as a face moves."""
+    of all. Its features are log-mel bands; its own network moves it a little, `Acting` as a face
+    moves."""
     network, skull = random_avatar(700, agents=40, seed=seed)
     face = random_gaussians(68 * EACH, seed=seed + 1)
     rng = np.random.default_rng(seed)

@@ -14,9 +14,9 @@ import torch
 
 from core.errors import CancelledError
 from core.formats.safetensors import read_tensors
-from core.training import trainer
+from core.training import setup, trainer
 from core.training.config import Losses, TrainConfig
-from core.training.folder import FILE
+from core.training.folder import STATE
 from core.training.job import STOP, TrainJob
 from tests.support import talking_clip
 from tests.support.talking_clip import acted_clip, acting, acting_avatar
@@ -35,8 +35,8 @@ OFFICIAL = replace(
 
 
 def make_talking_clip(folder: Path) -> Path:
-    """The dataset of an acting avatar, see talking_clip.py, whose mouth can be seen from afar: it
-    is painted with a broad brush and opens wide."""
+    """The dataset of an acting avatar, see talking_clip.py, with a mouth that is large enough for
+    64 pixels: its Gaussians are broad, and it opens wide."""
     avatar = acting_avatar(folder / "actor.egs")
     broad = avatar.gaussians.log_scales.copy()
     broad[-68 * talking_clip.EACH :] = np.log(0.07)
@@ -51,12 +51,12 @@ def job_of(clip: Path, folder: Path, config: TrainConfig = SMALL, **values: Any)
 
 
 def train(job: TrainJob) -> list[dict[str, Any]]:
-    """Its events."""
+    """Run it; returns its events."""
     events: list[dict[str, Any]] = []
-    # One thread: for so little work, on a busy machine, two wait for each other all the time.
+    # One thread: with so little work on a busy machine, two would mostly wait for each other.
     threads = torch.get_num_threads()
     try:
-        with mock.patch.object(trainer, "available_cores", lambda: 1):
+        with mock.patch.object(setup, "available_cores", lambda: 1):
             trainer.train(job, lambda event: events.append(dict(event)))
     finally:
         torch.set_num_threads(threads)
@@ -65,7 +65,7 @@ def train(job: TrainJob) -> list[dict[str, Any]]:
 
 @contextmanager
 def stopped_before(stage: str, step: int) -> Iterator[None]:
-    """In here a training finds its stop file just before that step."""
+    """In this context a training finds its stop file just before that step."""
     check = trainer._Training._check_stop
 
     def checked(self: Any, now: Any, done: int) -> None:
@@ -78,7 +78,7 @@ def stopped_before(stage: str, step: int) -> Iterator[None]:
 
 
 def stop_at(job: TrainJob, stage: str, step: int) -> None:
-    """Train until that step, where the stop file lies."""
+    """Train until the stop file appears before that step."""
     with stopped_before(stage, step):
         try:
             train(job)
@@ -88,7 +88,7 @@ def stop_at(job: TrainJob, stage: str, step: int) -> None:
 
 
 def state_of(job: TrainJob) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Tensors and metadata of its state file, without the checksum: to be changed."""
-    tensors, metadata, _ = read_tensors(job.work / FILE)
+    """Tensors and metadata of its state file, without the checksum, for tests that change them."""
+    tensors, metadata, _ = read_tensors(job.work / STATE)
     assert len(metadata.pop("sha256")) == 64
     return tensors, metadata

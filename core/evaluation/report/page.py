@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: pictures inside, curves drawn, no script."""
+"""A report as one self-contained HTML file: embedded pictures, SVG curves, no script."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ svg text{fill:#6d747d}
 .legend span{margin-right:14px}
 """
 
-# What stands large at the top of a section, where it was measured.
+# Metrics that are shown large at the top of a section.
 CARDS = (
     "psnr",
     "ssim",
@@ -68,7 +68,7 @@ CARDS = (
 
 
 def page_of(report: Report) -> str:
-    """The whole file as text."""
+    """The HTML text."""
     facts = "".join(
         f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in report.facts.items()
     )

@@ -1,14 +1,11 @@
-"""Small pictures for a report: crops, differences, and JPEG bytes. Needs Pillow."""
+"""Pictures of a report: crops, differences and JPEG bytes. Needs Pillow."""
 
 from __future__ import annotations
-
-import io
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import MissingPackageError
+from ...images.pillow import encode_jpeg, resized
 
 Box = tuple[int, int, int, int]  # y0, y1, x0, x1
 QUALITY = 88
@@ -17,53 +14,35 @@ STRIP_HEIGHT = 256  # pixels, at most
 
 
 def to_bytes(picture: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """(H, W, 3 or 4) in [0, 1] -> (H, W, 3) uint8, truncated as the project's PNG files are."""
+    """(H, W, 3 or 4) in [0, 1] -> (H, W, 3) uint8, truncated as in the project's PNG files."""
     scaled = np.clip(picture[..., :3], 0, 1) * np.float32(255)
     return np.asarray(scaled, np.float32).astype(np.uint8)
 
 
 def difference(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3) four times the absolute difference, brought into 0..255."""
+    """(H, W, 3) four times the absolute difference, clipped to 255."""
     gap = np.abs(picture.astype(np.int16) - truth) * DIFFERENCE_GAIN
     return np.minimum(gap, 255).astype(np.uint8)
 
 
 def cropped(picture: NDArray[np.uint8], box: Box, height: int = STRIP_HEIGHT) -> NDArray[np.uint8]:
-    """The box of a picture, at most `height` pixels high."""
+    """The part inside the box, reduced to at most `height` pixels."""
     y0, y1, x0, x1 = box
     part = picture[y0:y1, x0:x1]
     if part.shape[0] <= height:
         return np.ascontiguousarray(part)
     width = max(1, round(part.shape[1] * height / part.shape[0]))
-    image = _pil().fromarray(np.ascontiguousarray(part))
-    return np.array(image.resize((width, height), _pil().Resampling.LANCZOS))
+    return resized(part, width, height, "LANCZOS")
 
 
 def enlarged(picture: NDArray[np.uint8], box: Box, height: int) -> NDArray[np.uint8]:
-    """The box of a picture at exactly `height` pixels."""
+    """The part inside the box, resized to `height` pixels."""
     y0, y1, x0, x1 = box
-    image = _pil().fromarray(np.ascontiguousarray(picture[y0:y1, x0:x1]))
-    width = max(1, round(image.width * height / image.height))
-    return np.array(image.resize((width, height), _pil().Resampling.BICUBIC))
+    part = np.ascontiguousarray(picture[y0:y1, x0:x1])
+    width = max(1, round(part.shape[1] * height / part.shape[0]))
+    return resized(part, width, height, "BICUBIC")
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:
     """The file's bytes."""
-    out = io.BytesIO()
-    _pil().fromarray(np.ascontiguousarray(picture)).save(out, "JPEG", quality=QUALITY)
-    return out.getvalue()
-
-
-def stacked(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Below one another; all of one width."""
-    return np.concatenate(list(pictures), axis=0)
-
-
-def _pil():  # type: ignore[no-untyped-def]
-    try:
-        from PIL import Image
-    except ImportError:
-        raise MissingPackageError(
-            "a report's pictures need Pillow; install it with: pip install pillow"
-        ) from None
-    return Image
+    return encode_jpeg(picture, QUALITY)

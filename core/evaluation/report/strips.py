@@ -1,4 +1,4 @@
-"""Which frames a report shows, and their pictures: true, rendered, difference."""
+"""Picture strips of a report: the frames that it shows, each true, rendered and as difference."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dataset.load import Frame, TrainingClip
+from ...records.arrays import Float32
 from ..record import Strip
 from .pictures import Box, cropped, difference, enlarged, to_bytes
 
 COLUMNS = 8
-BLINK = 0.5  # closure of the eyes from which a frame is worth showing
+BLINK = 0.5  # eye closure above which a frame is shown
 MOUTH_HEIGHT = 96  # pixels, of the enlarged mouths
 
 
 class StripMaker:
-    """Keeps the pictures of a few of `rows` as they pass by."""
+    """Keeps the pictures of a few of the frames that are added."""
 
     def __init__(self, clip: TrainingClip, rows: tuple[int, ...], columns: int = COLUMNS) -> None:
-        spread = np.linspace(0, len(rows) - 1, min(columns, len(rows))).round().astype(int)
-        chosen = [rows[index] for index in spread]
-        # A blink is short: without looking for it no strip would show one.
+        places = np.linspace(0, len(rows) - 1, min(columns, len(rows))).round().astype(int)
+        chosen = [rows[index] for index in places]
+        # A blink is short: evenly spaced frames would hardly show one.
         blink = max(rows, key=lambda row: float(clip.eyes[row]))
         if clip.eyes[blink] > BLINK and len(chosen) > 2:
             chosen[min(range(len(chosen)), key=lambda i: abs(chosen[i] - blink))] = blink
@@ -29,7 +30,7 @@ class StripMaker:
         self._box: Box = clip.head_box(sorted(self.rows))
         self._frames: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
-    def look(self, frame: Frame, picture: NDArray[np.float32], truth: NDArray[np.float32]) -> None:
+    def add(self, frame: Frame, picture: Float32, truth: Float32) -> None:
         if frame.row in self.rows:
             self._frames[frame.row] = (to_bytes(truth), to_bytes(picture))
 
@@ -51,7 +52,7 @@ class StripMaker:
 
 
 def mouth_box(clip: TrainingClip, row: int) -> Box | None:
-    """One and a half times as wide as the mouth, 3 to 2, inside the picture; None without
+    """A box of 3 to 2 around the mouth, 1.5 times as wide, inside the picture; None without
     landmarks."""
     lips = clip.landmarks[row, 48:60]
     if not np.isfinite(lips).all():

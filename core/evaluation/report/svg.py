@@ -1,4 +1,4 @@
-"""Curves as SVG, drawn here: axes, lines with gaps where nothing is known, a legend."""
+"""Curves as SVG: axes, lines with gaps at unknown values, a legend."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def svg_of(curve: Curve) -> str:
 
 
 def legend(curve: Curve) -> str:
-    """Coloured names of the series."""
+    """The legend, as HTML."""
     names = zip(_colours(len(curve.series)), curve.series, strict=True)
     return " ".join(
         f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for colour, name in names
@@ -90,7 +90,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _path(points: list[tuple[float, float]]) -> str:
-    """Drawn through all known points; lifted over the others."""
+    """The path through all finite points, interrupted at the others."""
     parts, down = [], False
     for x, y in points:
         if not math.isfinite(y):

@@ -10,7 +10,7 @@ ARROWS = {"up": "higher is better", "down": "lower is better", "": ""}
 
 
 def text_of(report: Report) -> str:
-    """The whole report, one table a section."""
+    """The whole report, one table for each section."""
     lines = [report.title, "=" * len(report.title), ""]
     width = max((len(label) for label in report.facts), default=0)
     lines += [f"{label:<{width}}  {value}" for label, value in report.facts.items()]
@@ -23,14 +23,14 @@ def text_of(report: Report) -> str:
 
 
 def _cells(metric: Metric) -> tuple[str, ...]:
-    told = "; ".join(part for part in (metric.note, ARROWS[metric.better]) if part)
+    note = "; ".join(part for part in (metric.note, ARROWS[metric.better]) if part)
     value = metric.text if metric.value is None else f"{metric.text} {metric.unit}".rstrip()
-    return metric.label, value, told
+    return metric.label, value, note
 
 
 def table(rows: Sequence[Sequence[str]], right: bool = False) -> list[str]:
-    """Lines with columns of equal width, two spaces between. right: all but the first column end
-    under each other."""
+    """Lines with aligned columns, two spaces between. right: all but the first column are aligned
+    to the right."""
     if not rows:
         return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

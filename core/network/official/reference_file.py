@@ -7,11 +7,8 @@ from its header and bounded before memory is asked for, and nothing is ever unpi
 from __future__ import annotations
 
 import struct
-import tokenize
-import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -21,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...formats.npy import read_header
 from ...records.gaussians import SH_COEFFICIENTS, Gaussians
 from ...records.weights import NetworkWeights
 from ...system.files import open_regular
@@ -66,16 +64,6 @@ _UNPACK_ERRORS = (
     OSError,
     RuntimeError,
     ValueError,
-)
-# What numpy's header reader lets through of its parser's errors.
-_HEADER_ERRORS = (
-    ValueError,
-    KeyError,
-    SyntaxError,
-    tokenize.TokenError,
-    RecursionError,
-    MemoryError,
-    UserWarning,
 )
 
 
@@ -208,16 +196,9 @@ class _Arrays:
     def _header(
         self, name: str, file: IO[bytes]
     ) -> tuple[tuple[int, ...], bool, np.dtype[np.floating]]:
-        readers: dict[tuple[int, int], Callable[..., tuple[tuple[int, ...], bool, np.dtype]]] = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
         try:
-            version = np.lib.format.read_magic(file)
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                shape, fortran, dtype = readers[version](file)
-        except _HEADER_ERRORS:
+            shape, fortran, dtype = read_header(file)
+        except ValueError:
             raise InputError(f"{self.path}: {name} has no valid .npy header") from None
         if dtype.kind != "f" or dtype.itemsize > 8:
             kind = "a pickled object" if dtype.hasobject else str(dtype)

@@ -13,19 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...metrics.pictures import window
 from ...system.machine import available_cores
 from ...system.numba_setup import compiled
 from ...system.threads import for_each
 
-SIDE, SIGMA = 11, 1.5
+SIDE = 11  # as TAPS of the window; compiled code needs its constants in a file that is digested
 Float32 = NDArray[np.float32]
 
 
 def weights() -> Float32:
     """(11,) of one line."""
-    x = np.arange(SIDE) - SIDE // 2
-    line = np.exp(-(x**2) / (2 * SIGMA**2))
-    return (line / line.sum()).astype(np.float32)
+    return window().astype(np.float32)
 
 
 def means(maps: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a training step sees: which frames, what sound, which cut of a picture."""
+"""The samples of a training step: rows, audio windows, crops of the head."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from core.dataset.load import TrainingClip, load_clip
 from core.dataset.sound import shortened, training_track
 from core.records.audio_track import AudioTrack
-from core.training.batches import BLINK, Feed, generator
-from core.training.points import first_colours, first_points
+from core.training.batches import BLINK, Batches, generator
+from core.training.head import first_colours, first_points
 from tests.support.talking_clip import SIDE
 from tests.support.training_runs import SMALL, make_talking_clip
 
@@ -27,22 +27,23 @@ def track(clip: TrainingClip) -> AudioTrack:
 
 
 @pytest.fixture(scope="module")
-def feed(clip: TrainingClip, track: AudioTrack) -> Feed:
-    return Feed(clip, track, SMALL, clip.train_rows, "cpu")
+def batches(clip: TrainingClip, track: AudioTrack) -> Batches:
+    return Batches(clip, track, SMALL, clip.train_rows, "cpu")
 
 
 def test_draws_depend_on_seed_stage_and_step_alone(
-    clip: TrainingClip, track: AudioTrack, feed: Feed
+    clip: TrainingClip, track: AudioTrack, batches: Batches
 ) -> None:
-    other = Feed(clip, track, SMALL, clip.train_rows, "cpu")
+    other = Batches(clip, track, SMALL, clip.train_rows, "cpu")
     for step in (5, 0):  # in any order
-        assert np.array_equal(feed.draw("motion", step, 4), other.draw("motion", step, 4))
-        rows = feed.draw("motion", step, 4)
-        assert np.array_equal(feed.heard(rows, "motion", step), other.heard(rows, "motion", step))
-    seeded = Feed(clip, track, replace(SMALL, seed=1), clip.train_rows, "cpu")
+        rows = batches.sample_rows("motion", step, 4)
+        assert np.array_equal(rows, other.sample_rows("motion", step, 4))
+        windows = (each.augmented_windows(rows, "motion", step) for each in (batches, other))
+        assert np.array_equal(*windows)
+    seeded = Batches(clip, track, replace(SMALL, seed=1), clip.train_rows, "cpu")
     draws = [
-        feed.draw("motion", 5, 20), feed.draw("motion", 6, 20), feed.draw("static", 5, 20),
-        seeded.draw("motion", 5, 20),
+        batches.sample_rows("motion", 5, 20), batches.sample_rows("motion", 6, 20),
+        batches.sample_rows("static", 5, 20), seeded.sample_rows("motion", 5, 20),
     ]  # fmt: skip
     for i, one in enumerate(draws):
         assert set(one) <= set(clip.train_rows)
@@ -53,56 +54,58 @@ def test_draws_depend_on_seed_stage_and_step_alone(
 def test_blinks_are_drawn_more_often(clip: TrainingClip, track: AudioTrack) -> None:
     eyes = np.zeros(len(clip))
     eyes[::6] = BLINK + 0.1
-    feed = Feed(replace(clip, eyes=eyes), track, SMALL, clip.train_rows, "cpu")
-    counts = np.bincount(feed.draw("motion", 0, 60_000), minlength=len(clip))
+    batches = Batches(replace(clip, eyes=eyes), track, SMALL, clip.train_rows, "cpu")
+    counts = np.bincount(batches.sample_rows("motion", 0, 60_000), minlength=len(clip))
     assert counts[60:].sum() == 0
     blinks = np.arange(60) % 6 == 0
     ratio = counts[:60][blinks].mean() / counts[:60][~blinks].mean()
     assert ratio == pytest.approx(3, rel=0.05)
 
 
-def test_marked_rows_have_landmarks(clip: TrainingClip, track: AudioTrack) -> None:
+def test_landmark_rows_have_landmarks(clip: TrainingClip, track: AudioTrack) -> None:
     landmarks = clip.landmarks.copy()
     landmarks[:30] = np.nan
-    feed = Feed(replace(clip, landmarks=landmarks), track, SMALL, clip.train_rows, "cpu")
-    assert set(feed.draw("lips", 0, 500, marked=True)) == set(range(30, 60))
-    assert np.isfinite(feed.landmarks.numpy()).all() and feed.anchors is not None
+    batches = Batches(replace(clip, landmarks=landmarks), track, SMALL, clip.train_rows, "cpu")
+    assert set(batches.sample_rows("lips", 0, 500, with_landmarks=True)) == set(range(30, 60))
+    assert np.isfinite(batches.landmarks.numpy()).all() and batches.landmark_points is not None
     none = replace(clip, landmarks=np.full_like(landmarks, np.nan))
-    assert Feed(none, track, SMALL, clip.train_rows, "cpu").anchors is None
+    assert Batches(none, track, SMALL, clip.train_rows, "cpu").landmark_points is None
 
 
-def test_windows_are_the_tracks(feed: Feed, track: AudioTrack) -> None:
-    windows = feed.windows(np.array([0, 7])).numpy()
-    assert feed.audio_dim == 29
+def test_windows_are_the_tracks(batches: Batches, track: AudioTrack) -> None:
+    windows = batches.windows(np.array([0, 7])).numpy()
+    assert batches.audio_dim == 29
     for window, row in zip(windows, (0, 7), strict=True):
         assert np.array_equal(window, track.around(row))
 
 
-def test_quiet_rows_hear_true_silence_half_of_the_time(feed: Feed, track: AudioTrack) -> None:
+def test_half_of_the_quiet_rows_become_digital_silence(batches: Batches, track: AudioTrack) -> None:
     """The clip's sound pauses for a second in its middle, rows 28 to 52."""
-    assert feed.quiet[32:48].all() and not feed.quiet[5:20].any()
+    assert batches.quiet[32:48].all() and not batches.quiet[5:20].any()
     assert track.outside is not None
     silence = np.repeat(track.outside.T[None], 8, axis=0)
     rows = np.array([40, 10] * 100)
-    heard = feed.heard(rows, "motion", 0).numpy()
-    silent = (heard == silence).all(axis=(1, 2, 3))
+    augmented = batches.augmented_windows(rows, "motion", 0).numpy()
+    silent = (augmented == silence).all(axis=(1, 2, 3))
     assert 30 < silent[::2].sum() < 70 and not silent[1::2].any()
 
 
-def test_what_is_heard_is_the_sound_a_little_worse(feed: Feed) -> None:
+def test_augmented_windows_differ_a_little_from_the_sound(batches: Batches) -> None:
     rows = np.full(50, 10)
-    clean, heard = feed.windows(rows).numpy(), feed.heard(rows, "motion", 1).numpy()
-    dropped = (heard == 0).all(axis=(1, 3))  # (B, D)
+    clean = batches.windows(rows).numpy()
+    augmented = batches.augmented_windows(rows, "motion", 1).numpy()
+    dropped = (augmented == 0).all(axis=(1, 3))  # (B, D)
     assert 0.02 < dropped.mean() < 0.09
-    difference = (heard - clean).transpose(0, 2, 1, 3)[~dropped]
+    difference = (augmented - clean).transpose(0, 2, 1, 3)[~dropped]
     assert 0.2 < difference.std() < 0.4 and abs(difference.mean()) < 0.1
-    assert np.array_equal(feed.windows(rows).numpy(), clean)  # untouched
+    assert np.array_equal(batches.windows(rows).numpy(), clean)  # untouched
 
 
 def test_a_track_without_silence_silences_nothing(clip: TrainingClip, track: AudioTrack) -> None:
-    feed = Feed(clip, AudioTrack(track.windows, None, track.margin), SMALL, clip.train_rows, "cpu")
-    assert feed.silence is None and not feed.quiet.any()
-    feed.heard(np.array([40]), "motion", 0)
+    without = AudioTrack(track.windows, None, track.margin)
+    batches = Batches(clip, without, SMALL, clip.train_rows, "cpu")
+    assert batches.silence is None and not batches.quiet.any()
+    batches.augmented_windows(np.array([40]), "motion", 0)
 
 
 @pytest.mark.parametrize("window", [1, 4, 8, 15, 16])
@@ -118,29 +121,29 @@ def test_shortened_windows_are_the_middle_of_the_long_ones(clip: TrainingClip, w
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
-def test_a_shot_is_the_frame_cut_to_the_head(
+def test_a_crop_is_the_frame_around_the_head(
     clip: TrainingClip, track: AudioTrack, scale: float
 ) -> None:
-    feed = Feed(clip, track, replace(SMALL, scale=scale), clip.train_rows, "cpu")
-    y0, y1, x0, x1 = feed.box
-    shot, frame = feed.shot(9), clip.frame(9)
-    assert shot.target.shape == (y1 - y0, x1 - x0, 3) == shot.background.shape
-    assert shot.head.shape == (y1 - y0, x1 - x0)
+    batches = Batches(clip, track, replace(SMALL, scale=scale), clip.train_rows, "cpu")
+    y0, y1, x0, x1 = batches.box
+    crop, frame = batches.crop(9), clip.frame(9)
+    assert crop.target.shape == (y1 - y0, x1 - x0, 3) == crop.background.shape
+    assert crop.head.shape == (y1 - y0, x1 - x0)
     if scale == 1:
         target = frame.image[y0:y1, x0:x1] / np.float32(255)
-        np.testing.assert_allclose(shot.target, target, atol=1e-6)
-        assert np.array_equal(shot.head.numpy() > 0.5, frame.head[y0:y1, x0:x1])
+        np.testing.assert_allclose(crop.target, target, atol=1e-6)
+        assert np.array_equal(crop.head.numpy() > 0.5, frame.head[y0:y1, x0:x1])
         assert frame.head[y0:y1, x0:x1].sum() == frame.head.sum()  # nothing of it is cut off
     # A point of the head falls on the same place in both.
-    whole, cut = clip.camera(9), shot.camera
+    whole, cut = clip.camera(9), crop.camera
     point = np.array([0.1, -0.2, 0.5, 1.0])
     x, y, z, _ = whole.viewmat @ point
     u, v = whole.fx * x / z + whole.cx, whole.fy * y / z + whole.cy
     assert cut.fx * x / z + cut.cx == pytest.approx(u * scale - x0)
     assert cut.fy * y / z + cut.cy == pytest.approx(v * scale - y0)
     assert (cut.width, cut.height) == (x1 - x0, y1 - y0)
-    assert frame.lips is not None and shot.lips is not None
-    top, bottom, left, right = shot.lips
+    assert frame.lips is not None and crop.lips is not None
+    top, bottom, left, right = crop.lips
     assert 0 <= top < bottom <= y1 - y0 and 0 <= left < right <= x1 - x0
     assert top == pytest.approx(frame.lips[0] * scale - y0, abs=1)
     assert right == pytest.approx(frame.lips[3] * scale - x0, abs=1)
@@ -157,5 +160,5 @@ def test_first_colours_are_what_the_frames_show(clip: TrainingClip) -> None:
     xy = (local[near, :2] / local[near, 2:] * camera.fx + SIDE / 2).astype(int)
     shown = frame.original[xy[:, 1], xy[:, 0]] / 255
     assert np.abs(colours[near] - shown).mean() < 0.12
-    far = first_colours(clip, points + np.array([50.0, 0, 0]))  # seen by nobody
+    far = first_colours(clip, points + np.array([50.0, 0, 0]))  # outside every frame
     assert np.isfinite(far).all()

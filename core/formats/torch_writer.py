@@ -1,4 +1,4 @@
-"""Tensors to a file in PyTorch's layout, without PyTorch: track_params.pt is read by others.
+"""Tensors written in PyTorch's file layout without PyTorch, for programs that read track_params.pt.
 
 The file is a zip of raw numbers and of a short program that names them, for a machine with a stack.
 Its instructions are written out here one by one; they say: a table, and for each name a float32
@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..records.arrays import Float32
 
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 STORAGE = b"ctorch\nFloatStorage\n"
@@ -40,7 +42,7 @@ def torch_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    """With a fixed date, and the numbers on a multiple of 64 bytes, so that they can be mapped."""
+    """Add a member with a fixed date; its data begin at a multiple of 64 bytes, to be mapped."""
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     stream = archive.fp
     start = (stream.tell() if stream else 0) + 30 + len(name)
@@ -49,7 +51,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(entry, data)
 
 
-def _tensor(key: str, tensor: NDArray[np.float32]) -> bytes:
+def _tensor(key: str, tensor: Float32) -> bytes:
     strides = [stride // 4 for stride in tensor.strides]
     storage = [MARK, _text("storage"), STORAGE, _text(key), _text("cpu"), _number(tensor.size)]
     layout = [_number(0), _numbers(tensor.shape), _numbers(strides), FALSE, ORDERED]

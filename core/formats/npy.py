@@ -1,0 +1,42 @@
+"""The header of a .npy file: shape, order and type of the numbers that follow it."""
+
+from __future__ import annotations
+
+import tokenize
+import warnings
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as layout
+
+Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
+
+# Version 3 differs from 2 by the encoding of field names, which plain arrays do not have.
+READERS: dict[tuple[int, int], Callable[[IO[bytes]], Header]] = {
+    (1, 0): layout.read_array_header_1_0,
+    (2, 0): layout.read_array_header_2_0,
+    (3, 0): layout.read_array_header_2_0,
+}
+
+
+def read_header(file: IO[bytes]) -> Header:
+    """(shape, whether the order is Fortran's, type); `file` is then at the first number. No
+    number is read and no memory is allocated: compare the shape with the file's size first.
+    ValueError where there is no such header. Sizes may be negative."""
+    try:
+        version = layout.read_magic(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, about headers of Python 2
+            return READERS[version](file)
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        TypeError,
+        SyntaxError,
+        RecursionError,
+        MemoryError,
+        tokenize.TokenError,  # numpy reads headers of Python 2 token by token
+    ):
+        raise ValueError("no .npy header") from None
