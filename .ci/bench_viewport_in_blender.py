@@ -1,4 +1,4 @@
-"""What a redraw of the demo avatar costs the CPU: sort, upload, draw call.
+"""CPU time of a redraw of the demo avatar: sort, upload, draw call.
 
 Run by a Python with bpy: `.venv-blender-5.2/bin/python .ci/bench_viewport_in_blender.py`. One quad
 is drawn instead of all, because a software GPU would draw the others on the CPU, too.
@@ -25,7 +25,7 @@ REPEATS = 50
 
 
 class OneQuad:
-    """A batch that is asked for many instances and draws one."""
+    """A batch that draws one instance, however many are requested."""
 
     def __init__(self, batch: Any) -> None:
         self._batch = batch

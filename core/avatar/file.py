@@ -5,7 +5,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
 
     gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
     gaussians.opacity_logits (N,)   gaussians.sh_dc (N, 3)   gaussians.sh_rest (N, 15, 3) *
-    network.NAME             every tensor of `network.names.needed_names`; the tri-planes *
+    network.NAME             every tensor of `network.architecture.tensor_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
     track.viewmats (F, 4, 4)   track.eyes (F,) float64
     held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see frozen.py
@@ -29,8 +29,8 @@ from ..formats.safetensors import (
     read_tensors,
     write_tensors,
 )
+from ..network.architecture import architecture_named, tensor_names
 from ..network.checks import check_weights
-from ..network.names import needed_names
 from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
@@ -117,7 +117,7 @@ def _gaussian_tensors(gaussians: Gaussians) -> dict[str, Array]:
 
 
 def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
-    names = needed_names(network.kind, network.arrays)
+    names = tensor_names(architecture_named(network.kind, network.arrays))
     return {f"network.{name}": network.arrays[name] for name in names}
 
 
@@ -178,9 +178,8 @@ def _gaussians(tensors: Mapping[str, Array]) -> Gaussians:
 def _network(config: NetworkConfig, tensors: Mapping[str, Array]) -> NetworkWeights:
     prefix = "network."
     found = {name[len(prefix) :]: a for name, a in tensors.items() if name.startswith(prefix)}
-    arrays = {
-        name: float32(found[name]) for name in needed_names(config.kind, found) if name in found
-    }
+    names = tensor_names(architecture_named(config.kind, found))
+    arrays = {name: float32(found[name]) for name in names if name in found}
     weights = NetworkWeights(config.kind, arrays, config.frozen, config.agents, config.heads)
     try:
         check_weights(weights)

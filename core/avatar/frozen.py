@@ -8,8 +8,7 @@ import numpy as np
 
 from ..errors import AvatarFileError
 from ..formats.safetensors import Array, float32, floats
-from ..network.moving import widths_of
-from ..network.numpy.attention import has_agents
+from ..network.architecture import architecture_of
 from ..records.avatar import FrozenGaussians, Measured
 from ..records.weights import NetworkWeights
 
@@ -36,7 +35,8 @@ def frozen_of(
     if network is None:
         raise AvatarFileError("a still head has no frozen Gaussians; the file is damaged")
     rows = tensors.get(ROWS)
-    first = network.agents if has_agents(network) else 0
+    architecture = architecture_of(network)
+    first = architecture.agents
     if rows is None or rows.dtype != np.int64 or rows.ndim != 1 or not len(rows):
         raise AvatarFileError(f"tensor {ROWS!r} is missing or no int64 list; the file is damaged")
     if rows[0] < first or rows[-1] >= count or (np.diff(rows) <= 0).any():
@@ -46,6 +46,6 @@ def frozen_of(
         )
     offsets = {
         name: float32(floats(tensors, f"{PREFIX}{name}", len(rows), width))
-        for name, width in widths_of(network).items()
+        for name, width in architecture.widths.items()
     }
     return FrozenGaussians(np.require(rows, np.int64, "A"), offsets, measured)

@@ -19,17 +19,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import AvatarFileError, CameraError
-from ..network.names import HEADS, KINDS
+from ..network.architecture import KINDS
 from ..records.avatar import Avatar, Measured
 from ..records.camera import Camera
 from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec
+from ..records.gaussians import WIDTHS
 
 CONVENTION = (
     "OpenCV camera axes: x right, y down, z forward; viewmat takes the head's frame (x right, "
     "y up, z to the viewer; decimetres) to the camera; focal lengths and principal point in "
     "pixels, the centre of the first pixel at 0.5"
 )
-FROZEN = frozenset(attribute for attribute, _ in HEADS.values())
+FROZEN = frozenset(WIDTHS)
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class _Entries:
 
 
 def _network(entries: _Entries) -> NetworkConfig:
-    kind = entries.choice("kind", KINDS)
+    kind = entries.choice("kind", tuple(KINDS))
     frozen = entries.take("frozen", list)
     if not all(isinstance(name, str) for name in frozen) or not FROZEN.issuperset(frozen):
         raise AvatarFileError(f"network entry 'frozen' may only name {', '.join(sorted(FROZEN))}")

@@ -1,9 +1,9 @@
-"""Which Gaussians of an avatar may be held still, found by looking at the pictures.
+"""Finds the Gaussians of an avatar that can be frozen, by comparing pictures.
 
-Those that the network moves least are held first: as many as may be while every picture of the
-measurement stays `least` decibels or more from the exact one. Both are drawn over the plates by the
-training camera, while the avatar speaks a sound and its head and eyes move as in training; at every
-fourth frame the eyes are open, half shut or shut instead.
+Those that the network moves least are frozen first, as many as possible while every picture of the
+measurement has a PSNR of `least` decibels or more against the exact one. The training camera sees
+both over the background, while the avatar speaks a sound and its head and eyes move as in training;
+in every fourth frame the eyes are open, half shut or shut instead.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..metrics.pictures import psnr
-from ..network.deformer import heard_at
-from ..network.frozen import RAW, resting
-from ..network.moving import widths_of
-from ..network.numpy.attention import has_agents
+from ..network.architecture import architecture_of
+from ..network.deformer import code_of_moment
+from ..network.frozen import at_rest
 from ..network.numpy.folded_network import prepare
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar, FrozenGaussians, Measured
-from ..records.gaussians import Float32, Gaussians, activate, rows_of, with_rows
+from ..records.gaussians import Float32, Gaussians, activate, flat_of, rows_of, with_rows
 from ..records.job import FrameTask
 from ..records.timeline import ROW_RATE
 from ..records.weights import NetworkWeights
@@ -36,10 +35,10 @@ FRAMES = 64
 SHARES = tuple(k / 20 for k in range(1, 20))  # of the Gaussians
 EYES = (0.0, 0.5, 1.0)
 EYES_EVERY = 4  # frames
-HALF_MAX = 65504.0  # offsets lie in the file as float16
+HALF_MAX = 65504.0  # a file stores offsets as float16
 
 
-def hold(
+def freeze(
     avatar: Avatar,
     track: AudioTrack,
     sound: str,
@@ -47,26 +46,27 @@ def hold(
     *,
     least: float = LEAST,
     frames: int = FRAMES,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FrozenGaussians | None:
-    """What may be held, None where that is not even a twentieth of the Gaussians. sound: the
-    track's name. backend: draws. least: dB. told: hears (pictures done, of how many). ArgumentError
-    for a still and for a sound of no length."""
+    """The Gaussians to freeze, None where fewer than a twentieth can be. sound: the track's name.
+    backend: draws the pictures. least: dB. frames: of the measurement. on_progress: called with
+    pictures done and their total. Raises ArgumentError for an avatar without a network and for a
+    sound without length."""
     network, gaussians = avatar.network, avatar.gaussians
     if network is None:
-        raise ArgumentError(f"avatar {avatar.name!r} is a still; nothing of it moves")
+        raise ArgumentError(f"avatar {avatar.name!r} is a still; it has no network that moves it")
     tasks = measured_tasks(avatar, len(track), frames)
     deformer = prepare(network, gaussians)
 
     def moved(task: FrameTask) -> Gaussians:
-        code = heard_at(deformer, track, task.moment)
+        code = code_of_moment(deformer, track, task.moment)
         return deformer.deform_raw(code, task.moment.eye, task.moment.pose, 1.0)
 
     movement = Movement(network, gaussians)
     for task in tasks:
         movement.add(moved(task))
     order, offsets = movement.stillest(), movement.offsets()
-    rest = resting(gaussians, np.arange(len(gaussians)), offsets, 1.0)
+    rest = at_rest(gaussians, np.arange(len(gaussians)), offsets, 1.0)
     counts = (int(share * len(gaussians)) for share in SHARES)
     qualities: dict[int, list[float]] = {n: [] for n in counts if 0 < n <= len(order)}
     for done, task in enumerate(tasks, start=1):
@@ -82,7 +82,7 @@ def hold(
             found.append(psnr(picture, truth))
             if found[-1] < least:
                 del qualities[count]
-        told(done, len(tasks))
+        on_progress(done, len(tasks))
     if not qualities:
         return None
     most = max(qualities)
@@ -92,7 +92,7 @@ def hold(
 
 
 def measured_tasks(avatar: Avatar, rows: int, frames: int) -> tuple[FrameTask, ...]:
-    """`frames` moments spread over a sound of `rows` rows, fewer where it is shorter."""
+    """`frames` moments evenly spaced over a sound of `rows` rows, fewer where it is shorter."""
     if rows < 1:
         raise ArgumentError("the sound has no length; give one that lasts some seconds")
     whole = frames_of_sound(rows, ROW_RATE)
@@ -107,15 +107,16 @@ def measured_tasks(avatar: Avatar, rows: int, frames: int) -> tuple[FrameTask, .
 
 
 class Movement:
-    """How far each Gaussian of some frames is moved, and where to on average."""
+    """Range and mean of each Gaussian's movement over some frames."""
 
     def __init__(self, network: NetworkWeights, gaussians: Gaussians) -> None:
         self._gaussians = gaussians
-        self._first = min(network.agents, len(gaussians)) if has_agents(network) else 0
+        architecture = architecture_of(network)
+        self._first = min(architecture.agents, len(gaussians))
         self._low = np.full_like(gaussians.means, np.inf)
         self._high = np.full_like(gaussians.means, -np.inf)
         self._sums = {
-            name: np.zeros((len(gaussians), width)) for name, width in widths_of(network).items()
+            name: np.zeros((len(gaussians), width)) for name, width in architecture.widths.items()
         }
         self._frames = 0
 
@@ -123,22 +124,20 @@ class Movement:
         self._frames += 1
         np.minimum(self._low, moved.means, out=self._low)
         np.maximum(self._high, moved.means, out=self._high)
+        there, here = flat_of(moved), flat_of(self._gaussians)
         for name, total in self._sums.items():
-            there, here = (
-                getattr(g, RAW[name]).reshape(len(total), -1)[:, : total.shape[1]]
-                for g in (moved, self._gaussians)
-            )
-            total += there - here
+            width = total.shape[1]
+            total += there[name][:, :width] - here[name][:, :width]
 
     def stillest(self) -> NDArray[np.int64]:
-        """The Gaussians that may be held (no agents), those first whose centre stays within the
-        smallest box. Whatever ranks by size or opacity, too, was worse by 2 dB and more."""
+        """The Gaussians that can be frozen (no agents), in rising order of the box within which the
+        centre stays. Rankings that include size or opacity were worse by 2 dB and more."""
         reach = np.linalg.norm(self._high - self._low, axis=1)
         order = np.argsort(reach, kind="stable")
         return np.asarray(order[order >= self._first])
 
     def offsets(self) -> dict[str, Float32]:
-        """attribute -> (N, values), rounded as a file rounds them."""
+        """Attribute -> (N, values), rounded to what a file stores."""
         return {
             name: np.clip(total / self._frames, -HALF_MAX, HALF_MAX)
             .astype(np.float16)

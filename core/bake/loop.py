@@ -49,8 +49,8 @@ def bake(
     """Write every frame of the job in its order, yielding once before the first and after each.
 
     A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone
-    or in a sequence (on a GPU: see film_torch.Film). Files are encoded and written on other threads
-    while the next frame is computed; they get their names in order, each just before it is
+    or in a sequence (on a GPU: see batch_renderer_torch.py). Files are encoded and written on other
+    threads while the next frame is computed; they get their names in order, each just before it is
     reported. Closing the iterator stops; the files reported are whole, and no other file is left.
     avatar: the one that job.avatar_path holds, where it is in memory already.
 
@@ -107,8 +107,8 @@ def pictures(
     """The job's pictures in order, the only way from a strip to pixels: the head at each moment,
     before the avatar's background where the job wants it. in_bytes: Pixels are welcome; a backend
     that works picture by picture gives Images all the same, which are the same in a PNG."""
-    if backend.film is not None:
-        yield from backend.film(job, avatar, deformer, in_bytes)
+    if backend.batches is not None:
+        yield from backend.batches(job, avatar, deformer, in_bytes)
         return
     pixels = max(task.camera.width * task.camera.height for task in job.frames)
     fitting = MAX_BYTES // (pixels * BYTES_PER_PIXEL)

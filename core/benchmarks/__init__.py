@@ -1,1 +1,1 @@
-"""What a frame costs and why: stages, threads and sizes, the machine's ceilings, start-up."""
+"""The cost of a frame by stage, by threads and sizes; of starting up; of training's rasteriser."""

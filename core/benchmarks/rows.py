@@ -1,4 +1,4 @@
-"""One measured line of the bench table, and the sizes that every table measures."""
+"""One row of the bench table, and the sizes that every table measures."""
 
 from __future__ import annotations
 

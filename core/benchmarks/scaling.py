@@ -1,27 +1,31 @@
-"""How deformation and rasterising of the numba backend grow with threads, Gaussians and pixels,
-and the authors' own order of arithmetic beside ours."""
+"""How the time of a frame grows with threads, Gaussians and pixels; and the time of the authors'
+order of arithmetic."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from importlib import util
 
-from ..bake.backends import backend_named
+from ..bake.backends import Backend, backend_named
+from ..bake.loop import pictures
+from ..errors import EngineError
 from ..network.deformer import splats_at
 from ..network.numpy import reference
 from ..records.avatar import Avatar
 from ..records.job import BakeJob
 from ..records.timeline import row_of_seconds
-from .rows import COUNTS, SIZES, Row, measured, resampled
+from .rows import COUNTS, SIZES, Row, measured, per_item, resampled
 
 THREADS = (1, 2, 4)
+BATCHED = 128  # frames
 
 
 def authors(avatar: Avatar, job: BakeJob, frames: int = 3) -> Iterator[Row]:
-    """The network in the authors' order: planes sampled, agents and full attention computed and
-    every head run apart in each frame. network/reference.py is written so (docs/method.md §3, §9);
-    here the same numpy runs it that runs ours."""
+    """The network in the authors' order, in numpy: each frame samples the planes, computes agents
+    and full attention, and runs every head apart (network/numpy/reference.py, docs/method.md §3,
+    §9)."""
     network = avatar.network
     if network is None:
         return
@@ -68,11 +72,17 @@ def counts(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
         yield measured("rasterise", name, partial(backend.rasterise, splats), cameras)
 
 
-def batches(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
-    """torch, several frames at once, on the processor and on the GPU where there is one."""
-    if util.find_spec("torch") is None:
-        return
-    from .batches_torch import devices, rows
-
-    for device in devices():
-        yield from rows(avatar, job, device)
+def sizes(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
+    """Whole pictures as a bake computes them, in bytes but not written, with more Gaussians and
+    more pixels. backend: one that draws in batches."""
+    frames = [job.frames[k % len(job.frames)] for k in range(BATCHED)]
+    for count in (len(avatar.gaussians), *COUNTS):
+        larger = resampled(avatar, count)
+        deformer = backend.prepare(larger)
+        for width, height in SIZES:
+            tasks = (replace(task, camera=task.camera.resized(width, height)) for task in frames)
+            whole = replace(job, frames=tuple(tasks))
+            name = f"{backend.label} {count / 1000:.3g}k {height}p"
+            with suppress(EngineError):  # too little memory
+                drawn = pictures(whole, larger, deformer, backend, in_bytes=True)
+                yield per_item("picture", name, next, [drawn] * BATCHED)

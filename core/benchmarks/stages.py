@@ -1,9 +1,9 @@
-"""What a frame costs, stage by stage, on every backend that this Python has."""
+"""The cost of a frame, stage by stage, on one backend."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,9 @@ import numpy as np
 from ..audio.features import track_from_waveform
 from ..audio.logmel import KIND
 from ..audio.waveform import from_samples
-from ..bake.backends import BACKENDS, Backend
+from ..bake.backends import Backend
 from ..bake.loop import bake, picture
-from ..bake.preparing import preparations
 from ..images.files import write_image
-from ..images.image import Pixels, to_uint8
-from ..images.packing import packers
-from ..images.png import LEVEL
 from ..network.deformer import splats_at
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
@@ -42,7 +38,7 @@ def made_sound() -> Waveform:
 
 
 def made_track(avatar: Avatar) -> AudioTrack:
-    """The made sound as the avatar hears it, or noise where it hears features of another kind."""
+    """The made sound as the avatar's features, or noise where they are of another kind."""
     spec = avatar.features
     if spec is None:
         return AudioTrack(np.zeros((0, 1, 1), np.float32))
@@ -53,7 +49,7 @@ def made_track(avatar: Avatar) -> AudioTrack:
 
 
 def features(avatar: Avatar, waveform: Waveform, runs: int = 5) -> Iterator[Row]:
-    """The whole sound divided by its frames, where features are computed here at all."""
+    """The whole sound divided by its frames, where this program computes the features."""
     spec = avatar.features
     if spec is None or spec.kind != KIND:
         return
@@ -68,59 +64,37 @@ def features(avatar: Avatar, waveform: Waveform, runs: int = 5) -> Iterator[Row]
     )
 
 
-def deformation(avatar: Avatar, job: BakeJob, torch_too: bool) -> Iterator[Row]:
-    moments = [task.moment for task in job.frames]
-    for name, prepare in preparations(torch_too):
-        deformer = prepare(avatar)
-        yield measured("prepare", name, prepare, [avatar] * 2)
-        yield measured("deform", name, partial(splats_at, deformer, job.track), moments)
-        if avatar.frozen_gaussians is not None and name in BACKENDS:
-            rough = [task.moment for task in roughly(job).frames]
-            name = f"{name}, approximate"
-            yield measured("deform", name, partial(splats_at, deformer, job.track), rough)
-
-
-def rasterisation(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
-    """The float64 oracle draws two frames, every other backend all; then a whole bake to
-    PNG."""
+def frames(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
+    """Prepare, deform, rasterise, bake to PNG. The float64 oracle rasterises two frames only."""
     slow = backend.name == "reference"
-    tasks = job.frames[:2] if slow else job.frames
+    jobs = {backend.name: job}
+    if avatar.frozen_gaussians is not None and backend.batches is None and not slow:
+        jobs[f"{backend.name}, approximate"] = approximate(job)
     deformer = backend.prepare(avatar)
-    heads = [(splats_at(deformer, job.track, task.moment), task.camera) for task in tasks]
+    heads = [
+        (splats_at(deformer, job.track, task.moment), task.camera)
+        for task in (job.frames[:2] if slow else job.frames)
+    ]
+    if not slow:
+        yield measured("prepare", backend.name, backend.prepare, [avatar] * 2)
+        for name, each in jobs.items():
+            moments = [task.moment for task in each.frames]
+            yield measured("deform", name, partial(splats_at, deformer, job.track), moments)
     yield measured("rasterise", backend.name, lambda head: backend.rasterise(*head), heads)
     if slow:
         return
-    bakes = {backend.name: (job, backend)}
-    if backend.side_by_side > 1:
-        bakes[f"{backend.name}, frame by frame"] = job, replace(backend, side_by_side=1)
-    if avatar.frozen_gaussians is not None and backend.film is None:
-        bakes[f"{backend.name}, approximate"] = roughly(job), backend
-    for name, (whole, drawing) in bakes.items():
+    remembered = replace(backend, prepare=lambda _: deformer)
+    for name, each in jobs.items():
         with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
-            frames = bake(replace(whole, directory=Path(folder)), drawing, avatar)
-            next(frames)
-            yield per_item("bake", name, next, [frames] * len(tasks))
+            baked = bake(replace(each, directory=Path(folder)), remembered, avatar)
+            next(baked)
+            yield per_item("bake", name, next, [baked] * len(each.frames))
 
 
-def roughly(job: BakeJob) -> BakeJob:
-    """The same, approximately (network/held.py)."""
+def approximate(job: BakeJob) -> BakeJob:
+    """The same, approximately (network/frozen.py)."""
     tasks = (replace(task, moment=replace(task.moment, approximate=True)) for task in job.frames)
     return replace(job, frames=tuple(tasks))
-
-
-def encoding(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
-    """A bake of which the pictures are there already: what no faster engine can beat."""
-    image = picture(job, job.frames[0], avatar, backend.prepare(avatar), backend)
-    pixels = to_uint8(image)
-
-    def film(job: BakeJob, *_: object) -> Generator[Pixels, None, None]:
-        yield from (pixels for _ in job.frames)
-
-    with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
-        there = replace(backend, film=film)
-        frames = bake(replace(job, directory=Path(folder), file_format="png"), there, avatar)
-        next(frames)
-        yield per_item("bake", "encoder alone", next, [frames] * len(job.frames))
 
 
 def writing(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
@@ -130,6 +104,3 @@ def writing(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
             path = Path(folder) / f"frame.{file_format}"
             formats = [file_format] * len(job.frames)
             yield measured("write", file_format, partial(write_image, path, image), formats)
-    rows = np.diff(to_uint8(image), axis=0)  # as PNG filters them
-    for name, pack in packers().items():
-        yield measured("pack png", name, partial(pack, rows), [LEVEL] * len(job.frames))

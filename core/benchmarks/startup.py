@@ -1,4 +1,4 @@
-"""Seconds until something is there: each in a process of its own, as a user meets it."""
+"""Seconds until the program, the worker and the first frame are ready, each in its own process."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..audio.features import track_for
 from ..avatar.file import load_avatar, save_avatar
 from ..bake.backends import CHOICES, choose_backend
-from ..bake.freezing import FRAMES, LEAST, hold
+from ..bake.freezing import FRAMES, LEAST, freeze
 from ..errors import ArgumentError
 from .arguments import add_avatar, add_backend, add_json, check_avatar_path
 from .console import Console
@@ -53,10 +53,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     console.start("approximate", path=args.out)
     avatar = load_avatar(args.avatar)
     track = track_for(avatar, args.audio)
-    frozen = hold(
+    frozen = freeze(
         avatar, track, args.audio.name, choose_backend(args.backend),
         least=args.least, frames=args.frames,
-        told=lambda done, total: console.progress("pictures", done, total),
+        on_progress=lambda done, total: console.progress("pictures", done, total),
     )  # fmt: skip
     content_hash = save_avatar(replace(avatar, frozen_gaussians=frozen), args.out)
     count = len(avatar.gaussians)

@@ -1,4 +1,4 @@
-"""Milliseconds per frame of each stage, with every backend that this Python has, and why."""
+"""Milliseconds per frame of each stage, with every backend that this Python has."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from typing import Any
 from ..audio.features import FEATURE_SUFFIX, track_for
 from ..audio.files import load_waveform
 from ..avatar.file import load_avatar
-from ..bake.backends import BACKENDS, backend_named, choose_backend, package_versions, remembering
+from ..bake.backends import (
+    BACKENDS,
+    Backend,
+    backend_named,
+    choose_backend,
+    in_half_precision,
+    package_versions,
+)
 from ..bake.plan import parse_size, training_tasks
-from ..benchmarks import roofline, scaling, splatting, stages, startup
+from ..benchmarks import scaling, stages, startup, training
 from ..benchmarks.rows import Row
 from ..errors import ArgumentError, MissingPackageError
 from ..records.avatar import Avatar
@@ -23,8 +30,8 @@ from ..system.machine import machine
 from .arguments import add_json
 from .console import Console
 
-GPU_ROWS = "torch CUDA"  # how batches_torch.py names them
-PARTS = ("stages", "scaling", "roofline", "startup", "training")
+PARTS = ("stages", "scaling", "startup", "training")
+REMOVED = "roofline"  # a former part, refused with the names of the others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,13 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--frames", type=int, default=20, metavar="N", help="frames a measurement (default 20)")
     add("--size", metavar="WxH", help="default: the training size")
     add("--backend", choices=("all", *BACKENDS), default="all")
-    add("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all of them")
+    add("--parts", nargs="+", metavar="PART", choices=(*PARTS, REMOVED), default=PARTS,
+        help=f"of {', '.join(PARTS)}; default: all of them")  # fmt: skip
     add_json(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     if not 1 <= args.frames < MAX_FRAMES:
         raise ArgumentError(f"--frames {args.frames} is outside 1..{MAX_FRAMES - 1}")
+    if REMOVED in args.parts:
+        raise ArgumentError(f"--parts {REMOVED} was removed; choose from {', '.join(PARTS)}")
     size = parse_size(args.size) if args.size else None
     avatar = load_avatar(args.avatar)
     track = track_for(avatar, args.audio) if args.audio else stages.made_track(avatar)
@@ -56,13 +66,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "stages": [asdict(row) for row in rows],
         "skipped": skipped,
     }
-    deforms = [row.min_ms for row in rows if row.stage == "deform" and row.backend in BACKENDS]
-    if "roofline" in args.parts and avatar.network is not None:
-        if deforms:
-            result["roofline"] = asdict(roofline.roofline(avatar, min(deforms)))
-        on_gpu = [row for row in rows if row.stage == "deform" and GPU_ROWS in row.backend]
-        if on_gpu:
-            result["gpu"] = asdict(roofline.gpu_roofline(avatar, on_gpu))
     console.done(_table(result, rows), **result)
     return 0
 
@@ -75,20 +78,18 @@ def _rows(
         yield from _stages(avatar, job, names, args, skipped)
     if "scaling" in args.parts:
         yield from scaling.authors(avatar, job)
-        try:
-            if "numba" in names:
-                yield from scaling.threads(avatar, job)
-                yield from scaling.counts(avatar, job)
-            if with_torch(names):
-                yield from scaling.batches(avatar, job)
-        except MissingPackageError as error:
-            skipped.append(f"scaling: {error}")
+        for name in names:
+            try:
+                yield from _scaling(avatar, job, backend_named(name))
+            except MissingPackageError as error:
+                if "stages" not in args.parts:  # which name it, too
+                    skipped.append(f"{name}: {error}")
     if "startup" in args.parts:
         name = "auto" if args.backend == "all" else args.backend
         yield from startup.startup(args.avatar, choose_backend(name).name)
     if "training" in args.parts:
         try:
-            yield from splatting.splatting(avatar, job)
+            yield from training.rasterising(avatar, job)
         except MissingPackageError as error:
             skipped.append(f"training: {error}")
 
@@ -104,21 +105,23 @@ def _stages(
     if sound is None or sound.suffix.lower() != FEATURE_SUFFIX:
         waveform = load_waveform(sound) if sound else stages.made_sound()
         yield from stages.features(avatar, waveform)
-    yield from stages.deformation(avatar, job, torch_too=with_torch(names))
     for name in names:
         try:
-            backend = remembering(backend_named(name))
-            yield from stages.rasterisation(avatar, job, backend)
+            yield from stages.frames(avatar, job, backend_named(name))
         except MissingPackageError as error:
             if args.backend != "all":
                 raise
             skipped.append(f"{name}: {error}")
     yield from stages.writing(avatar, job, backend_named("numpy"))
-    yield from stages.encoding(avatar, job, backend_named("numpy"))
 
 
-def with_torch(names: tuple[str, ...]) -> bool:
-    return not {"gsplat", "nvrtc"}.isdisjoint(names)
+def _scaling(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
+    if backend.name == "numba":
+        yield from scaling.threads(avatar, job)
+        yield from scaling.counts(avatar, job)
+    if backend.batches is not None:
+        for each in (backend, in_half_precision(backend)):
+            yield from scaling.sizes(avatar, job, each)
 
 
 def _table(result: Mapping[str, Any], rows: list[Row]) -> str:
@@ -136,30 +139,4 @@ def _table(result: Mapping[str, Any], rows: list[Row]) -> str:
         values = (row.median_ms, row.min_ms, row.first_ms, row.cpu_ms)
         figures = " ".join(f"{v:>10.2f}" for v in values)
         lines.append(f"{row.stage:<18} {row.backend:<30} {figures}")
-    if "roofline" in result:
-        lines += ["", *_roofline(result["roofline"])]
-    if "gpu" in result:
-        lines += ["", *_gpu(result["gpu"])]
     return "\n".join([*lines, *(f"skipped {text}" for text in result["skipped"])])
-
-
-def _roofline(found: Mapping[str, Any]) -> list[str]:
-    top, work = found["ceilings"], found["deform"]
-    return [
-        f"ceilings: {top['gemm_gflops']:.0f} GFLOP/s in matrix products of numpy, "
-        f"{top['tile_gflops']:.0f} in the fused loop alone, {top['copy_gbs']:.1f} GB/s copied",
-        f"deform: {work['gflop']:.2f} GFLOP and {work['megabytes']:.0f} MB a frame, at best "
-        f"{found['bound_ms']:.1f} ms; the fastest row takes {found['measured_ms']:.1f} ms, "
-        f"{found['reached']:.0%} of the ceiling",
-    ]
-
-
-def _gpu(found: Mapping[str, Any]) -> list[str]:
-    top = found["ceilings"]
-    return [
-        f"{top['device']}: {top['gemm_gflops'] / 1e3:.1f} TFLOP/s in float32 products, "
-        f"{top['half_gflops'] / 1e3:.1f} in float16, {top['copy_gbs']:.0f} GB/s copied",
-        f"deform: at best {found['float_ms']:.3f} ms a frame in float32, {found['half_ms']:.3f} in "
-        f"float16; the fastest rows take {found['measured_float_ms']:.3f} and "
-        f"{found['measured_half_ms']:.3f} ms",
-    ]

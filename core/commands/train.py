@@ -184,9 +184,9 @@ def config_of(args: argparse.Namespace) -> TrainConfig:
 def _device(wanted: str) -> str:
     if wanted != "auto":
         return wanted
-    from ..render.cuda import gsplat_single
+    from ..render.cuda import gsplat
 
-    return "cuda" if gsplat_single.available() is None else "cpu"
+    return "cuda" if gsplat.available() is None else "cpu"
 
 
 def _report(console: Console, event: Mapping[str, Any]) -> None:

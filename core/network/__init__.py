@@ -1,1 +1,1 @@
-"""The deformation network: a readable numpy implementation and its torch twin."""
+"""The deformation network: in readable numpy, and the fast paths that are tested against it."""

@@ -1,13 +1,15 @@
-"""New weights, as a training begins with them, for each kind of network."""
+"""New weights, with which training begins, for each kind of network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records.weights import EGSTALKER, PAPER, NetworkWeights
+from ..records.arrays import Float32
+from ..records.weights import NetworkWeights
+from .architecture import DECODED, KINDS
 from .names import (
     DECODER,
     ENCODER,
@@ -18,28 +20,30 @@ from .names import (
     PPE,
     STATIC_HEADS,
     TOKEN_MLPS,
+    attention_name,
     grid_name,
     layer_prefix,
 )
 from .numpy.audio_net import CODE, WINDOWS
-from .numpy.basics import Float32
 from .numpy.tokens import positions
-from .paper import WIDTH
 
 CHANNELS, LEVELS = 32, 2
 DIM = CHANNELS * LEVELS
-OWN, OWN_BIAS = 4, 4.0  # the frame's own window of the eight, and its logit beside zeros
-# Slow waves of the eye's closure. The official ones turn a thousand times on the way from open to
-# shut, so that two nearly equal closures mean two unrelated things (docs/method.md §3.5).
+HEAD_WIDTH = 128  # hidden values of an official head
+MULTI_HEADS = 2  # of an attention without ESAA
+OWN, OWN_BIAS = 4, 4.0  # the frame's own window of the eight, and its logit; the others' are 0
+# Slow waves of the eye's closure. The official ones oscillate a thousand times between open and
+# shut, so that two nearly equal closures have unrelated codes (docs/method.md §3.5).
 SLOW = np.linspace(0.2, 3.2, 16)
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkPlan:
-    """kind: "paper" or "egstalker". audio_dim: sound values a step. low, high (3,): the box of the
-    canonical Gaussians, decimetres. poses (F, 12): the head poses of the training. resolution: of
-    the coarser tri-plane level. agents: of ESAA. hidden: width of the feed-forward layer, decoder:
-    of the decoder. kan, esaa, ppe: False leaves that part of a "paper" network out."""
+    """kind: a key of `architecture.KINDS`. audio_dim: sound features a step. low, high (3,): the
+    bounding box of the canonical Gaussians, decimetres. poses (F, 12): the head poses in training.
+    resolution: of the coarser tri-plane level. agents: of ESAA. hidden, decoder: widths of the
+    feed-forward layer and of the decoder. kan, esaa, ppe: False leaves that part of a "paper"
+    network out."""
 
     kind: str
     audio_dim: int
@@ -56,51 +60,65 @@ class NetworkPlan:
 
 
 def new_weights(plan: NetworkPlan, seed: int) -> NetworkWeights:
-    """Random weights whose decoder moves next to nothing yet. Same arguments, same bits."""
+    """Random weights whose decoder moves the Gaussians very little. Same arguments, same bits."""
     make = _Maker(np.random.default_rng(seed))
-    paper = plan.kind == PAPER
-    kan, esaa = (plan.kan, plan.esaa) if paper else (True, True)
+    architecture = KINDS[plan.kind]
+    if architecture.optional:
+        architecture = replace(architecture, kan=plan.kan, esaa=plan.esaa)
     make.normal("null_vector", (1, 1, DIM), 1.0)
     make.arrays["tri_plane.grid.aabb"] = np.stack([plan.high, plan.low]).astype(np.float32)
-    # Products around 1 that differ from place to place: planes nearly alike hear no sound at first.
-    low, high = (0.6, 1.4) if paper else (0.1, 0.5)
     for level in range(LEVELS):
         side = plan.resolution * 2**level
         for plane in range(3):
-            make.uniform(grid_name(level, plane), (1, CHANNELS, side, side), low, high)
+            make.uniform(grid_name(level, plane), (1, CHANNELS, side, side), *architecture.planes)
     _sound(make, plan.audio_dim)
     for mlp, width in zip(TOKEN_MLPS, (CODE, 32, 12), strict=True):
         for i, inputs in enumerate((width, DIM)):
-            if kan:
-                make.kan(f"{mlp}.net.{i}", DIM, inputs, gain=2.0 if paper else 1.0)
+            if architecture.kan:
+                make.kan(f"{mlp}.net.{i}", DIM, inputs, gain=architecture.token_gain)
             else:
                 make.uniform(f"{mlp}.net.{i}.weight", (DIM, inputs), *_span(inputs, DIM))
     prefix = layer_prefix(0)
-    for name in ("agent_linear",) if esaa else ("w_q", "w_k", "w_v", "w_concat"):
-        make.linear(f"{prefix}enc_dec_attention.{name}", DIM, DIM)
+    for name in architecture.attention_layers:
+        make.linear(f"{attention_name(0)}{name}", DIM, DIM)
     for norm in ("norm1", "norm2"):
         make.arrays[f"{prefix}{norm}.gamma"] = np.ones(DIM, np.float32)
         make.arrays[f"{prefix}{norm}.beta"] = np.zeros(DIM, np.float32)
     make.linear(f"{prefix}ffn.linear1", plan.hidden, DIM)
     make.linear(f"{prefix}ffn.linear2", DIM, plan.hidden)
-    if paper:
-        _paper(make, plan)
-        heads = None if esaa else 2
-        return NetworkWeights(PAPER, make.arrays, agents=plan.agents, heads=heads)
+    dense = make.kan if architecture.kan else make.linear
+    if architecture.encoder:
+        dense(ENCODER, DIM, DIM)
+    if architecture.decoder:
+        dense(DECODER[0], plan.decoder, DIM)
+        dense(DECODER[1], DECODED, plan.decoder, gain=0.02)
+    else:
+        _heads(make)
+    if architecture.constants:
+        make.arrays |= _constants(plan)
+    if architecture.static:
+        _static_heads(make)
+    heads = None if architecture.esaa else MULTI_HEADS
+    return NetworkWeights(plan.kind, make.arrays, agents=plan.agents, heads=heads)
+
+
+def _heads(make: _Maker) -> None:
     for head, (_, width) in HEADS.items():
-        make.linear(f"{head}.1", 128, DIM)
-        make.linear(f"{head}.3", width, 128, gain=0.1)
-    make.linear("tri_plane.feature_out.0", 128, DIM)
-    make.linear("tri_plane.feature_out.2", 128, 128)
+        make.linear(f"{head}.1", HEAD_WIDTH, DIM)
+        make.linear(f"{head}.3", width, HEAD_WIDTH, gain=0.1)
+
+
+def _static_heads(make: _Maker) -> None:
+    make.linear("tri_plane.feature_out.0", HEAD_WIDTH, DIM)
+    make.linear("tri_plane.feature_out.2", HEAD_WIDTH, HEAD_WIDTH)
     for head, width in STATIC_HEADS.items():
-        make.linear(f"tri_plane.{head}.1", 128, 128)
-        make.linear(f"tri_plane.{head}.3", width, 128, gain=0.1)
-    return NetworkWeights(EGSTALKER, make.arrays, agents=plan.agents)
+        make.linear(f"tri_plane.{head}.1", HEAD_WIDTH, HEAD_WIDTH)
+        make.linear(f"tri_plane.{head}.3", width, HEAD_WIDTH, gain=0.1)
 
 
 def _sound(make: _Maker, audio_dim: int) -> None:
-    """Each layer passes on as much as it gets (He): with less, the sound reaches the Gaussians so
-    faintly that hundreds of steps pass before a mouth moves."""
+    """Each layer keeps the variance of its input (He): with less, the signal that reaches the
+    Gaussians is so weak that hundreds of steps pass before a mouth moves."""
     for i, (out, inputs) in enumerate(((32, audio_dim), (32, 32), (64, 32), (64, 64))):
         make.he(f"audio_net.encoder_conv.{2 * i}", out, inputs, 3)
     make.he("audio_net.encoder_fc1.0", 64, 64)
@@ -108,25 +126,17 @@ def _sound(make: _Maker, audio_dim: int) -> None:
     for i, (out, inputs) in enumerate(((16, 32), (8, 16), (4, 8), (2, 4), (1, 2))):
         make.he(f"audio_att_net.attentionConvNet.{2 * i}", out, inputs, 3)
     make.linear("audio_att_net.attentionNet.0", WINDOWS, WINDOWS)
-    # The frame's own window first; its neighbours are taken in as they prove useful.
+    # The frame's own window first; training adds its neighbours where they help.
     make.arrays["audio_att_net.attentionNet.0.bias"][OWN] = OWN_BIAS
 
 
-def _paper(make: _Maker, plan: NetworkPlan) -> None:
-    if plan.kan:
-        make.kan(ENCODER, DIM, DIM)
-        make.kan(DECODER[0], plan.decoder, DIM)
-        make.kan(DECODER[1], WIDTH, plan.decoder, gain=0.02)
-    else:
-        make.linear(ENCODER, DIM, DIM)
-        make.linear(DECODER[0], plan.decoder, DIM)
-        make.linear(DECODER[1], WIDTH, plan.decoder, gain=0.02)
+def _constants(plan: NetworkPlan) -> dict[str, Float32]:
     times = positions(WINDOWS, CODE) if plan.ppe else np.zeros((WINDOWS, CODE), np.float32)
     poses = np.asarray(plan.poses, np.float64)
     deviation = poses.std(axis=0)
-    # What hardly moves in the training must not be heard as if it did.
+    # What hardly moves in training must not be amplified.
     scale = np.where(deviation > 1e-3, 1 / np.maximum(deviation, 1e-3), 0)
-    make.arrays |= {
+    return {
         PPE: times,
         POSE_MEAN: poses.mean(axis=0).astype(np.float32),
         POSE_SCALE: scale.astype(np.float32),

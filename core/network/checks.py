@@ -1,34 +1,31 @@
-"""Are all tensors there, of the right shape, finite? One line says which is not."""
+"""Checks that every tensor is there, finite and of the right shape; an error names the tensor."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..errors import CheckpointError
-from ..records.gaussians import Gaussians
-from ..records.weights import EGSTALKER, PAPER, NetworkWeights
+from ..records.gaussians import WIDTHS, Gaussians
+from ..records.weights import NetworkWeights
+from .architecture import DECODED, KINDS, architecture_named, architecture_of
 from .names import (
     DECODER,
-    DEFAULT_HEADS,
     ENCODER,
     EYE_FREQUENCIES,
     HEADS,
-    KINDS,
     POSE_MEAN,
     POSE_SCALE,
     PPE,
     STATIC_HEADS,
     TOKEN_MLPS,
+    attention_name,
     grid_name,
-    has_static_heads,
-    is_kan,
-    layer_count,
+    kan_names,
     layer_prefix,
-    level_count,
+    linear_names,
 )
 from .numpy.audio_net import CODE, WINDOWS
 from .numpy.basics import Arrays
-from .paper import WIDTH
 
 Shape = tuple[int | None, ...]  # None: any size of at least 1
 
@@ -39,9 +36,9 @@ _MIXER = ((0, 16, 32), (2, 8, 16), (4, 4, 8), (6, 2, 4), (8, 1, 2))
 
 def check_weights(weights: NetworkWeights, gaussians: Gaussians | None = None) -> None:
     """Raises CheckpointError unless the network can run on these arrays: every tensor that
-    inference reads, float32, finite, of the shape the others ask for. Sizes that official
-    configurations vary (sound features, plane resolutions, hidden widths, layers) come from the
-    arrays themselves."""
+    inference reads is there, float32, finite, and its shape fits the others. Sizes that official
+    configurations vary (sound features, plane resolutions, hidden widths, layers) are read from
+    the arrays."""
     if weights.kind not in KINDS:
         raise CheckpointError(f"network kind {weights.kind!r} is not one of {', '.join(KINDS)}")
     for name, shape in expected_shapes(weights.kind, weights.arrays).items():
@@ -50,12 +47,12 @@ def check_weights(weights: NetworkWeights, gaussians: Gaussians | None = None) -
     if not (aabb[0] != aabb[1]).all():
         raise CheckpointError("tri_plane.grid.aabb has no extent along an axis; export it again")
     dim = weights.arrays["null_vector"].size
-    heads = weights.heads or DEFAULT_HEADS[weights.kind]
+    heads = architecture_of(weights).heads
     if heads < 1 or dim % heads:
         raise CheckpointError(f"n_head is {heads}, which does not divide the {dim} channels")
     if weights.agents < 1:
         raise CheckpointError(f"agent_num is {weights.agents}; at least 1 is needed")
-    unknown = weights.frozen - {attribute for attribute, _ in HEADS.values()}
+    unknown = weights.frozen - WIDTHS.keys()
     if unknown:
         raise CheckpointError(f"frozen attribute {min(unknown)!r} is not one the network moves")
     if gaussians is not None and len(gaussians) == 0:
@@ -64,8 +61,9 @@ def check_weights(weights: NetworkWeights, gaussians: Gaussians | None = None) -
 
 def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
     """Name -> shape of every tensor of inference, and of the coarse heads where all are present.
-    Raises CheckpointError where the arrays tell no sizes (no tri-plane, no layer, no head)."""
-    levels, layers = level_count(arrays), layer_count(arrays)
+    Raises CheckpointError if no sizes can be read (no tri-plane, no layer, no head)."""
+    architecture = architecture_named(kind, arrays)
+    levels, layers = architecture.levels, architecture.layers
     if not levels:
         raise CheckpointError(f"{grid_name(0, 0)} is missing: these weights have no tri-plane")
     if not layers:
@@ -78,8 +76,8 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
             shapes[grid_name(level, plane)] = (1, channels, None, None)
 
     def linear(name: str, out: int, inputs: int | None, *taps: int) -> None:
-        shapes[f"{name}.weight"] = (out, inputs, *taps)
-        shapes[f"{name}.bias"] = (out,)
+        weight, bias = linear_names(name)
+        shapes[weight], shapes[bias] = (out, inputs, *taps), (out,)
 
     for i, out, inputs in _ENCODER:
         linear(f"audio_net.encoder_conv.{i}", out, inputs, 3)
@@ -90,44 +88,41 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
     linear("audio_att_net.attentionNet.0", WINDOWS, WINDOWS)
 
     def kan(name: str, out: int, inputs: int) -> None:
-        shapes[f"{name}.base_weight"] = (out, inputs)
-        shapes[f"{name}.taylor_coeffs"] = (out, inputs, 3)
-        shapes[f"{name}.bias"] = (out,)
+        base, taylor, bias = kan_names(name)
+        shapes[base], shapes[taylor], shapes[bias] = (out, inputs), (out, inputs, 3), (out,)
 
-    paper = kind == PAPER
-    kans = is_kan(arrays, DECODER[0]) if paper else kind == EGSTALKER
-    weight = "base_weight" if kans else "weight"
+    weight = "base_weight" if architecture.kan else "weight"
+    dense = kan if architecture.kan else linear
     for mlp in TOKEN_MLPS:
         hidden = _size(arrays, f"{mlp}.net.0.{weight}", 0, 2)
         for i, (out, inputs) in enumerate(((hidden, _TOKEN_INPUTS[mlp]), (dim, hidden))):
-            if kans:
+            if architecture.kan:
                 kan(f"{mlp}.net.{i}", out, inputs)
             else:
                 shapes[f"{mlp}.net.{i}.weight"] = (out, inputs)
-    if paper:
-        dense = kan if kans else linear
-        width = _size(arrays, f"{DECODER[0]}.{weight}", 0, 2)
+    if architecture.encoder:
         dense(ENCODER, dim, dim)
+    if architecture.decoder:
+        width = _size(arrays, f"{DECODER[0]}.{weight}", 0, 2)
         dense(DECODER[0], width, dim)
-        dense(DECODER[1], WIDTH, width)
+        dense(DECODER[1], DECODED, width)
+    if architecture.constants:
         shapes |= {PPE: (WINDOWS, CODE), POSE_MEAN: (12,), POSE_SCALE: (12,)}
         shapes[EYE_FREQUENCIES] = (16,)
-    multi_head = f"{layer_prefix(0)}enc_dec_attention.w_q.weight" in arrays if paper else not kans
-    attention = ("w_q", "w_k", "w_v", "w_concat") if multi_head else ("agent_linear",)
     for layer in range(layers):
         prefix = layer_prefix(layer)
         hidden = _size(arrays, f"{prefix}ffn.linear1.weight", 0, 2)
-        for name in attention:
-            linear(f"{prefix}enc_dec_attention.{name}", dim, dim)
+        for name in architecture.attention_layers:
+            linear(f"{attention_name(layer)}{name}", dim, dim)
         for norm in ("norm1", "norm2"):
             shapes[f"{prefix}{norm}.gamma"] = shapes[f"{prefix}{norm}.beta"] = (dim,)
         linear(f"{prefix}ffn.linear1", hidden, dim)
         linear(f"{prefix}ffn.linear2", dim, hidden)
-    for head, (_, width) in () if paper else HEADS.items():
+    for head, (_, width) in () if architecture.decoder else HEADS.items():
         hidden = _size(arrays, f"{head}.1.weight", 0, 2)
         linear(f"{head}.1", hidden, dim)
         linear(f"{head}.3", width, hidden)
-    if has_static_heads(arrays):
+    if architecture.static:
         wide = _size(arrays, "tri_plane.feature_out.0.weight", 0, 2)
         linear("tri_plane.feature_out.0", wide, dim)
         linear("tri_plane.feature_out.2", wide, wide)

@@ -1,94 +1,96 @@
-"""The seam between the network's implementations and everything that uses them."""
+"""The interface between the implementations of the network and their users."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import MutableMapping
 from dataclasses import replace
-from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..records.arrays import Float32
 from ..records.audio_track import AROUND, AudioTrack
 from ..records.gaussians import C0, Splats
 from ..records.moment import Moment
 from ..records.timeline import row_of_seconds
 
-Float32 = NDArray[np.float32]
 
-# By identity, as long as both live; the value depends on nothing else.
-_quiet: MutableMapping[Deformer, MutableMapping[AudioTrack, Float32]] = WeakKeyDictionary()
+class Deformer(ABC):
+    """One avatar, prepared: everything that does not depend on the frame is computed already."""
 
-
-class Deformer(Protocol):
-    """One avatar, prepared: all that does not depend on the frame is computed already."""
-
+    @abstractmethod
     def encode_audio(self, windows: Float32) -> Float32:
         """windows (8, D, W) -> code (32,): AudioNet and AudioAttNet (docs/method.md §3.4)."""
-        ...
 
+    @abstractmethod
     def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:
         """code (32,), eye closure in [0, 1], pose (12,), strength (1 as trained) -> Splats."""
-        ...
+
+    def code_of_row(self, track: AudioTrack, row: int) -> Float32:
+        """(32,) the code of one row of the track. An implementation may keep the codes of a track
+        for as long as the track lives."""
+        return self.encode_audio(track.around(row))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why a faster path is not used, one line for each reason."""
+        return ()
+
+    @property
+    def approximate(self) -> Deformer:
+        """The faster deformer that leaves some Gaussians frozen (frozen.py); itself where the
+        avatar has none."""
+        return self
+
+
+# By identity, as long as both live; the value depends on nothing else.
+_silent: MutableMapping[Deformer, MutableMapping[AudioTrack, Float32]] = WeakKeyDictionary()
 
 
 def splats_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Splats:
     """The head at one moment, its controls applied."""
-    code = heard_at(deformer, track, moment)
-    if moment.approximate:  # what has no approximation (network/held.py) is exact
-        deformer = getattr(deformer, "approximate", deformer)
+    code = code_of_moment(deformer, track, moment)
+    if moment.approximate:
+        deformer = deformer.approximate
     splats = deformer.deform(code, moment.eye, moment.pose, moment.strength)
     return adjusted(splats, moment.opacity, moment.colour_gain)
 
 
-def heard_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Float32:
-    """(32,) what the network hears at one moment, the mouth's gain applied."""
+def code_of_moment(deformer: Deformer, track: AudioTrack, moment: Moment) -> Float32:
+    """(32,) the audio code of one moment, the mouth's gain applied."""
     code = code_at(deformer, track, moment.seconds)
     if moment.mouth_gain != 1.0:
-        quiet = quiet_code(deformer, track)
-        code = quiet + np.float32(moment.mouth_gain) * (code - quiet)
+        silent = silent_code(deformer, track)
+        code = silent + np.float32(moment.mouth_gain) * (code - silent)
     return code
 
 
 def code_at(deformer: Deformer, track: AudioTrack, seconds: float) -> Float32:
-    """(32,) what the network hears at that time. Between two rows of the track the audio codes are
-    mixed linearly, so that any scene frame rate moves smoothly; on a row the result is the official
+    """(32,) the audio code at that time. Between two rows of the track the codes are interpolated
+    linearly, so that any scene frame rate moves smoothly; on a row the result is the official
     one."""
     row, weight = row_of_seconds(seconds)
-    code = code_of_row(deformer, track, row)
+    code = deformer.code_of_row(track, row)
     if weight:
-        following = code_of_row(deformer, track, row + 1)
+        following = deformer.code_of_row(track, row + 1)
         code = np.float32(1 - weight) * code + np.float32(weight) * following
     return code
 
 
-def code_of_row(deformer: Deformer, track: AudioTrack, row: int) -> Float32:
-    """(32,) of one row of the track; a deformer that keeps the codes of a track says so by a method
-    of this name."""
-    kept = getattr(deformer, "code_of_row", None)
-    return deformer.encode_audio(track.around(row)) if kept is None else kept(track, row)
-
-
-def notes_of(deformer: Deformer) -> tuple[str, ...]:
-    """Why something fast is not used, where the deformer knows such things."""
-    notes: tuple[str, ...] = getattr(deformer, "notes", ())
-    return notes
-
-
-def quiet_code(deformer: Deformer, track: AudioTrack) -> Float32:
-    """(32,) what the network hears far outside the sound: silence where the track knows it."""
-    known = _quiet.setdefault(deformer, WeakKeyDictionary())
+def silent_code(deformer: Deformer, track: AudioTrack) -> Float32:
+    """(32,) the audio code far outside the sound, which is that of silence if the track has one."""
+    known = _silent.setdefault(deformer, WeakKeyDictionary())
     code = known.get(track)
     if code is None:
-        code = known[track] = code_of_row(deformer, track, -track.margin - AROUND)
+        code = known[track] = deformer.code_of_row(track, -track.margin - AROUND)
     return code
 
 
 def adjusted(splats: Splats, opacity: float = 1.0, colour_gain: float = 1.0) -> Splats:
-    """Opacities times `opacity` within [0, 1]. The colour is max(0, sum + 0.5) (sh.py), so that
-    scaling every coefficient and moving the first by the half's share scales the colour, whatever
-    draws it. At 1.0 the arrays are the given ones."""
+    """Opacities times `opacity` within [0, 1]. A colour is max(0, sum + 0.5) (render/sh.py):
+    scaling every coefficient and moving the first one by the half's share scales the colour in
+    every rasteriser. At 1.0 the arrays are the given ones."""
     opacities, sh = splats.opacities, splats.sh
     if opacity != 1.0:
         opacities = np.clip(opacities * np.float32(opacity), 0, 1)

@@ -1,39 +1,38 @@
-"""Beyond exact: Gaussians that speech hardly moves stay where they are on average.
+"""The approximate head: Gaussians that speech hardly moves keep their average offset.
 
-The network runs on the others alone; what it gives them does not change, since nothing couples
-Gaussians but ESAA's agents, which always move. How far the picture is from the exact one was
-measured for the avatar (record.Held); a `Moment` asks for it.
+The network runs only on the others. Their result does not change: only ESAA's agents couple
+Gaussians, and those are never frozen. The distance from the exact picture is measured for each
+avatar (records.avatar.Measured); a `Moment` asks for the approximate head.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float32
 from ..records.avatar import FrozenGaussians
-from ..records.gaussians import Gaussians, Splats, activate, rows_of, with_rows
+from ..records.gaussians import (
+    Gaussians,
+    Splats,
+    activate,
+    flat_of,
+    gaussians_of,
+    rows_of,
+    with_rows,
+)
 from ..records.weights import NetworkWeights
 from .deformer import Deformer
-from .numpy.basics import Float32
 
 Prepare = Callable[[NetworkWeights, Gaussians], Deformer]
-# Attribute of NetworkWeights.frozen -> field of Gaussians; fields of Splats are named as the first.
-RAW = {
-    "means": "means",
-    "scales": "log_scales",
-    "quats": "quats",
-    "opacities": "opacity_logits",
-    "sh": "sh",
-}
 
 
-class ApproximableDeformer:
-    """Implements `Deformer`, exactly, and offers `approximate` beside it."""
+class ApproximableDeformer(Deformer):
+    """Exact; `approximate` is the deformer that leaves Gaussians frozen."""
 
     def __init__(
         self,
@@ -44,16 +43,16 @@ class ApproximableDeformer:
     ) -> None:
         self._exact = prepare(weights, gaussians)
         self._parts = (weights, gaussians, frozen, prepare)
-        self._rough: HeldDeformer | None = None
+        self._approximate: FrozenDeformer | None = None
         self._guard = threading.Lock()
 
     @property
-    def approximate(self) -> HeldDeformer:
-        """Made when it is first asked for, once: a bake's frames ask side by side."""
+    def approximate(self) -> FrozenDeformer:
+        """Prepared at the first request, once: the frames of a bake ask for it concurrently."""
         with self._guard:
-            if self._rough is None:
-                self._rough = HeldDeformer(*self._parts)
-            return self._rough
+            if self._approximate is None:
+                self._approximate = FrozenDeformer(*self._parts)
+            return self._approximate
 
     def encode_audio(self, windows: Float32) -> Float32:
         return self._exact.encode_audio(windows)
@@ -62,8 +61,8 @@ class ApproximableDeformer:
         return self._exact.deform(code, eye, pose, strength)
 
 
-class HeldDeformer:
-    """Implements `Deformer`, approximately: `held` rows rest, all others are exact."""
+class FrozenDeformer(Deformer):
+    """Frozen rows keep their average offset; all others are exact."""
 
     def __init__(
         self,
@@ -74,8 +73,8 @@ class HeldDeformer:
     ) -> None:
         self._moving = np.setdiff1d(np.arange(len(gaussians)), frozen.rows)
         self._deformer = prepare(weights, rows_of(gaussians, self._moving))
-        self._resting = lru_cache(1)(
-            lambda strength: resting(gaussians, frozen.rows, frozen.offsets, strength)
+        self._at_rest = lru_cache(1)(
+            lambda strength: at_rest(gaussians, frozen.rows, frozen.offsets, strength)
         )
         self._moved = tuple(frozen.offsets)
 
@@ -84,20 +83,19 @@ class HeldDeformer:
 
     def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:
         moving = self._deformer.deform(code, eye, pose, strength)
-        return with_rows(self._resting(float(strength)), self._moving, moving, self._moved)
+        return with_rows(self._at_rest(float(strength)), self._moving, moving, self._moved)
 
 
-def resting(
+def at_rest(
     gaussians: Gaussians,
     rows: NDArray[np.int64],
     offsets: Mapping[str, Float32],
     strength: float,
 ) -> Splats:
-    """All Gaussians: `rows` (H,) moved by `offsets` (see record.Held), the others canonical."""
-    moved = {}
+    """All Gaussians: `rows` (H,) moved by `offsets` (see FrozenGaussians), the others canonical."""
+    moved = flat_of(gaussians)
     for name, offset in offsets.items():
-        values = np.array(getattr(gaussians, RAW[name]))
-        flat = values.reshape(len(gaussians), -1)
-        flat[rows, : offset.shape[1]] += np.float32(strength) * offset
-        moved[RAW[name]] = values
-    return activate(replace(gaussians, **moved))
+        values = np.array(moved[name])
+        values[rows, : offset.shape[1]] += np.float32(strength) * offset
+        moved[name] = values
+    return activate(gaussians_of(moved))

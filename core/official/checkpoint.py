@@ -11,15 +11,9 @@ from typing import Any
 from ..errors import CheckpointError
 from ..formats.ply import read_ply
 from ..formats.torch_file import array_of, load_torch
+from ..network.architecture import architecture_named, kind_of, tensor_names
 from ..network.checks import check_weights
-from ..network.names import (
-    PREFIX,
-    agent_count,
-    kind_of,
-    layer_count,
-    level_count,
-    used_names,
-)
+from ..network.names import PREFIX, agent_count
 from ..records.gaussians import Gaussians
 from ..records.weights import NetworkWeights
 from ..system.files import reason
@@ -119,7 +113,7 @@ def read_weights(path: Path, settings: Mapping[str, Any]) -> NetworkWeights:
         raise CheckpointError(
             f"{path} is of neither EGSTalker nor GaussianTalker; give the checkpoint of one of them"
         )
-    names = used_names(kind, layer_count(table), level_count(table))
+    names = tensor_names(architecture_named(kind, table))
     arrays = {name: array for name in names if (array := array_of(table, name)) is not None}
     agents = whole(settings, "agent_num", agent_count(table))
     heads = whole(settings, "n_head", None)

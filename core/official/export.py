@@ -12,21 +12,18 @@ import numpy as np
 
 from ..errors import ArgumentError, MissingPackageError, OutputError
 from ..formats.ply import write_ply
+from ..network.architecture import KINDS, architecture_of
 from ..network.checks import check_weights
 from ..network.names import (
-    DEFAULT_HEADS,
-    OFFICIAL,
     PREFIX,
     STATIC_HEADS,
     grid_name,
-    layer_count,
     layer_prefix,
-    level_count,
 )
 from ..network.numpy.tokens import positions
 from ..records.arrays import Float32
 from ..records.avatar import Avatar
-from ..records.weights import EGSTALKER, NetworkWeights
+from ..records.weights import NetworkWeights
 from ..system.files import reason, write_atomic
 from .cfg_args import FREEZE_FLAGS
 
@@ -48,7 +45,7 @@ def write_official(avatar: Avatar, folder: Path) -> Path:
     ArgumentError where the official code has no such network, or the folder holds something;
     OutputError, MissingPackageError (torch)."""
     network = avatar.network
-    if network is None or network.kind not in OFFICIAL:
+    if network is None or not KINDS[network.kind].official:
         kind = "a still" if network is None else f"of the kind {network.kind!r}"
         raise ArgumentError(
             f"{avatar.name} is {kind}, which the official code cannot run; train with "
@@ -70,7 +67,8 @@ def state_dict(network: NetworkWeights) -> dict[str, Array]:
     are zero where the avatar has none."""
     arrays = dict(network.arrays)
     dim = arrays["null_vector"].size
-    kan = network.kind == EGSTALKER
+    architecture = architecture_of(network)
+    kan = architecture.kan
 
     def zeros(name: str, *shape: int) -> None:
         arrays.setdefault(name, np.zeros(shape, np.float32))
@@ -79,9 +77,9 @@ def state_dict(network: NetworkWeights) -> dict[str, Array]:
         zeros(f"{name}.weight", out, inputs)
         zeros(f"{name}.bias", out)
 
-    for layer in range(layer_count(network.arrays)):
+    for layer in range(architecture.layers):
         prefix = layer_prefix(layer)
-        if kan:
+        if architecture.esaa:
             arrays[f"{prefix}PPE.pe"] = positions(PLACES, dim)[None]
             linear(f"{prefix}enc_dec_attention.proj", dim, dim)
             linear(f"{prefix}enc_dec_attention.attention_proj_layer", dim, network.agents)
@@ -103,14 +101,14 @@ def state_dict(network: NetworkWeights) -> dict[str, Array]:
 
 def cfg_args(network: NetworkWeights, iteration: int) -> str:
     """The settings that the network's shape and its flags follow from."""
-    arrays = network.arrays
-    sides = [int(arrays[grid_name(level, 0)].shape[2]) for level in range(level_count(arrays))]
+    arrays, architecture = network.arrays, architecture_of(network)
+    sides = [int(arrays[grid_name(level, 0)].shape[2]) for level in range(architecture.levels)]
     settings: dict[str, Any] = {
         "sh_degree": 3,
         "iterations": iteration,
         "d_model": arrays["null_vector"].size,
-        "n_head": network.heads or DEFAULT_HEADS[network.kind],
-        "n_layer": layer_count(arrays),
+        "n_head": architecture.heads,
+        "n_layer": architecture.layers,
         "ffn_hidden": int(arrays[f"{layer_prefix(0)}ffn.linear1.weight"].shape[0]),
         "net_width": int(arrays["pos_deform.1.weight"].shape[0]),
         "bounds": 1.6,
@@ -123,7 +121,7 @@ def cfg_args(network: NetworkWeights, iteration: int) -> str:
         "multires": [side // sides[0] for side in sides],
         **{flag: name in network.frozen for flag, name in FREEZE_FLAGS.items()},
     }
-    if network.kind == EGSTALKER:
+    if architecture.esaa:
         settings["agent_num"] = network.agents
     return f"Namespace({', '.join(f'{key}={value!r}' for key, value in settings.items())})"
 

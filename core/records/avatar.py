@@ -1,4 +1,4 @@
-"""The avatar as frozen records: what an .egs file holds."""
+"""The avatar as frozen records: the contents of an .egs file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Float32, Float64
 from .camera import Camera
 from .feature_spec import FeatureSpec
 from .gaussians import Gaussians
@@ -17,8 +18,8 @@ from .weights import NetworkWeights
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """What the training camera sees behind the head, uint8, sRGB-encoded: image (H, W, 3) and,
-    where the dataset has one, torso (H, W, 4) with straight alpha, laid over it."""
+    """The training camera's view without the head, uint8, sRGB-encoded: image (H, W, 3) and, if the
+    dataset has one, torso (H, W, 4) with straight alpha, composited over it."""
 
     image: NDArray[np.uint8]
     torso: NDArray[np.uint8] | None = None
@@ -26,12 +27,12 @@ class Background:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """How the head and the eyes moved in training, 25 rows a second: viewmats (F, 4, 4) float32,
-    eyes (F,) float64 closure in [0, 1]: the eye code multiplies it by up to 5623, where the
+    """The movement of head and eyes in training, 25 rows a second: viewmats (F, 4, 4) float32, eyes
+    (F,) float64 closure in [0, 1]. The eye code multiplies the closure by up to 5623, where the
     rounding of float32 is visible (docs/method.md §3.5)."""
 
-    viewmats: NDArray[np.float32]
-    eyes: NDArray[np.float64]
+    viewmats: Float32
+    eyes: Float64
 
     def __len__(self) -> int:
         return len(self.viewmats)
@@ -39,8 +40,8 @@ class Track:
 
 @dataclass(frozen=True)
 class Measured:
-    """How far the approximate head (network/frozen.py) is from the exact one: the least and the
-    mean PSNR, dB, of `frames` pictures over the background, driven by `sound` (a file's name)."""
+    """The error of the approximate head (network/frozen.py): the lowest and the mean PSNR, dB, of
+    `frames` pictures over the background, driven by `sound` (a file's name)."""
 
     worst: float
     mean: float
@@ -51,12 +52,11 @@ class Measured:
 @dataclass(frozen=True, eq=False)
 class FrozenGaussians:
     """Gaussians that speech hardly moves (core/bake/freezing.py finds them). rows (H,) int64,
-    ascending. offsets: what the network adds to their raw values on average, attribute -> (H,
-    values) float32; attributes as in NetworkWeights.frozen, "sh" may have the first columns
-    alone."""
+    ascending. offsets: the average that the network adds to their raw values, attribute -> (H,
+    width) float32; attributes as in gaussians.ATTRIBUTES, "sh" may have its first columns only."""
 
     rows: NDArray[np.int64]
-    offsets: Mapping[str, NDArray[np.float32]]
+    offsets: Mapping[str, Float32]
     measured: Measured
 
     def __len__(self) -> int:
@@ -67,9 +67,9 @@ class FrozenGaussians:
 class Avatar:
     """A trained head. `network` and `features` are None for a still (a bare .ply).
 
-    camera: the training camera; its viewmat is the still pose. frozen_gaussians: None before
-    content_hash: SHA-256 of the file in hexadecimal, empty before it is written. licence and
-    provenance: free text and JSON data.
+    camera: the training camera; its viewmat is the still pose. frozen_gaussians: None until they
+    are measured. content_hash: SHA-256 of the file in hexadecimal, empty before it is written.
+    licence: free text. provenance: JSON data.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Pinhole cameras in the head's frame, and the 12 numbers that tell the network the head pose.
+"""Pinhole cameras in the head's frame, and the head pose as 12 numbers for the network.
 
 OpenCV axes: x right, y down, z forward. The head's frame: x right, y up, z to the viewer,
-decimetres. Blender's axes are converted in egstalker_blender/camera.py and nowhere else.
+decimetres. Only egstalker_blender/camera.py converts Blender's axes.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import CameraError
+from .arrays import Float32, Float64
 
-Float64 = NDArray[np.float64]
-
-MAX_SIDE = 16384  # pixels; what Blender itself can hold in one texture
+MAX_SIDE = 16384  # pixels; Blender's own limit for a texture
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class Camera:
             raise CameraError(f"focal length {self.fx:g} x {self.fy:g} must be positive and finite")
 
     @property
-    def K(self) -> Float64:  # noqa: N802  the name it has everywhere
+    def K(self) -> Float64:  # noqa: N802  the usual name
         """(3, 3) intrinsic matrix."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
 
@@ -53,7 +52,7 @@ class Camera:
         return -self.viewmat[:3, :3].T @ self.viewmat[:3, 3]
 
     def resized(self, width: int, height: int) -> Camera:
-        """The same view at another size: the height is filled, the sides are cropped or widened."""
+        """The same view at another size: the height fits, the sides are cropped or widened."""
         scale = height / self.height
         return Camera(
             self.viewmat,
@@ -66,7 +65,7 @@ class Camera:
         )
 
 
-def pose_vector(viewmat: ArrayLike) -> NDArray[np.float32]:
+def pose_vector(viewmat: ArrayLike) -> Float32:
     """(12,) float32 network input: row-major transposed rotation, then translation
     (docs/method.md §3.5)."""
     matrix = np.asarray(viewmat, np.float64)

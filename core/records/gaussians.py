@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from .arrays import Float32
 
 SH_COEFFICIENTS = 16  # degree 3
 C0 = 0.28209479177387814  # the constant harmonic: a colour is 0.5 + C0 * sh[0]
@@ -17,7 +17,7 @@ C0 = 0.28209479177387814  # the constant harmonic: a colour is 0.5 + C0 * sh[0]
 
 @dataclass(frozen=True, eq=False)
 class Gaussians:
-    """Canonical Gaussians, raw values as the optimiser holds them (docs/method.md §3.8, §4).
+    """Canonical Gaussians, raw values as the optimiser stores them (docs/method.md §3.8, §4).
 
     means (N, 3) in the head's frame, decimetres; log_scales (N, 3), natural logarithm;
     quats (N, 4) w, x, y, z, NOT normalised; opacity_logits (N,); sh (N, 16, 3), coefficient
@@ -52,18 +52,64 @@ class Splats:
         return len(self.means)
 
 
+@dataclass(frozen=True)
+class Attribute:
+    """One of the five attributes of a Gaussian that a network moves.
+
+    name: field of Splats, and the network's name for it (`NetworkWeights.frozen`). raw: field of
+    Gaussians. width: float32 values a Gaussian, spherical harmonics flattened. base: how many of
+    them, the first ones, do not depend on the viewing direction. official: what the official code
+    calls it ("pos_deform" is the head that moves "means")."""
+
+    name: str
+    raw: str
+    width: int
+    base: int
+    official: str
+
+
+# In the order of the fields of Gaussians.
+ATTRIBUTES = (
+    Attribute("means", "means", 3, 3, "pos"),
+    Attribute("scales", "log_scales", 3, 3, "scales"),
+    Attribute("quats", "quats", 4, 4, "rotations"),
+    Attribute("opacities", "opacity_logits", 1, 1, "opacity"),
+    Attribute("sh", "sh", 3 * SH_COEFFICIENTS, 3, "shs"),
+)
+WIDTHS = {attribute.name: attribute.width for attribute in ATTRIBUTES}
+
+
+def flat_of(gaussians: Gaussians) -> dict[str, Float32]:
+    """Attribute's name -> its raw values (N, width), views of the given arrays."""
+    n = len(gaussians)
+    return {a.name: getattr(gaussians, a.raw).reshape(n, a.width) for a in ATTRIBUTES}
+
+
+def gaussians_of(flat: Mapping[str, Float32]) -> Gaussians:
+    """The inverse of `flat_of`, without a copy."""
+    n = len(flat["means"])
+    return Gaussians(
+        flat["means"],
+        flat["scales"],
+        flat["quats"],
+        flat["opacities"].reshape(n),
+        flat["sh"].reshape(n, SH_COEFFICIENTS, 3),
+    )
+
+
 Cloud = TypeVar("Cloud", Gaussians, Splats)
 
 
 def rows_of(cloud: Cloud, rows: NDArray[np.int64]) -> Cloud:
-    """Those rows alone, in that order."""
+    """Those rows only, in that order."""
     return type(cloud)(*(values[rows] for values in vars(cloud).values()))
 
 
 def with_rows(
     splats: Splats, rows: NDArray[np.int64], others: Splats, names: Iterable[str]
 ) -> Splats:
-    """Splats, those rows of which are `others` in the fields `names`; all else is shared."""
+    """The splats with those rows replaced by `others` in the fields `names`; the other fields are
+    shared, not copied."""
     found = {}
     for name in names:
         found[name] = getattr(splats, name).copy()

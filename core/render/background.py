@@ -1,4 +1,4 @@
-"""Background and torso of the avatar's clip, laid behind the head for a camera of any size."""
+"""Background and torso of the avatar's clip, composited for a camera of any size."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float32, Float64
 from ..records.avatar import Background
 from ..records.camera import Camera
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 
 def background_of(images: Background, camera: Camera) -> Float32:
     """(H, W, 3) float32 sRGB-encoded in [0, 1], of the camera's size, not to be written to. At the
-    plates' own size it is torso.rgb * torso.a + background * (1 - torso.a), exactly (docs/method.md
+    images' own size it is torso.rgb * torso.a + background * (1 - torso.a), exactly (docs/method.md
     §3.9). At another size it follows `Camera.resized`: the height is filled, the sides are cropped
     or go on with the colour of the edge."""
     return _laid(images, camera.width, camera.height)
@@ -24,7 +22,7 @@ def background_of(images: Background, camera: Camera) -> Float32:
 
 @lru_cache(maxsize=4)
 def _laid(images: Background, width: int, height: int) -> Float32:
-    """Kept, since every frame of a film asks for the same."""
+    """Cached, because every frame of a bake needs the same."""
     picture = _unit(images.image)
     if images.torso is not None:
         colour, alpha = (
@@ -34,7 +32,7 @@ def _laid(images: Background, width: int, height: int) -> Float32:
         picture = colour * alpha + picture * (1 - alpha)
     own_height, own_width = picture.shape[:2]
     if (own_height, own_width) != (height, width):
-        step = own_height / height  # plate pixels per picture pixel
+        step = own_height / height  # of its own pixels per picture pixel
         rows = (np.arange(height) + 0.5) * step
         columns = (np.arange(width) + 0.5 - width / 2) * step + own_width / 2
         picture = _sampled(picture, rows, step)

@@ -1,4 +1,4 @@
-"""What every rasteriser does before and after its own work."""
+"""The start and the end of every rasteriser: its arguments checked, its picture composited."""
 
 from __future__ import annotations
 

@@ -7,16 +7,16 @@ tiles; only the blending differs in precision.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.arrays import Float64
 from ..records.camera import Camera
 from ..records.gaussians import Splats
 from .rasteriser import DILATION, JACOBIAN_CLAMP, MIN_ALPHA, NEAR, TILE
 from .sh import colours
-
-Float64 = NDArray[np.float64]
 
 DEPTH_GUARD = 1e-7  # added to the depth that divides, as the official rasteriser does
 MIN_SPREAD = 0.1  # floor under the root that tells the two axes of an ellipse apart
@@ -24,7 +24,7 @@ MIN_SPREAD = 0.1  # floor under the root that tells the two axes of an ellipse a
 
 @dataclass(frozen=True, eq=False)
 class Ellipses:
-    """What of M Gaussians can touch the picture, in the order of drawing.
+    """The M Gaussians that can touch the picture, in the order of drawing.
 
     centres (M, 2) pixels, the centre of the first pixel at (0.5, 0.5); conics (M, 3): a, b, c of
     the inverse covariance [[a, b], [b, c]] per square pixel; opacities (M,); colours (M, 3);
@@ -88,13 +88,17 @@ def project(splats: Splats, camera: Camera, sh_degree: int) -> Ellipses:
 
 def rotations(quats: NDArray[np.floating]) -> Float64:
     """(N, 4) unit quaternions w, x, y, z -> (N, 3, 3)."""
-    w, x, y, z = quats.astype(np.float64).T
-    rows = [
+    rows = rotation_rows(*quats.astype(np.float64).T)
+    return np.stack([np.stack(row, axis=1) for row in rows], axis=1)
+
+
+def rotation_rows(w: Any, x: Any, y: Any, z: Any) -> list[list[Any]]:
+    """The three rows of the rotation of unit quaternions: arrays or tensors of one shape."""
+    return [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
-    return np.stack([np.stack(row, axis=1) for row in rows], axis=1)
 
 
 def clamp_limits(camera: Camera) -> tuple[float, float, float, float]:

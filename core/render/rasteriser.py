@@ -1,4 +1,4 @@
-"""The seam between the rasterisers and everything that uses them."""
+"""The interface of the rasterisers."""
 
 from __future__ import annotations
 

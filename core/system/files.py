@@ -16,7 +16,7 @@ PART = ".part"  # a file that is being written: .NAME.PROCESS.part
 
 
 def reason(error: OSError) -> str:
-    """What the system says, without number and path."""
+    """The system's message, without number and path."""
     return error.strerror or type(error).__name__
 
 
@@ -98,8 +98,8 @@ def stage(path: Path, chunks: Iterable[bytes | memoryview]) -> Staged:
 
 
 def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
-    """Write under a temporary name in the same folder, then rename: whoever looks sees the old
-    file or the new one. OutputError where that fails, and nothing is left behind."""
+    """Write under a temporary name in the same folder, then rename: a reader gets the old file
+    or the new one. OutputError where that fails, and nothing is left behind."""
     stage(path, chunks).commit()
 
 

@@ -1,4 +1,4 @@
-"""Whether torch can compute on its GPU, and what its errors mean."""
+"""Tests torch on its GPU, and recognises its errors of full memory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 
 @cache
 def unusable() -> str | None:
-    """None where torch computes on its present NVIDIA GPU, else why not, in one line. It tries,
-    since torch also sees a GPU that it has no code for (one too old or too new for this build)."""
+    """None where torch computes on its present NVIDIA GPU, else the reason in one line. It computes
+    something, since torch also finds a GPU that it has no code for (too old or too new)."""
     if torch.version.cuda is None:
         return "this torch is built without CUDA; install one with CUDA, or choose numba"
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = torch.cuda.is_available()
     if not found:
-        why = _line(told[0].message) if told else "is there one, with its driver?"
+        why = _line(caught[0].message) if caught else "is there one, with its driver?"
         return f"torch finds no NVIDIA GPU that it can use ({why}); choose numba"
     try:
         with warnings.catch_warnings():
@@ -38,8 +38,8 @@ def _try() -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """torch has a class for its own allocations; of cuBLAS, of page-locked memory and of the
-    processor only the text tells."""
+    """torch has a class for its own allocations; cuBLAS, page-locked memory and the processor raise
+    a RuntimeError that only its text distinguishes."""
     words = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 

@@ -1,8 +1,8 @@
-"""numba, and where it may keep what it compiled.
+"""numba, and the folder of its compiled code.
 
-By default numba writes beside the source; nothing may be written into the extension's folder. Here
-it is NUMBA_CACHE_DIR or the user's cache folder, one folder per state of the compiled sources:
-numba itself does not notice when an inlined helper of another file has changed.
+By default numba writes next to the source, but nothing may be written into the extension's folder.
+Here it is NUMBA_CACHE_DIR or the user's cache folder, one folder per state of the compiled sources:
+numba itself does not notice a changed helper of another file.
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ except ImportError as error:
 
 
 def compiled_sources() -> list[Path]:
-    """Every file that may hold compiled code: the folders named numba, and the files so named."""
+    """Every file that compiled code comes from: the folders named numba, the files so named, and
+    the folders whose constants are compiled in."""
     core = Path(__file__).parents[1]
-    return sorted({*core.rglob("numba/*.py"), *core.rglob("*numba*.py")})
+    patterns = (
+        "**/numba/*.py", "**/*numba*.py", "render/*.py", "network/*.py", "network/numpy/*.py",
+        "records/*.py",
+    )  # fmt: skip
+    return sorted({path for pattern in patterns for path in core.glob(pattern)})
 
 
 def _prepare_cache() -> bool:
@@ -67,4 +72,10 @@ CACHED = _prepare_cache()
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call, or load from the cache; other Python threads run meanwhile."""
     result: Callable[..., Any] = numba.njit(nogil=True, cache=CACHED, error_model="numpy")(function)
+    return result
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Copied into each compiled caller, for a small step of an inner loop that kernels share."""
+    result: Callable[..., Any] = numba.njit(inline="always", error_model="numpy")(function)
     return result

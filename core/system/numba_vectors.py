@@ -17,7 +17,7 @@ FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 INTS = ir.VectorType(ir.IntType(32), WIDTH)
 INT = ir.IntType(32)
 
-LEAST = -120.0  # exponents below it overflow downwards: `power_of_two` does not look
+LEAST = -120.0  # exponents below it overflow downwards: `power_of_two` does not check
 
 
 def _exp2_polynomial() -> list[float]:

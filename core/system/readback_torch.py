@@ -14,9 +14,9 @@ Pending = Callable[[], tuple[NDArray[Any], ...]]
 
 
 class Readback:
-    """Copies on a stream of its own into memory that the GPU writes to itself. torch keeps that
-    memory and lends it again once nobody holds an array of it, so that it stays as much as is in
-    use at once. On a CPU nothing is copied."""
+    """Copies on a stream of its own into page-locked memory. torch keeps that memory and uses it
+    again once its arrays are gone, so that there is never more than is in use at once. On a CPU
+    nothing is copied."""
 
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
@@ -32,7 +32,7 @@ class Readback:
             for tensor in tensors:
                 host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
                 host.copy_(tensor, non_blocking=True)
-                tensor.record_stream(side)  # its memory is not lent again before the copy is done
+                tensor.record_stream(side)  # its memory is not reused before the copy is done
                 hosts.append(host)
             done = torch.cuda.Event()
             done.record(side)

@@ -1,4 +1,4 @@
-"""Threads for code that lets go of Python's lock: numpy's products, numba, zlib."""
+"""Threads for code that releases Python's lock: numpy's products, numba, zlib."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_present = threading.local()  # .alone: the thread has its share already, see `in_order`
+_present = threading.local()  # .alone: a thread of `in_order`, which starts no others
 
 
 def for_each(work: Callable[[Item], object], items: Iterable[Item], threads: int) -> None:
@@ -39,7 +39,7 @@ def for_each(work: Callable[[Item], object], items: Iterable[Item], threads: int
     try:
         take()
     finally:
-        # A helper that a busy pool has not begun is not waited for: nothing is left for it.
+        # A helper that a busy pool has not started is cancelled: nothing is left to do.
         running = [future for future in futures if not future.cancel()]
         failures = [error for future in running if (error := future.exception())]
     if failures:

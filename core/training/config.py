@@ -34,10 +34,10 @@ class Losses:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """arrangement: "paper" (network/paper.py) or "official" (as the authors' code, which `verify`
-    compares with). features: kind of audio features. window: steps of an audio window, 1 to 16; a
-    shorter window overfits less to the clip. kan, esaa, ppe, static_init: False leaves that part
-    out (the paper's ablations). seed: same seed and steps give the same bits.
+    """arrangement: "paper" (network/architecture.py) or "official" (as the authors' code, which
+    `verify` compares with). features: kind of audio features. window: steps of an audio window, 1
+    to 16; a shorter window overfits less to the clip. kan, esaa, ppe, static_init: False leaves
+    that part out (the paper's ablations). seed: same seed and steps give the same bits.
 
     *_steps: of the three stages: static (one face for all frames), lips (landmarks alone), motion.
     minutes: stop after that long, all stages scaled to it; the steps then depend on the machine.

@@ -13,18 +13,18 @@ from torch import Tensor, nn
 
 from ..dataset.clip import TrainingClip
 from ..formats.ply import read_ply
+from ..network.architecture import DECODED, KINDS, architecture_of
 from ..network.build import DIM, NetworkPlan, new_weights
-from ..network.paper import WIDTH
 from ..network.torch import layers
 from ..network.torch.network import FirstAttention, RawTensors, TorchNetwork
 from ..records.arrays import Float64
 from ..records.camera import Camera
-from ..records.gaussians import C0, SH_COEFFICIENTS, Gaussians
+from ..records.gaussians import ATTRIBUTES, C0, SH_COEFFICIENTS, Gaussians
 from ..records.weights import EGSTALKER, PAPER, NetworkWeights
 from .config import TrainConfig
-from .rasterisers.record import Rendered, Splatter
+from .rasterisers.record import Rendered, SplatTensors, Splatter
 
-FIELDS = ("means", "log_scales", "quats", "opacity_logits", "sh_dc", "sh_rest")
+FIELDS = (*(a.raw for a in ATTRIBUTES if a.name != "sh"), "sh_dc", "sh_rest")
 OPACITY = 0.1  # of a new Gaussian
 NEIGHBOURS = 3
 COLOUR_FRAMES = 16  # that the initial colours are averaged over
@@ -46,7 +46,7 @@ class Head(nn.Module):
         self.static = nn.ParameterDict(static or {})
         self.network = TorchNetwork(weights)
         self.degree = 0
-        self.is_paper = weights.kind == PAPER
+        self.is_paper = architecture_of(weights).decoder
 
     def __len__(self) -> int:
         return len(self.canonical["means"])
@@ -116,16 +116,20 @@ def new_head(
         hidden=config.hidden, decoder=config.decoder, kan=config.kan, esaa=config.esaa,
         ppe=config.ppe,
     )  # fmt: skip
-    static = _static_layer(config) if kind == PAPER and config.static_init else None
+    static = _static_layer(config) if KINDS[kind].decoder and config.static_init else None
     return Head(canonical, new_weights(plan, config.seed), static).to(device)
 
 
 def _static_layer(config: TrainConfig) -> dict[str, Tensor]:
     """The weights of the static decoder; zeros, so that it changes nothing yet."""
     if config.kan:
-        shapes = {"base_weight": (WIDTH, DIM), "taylor_coeffs": (WIDTH, DIM, 3), "bias": (WIDTH,)}
+        shapes = {
+            "base_weight": (DECODED, DIM),
+            "taylor_coeffs": (DECODED, DIM, 3),
+            "bias": (DECODED,),
+        }
     else:
-        shapes = {"weight": (WIDTH, DIM), "bias": (WIDTH,)}
+        shapes = {"weight": (DECODED, DIM), "bias": (DECODED,)}
     return {name: torch.zeros(shape) for name, shape in shapes.items()}
 
 
@@ -168,10 +172,10 @@ def draw(
 ) -> Rendered:
     """Activate and rasterise one frame's raw values (N, ...). probe: see Splatter."""
     quats = F.normalize(raw.quats, dim=-1)
-    return splat(
-        raw.means, quats, raw.log_scales.exp(), raw.opacity_logits.sigmoid(), raw.sh, camera,
-        degree, probe,
-    )  # fmt: skip
+    splats = SplatTensors(
+        raw.means, quats, raw.log_scales.exp(), raw.opacity_logits.sigmoid(), raw.sh
+    )
+    return splat(splats, camera, degree, probe)
 
 
 def static_raw(head: Head, x: Tensor) -> RawTensors:
@@ -184,7 +188,9 @@ def static_raw(head: Head, x: Tensor) -> RawTensors:
         sh = values["shs"].reshape(len(c.means), SH_COEFFICIENTS, 3)
         return RawTensors(c.means, c.log_scales, c.quats, values["opacity"][:, 0], sh)
     p = {f"static.{name}": value for name, value in head.static.items()}
-    means, scales, quats, opacity, colour = layers.dense(p, "static", x).split([3, 3, 4, 1, 3], 1)
+    means, scales, quats, opacity, colour = layers.dense(p, "static", x).split(
+        [a.base for a in ATTRIBUTES], 1
+    )
     return RawTensors(
         c.means + means,
         c.log_scales + scales,

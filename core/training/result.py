@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..bake.backends import best_backend
-from ..bake.freezing import hold
+from ..bake.freezing import freeze
 from ..dataset.clip import TrainingClip
 from ..dataset.pictures import read_background
 from ..dataset.track import filled
@@ -61,5 +61,5 @@ def avatar_of(
 
 def with_frozen_gaussians(avatar: Avatar, track: AudioTrack, job: TrainJob) -> Avatar:
     """The avatar with the Gaussians that may be frozen, measured on the training's own sound."""
-    frozen = hold(avatar, track, job.dataset.resolve().name, best_backend())
+    frozen = freeze(avatar, track, job.dataset.resolve().name, best_backend())
     return replace(avatar, frozen_gaussians=frozen)

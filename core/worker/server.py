@@ -17,7 +17,7 @@ from typing import BinaryIO
 from ..bake.backends import Backend, choose_backend, package_versions, remembering
 from ..bake.loop import bake, load_checked
 from ..errors import CancelledError, EgsError, ProtocolError
-from ..network.deformer import notes_of, splats_at
+from ..network.deformer import splats_at
 from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
@@ -191,7 +191,7 @@ class Server:
         block = self._block(request, avatar)
         deformer = backend.prepare(avatar)
         fill(block, splats_at(deformer, track, moment))
-        return {"type": "result", "id": request["id"], "note": "; ".join(notes_of(deformer))}
+        return {"type": "result", "id": request["id"], "note": "; ".join(deformer.notes)}
 
     def _opened(self, request: Message) -> Avatar:
         avatar = self._avatars.get(value(request, "avatar", str))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from egstalker.core.avatar.file import load_avatar, save_avatar
-from egstalker.core.network.moving import widths_of
+from egstalker.core.network.architecture import architecture_of
 from egstalker.core.records.avatar import Avatar, FrozenGaussians, Measured
 from egstalker.egstalker_blender import cli
 from egstalker.egstalker_blender.panels import approximate
@@ -23,7 +23,8 @@ def measured(avatar: Avatar) -> Avatar:
     count = len(avatar.gaussians)
     rows = np.arange(max(count // 2, avatar.network.agents), count)
     offsets = {
-        n: np.full((len(rows), w), 0.3, np.float32) for n, w in widths_of(avatar.network).items()
+        n: np.full((len(rows), w), 0.3, np.float32)
+        for n, w in architecture_of(avatar.network).widths.items()
     }
     return replace(
         avatar, frozen_gaussians=FrozenGaussians(rows, offsets, Measured(54.3, 60.0, 64, "aud.wav"))

@@ -13,19 +13,19 @@ import pytest
 from core.audio.features import track_for
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named
-from core.bake.freezing import EYES, LEAST, hold, measured_tasks
+from core.bake.freezing import EYES, LEAST, freeze, measured_tasks
 from core.bake.plan import training_tasks
 from core.cli import main
 from core.errors import ArgumentError, AvatarFileError
 from core.formats.safetensors import read_tensors, write_tensors
 from core.metrics.pictures import psnr
+from core.network.architecture import architecture_of
 from core.network.deformer import splats_at
-from core.network.frozen import RAW, ApproximableDeformer
-from core.network.moving import widths_of
+from core.network.frozen import ApproximableDeformer
 from core.network.numpy import folded_network
 from core.records.avatar import Avatar, FrozenGaussians, Measured
 from core.records.camera import Camera
-from core.records.gaussians import Gaussians, activate
+from core.records.gaussians import Gaussians, activate, flat_of, gaussians_of
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from core.render.background import background_of
 from core.system.threads import in_order
@@ -61,7 +61,7 @@ def holding(weights: NetworkWeights, gaussians: Gaussians) -> Avatar:
     rows = np.arange(AGENTS, len(gaussians), 3)
     offsets = {
         name: (0.1 * rng.normal(size=(len(rows), width))).astype(np.float16).astype(np.float32)
-        for name, width in widths_of(weights).items()
+        for name, width in architecture_of(weights).widths.items()
     }
     camera = Camera(np.eye(4), 150, 150, 24, 24, 48, 48)
     return Avatar(
@@ -85,13 +85,11 @@ def test_what_is_held_rests_and_the_others_are_exact(kind: str, backend: str) ->
             avatar.frozen_gaussians.rows,
             np.setdiff1d(np.arange(300), avatar.frozen_gaussians.rows),
         )
-        raw = {}
+        raw = flat_of(avatar.gaussians)
         for name, offset in avatar.frozen_gaussians.offsets.items():
-            values = getattr(avatar.gaussians, RAW[name]).copy()
-            flat = values.reshape(300, -1)
-            flat[frozen, : offset.shape[1]] += np.float32(strength) * offset
-            raw[RAW[name]] = values
-        rest = activate(replace(avatar.gaussians, **raw))
+            raw[name] = raw[name].copy()
+            raw[name][frozen, : offset.shape[1]] += np.float32(strength) * offset
+        rest = activate(gaussians_of(raw))
         for name in FIELDS:
             there, here = getattr(rough, name), getattr(exact, name)
             np.testing.assert_allclose(there[moving], here[moving], rtol=0, atol=2e-6)
@@ -133,12 +131,18 @@ def test_exact_unless_it_is_asked_for() -> None:
 
 def test_pictures_are_as_near_as_was_measured(tmp_path: Path) -> None:
     avatar = small_avatar(tmp_path / "small.egs")
-    backend, track, heard = backend_named("numpy"), sound(), []
-    frozen = hold(
-        avatar, track, "made", backend, least=18.0, frames=8, told=lambda *n: heard.append(n)
+    backend, track, reported = backend_named("numpy"), sound(), []
+    frozen = freeze(
+        avatar,
+        track,
+        "made",
+        backend,
+        least=18.0,
+        frames=8,
+        on_progress=lambda *n: reported.append(n),
     )
     assert frozen is not None and avatar.network is not None
-    assert heard == [(n, 8) for n in range(1, 9)]
+    assert reported == [(n, 8) for n in range(1, 9)]
     assert frozen.rows.min() >= avatar.network.agents and len(frozen) >= 6
     assert frozen.measured.worst >= 18 and frozen.measured.frames == 8
     deformer = backend.prepare(replace(avatar, frozen_gaussians=frozen, content_hash=""))
@@ -153,7 +157,7 @@ def test_pictures_are_as_near_as_was_measured(tmp_path: Path) -> None:
         found.append(psnr(rough[..., :3], exact[..., :3]))
     assert min(found) == pytest.approx(frozen.measured.worst, abs=0.01)
     assert np.mean(found) == pytest.approx(frozen.measured.mean, abs=0.01)
-    assert hold(avatar, track, "made", backend, least=90.0, frames=8) is None
+    assert freeze(avatar, track, "made", backend, least=90.0, frames=8) is None
 
 
 def test_moments_are_spread_over_the_sound_and_the_lids(tmp_path: Path) -> None:
@@ -168,9 +172,9 @@ def test_moments_are_spread_over_the_sound_and_the_lids(tmp_path: Path) -> None:
 def test_what_cannot_be_measured(tmp_path: Path) -> None:
     avatar, backend = small_avatar(tmp_path / "small.egs"), backend_named("numpy")
     with pytest.raises(ArgumentError, match="is a still"):
-        hold(replace(avatar, network=None), sound(), "", backend)
+        freeze(replace(avatar, network=None), sound(), "", backend)
     with pytest.raises(ArgumentError, match="no length"):
-        hold(avatar, sound(rows=0), "", backend)
+        freeze(avatar, sound(rows=0), "", backend)
 
 
 def test_the_file_keeps_what_is_held(tmp_path: Path) -> None:
@@ -209,7 +213,8 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
     avatar = small_avatar(path)
     assert avatar.network is not None
     offsets = {
-        n: np.zeros((40, width), np.float32) for n, width in widths_of(avatar.network).items()
+        n: np.zeros((40, width), np.float32)
+        for n, width in architecture_of(avatar.network).widths.items()
     }
     save_avatar(replace(avatar, frozen_gaussians=FrozenGaussians(ROWS, offsets, MEASURED)), path)
     assert load_avatar(path).frozen_gaussians is not None

@@ -17,7 +17,7 @@ from core.avatar import file as avatar_file
 from core.avatar.file import load_avatar, save_avatar
 from core.errors import AvatarFileError, CheckpointError
 from core.formats.safetensors import read_tensors, write_tensors
-from core.network.names import used_names
+from core.network.architecture import KINDS, tensor_names
 from core.official.importing import ImportOptions, import_avatar
 from core.records.avatar import Avatar
 from core.records.weights import GAUSSIANTALKER, NetworkWeights
@@ -92,7 +92,9 @@ def test_only_what_the_network_needs_is_stored(tmp_path: Path) -> None:
     save_avatar(avatar, tmp_path / "x.egs")
     loaded = load_avatar(tmp_path / "x.egs")
     assert loaded.network is not None
-    assert set(loaded.network.arrays) == set(used_names(weights.kind)) < set(weights.arrays)
+    assert (
+        set(loaded.network.arrays) == set(tensor_names(KINDS[weights.kind])) < set(weights.arrays)
+    )
 
 
 def test_half_rounds_only_what_tolerates_it(tmp_path: Path) -> None:

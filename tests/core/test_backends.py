@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from core.bake.backends import CHOICES, choose_backend
-from core.bake.preparing import preparations
 from core.errors import ArgumentError, MissingPackageError
-from core.render.cuda import gsplat_single, nvrtc
+from core.render.cuda import gsplat as our_gsplat
+from core.render.cuda import nvrtc
 from tests.support.render_scenes import camera, head, noise
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 gsplat_batch = import_module("core.render.cuda.gsplat_drawer")
 scene_torch = import_module("core.render.cuda.scene")
-graph_torch = import_module("core.network.torch.graph")
+torch_deformer = import_module("core.network.torch.deformer")
 views = import_module("core.render.cuda.views")
 
 
@@ -28,8 +28,8 @@ def gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
 
     def reasons(gsplat: str | None, kernels: str | None, prebuilt: bool = True) -> None:
-        monkeypatch.setattr(gsplat_single, "available", lambda: gsplat)
-        monkeypatch.setattr(gsplat_single, "prebuilt", lambda: prebuilt)
+        monkeypatch.setattr(our_gsplat, "available", lambda: gsplat)
+        monkeypatch.setattr(our_gsplat, "prebuilt", lambda: prebuilt)
         monkeypatch.setattr(nvrtc, "available", lambda: kernels)
 
     return reasons
@@ -46,7 +46,7 @@ def test_prebuilt_gsplat_before_our_own_kernels_before_the_processor(gpu, name) 
     gpu("no nvcc", None)
     taken = choose_backend(name)
     assert (taken.name, taken.label, taken.device) == ("nvrtc", "CUDA kernels", "Some GPU")
-    assert taken.film is not None
+    assert taken.batches is not None
     gpu("no nvcc", "no GPU")
     if name == "cuda":
         with pytest.raises(MissingPackageError, match="no GPU"):
@@ -77,19 +77,13 @@ def test_without_a_gpu_the_reason_is_one_line() -> None:
     assert str(caught.value) == reason and "\n" not in reason
 
 
-def test_both_torch_networks_are_measured() -> None:
-    names = [name for name, _ in preparations()]
-    assert {"torch CPU", "torch CPU, merged"} <= set(names)
-    assert next(name for name, _ in preparations(torch_too=False)) == "numpy"
-
-
 def test_gsplat_that_nothing_here_can_compile_is_left_alone(monkeypatch) -> None:
-    monkeypatch.setattr(gsplat_single.shutil, "which", lambda name: None)
-    assert "finds no C++ compiler such as g++; " in str(gsplat_single._without_compiler())
-    monkeypatch.setattr(gsplat_single.sys, "platform", "win32")
-    assert "cl.exe of Visual Studio" in str(gsplat_single._without_compiler())
-    monkeypatch.setattr(gsplat_single.shutil, "which", lambda name: name == "cl")
-    assert gsplat_single._without_compiler() is None
+    monkeypatch.setattr(our_gsplat.shutil, "which", lambda name: None)
+    assert "finds no C++ compiler such as g++; " in str(our_gsplat._without_compiler())
+    monkeypatch.setattr(our_gsplat.sys, "platform", "win32")
+    assert "cl.exe of Visual Studio" in str(our_gsplat._without_compiler())
+    monkeypatch.setattr(our_gsplat.shutil, "which", lambda name: name == "cl")
+    assert our_gsplat._without_compiler() is None
 
 
 # gsplat in batches --------------------------------------------------------------------------
@@ -105,19 +99,17 @@ def test_each_frame_of_a_batch_has_the_arguments_it_has_alone(degree: int) -> No
     )
     given = gsplat_batch.arguments(scene, table, (97, 61), degree)
     for k in range(2):
-        alone = gsplat_single.arguments(heads[k], cameras[k], degree, "cpu")
+        alone = gsplat_batch.arguments(scenes[k], table[k : k + 1], (97, 61), degree)
         assert given.keys() == alone.keys()
         for name, value in alone.items():
             found = given[name]
-            if not torch.is_tensor(value):
-                assert found == value, name
+            if torch.is_tensor(value):
+                torch.testing.assert_close(found[k : k + 1], value, atol=0, rtol=0)
             else:
-                shape = value.shape if name in ("viewmats", "Ks", "colors") else (1, *value.shape)
-                part = found[k : k + 1] if name == "colors" else found[k].reshape(shape)
-                torch.testing.assert_close(part, value.reshape(shape), atol=2e-6, rtol=2e-6)
+                assert found == value, name
 
 
-def test_gsplats_pictures_are_laid_over_the_plate(monkeypatch) -> None:
+def test_gsplats_pictures_are_laid_over_the_background(monkeypatch) -> None:
     fake = ModuleType("gsplat")
 
     def rasterization(*, means, width, height, **_):
@@ -126,7 +118,6 @@ def test_gsplats_pictures_are_laid_over_the_plate(monkeypatch) -> None:
 
     fake.rasterization = rasterization  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gsplat", fake)
-    monkeypatch.setattr(gsplat_batch, "load", lambda: None)
     scene = scene_torch.scene_of(head(5), torch.device("cpu"))
     table, background = torch.from_numpy(views.view_table([camera()] * 2)), noise()
     drawer = gsplat_batch.GsplatDrawer()
@@ -144,11 +135,11 @@ def test_a_graph_that_cannot_be_captured_is_no_error(monkeypatch) -> None:
     def refuse(*_):
         raise RuntimeError("operation not permitted\nwhen capturing")
 
-    monkeypatch.setattr(graph_torch.Replayed, "_capture", refuse)
+    monkeypatch.setattr(torch_deformer.Replayed, "_capture", refuse)
     for name in ("synchronize", "current_stream", "set_stream"):
         monkeypatch.setattr(torch.cuda, name, lambda _: None)
     calls = []
-    replayed = graph_torch.Replayed(lambda inputs, strengths: calls.append(inputs) or "moved")
+    replayed = torch_deformer.Replayed(lambda inputs, strengths: calls.append(inputs) or "moved")
     for _ in range(2):
         assert replayed((torch.zeros(1),), torch.ones(1)) == "moved"
     assert replayed.reason == "no CUDA graph: operation not permitted" and len(calls) == 2

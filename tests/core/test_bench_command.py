@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from importlib import import_module
 
 import pytest
 
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named
-from core.bake.freezing import hold
-from core.bake.plan import training_tasks
-from core.benchmarks.roofline import ceilings, gpu_roofline, work_of
+from core.bake.freezing import freeze
 from core.benchmarks.rows import measured, per_item
 from core.benchmarks.scaling import resampled
 from core.benchmarks.stages import features, made_sound, made_track
 from core.cli import main
 from core.records.feature_spec import FeatureSpec
-from core.records.job import BakeJob
 from tests.support.talking import small_avatar
 
 MEL = {
@@ -63,15 +59,13 @@ def test_every_part_has_its_figures(path, capsys):
     assert {"prepare", "deform", "rasterise", "bake", "write"} <= names
     assert {"import core", "and load .egs", "worker to hello"} <= names
     assert {("first frame, cold", "numpy"), ("deform", "authors' order")} <= stages
-    assert ("bake", "encoder alone") in stages
-    assert not any("torch" in backend for _, backend in stages)  # asked for numpy alone
     assert result["machine"]["cores"] >= 1 and result["machine"]["packages"]["numpy"]
-    assert result["roofline"]["reached"] > 0 and result["roofline"]["bound_ms"] > 0
+    assert {backend for stage, backend in stages if stage in ("prepare", "bake")} == {"numpy"}
 
 
 def test_exact_and_approximate_stand_side_by_side(path, tmp_path, capsys):
     avatar, egs = load_avatar(path), tmp_path / "held.egs"
-    frozen = hold(avatar, made_track(avatar), "made", backend_named("numpy"), least=18, frames=2)
+    frozen = freeze(avatar, made_track(avatar), "made", backend_named("numpy"), least=18, frames=2)
     save_avatar(replace(avatar, frozen_gaussians=frozen), egs)
     options = ["--backend", "numpy", "--frames", "2", "--parts", "stages", "--json"]
     assert main(["bench", str(egs), *options]) == 0
@@ -101,44 +95,16 @@ def test_a_step_of_training_has_its_figures(path, capsys):
 
 
 def test_the_table_names_what_was_measured(path, capsys):
-    options = ["--backend", "reference", "--frames", "1", "--parts", "stages", "roofline"]
+    options = ["--backend", "reference", "--frames", "1", "--parts", "stages"]
     assert main(["bench", str(path), *options]) == 0
     table = capsys.readouterr().out
     assert "120 splats, 48x48" in table and "rasterise          reference " in table
-    assert "GFLOP/s" in table and "% of the ceiling" in table
 
 
-def test_torch_is_measured_in_batches(path):
-    batches = import_module("core.benchmarks.batches_torch")
-    avatar = load_avatar(path)
-    tasks = training_tasks(avatar, range(1, 4))
-    job = BakeJob(path, avatar.content_hash, made_track(avatar), tasks, path.parent)
-    rows = list(batches.rows(avatar, job, "cpu"))
-    wanted = {
-        f"torch CPU {name} x{batch}"
-        for name in ("authors' order", "plain", "merged")
-        for batch in batches.BATCHES["cpu"]
-    }
-    assert {row.backend for row in rows} == wanted and all(row.min_ms > 0 for row in rows)
-    assert list(batches.rows(replace(avatar, network=None), job, "cpu")) == []
-
-
-def test_a_film_is_measured_to_its_bytes(path):
-    batches = import_module("core.benchmarks.batches_torch")
-    avatar = load_avatar(path)
-    tasks = training_tasks(avatar, range(1, 4))
-    job = BakeJob(path, avatar.content_hash, made_track(avatar), tasks, path.parent)
-    row = batches.film(avatar, job, backend_named("numpy"), "numpy", frames=5)
-    assert (row.stage, row.backend) == ("film", "numpy") and row.min_ms > 0
-
-
-def test_the_roofline_of_a_device(path):
-    pytest.importorskip("torch", reason="needs torch")
-    rows = [measured("deform", f"torch CUDA {n} x8", time.sleep, [0.002]) for n in ("a", "half")]
-    found = gpu_roofline(load_avatar(path), rows, "cpu")
-    assert found.ceilings.gemm_gflops > 0 and found.ceilings.copy_gbs > 0
-    assert found.float_ms >= found.half_ms > 0  # nothing of half precision on a CPU but its bytes
-    assert found.measured_float_ms > 1 and found.measured_half_ms > 1
+def test_a_removed_part_is_refused_with_those_that_exist(path, capsys):
+    assert main(["bench", str(path), "--parts", "stages", "roofline"]) == 2
+    said = capsys.readouterr().err
+    assert "--parts roofline was removed; choose from stages, scaling, startup, training" in said
 
 
 def test_a_resampled_avatar_keeps_its_agents(path):
@@ -151,16 +117,7 @@ def test_a_resampled_avatar_keeps_its_agents(path):
     backend_named("numpy").prepare(other)
 
 
-def test_the_work_of_a_frame_follows_from_the_shapes(path):
-    work = work_of(load_avatar(path))
-    heads = 5 * 64 * 128 + 128 * 59
-    assert work.gflop == pytest.approx(2 * 120 * (4 * 40 + 4 * 64 + 2 * 64 * 128 + heads) / 1e9)
-    assert work.megabytes == pytest.approx(4 * 120 * (40 + 64 + 2 * 59) / 1e6)
-    found = ceilings()
-    assert found.gemm_gflops > 0 and found.copy_gbs > 0
-
-
-def test_features_are_timed_where_the_avatar_hears_log_mel(path):
+def test_features_are_timed_for_an_avatar_of_log_mel(path):
     avatar = load_avatar(path)
     assert list(features(avatar, made_sound())) == []
     (row,) = features(replace(avatar, features=LOG_MEL), made_sound(), runs=2)

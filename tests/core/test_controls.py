@@ -11,11 +11,11 @@ import pytest
 
 from core.avatar.file import save_avatar
 from core.bake.backends import Backend, backend_named
+from core.bake.deformers import StillDeformer
 from core.bake.plan import training_tasks
-from core.bake.preparing import StillDeformer
 from core.cli import main
 from core.errors import ArgumentError
-from core.network.deformer import Deformer, adjusted, quiet_code, splats_at
+from core.network.deformer import Deformer, adjusted, silent_code, splats_at
 from core.records.audio_track import AudioTrack
 from core.records.avatar import Avatar
 from core.records.camera import Camera
@@ -113,9 +113,9 @@ def test_the_code_of_silence_is_computed_once_for_each_track(small: Avatar) -> N
     counting = Counting(small)
     track, other = heard(), heard()
     for given in (track, track, other, track):
-        quiet_code(counting, given)
+        silent_code(counting, given)
     assert len(calls) == 2
-    quiet_code(Counting(small), track)
+    silent_code(Counting(small), track)
     assert len(calls) == 3
 
 

@@ -13,14 +13,12 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
-from core.bake import film_torch
-from core.bake.film_torch import Film
-from core.network.torch import graph as graph_torch
-from core.network.torch.deformer import prepare_fast
-from core.network.torch.network import prepare_torch
+from core.bake import batch_renderer_torch as batch_renderer
+from core.bake.batch_renderer_torch import BatchRenderer
+from core.network.torch.deformer import Replayed, prepare_fast, prepare_plain
 from core.render.cuda import gsplat_drawer
-from core.render.cuda.nvrtc import draw_one
-from core.render.cuda.nvrtc_drawer import Drawer
+from core.render.cuda.drawer import draw_one
+from core.render.cuda.nvrtc_drawer import NvrtcDrawer
 from tests.support.emulation import emulated
 from tests.support.pretend_cuda import GPU, Event, PretendCuda, Stream, pretend
 from tests.support.pretend_gsplat import stand_in
@@ -82,24 +80,26 @@ def test_a_stream_that_does_not_wait_is_caught(mode: PretendCuda) -> None:
 # Pictures -----------------------------------------------------------------------------------
 
 
-def film(job, avatar, drawer, device, in_bytes, half=False):
+def renderer(job, avatar, drawer, device, in_bytes, half=False):
     deformer = prepare_fast(avatar.network, avatar.gaussians, str(device), half=half)
-    return Film(job, avatar, deformer, drawer, device, in_bytes, BATCH)
+    return BatchRenderer(job, avatar, deformer, drawer, device, in_bytes, BATCH)
 
 
 @pytest.mark.parametrize("in_bytes", [True, False])
 @pytest.mark.parametrize("half", [False, True])
-def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, monkeypatch, in_bytes, half) -> None:
-    monkeypatch.setattr(film_torch, "CLIP", 1)  # each batch is prepared apart
+def test_a_bake_on_a_gpu(egs, kernels, mode, tmp_path, monkeypatch, in_bytes, half) -> None:
+    monkeypatch.setattr(batch_renderer, "AT_ONCE", 1)  # each batch is prepared apart
     job = job_for(*egs, tmp_path, count=10)
-    given = (job, egs[1], Drawer(kernels))
-    plain = list(film(*given, torch.device("cpu"), in_bytes, half).pictures()) if not half else []
+    given = (job, egs[1], NvrtcDrawer(kernels))
+    plain = (
+        list(renderer(*given, torch.device("cpu"), in_bytes, half).pictures()) if not half else []
+    )
     with mode:
-        drawn = film(*given, GPU, in_bytes, half)
+        drawn = renderer(*given, GPU, in_bytes, half)
         mode.waits.clear()
         pictures = drawn.pictures()
         found = [next(pictures)]
-        # The clip's sound is encoded, once; the first batch of all tells how long its list is.
+        # The sound is encoded once; the first batch of all gives the length of its list.
         assert set(mode.waits) <= {"a copy", "__int__"}
         mode.waits.clear()
         found += pictures
@@ -110,22 +110,23 @@ def test_a_film_on_a_gpu(egs, kernels, mode, tmp_path, monkeypatch, in_bytes, ha
         np.testing.assert_allclose(ours, theirs, atol=1 if in_bytes else 1e-4)
 
 
-def test_a_film_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> None:
-    from core.bake.preparing import StillDeformer
+def test_a_bake_of_an_avatar_that_stands_still(egs, kernels, mode, tmp_path) -> None:
+    from core.bake.deformers import StillDeformer
 
     job, still = job_for(*egs, tmp_path, count=4), replace(egs[1], network=None)
     with mode:
-        made = Film(job, still, StillDeformer(still), Drawer(kernels), GPU, True, BATCH)
+        made = BatchRenderer(
+            job, still, StillDeformer(still), NvrtcDrawer(kernels), GPU, True, BATCH
+        )
         assert len(list(made.pictures())) == 4
 
 
 @pytest.mark.parametrize("background", [True, False])
-def test_a_film_through_gsplat(egs, mode, tmp_path, monkeypatch, background) -> None:
+def test_a_bake_through_gsplat(egs, mode, tmp_path, monkeypatch, background) -> None:
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
-    monkeypatch.setattr(gsplat_drawer, "load", lambda: None)
     job = job_for(*egs, tmp_path, count=4, background=background)
     with mode:
-        pictures = list(film(job, egs[1], gsplat_drawer.GsplatDrawer(), GPU, True).pictures())
+        pictures = list(renderer(job, egs[1], gsplat_drawer.GsplatDrawer(), GPU, True).pictures())
     assert [picture.shape for picture in pictures] == [(48, 48, 4)] * 4
 
 
@@ -138,7 +139,8 @@ def test_a_single_picture_on_a_gpu(egs, kernels, mode, tmp_path) -> None:
     columns = replace(splats, means=np.asfortranarray(splats.means))
     with mode:
         given = (task.camera, np.zeros((48, 48, 3), np.float32), 3)
-        pictures = [draw_one(Drawer(kernels), "cuda", each, *given) for each in (splats, columns)]
+        drawer = NvrtcDrawer(kernels)
+        pictures = [draw_one(drawer, "cuda", each, *given) for each in (splats, columns)]
     assert pictures[0].any() and np.array_equal(*pictures)
 
 
@@ -186,13 +188,13 @@ def capture(mode, monkeypatch):
         pass
 
     graph = Graph()
-    keep = graph_torch.Replayed._capture
+    keep = Replayed._capture
 
     def captured(self, *arguments):
         graph.captured = self
         keep(self, *arguments)
 
-    monkeypatch.setattr(graph_torch.Replayed, "_capture", captured)
+    monkeypatch.setattr(Replayed, "_capture", captured)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
     monkeypatch.setattr(torch.cuda, "graph", Own)
     return Own
@@ -228,7 +230,7 @@ def test_a_capture_that_fails_gives_the_stream_back(mode, capture) -> None:
 def test_the_plain_network_on_a_gpu(mode) -> None:
     weights, gaussians = random_avatar(200, agents=40)
     with mode:
-        deformer = prepare_torch(weights, gaussians, "cuda")
+        deformer = prepare_plain(weights, gaussians, "cuda")
         moved = deformer.deform_raw(
             deformer.encode_audio(random_windows(0)), 0.2, random_pose(0), 1.0
         )

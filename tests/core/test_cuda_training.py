@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from core.errors import TrainingError
-from core.render.cuda import gsplat_single
+from core.render.cuda import gsplat
 from core.training import setup, trainer
 from core.training.numba import blur
 from core.training.rasterisers import gsplat as gsplat_torch
@@ -38,7 +38,7 @@ def trains_on_a_gpu(monkeypatch):
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
     monkeypatch.setattr(setup, "splatter_for", lambda device: gsplat_torch.splat)
     yield
-    gsplat_single.available.cache_clear()  # the end of a training asks what draws here
+    gsplat.available.cache_clear()  # the end of a training asks what draws here
 
 
 def test_means_of_maps_without_a_convolution(mode, monkeypatch) -> None:

@@ -16,7 +16,7 @@ from core.formats.ply import read_ply
 from core.network.names import PREFIX
 from core.network.official.compare import TOLERANCE, largest_errors
 from core.network.official.reference_file import ReferenceFile
-from core.network.torch.network import prepare_torch
+from core.network.torch.deformer import prepare_plain
 from core.official.checkpoint import load_checkpoint
 from core.official.export import state_dict, write_official
 from core.records.avatar import Avatar
@@ -155,7 +155,7 @@ def test_the_trained_avatar_passes_the_comparison_of_verify(trained: Path) -> No
     windows = np.stack([random_windows(i) for i in range(3)])
     eyes = np.array([0.0, 0.4, 1.0])
     poses = np.stack([random_pose(i) for i in range(3)])
-    deformer = prepare_torch(avatar.network, avatar.gaussians)
+    deformer = prepare_plain(avatar.network, avatar.gaussians)
     frames = [
         deformer.deform_raw(deformer.encode_audio(window), eye, pose, 1.0)
         for window, eye, pose in zip(windows, eyes, poses, strict=True)

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from core.errors import EngineError, MissingPackageError
-from core.render.cuda import gsplat_single, nvrtc
+from core.render.cuda import gsplat as our_gsplat
+from core.render.cuda import nvrtc
 from tests.support.emulation import emulated
 
 pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
-from core.bake.film_torch import Film
+from core.bake.batch_renderer_torch import BatchRenderer
 from core.render.cuda import compiler, nvrtc_drawer
 from core.system import gpu_torch
 
@@ -28,7 +29,7 @@ from core.system import gpu_torch
 @pytest.fixture
 def seen(monkeypatch):
     """A GPU that torch sees; nothing was found out about it before, and nothing stays."""
-    found_out = (gpu_torch.unusable, gsplat_single.available, nvrtc.available)
+    found_out = (gpu_torch.unusable, our_gsplat.available, nvrtc.available)
     for known in found_out:
         known.cache_clear()
     monkeypatch.setattr(torch.version, "cuda", "13.0")
@@ -76,11 +77,11 @@ def test_an_old_driver_is_said(seen) -> None:
 )
 def test_what_full_memory_is(error, full) -> None:
     assert gpu_torch.out_of_memory(error) is full
-    film = object.__new__(Film)
+    renderer = object.__new__(BatchRenderer)
     part = type("Part", (), {"size": (40, 30), "views": [0]})()
-    film._sent = lambda _: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
+    renderer._sent = lambda _: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
     with pytest.raises(EngineError if full else RuntimeError):
-        film._send(part)  # type: ignore[arg-type]
+        renderer._send(part)  # type: ignore[arg-type]
 
 
 # Our own kernels ----------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def drawn_here(seen, kernels):
     """The emulated kernels in the place of a GPU's."""
     draw = nvrtc.draw_one
     seen.setattr(compiler, "available", lambda: None)
-    seen.setattr(nvrtc, "drawer", lambda: nvrtc_drawer.Drawer(kernels))
+    seen.setattr(nvrtc, "drawer", lambda: nvrtc_drawer.NvrtcDrawer(kernels))
     seen.setattr(nvrtc, "draw_one", lambda drawer, device, *rest: draw(drawer, "cpu", *rest))
     return seen
 
@@ -138,7 +139,7 @@ def test_kernels_that_do_not_run_are_not(drawn_here, error) -> None:
 
 
 def test_more_pairs_than_32_bits_count_are_an_error(kernels) -> None:
-    drawer = nvrtc_drawer.Drawer(kernels)
+    drawer = nvrtc_drawer.NvrtcDrawer(kernels)
     assert drawer.learn((32, 10, 512, 512), 2_000_000_000) == nvrtc_drawer.MOST < 2**31
     with pytest.raises(EngineError, match="32 frames of 512x512 need 3000000000 pairs"):
         drawer.learn((32, 10, 512, 512), 3_000_000_000)
@@ -154,8 +155,8 @@ def gsplat(seen):
     package.__spec__, package.__path__ = ModuleSpec("gsplat", None), []
     seen.setitem(sys.modules, "gsplat", package)
     seen.setattr(gpu_torch, "unusable", lambda: None)
-    seen.setattr(gsplat_single, "_refused", None)
-    seen.setattr(gsplat_single.shutil, "which", lambda name: name)
+    seen.setattr(our_gsplat, "_refused", None)
+    seen.setattr(our_gsplat.shutil, "which", lambda name: name)
     versions = {"gsplat": "1.5.3"}
     seen.setattr(metadata, "version", versions.__getitem__)
     return versions
@@ -174,35 +175,33 @@ def modules(monkeypatch, **found: object) -> None:
 
 
 def test_a_gsplat_that_can_be_compiled_is_taken(gsplat) -> None:
-    assert gsplat_single.available() is None
+    assert our_gsplat.available() is None
 
 
 def test_a_gsplat_too_old_for_batches_is_told(gsplat) -> None:
     gsplat["gsplat"] = "1.4.0"
-    assert "gsplat 1.4.0 draws no batches; pip install 'gsplat>=1.5'" in str(
-        gsplat_single.available()
-    )
+    assert "gsplat 1.4.0 draws no batches; pip install 'gsplat>=1.5'" in str(our_gsplat.available())
 
 
 def test_a_gsplat_built_for_another_torch_is_not_prebuilt(gsplat, seen) -> None:
-    seen.setattr(gsplat_single.shutil, "which", lambda name: None)
+    seen.setattr(our_gsplat.shutil, "which", lambda name: None)
     modules(seen, csrc=ImportError("undefined symbol: _ZN2at"))
-    assert "finds no nvcc" in str(gsplat_single.available())
-    gsplat_single.available.cache_clear()
+    assert "finds no nvcc" in str(our_gsplat.available())
+    our_gsplat.available.cache_clear()
     modules(seen, csrc=ModuleType("csrc"))
-    assert gsplat_single.available() is None
+    assert our_gsplat.available() is None
 
 
 def test_a_toolkit_without_a_compiler_compiles_nothing(gsplat, seen, tmp_path) -> None:
     from torch.utils import cpp_extension
 
     seen.setattr(cpp_extension, "CUDA_HOME", str(tmp_path))
-    seen.setattr(gsplat_single.shutil, "which", lambda name: None if name == "nvcc" else name)
-    assert "finds no nvcc" in str(gsplat_single.available())
-    gsplat_single.available.cache_clear()
+    seen.setattr(our_gsplat.shutil, "which", lambda name: None if name == "nvcc" else name)
+    assert "finds no nvcc" in str(our_gsplat.available())
+    our_gsplat.available.cache_clear()
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "nvcc").touch()
-    assert gsplat_single.available() is None
+    assert our_gsplat.available() is None
 
 
 @pytest.mark.parametrize(
@@ -213,11 +212,11 @@ def test_a_toolkit_without_a_compiler_compiles_nothing(gsplat, seen, tmp_path) -
     ],
 )
 def test_a_gsplat_that_does_not_compile_is_left_alone_after(gsplat, seen, backend, why) -> None:
-    assert gsplat_single.available() is None
+    assert our_gsplat.available() is None
     modules(seen, _backend=backend)
     with pytest.raises(MissingPackageError, match=rf"gsplat did not compile \({why}"):
-        gsplat_single.load()
-    assert "gsplat did not compile" in str(gsplat_single.available())
+        our_gsplat.load()
+    assert "gsplat did not compile" in str(our_gsplat.available())
 
 
 def test_what_gsplat_says_while_it_compiles_is_no_line_of_ours(gsplat, seen, capsys) -> None:
@@ -226,5 +225,5 @@ def test_what_gsplat_says_while_it_compiles_is_no_line_of_ours(gsplat, seen, cap
         return type("Backend", (), {"_C": object()})
 
     seen.setattr(importlib, "import_module", imported)
-    gsplat_single.load()
+    our_gsplat.load()
     assert capsys.readouterr().out == ""

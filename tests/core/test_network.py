@@ -16,13 +16,12 @@ from core.network.numpy.audio_net import encode
 from core.network.numpy.folded_network import NumpyDeformer, prepare
 from core.network.numpy.fused_attention import ROWS
 from core.network.numpy.gemm import Gemm, numpy_has_blas
-from core.network.numpy.tokens import EYE_FREQUENCIES, eye_code
+from core.network.numpy.tokens import OFFICIAL_FREQUENCIES, eye_code
 from core.network.numpy.triplane import sample_plane
-from core.network.official.compare import largest_errors
+from core.network.official.compare import largest_errors, static_attributes
 from core.network.official.reference_file import read_reference
-from core.network.official.static_heads import static_attributes
 from core.records.audio_track import AudioTrack
-from core.records.gaussians import Gaussians, activate
+from core.records.gaussians import ATTRIBUTES, WIDTHS, Gaussians, activate
 from core.records.moment import Moment
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
 from tests.support.synthetic import random_avatar, random_pose, random_windows
@@ -32,7 +31,7 @@ from tests.support.synthetic import random_avatar, random_pose, random_windows
 # touches zeroed, intermediates and unused tensors left out. Tolerance 1e-5 absolute.
 GOLDEN = Path(__file__).parents[1] / "golden"
 KINDS = (EGSTALKER, GAUSSIANTALKER)
-RAW = ("means", "log_scales", "quats", "opacity_logits", "sh")
+RAW = tuple(attribute.raw for attribute in ATTRIBUTES)
 EYE = 0.37
 
 
@@ -165,12 +164,12 @@ def test_strength_scales_the_offsets() -> None:
     np.testing.assert_allclose(half.means, (full.means + gaussians.means) / 2, atol=1e-6)
 
 
-@pytest.mark.parametrize("attribute", [attribute for attribute, _ in names.HEADS.values()])
+@pytest.mark.parametrize("attribute", list(WIDTHS))
 def test_a_frozen_attribute_stays_canonical(attribute: str) -> None:
     weights, gaussians = random_avatar(100)
     frozen = dataclasses.replace(weights, frozen=frozenset({attribute}))
     free, moved = frame(prepare(weights, gaussians)), frame(prepare(frozen, gaussians))
-    field = dict(zip([a for a, _ in names.HEADS.values()], RAW, strict=True))[attribute]
+    field = next(a.raw for a in ATTRIBUTES if a.name == attribute)
     assert np.array_equal(getattr(moved, field), getattr(gaussians, field))
     for other in set(RAW) - {field}:
         assert np.array_equal(getattr(moved, other), getattr(free, other))
@@ -199,7 +198,7 @@ def test_the_canonical_gaussians_are_not_written_to() -> None:
 
 def test_eye_code_uses_float64_and_rounded_frequencies() -> None:
     # The exact float32 values of docs/method.md §3.5.
-    assert EYE_FREQUENCIES.tolist()[12:] == [
+    assert OFFICIAL_FREQUENCIES.tolist()[12:] == [
         1000.0,
         1778.2794189453125,
         3162.277587890625,

@@ -9,6 +9,8 @@ import pytest
 
 from core.errors import CheckpointError
 from core.network import names
+from core.network.architecture import KINDS as ARCHITECTURES
+from core.network.architecture import kind_of, tensor_names
 from core.network.checks import check_weights
 from core.records.gaussians import Gaussians
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
@@ -21,8 +23,10 @@ KINDS = (EGSTALKER, GAUSSIANTALKER)
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_and_counts(kind: str, layers: int) -> None:
     weights, gaussians = random_avatar(20, kind, layers=layers)
-    assert set(names.used_names(kind, layers)) == set(weights.arrays)
-    assert names.kind_of(weights.arrays) == kind
+    assert set(tensor_names(dataclasses.replace(ARCHITECTURES[kind], layers=layers))) == set(
+        weights.arrays
+    )
+    assert kind_of(weights.arrays) == kind
     assert names.layer_count(weights.arrays) == layers
     assert names.level_count(weights.arrays) == 2
     check_weights(weights, gaussians)
@@ -30,14 +34,14 @@ def test_names_and_counts(kind: str, layers: int) -> None:
 
 def test_static_names() -> None:
     weights, _ = random_avatar(20, static=True)
-    plain = set(names.used_names(EGSTALKER))
+    plain = set(tensor_names(ARCHITECTURES[EGSTALKER]))
     assert set(names.static_names()) == set(weights.arrays) - plain
     assert names.has_static_heads(weights.arrays)
     check_weights(weights)
 
 
 def test_kind_of_something_else() -> None:
-    assert names.kind_of({"foo": 1}) is None
+    assert kind_of({"foo": 1}) is None
 
 
 def test_agent_count() -> None:

@@ -24,7 +24,8 @@ from tests.support.synthetic import random_avatar, random_gaussians, random_pose
 torch = pytest.importorskip("torch", reason="torch is not installed in this environment")
 torch_network = import_module("core.network.torch.network")
 fast_torch = import_module("core.network.torch.frames")
-merged_torch = import_module("core.network.torch.merged")
+fused_torch = import_module("core.network.torch.fused")
+torch_deformer = import_module("core.network.torch.deformer")
 
 DEMO = Path(__file__).parents[2] / "egstalker_blender" / "assets" / "demo.egs"
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -175,7 +176,7 @@ def test_another_network_takes_the_plain_path() -> None:
     pose = torch.from_numpy(random_pose()[None])
     inputs = frames.prepared(code, torch.tensor([0.3], dtype=torch.float64), pose)
     moved = frames(inputs, torch.ones(1))
-    expected = torch_network.prepare_torch(weights, gaussians).deform_raw(
+    expected = torch_deformer.prepare_plain(weights, gaussians).deform_raw(
         code[0].numpy(), 0.3, random_pose(), 1.0
     )
     assert np.abs(moved.sh[0].numpy() - expected.sh).max() < 2e-6
@@ -229,25 +230,11 @@ def test_a_pose_token_in_the_hundreds_does_not_overflow_half_precision() -> None
     assert furthest(moved, case.plain()) < 2e-2
 
 
-def test_compiling_that_fails_falls_back_and_says_why(monkeypatch) -> None:
-    def broken(function, **options):
-        def call(*arguments):
-            raise RuntimeError("no compiler was found\nmore")
-
-        return call
-
-    monkeypatch.setattr(torch, "compile", broken)
-    case = Case()
-    frames = case.frames(compiled=True)
-    assert torch.equal(case.run(frames).sh, case.run(case.frames()).sh)
-    assert frames.reason == "torch.compile did not work: no compiler was found"
-
-
 def test_relu_in_the_product_is_relu_after_it() -> None:
     x, weight, bias = torch.randn(9, 4), torch.randn(6, 4), torch.randn(6)
     fused = getattr(torch, "_addmm_activation", None)
     if fused is None:
         pytest.skip("this torch has no product with an activation")
-    expected = merged_torch.relu_linear(x, weight, bias)
+    expected = fused_torch.relu_linear(x, weight, bias)
     assert (expected >= 0).all() and (expected > 0).any()
     torch.testing.assert_close(fused(bias, x, weight.T), expected)

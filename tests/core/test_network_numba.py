@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.network import names
 from core.network.numpy import folded_network, reference
 from core.network.numpy.fused_attention import ROWS
 from core.network.official.reference_file import read_reference
-from core.records.gaussians import Gaussians
+from core.records.gaussians import ATTRIBUTES, WIDTHS, Gaussians
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from tests.support.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
 
@@ -23,10 +22,9 @@ from core.network.numba import network
 from core.network.numba.kan import make_powers
 from core.network.numba.tiles import LANES
 
-RAW = ("means", "log_scales", "quats", "opacity_logits", "sh")
+RAW = tuple(attribute.raw for attribute in ATTRIBUTES)
 EYE = 0.37
 GOLDEN = Path(__file__).parents[1] / "golden"  # see test_network.py
-ATTRIBUTES = {attribute for attribute, _ in names.HEADS.values()}
 # Kind of the network, and what of a "paper" one is left out.
 KINDS = [EGSTALKER, GAUSSIANTALKER, PAPER, f"{PAPER} kan", f"{PAPER} esaa"]
 
@@ -89,13 +87,13 @@ def test_strength_zero_is_the_canonical_head(kind: str) -> None:
     assert furthest(moved(weights, gaussians, strength=0.0), gaussians) == 0
 
 
-@pytest.mark.parametrize("frozen", [{"means"}, {"sh"}, {"sh", "quats"}, ATTRIBUTES])
+@pytest.mark.parametrize("frozen", [{"means"}, {"sh"}, {"sh", "quats"}, set(WIDTHS)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_frozen_attributes_stay_canonical(kind: str, frozen: set[str]) -> None:
     weights, gaussians = avatar_of(kind, 100)
     free = moved(weights, gaussians)
     some = moved(dataclasses.replace(weights, frozen=frozenset(frozen)), gaussians)
-    for field, (attribute, _) in zip(RAW, names.HEADS.values(), strict=True):
+    for field, attribute in zip(RAW, WIDTHS, strict=True):
         expected = gaussians if attribute in frozen else free
         assert np.array_equal(getattr(some, field), getattr(expected, field)), field
 

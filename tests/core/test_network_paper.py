@@ -10,11 +10,12 @@ import pytest
 
 from core.avatar.file import load_avatar, save_avatar
 from core.errors import CheckpointError
-from core.network import checks, names
+from core.network import architecture, checks, names
+from core.network.architecture import architecture_named, tensor_names
 from core.network.build import NetworkPlan, new_weights
 from core.network.numba import network
 from core.network.numpy import folded_network, reference
-from core.network.torch.network import prepare_torch
+from core.network.torch.deformer import prepare_fast, prepare_plain
 from core.records.avatar import Avatar
 from core.records.camera import Camera
 from core.records.feature_spec import FeatureSpec
@@ -44,7 +45,7 @@ def test_every_path_equals_the_plain_network(parts: dict[str, bool], way: str) -
         "blas": lambda: folded_network.prepare(weights, gaussians, blas=True),
         "einsum": lambda: folded_network.prepare(weights, gaussians, blas=False),
         "numba": lambda: network.prepare(weights, gaussians),
-        "torch": lambda: prepare_torch(weights, gaussians),
+        "torch": lambda: prepare_plain(weights, gaussians),
     }[way]()
     moved = deformer.deform_raw(deformer.encode_audio(windows), 0.3, pose, 1.0)
     for name, value in raw(plain).items():
@@ -55,7 +56,7 @@ def test_every_path_equals_the_plain_network(parts: dict[str, bool], way: str) -
 @pytest.mark.parametrize("parts", PARTS)
 def test_names_and_shapes_tell_what_is_there(parts: dict[str, bool]) -> None:
     weights, _ = paper_avatar(**parts)
-    assert set(names.needed_names(PAPER, weights.arrays)) == set(weights.arrays)
+    assert set(tensor_names(architecture_named(PAPER, weights.arrays))) == set(weights.arrays)
     for name in weights.arrays:
         if name.startswith("tri_plane.grid.grids"):
             continue
@@ -98,7 +99,7 @@ def test_nearly_equal_closures_move_the_head_nearly_equally() -> None:
 def test_frozen_attributes_stay(frozen: str) -> None:
     weights, gaussians = paper_avatar()
     weights = NetworkWeights(PAPER, weights.arrays, frozenset([frozen]))
-    for prepare in (folded_network.prepare, prepare_torch):
+    for prepare in (folded_network.prepare, prepare_plain):
         deformer = prepare(weights, gaussians)
         code = deformer.encode_audio(random_windows())
         moved = deformer.deform_raw(code, 0.5, random_pose(), 1.0)
@@ -129,3 +130,33 @@ def test_a_new_network_moves_next_to_nothing(kind: str) -> None:
     moved = deformer.deform_raw(deformer.encode_audio(random_windows()), 0.0, poses[0], 1.0)
     offset = np.abs(moved.means - gaussians.means).max()
     assert 0 < offset < 0.5
+
+
+@pytest.mark.parametrize("way", ["numpy", "numba", "torch", "plain torch"])
+def test_a_further_kind_is_one_entry_of_the_table(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts that no kind combines so far: linear layers, ESAA with positions, an encoder and heads
+    of their own for the attributes."""
+    kind = replace(
+        architecture.KINDS[EGSTALKER], kind="other", kan=False, encoder=True, static=False, heads=4
+    )
+    monkeypatch.setitem(architecture.KINDS, "other", kind)
+    gaussians = random_gaussians(200)
+    poses = np.stack([random_pose(i) for i in range(9)])
+    low, high = gaussians.means.min(0), gaussians.means.max(0)
+    weights = new_weights(NetworkPlan("other", 29, low, high, poses, 8, agents=50), 3)
+    assert "encoder.0.weight" in weights.arrays and "pos_deform.1.weight" in weights.arrays
+    windows, pose = random_windows(1), random_pose(20)
+    expected = reference.forward(weights, gaussians, windows, 0.3, pose).gaussians
+    prepare = {
+        "numpy": folded_network.prepare,
+        "numba": network.prepare,
+        "torch": prepare_fast,
+        "plain torch": prepare_plain,
+    }[way]
+    deformer = prepare(weights, gaussians)
+    moved = deformer.deform_raw(deformer.encode_audio(windows), 0.3, pose, 1.0)
+    for name, value in raw(expected).items():
+        assert np.abs(raw(moved)[name] - value).max() < 1e-5, name
+    assert np.abs(expected.means - gaussians.means).max() > 1e-3

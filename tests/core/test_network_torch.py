@@ -11,16 +11,18 @@ import pytest
 
 from core.errors import FeatureMismatchError
 from core.network import names
+from core.network.architecture import KINDS as ARCHITECTURES
+from core.network.architecture import tensor_names
 from core.network.numpy import reference
-from core.network.official.compare import largest_errors
+from core.network.official.compare import largest_errors, static_attributes
 from core.network.official.reference_file import read_reference
-from core.network.official.static_heads import static_attributes
 from core.records.gaussians import Gaussians
 from core.records.weights import EGSTALKER, GAUSSIANTALKER
 from tests.support.synthetic import random_avatar, random_pose, random_windows
 
 torch = pytest.importorskip("torch", reason="torch is not installed in this environment")
 torch_network = import_module("core.network.torch.network")
+torch_deformer = import_module("core.network.torch.deformer")
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 KINDS = (EGSTALKER, GAUSSIANTALKER)
@@ -51,7 +53,7 @@ def test_equals_numpy(kind: str, layers: int) -> None:
     weights, gaussians = random_avatar(300, kind, layers=layers, agents=70)
     windows = np.stack([random_windows(0), random_windows(1)])
     poses = np.stack([random_pose(0), random_pose(1)])
-    deformer = torch_network.prepare_torch(weights, gaussians)
+    deformer = torch_deformer.prepare_plain(weights, gaussians)
     network = torch_network.TorchNetwork(weights)
     batch, attention = network(
         torch_network.raw_tensors(gaussians),
@@ -109,7 +111,8 @@ def test_gradient_reaches_every_tensor(kind: str, layers: int) -> None:
             assert not parameter.requires_grad
         else:
             assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
-    wanted = set(names.used_names(kind, layers)) | set(names.static_names())
+    architecture = dataclasses.replace(ARCHITECTURES[kind], layers=layers)
+    wanted = {*tensor_names(architecture), *names.static_names()}
     assert {name for name, _ in network.named_parameters()} == wanted
     for value in canonical:
         assert value.grad is not None and value.grad.abs().max() > 0
@@ -118,7 +121,7 @@ def test_gradient_reaches_every_tensor(kind: str, layers: int) -> None:
 def test_deform_keeps_frozen_and_scales_by_strength() -> None:
     weights, gaussians = random_avatar(50)
     weights = dataclasses.replace(weights, frozen=frozenset({"quats"}))
-    deformer = torch_network.prepare_torch(weights, gaussians)
+    deformer = torch_deformer.prepare_plain(weights, gaussians)
     code = deformer.encode_audio(random_windows())
     full = deformer.deform_raw(code, 0.3, random_pose(), 1.0)
     half = deformer.deform_raw(code, 0.3, random_pose(), 0.5)
@@ -132,7 +135,7 @@ def test_deform_keeps_frozen_and_scales_by_strength() -> None:
 
 def test_sound_that_does_not_fit_is_an_error() -> None:
     weights, gaussians = random_avatar(20)
-    deformer = torch_network.prepare_torch(weights, gaussians)
+    deformer = torch_deformer.prepare_plain(weights, gaussians)
     with pytest.raises(FeatureMismatchError, match="29"):
         deformer.encode_audio(np.zeros((8, 80, 16), np.float32))
 
@@ -141,7 +144,7 @@ def test_sound_that_does_not_fit_is_an_error() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_cuda_equals_numpy(kind: str) -> None:
     weights, gaussians = random_avatar(3000, kind)
-    deformer = torch_network.prepare_torch(weights, gaussians, "cuda")
+    deformer = torch_deformer.prepare_plain(weights, gaussians, "cuda")
     windows, pose = random_windows(), random_pose()
     moved = deformer.deform_raw(deformer.encode_audio(windows), 0.37, pose, 1.0)
     expected = reference.forward(weights, gaussians, windows, 0.37, pose).gaussians

@@ -55,7 +55,7 @@ def test_network_equals_the_original(sound: str) -> None:
     weights = load_weights()
     layers = hidden_layers(bands(samples, weights), weights)
     scores = layers[:, -1] @ weights["phonemes.weight"].T + weights["phonemes.bias"]
-    scores -= scores.max(1, keepdims=True)
+    scores = scores - scores.max(1, keepdims=True)
     got = scores - np.log(np.exp(scores).sum(1, keepdims=True))
     assert got.shape == wanted.shape
     np.testing.assert_allclose(np.exp(got), np.exp(wanted), rtol=0, atol=1e-3)

@@ -99,7 +99,7 @@ def test_numba_threads_change_no_bit() -> None:
 @pytest.mark.parametrize("size", [(3, 1), (37, 21)])
 def test_the_end_of_a_picture_has_the_bits_of_its_twin(size: tuple[int, int]) -> None:
     pytest.importorskip("numba", reason="needs numba")
-    from core.render.numba.lay import lay_clear, lay_over
+    from core.render.numba.rasterise import lay_clear, lay_over
 
     rng = np.random.default_rng(0)
     colour, behind = rng.random((2, *size, 3), np.float32)

@@ -8,26 +8,29 @@ import pytest
 
 from core.errors import MissingPackageError
 from core.render import reference
-from core.render.cuda import gsplat_single
+from core.render.cuda import gsplat
 from core.render.sh import colours
 from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("torch", reason="torch is not installed")
+import torch
+
+from tests.support.pretend_gsplat import arguments_of
 
 
 @pytest.mark.parametrize("degree", [0, 3])
 def test_arguments(degree: int) -> None:
     scene, view = hard_cases()["opaque"], camera()
-    given = gsplat_single.arguments(scene, view, degree, "cpu")
+    given = arguments_of(scene, view, degree)
     tensors = {name: value for name, value in given.items() if torch.is_tensor(value)}
     assert {name: tuple(value.shape) for name, value in tensors.items()} == {
-        "means": (2500, 3),
-        "quats": (2500, 4),
-        "scales": (2500, 3),
-        "opacities": (2500,),
+        "means": (1, 2500, 3),
+        "quats": (1, 2500, 4),
+        "scales": (1, 2500, 3),
+        "opacities": (1, 2500),
         "colors": (1, 2500, 3),
-        "viewmats": (1, 4, 4),
-        "Ks": (1, 3, 3),
+        "viewmats": (1, 1, 4, 4),
+        "Ks": (1, 1, 3, 3),
     }
     assert all(value.dtype == torch.float32 for value in tensors.values())
     assert given["opacities"].max() <= np.float32(0.99)
@@ -37,24 +40,24 @@ def test_arguments(degree: int) -> None:
 
 
 def test_where_it_cannot_run_it_says_why() -> None:
-    reason = gsplat_single.available()
+    reason = gsplat.available()
     if reason is None:
         pytest.skip("gsplat runs here")
     assert "\n" not in reason
     with pytest.raises(MissingPackageError) as caught:
-        gsplat_single.rasterise(head(1), camera())
+        gsplat.rasterise(head(1), camera())
     assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("name", ["head", "off screen", "one", "none"])
 def test_picture_on_a_gpu(name: str) -> None:
-    reason = gsplat_single.available()
+    reason = gsplat.available()
     if reason is not None:
         pytest.skip(f"needs a CUDA device: {reason}")
     scene = hard_cases()[name]
     for background in (None, noise()):
         truth = reference.rasterise(scene, camera(), background)
-        image = gsplat_single.rasterise(scene, camera(), background)
+        image = gsplat.rasterise(scene, camera(), background)
         # The footprint ends elsewhere: 79 dB and 2.4/255 were measured on a synthetic head.
         assert decibels(image, truth) >= 65
         assert np.abs(image - truth).max() <= 4 / 255

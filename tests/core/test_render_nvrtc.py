@@ -36,7 +36,7 @@ def kernels(tmp_path_factory):
 
 @pytest.fixture
 def drawer(kernels):
-    return drawer_torch.Drawer(kernels)
+    return drawer_torch.NvrtcDrawer(kernels)
 
 
 def batch_of(*heads: Splats):
@@ -219,7 +219,7 @@ def test_nvrtc_compiles_the_kernels_also_without_a_gpu(architecture: str) -> Non
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 @pytest.mark.parametrize("name", list(hard_cases()))
 def test_the_gpu_draws_what_the_oracle_draws(name: str) -> None:
-    real = drawer_torch.Drawer(compiler_torch.kernels(torch.cuda.current_device()))
+    real = drawer_torch.NvrtcDrawer(compiler_torch.kernels(torch.cuda.current_device()))
     scene, view, background = hard_cases()[name], camera(), noise()
     for behind in (None, background):
         found = real.draw(

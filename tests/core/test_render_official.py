@@ -20,7 +20,7 @@ from core.network.numpy.folded_network import prepare
 from core.official.checkpoint import load_checkpoint
 from core.records.camera import Camera
 from core.records.gaussians import Splats
-from core.render.cuda import gsplat_single, nvrtc
+from core.render.cuda import gsplat, nvrtc
 from tests.support.emulation import emulated
 from tests.support.render_scenes import decibels
 
@@ -53,10 +53,10 @@ def test_official_frames(shared: Path, module: str, least: float, frame: str) ->
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_official_frames_with_gsplat(shared: Path, frame: str) -> None:
-    reason = gsplat_single.available()
+    reason = gsplat.available()
     if reason is not None:
         pytest.skip(f"needs a CUDA device: {reason}")
-    assert decibels(*render_and_truth(shared, "cuda.gsplat_single", frame)) >= 85
+    assert decibels(*render_and_truth(shared, "cuda.gsplat", frame)) >= 85
 
 
 @pytest.mark.parametrize("frame", FRAMES)
@@ -65,11 +65,11 @@ def test_official_frames_with_our_cuda_kernels_on_a_cpu(
 ) -> None:
     """Reached: 110.2 and 114.5 dB."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from core.render.cuda.nvrtc import draw_one
-    from core.render.cuda.nvrtc_drawer import Drawer
+    from core.render.cuda.drawer import draw_one
+    from core.render.cuda.nvrtc_drawer import NvrtcDrawer
 
     def rasterise(splats: Splats, view: Camera, background: np.ndarray) -> np.ndarray:
-        drawer = Drawer(emulated(tmp_path))
+        drawer = NvrtcDrawer(emulated(tmp_path))
         return draw_one(drawer, torch.device("cpu"), splats, view, background, 3)
 
     assert decibels(*drawn_and_truth(shared, rasterise, frame)) >= 100

@@ -16,7 +16,7 @@ from core.render import reference
 from core.render.numba import rasterise
 from core.training.rasterisers import numba as splat_numba_torch
 from core.training.rasterisers.choose import splatter_for
-from core.training.rasterisers.record import Rendered
+from core.training.rasterisers.record import Rendered, SplatTensors
 from tests.support import plain_rasteriser
 from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 from tests.support.splatting_scenes import (
@@ -96,7 +96,9 @@ def test_radii_are_three_deviations_and_zero_outside() -> None:
 def test_threads_and_repetition_change_no_bit(threads: int) -> None:
     def bits(workers: int) -> list[bytes]:
         *gaussians, probe = inputs = tensors(head())
-        picture = splat_numba_torch.splat(*gaussians, camera(), 3, probe, threads=workers)
+        picture = splat_numba_torch.splat(
+            SplatTensors(*gaussians), camera(), 3, probe, threads=workers
+        )
         loss_of(picture, camera()).backward()
         return [whole(picture).tobytes(), *(x.grad.numpy().tobytes() for x in inputs)]
 
@@ -152,7 +154,8 @@ def test_a_picture_is_learned() -> None:
     losses = []
     for _ in range(60):
         optimiser.zero_grad()
-        picture = splat_numba_torch.splat(means, quats, scales, opacities, sh, view, 1)
+        splats = SplatTensors(means, quats, scales, opacities, sh)
+        picture = splat_numba_torch.splat(splats, view, 1)
         loss = (picture.colour - target).abs().mean()
         loss.backward()
         optimiser.step()

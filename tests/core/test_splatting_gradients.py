@@ -110,7 +110,7 @@ def test_the_probe_moves_nothing_and_measures_in_pixels() -> None:
         for sign in (1, -1):
             moved = inputs[5].detach().clone()
             moved[:, axis] += sign * step
-            picture = plain_rasteriser.splat(*inputs[:5], view, 0, moved)
+            picture = run(plain_rasteriser.splat, [*inputs[:5], moved], view, 0)
             values.append(loss_of(picture, view).item())
         assert (values[0] - values[1]) / (2 * step) == pytest.approx(probe[axis], rel=1e-3)
 

@@ -14,9 +14,10 @@ import torch
 
 from core.records.camera import Camera
 from core.records.gaussians import C0
-from core.render.cuda import gsplat_single
+from core.render.cuda import gsplat
 from core.render.rasteriser import DILATION, NEAR
 from core.training.rasterisers import gsplat as gsplat_torch
+from core.training.rasterisers.record import SplatTensors
 from tests.support import plain_rasteriser
 from tests.support.render_scenes import decibels, head
 from tests.support.splatting_scenes import (
@@ -33,18 +34,20 @@ from tests.support.splatting_scenes import (
 
 
 def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-    """gsplat's function of that name, shapes and all, by the plain twin."""
+    """gsplat's function of that name for a batch of one frame of one camera, by the plain twin."""
     assert (given["packed"], given["sh_degree"], given["render_mode"]) == (False, None, "RGB")
     assert (given["near_plane"], given["eps2d"]) == (NEAR, DILATION)
-    (fx, _, cx), (_, fy, cy), _ = given["Ks"][0].tolist()
-    view = given["viewmats"][0].double().numpy()
+    (fx, _, cx), (_, fy, cy), _ = given["Ks"][0, 0].tolist()
+    view = given["viewmats"][0, 0].double().numpy()
     camera = Camera(view, fx, fy, cx, cy, given["width"], given["height"])
     sh = (given["colors"][0] - 0.5)[:, None] / C0
     names = ("means", "quats", "scales", "opacities")
-    centres = torch.zeros(1, len(sh), 2, requires_grad=True) + 0  # as computed, no leaf
-    drawn = plain_rasteriser.splat(*(given[name] for name in names), sh, camera, 0, centres[0])
-    radii = drawn.radii[None, :, None].repeat(1, 1, 2).int()
-    return drawn.colour[None], drawn.alpha[None, ..., None], {"means2d": centres, "radii": radii}
+    centres = torch.zeros(1, 1, len(sh), 2, requires_grad=True) + 0  # as computed, no leaf
+    splats = SplatTensors(*(given[name][0] for name in names), sh)
+    drawn = plain_rasteriser.splat(splats, camera, 0, centres[0, 0])
+    radii = drawn.radii[None, None, :, None].repeat(1, 1, 1, 2).int()
+    alpha = drawn.alpha[None, None, ..., None]
+    return drawn.colour[None, None], alpha, {"means2d": centres, "radii": radii}
 
 
 def test_what_goes_in_and_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +75,7 @@ def test_the_probe_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_on_a_gpu_it_agrees_with_the_plain_twin() -> None:
-    reason = gsplat_single.available()
+    reason = gsplat.available()
     if reason is not None:
         pytest.skip(f"needs a CUDA device: {reason}")
     view, scene = small_camera(), first(head(), 80)

@@ -21,7 +21,7 @@ from core.evaluation.lips import lip_gap
 from core.network.deformer import Deformer, splats_at
 from core.network.numba import network
 from core.network.numpy import folded_network
-from core.network.torch.network import prepare_torch
+from core.network.torch.deformer import prepare_plain
 from core.records.audio_track import AudioTrack
 from core.records.avatar import Avatar
 from core.records.camera import pose_vector
@@ -199,7 +199,7 @@ def deformers(avatar: Avatar) -> dict[str, Deformer]:
     return {
         "numpy": folded_network.prepare(avatar.network, avatar.gaussians),
         "numba": network.prepare(avatar.network, avatar.gaussians),
-        "torch": prepare_torch(avatar.network, avatar.gaussians),
+        "torch": prepare_plain(avatar.network, avatar.gaussians),
     }
 
 

@@ -21,7 +21,7 @@ from tests.support.talking import small_avatar, sound
 
 pytest.importorskip("numba", reason="needs numba")
 from core.network.numba import layers, network
-from core.render.numba import bin, blend, lay, project
+from core.render.numba import bin, blend, project, rasterise
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED = (
@@ -30,8 +30,8 @@ COMPILED = (
     bin.sort_by_depth,
     bin.distribute,
     blend.blend_row,
-    lay.lay_over,
-    lay.lay_clear,
+    rasterise.lay_over,
+    rasterise.lay_clear,
 )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.bake.backends import backend_named
-from core.bake.preparing import StillDeformer
+from core.bake.deformers import StillDeformer
 from core.records.moment import Moment
 from core.worker import server as server_module
 from core.worker.exchange import (

@@ -58,7 +58,7 @@ def small_avatar(n: int = 40, network: bool = True, seed: int = 0) -> Avatar:
 
 
 def state_dict(weights: NetworkWeights) -> dict[str, torch.Tensor]:
-    """As the official file holds it: prefixed names, buffers and unused tensors beside."""
+    """As the official file holds it: prefixed names, buffers and unused tensors."""
     table = {f"deformation_net.{k}": torch.from_numpy(v) for k, v in weights.arrays.items()}
     table["pos_poc"] = torch.ones(10)
     unused = "deformation_net.transformer.layers.0.enc_dec_attention.attention_proj_layer.weight"
@@ -82,7 +82,7 @@ def make_checkpoint(
 
 
 def make_dataset(folder: Path, torsos: tuple[int, ...] = (2, 10)) -> Path:
-    """Camera, plates, track and eyes of FRAMES frames."""
+    """Camera, background, torso, track and eyes of FRAMES frames."""
     rng = np.random.default_rng(1)
     folder.mkdir(parents=True)
     (folder / "transforms_train.json").write_text(

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from core.records.camera import Camera
-from core.render.projection import DEPTH_GUARD, MIN_SPREAD, clamp_limits, grid
+from core.render.projection import DEPTH_GUARD, MIN_SPREAD, clamp_limits, grid, rotation_rows
 from core.render.rasteriser import DILATION, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, NEAR, TILE
 from core.render.sh import terms
-from core.training.rasterisers.record import Rendered, check
+from core.training.rasterisers.record import Rendered, SplatTensors, check
 
 
 class Ellipses(NamedTuple):
@@ -30,18 +30,12 @@ class Ellipses(NamedTuple):
 
 
 def splat(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    sh: Tensor,
-    camera: Camera,
-    sh_degree: int,
-    probe: Tensor | None = None,
+    splats: SplatTensors, camera: Camera, sh_degree: int, probe: Tensor | None = None
 ) -> Rendered:
     """A `Splatter`; also takes float64, and then works in it. The probe does move the centres."""
-    check(means, quats, scales, opacities, sh, sh_degree, probe)
-    ellipses = _project(means, quats, scales, opacities, sh, camera, sh_degree, probe)
+    check(splats, sh_degree, probe)
+    means = splats.means
+    ellipses = _project(*splats, camera, sh_degree, probe)
     colour, transmittance = _blend(ellipses, camera)
     radii = torch.zeros(len(means), device=means.device)
     radii[ellipses.index] = ellipses.radii.float()
@@ -117,12 +111,7 @@ def _blend(ellipses: Ellipses, camera: Camera) -> tuple[Tensor, Tensor]:
 
 def rotations(quats: Tensor) -> Tensor:
     """(N, 4) unit quaternions w, x, y, z -> (N, 3, 3), as projection.rotations."""
-    w, x, y, z = quats.unbind(-1)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
+    rows = rotation_rows(*quats.unbind(-1))
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 

@@ -10,6 +10,12 @@ from typing import Any
 
 import torch
 
+from core.records.camera import Camera
+from core.records.gaussians import Splats
+from core.render.cuda.gsplat_drawer import arguments
+from core.render.cuda.scene import scene_of
+from core.render.cuda.views import view_table
+
 
 def rasterization(**given: Any) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
     """Shapes and devices of gsplat's, and gradients to all that has some; the picture is none."""
@@ -46,3 +52,10 @@ def stand_in() -> ModuleType:
     package.__spec__ = ModuleSpec("gsplat", None)
     package.rasterization = rasterization  # type: ignore[attr-defined]
     return package
+
+
+def arguments_of(splats: Splats, view: Camera, degree: int) -> dict[str, Any]:
+    """What our adapter gives gsplat for one frame, on the CPU."""
+    scene = scene_of(splats, torch.device("cpu"))
+    size, table = (view.width, view.height), torch.from_numpy(view_table([view]))
+    return arguments(scene, table, size, degree)

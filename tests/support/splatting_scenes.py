@@ -10,7 +10,7 @@ import torch
 
 from core.records.camera import Camera
 from core.records.gaussians import Splats
-from core.training.rasterisers.record import Rendered
+from core.training.rasterisers.record import Rendered, SplatTensors
 from tests.support.render_scenes import camera, hard_cases, head, round_splats
 
 INPUTS = ("means", "quats", "scales", "opacities", "sh", "probe")
@@ -59,7 +59,7 @@ def run(
     splat: Callable[..., Rendered], inputs: list[torch.Tensor], view: Camera, degree: int
 ) -> Rendered:
     *gaussians, probe = inputs
-    return splat(*gaussians, view, degree, probe)
+    return splat(SplatTensors(*gaussians), view, degree, probe)
 
 
 def weights(view: Camera) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,5 @@
-"""A small random avatar for tests: every parameter random, offsets small enough to keep a head."""
+"""A small random avatar for tests: every parameter random, offsets so small that the head stays a
+head."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core.network.architecture import KINDS
 from core.network.build import NetworkPlan, new_weights
 from core.network.names import (
     EYE_FREQUENCIES,
@@ -15,6 +17,7 @@ from core.network.names import (
     POSE_SCALE,
     STATIC_HEADS,
     TOKEN_MLPS,
+    attention_name,
     grid_name,
     layer_prefix,
 )
@@ -49,10 +52,11 @@ def random_avatar(
     agents: int = 200,
     static: bool = False,
 ) -> tuple[NetworkWeights, Gaussians]:
-    """Weights of either kind under their official names (`static`: with the coarse heads) and n
-    canonical Gaussians. Same arguments, same bits."""
+    """Weights of an official kind under their official names (`static`: with the coarse heads) and
+    n canonical Gaussians. Same arguments, same bits."""
     rng = np.random.default_rng(seed + 1000)
     gaussians = random_gaussians(n, seed)
+    architecture = KINDS[kind]
     arrays: Arrays = {}
 
     def put(name: str, *shape: int, gain: float = 1.0, mean: float = 0.0) -> None:
@@ -80,7 +84,7 @@ def random_avatar(
 
     for mlp, width in zip(TOKEN_MLPS, (32, 32, 12), strict=True):
         for i, inp in enumerate((width, 64)):
-            if kind == EGSTALKER:
+            if architecture.kan:
                 put(f"{mlp}.net.{i}.base_weight", 64, inp, gain=0.5 / np.sqrt(inp))
                 put(f"{mlp}.net.{i}.taylor_coeffs", 64, inp, 3, gain=0.2 / inp)
                 put(f"{mlp}.net.{i}.bias", 64, gain=0.1)
@@ -89,9 +93,8 @@ def random_avatar(
 
     for layer in range(layers):
         prefix = layer_prefix(layer)
-        names = ("agent_linear",) if kind == EGSTALKER else ("w_q", "w_k", "w_v", "w_concat")
-        for name in names:
-            linear(f"{prefix}enc_dec_attention.{name}", 64, 64)
+        for name in architecture.attention_layers:
+            linear(f"{attention_name(layer)}{name}", 64, 64)
         for norm in ("norm1", "norm2"):
             put(f"{prefix}{norm}.gamma", 64, gain=0.2, mean=1)
             put(f"{prefix}{norm}.beta", 64, gain=0.1)

@@ -15,7 +15,7 @@ from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import Backend, choose_backend
 from core.dataset.features import choose_features
 from core.evaluation.landmarks import projected
-from core.network.deformer import splats_at
+from core.network.deformer import Deformer, splats_at
 from core.records.avatar import Avatar
 from core.records.camera import Camera, pose_vector, viewmat_from_track
 from core.records.gaussians import Gaussians, Splats, activate
@@ -65,7 +65,7 @@ def acting_avatar(path: Path, seed: int = 4) -> Avatar:
     return load_avatar(path)
 
 
-class Acting:
+class Acting(Deformer):
     """A deformer that is known: the lower lip falls with the loudness of the middle window, and the
     upper lids with the eyes. late: rows that the lips come late; still: they do not care."""
 

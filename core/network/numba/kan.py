@@ -1,6 +1,6 @@
-"""What a KAN multiplies (folded.py), for a block of Gaussians side by side, in LLVM's vectors.
+"""The inputs of a folded KAN (folded.powers) for a block of Gaussians, in LLVM's vectors.
 
-exp is taken of numbers not above 0 alone, so that nothing overflows: with e = exp(-|x|) the sigmoid
+exp is taken only of numbers not above 0, so that nothing overflows: with e = exp(-|x|) the sigmoid
 is 1 / (1 + e) for x >= 0 and e / (1 + e) below; tanh is (1 - e^2) / (1 + e^2), with the sign of x.
 """
 

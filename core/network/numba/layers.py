@@ -1,7 +1,7 @@
-"""The last layer and the decoders of a block of Gaussians in one pass, nothing written between.
+"""The last layer and the decoders of a block of Gaussians in one pass, without intermediate arrays.
 
-A decoder is two products: an official head, or the one of a "paper" network (paper.py), with KANs
-or without. Everything of a block stays in the caches next to the processor: LANES floats per
+A decoder is two products: an official head, or the decoder of a "paper" network (architecture.py),
+with KANs or without. All values of a block stay in the processor's nearest caches: LANES floats per
 feature, one Gaussian per lane, so that a norm over the features is a sum of vectors.
 """
 
@@ -10,20 +10,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...records.arrays import Float32
 from ...system.numba_setup import compiled
 from .kan import make_powers
 from .norms import first_norm, scale_into, second_norm
 from .tiles import HEIGHT, LANES, make_tile
 
-Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 # Columns of the table of products: where its weights and bias begin, inputs, outputs.
 WEIGHTS, BIAS, INPUTS, OUTPUTS, COLUMNS = range(5)
 # Rows of that table: the feed-forward's two products, then two of each decoder.
 INNER, OUTER, DECODERS = range(3)
-# Columns of the table of targets: which decoder moves which attribute by its outputs from where on,
-# and how many of the attribute's first values. By decoder, ascending.
+# Columns of the table of targets, in the order of the decoders: decoder, attribute, the decoder's
+# first output for the attribute, and how many of the attribute's first values it moves.
 DECODER, ATTRIBUTE, FIRST, WIDTH, TARGET_COLUMNS = range(5)
 
 _tile = make_tile(add=False, relu=False)
@@ -38,7 +38,7 @@ def deform_rows(
     start: int,
     shares: Float32,
     centred: Float32,
-    frozen: Float32,
+    agents: Float32,
     values: Float32,
     pool: Float32,
     products: Int64,
@@ -53,11 +53,11 @@ def deform_rows(
 ) -> None:
     """Gaussians from `start` on, as many blocks as centred has.
 
-    shares (blocks, M, LANES), held (M, T) packed, with HEIGHT zeros behind: the mix of T rows is
-    their product; where `held` is empty the shares are the mix, M = T. centred (blocks, padded D,
-    LANES); values (T, D) packed; pool: packed weights and biases; products (2 + 2 decoders,
-    COLUMNS); norm (3, D): gamma of the first norm, gamma and beta of the second; floor: decoders
-    get what is below it as it (0 for a ReLU, minus infinity for none); kan: they are KANs; targets
+    shares (blocks, M, LANES), agents (M, T) packed and followed by HEIGHT zeros: the mix of T rows
+    is their product; where `agents` is empty the shares are the mix, M = T. centred (blocks, padded
+    D, LANES); values (T, D) packed; pool: packed weights and biases; products (2 + 2 decoders,
+    COLUMNS); norm (3, D): gamma of the first norm, gamma and beta of the second; floor: lower bound
+    of the decoders' input (0 for a ReLU, minus infinity for none); kan: they are KANs; targets
     (., TARGET_COLUMNS); canonical, moved: an array (N, width) for each attribute, the latter's
     first columns filled where a target says so; scratch: `scratch_floats` of them."""
     dim = norm.shape[1]
@@ -68,7 +68,7 @@ def deform_rows(
     out_at = 2 * hidden_at
     mix_at = out_at + _widest_output(dim, products) * LANES
     for block in range(len(centred)):
-        _mix(shares, block, frozen, mixed, scratch, mix_at)
+        _mix(shares, block, agents, mixed, scratch, mix_at)
         for j in range(0, wide, HEIGHT):
             _tile_add(
                 scratch, mix_at, values, j * mixed, centred, (block * wide + j) * LANES,
@@ -104,7 +104,7 @@ def deform_rows(
 
 @compiled
 def padded(count: int) -> int:
-    """Outputs, filled up to whole tiles."""
+    """Outputs, padded to whole tiles."""
     return (count + HEIGHT - 1) // HEIGHT * HEIGHT
 
 
@@ -118,7 +118,7 @@ def _widest_output(dim: int, products: Int64) -> int:
 
 @compiled
 def _widest(dim: int, products: Int64) -> int:
-    """Of what a product takes (a KAN takes three for one) or gives."""
+    """The most inputs (a KAN has three for one) or outputs of a product."""
     widest = _widest_output(dim, products)
     for row in range(len(products)):
         widest = max(widest, products[row, INPUTS])
@@ -133,18 +133,18 @@ def scratch_floats(dim: int, mixed: int, products: Int64) -> int:
 
 @compiled
 def _mix(
-    shares: Float32, block: int, frozen: Float32, mixed: int, scratch: Float32, mix_at: int
+    shares: Float32, block: int, agents: Float32, mixed: int, scratch: Float32, mix_at: int
 ) -> None:
     count = shares.shape[1]
-    if len(frozen) == 0:
+    if len(agents) == 0:
         for k in range(count):
             for lane in range(LANES):
                 scratch[mix_at + k * LANES + lane] = shares[block, k, lane]
         return
-    zeros_at = len(frozen) - HEIGHT
+    zeros_at = len(agents) - HEIGHT
     for j in range(0, padded(mixed), HEIGHT):
         _tile(
-            shares, block * count * LANES, frozen, j * count, frozen, zeros_at,
+            shares, block * count * LANES, agents, j * count, agents, zeros_at,
             scratch, mix_at + j * LANES, count,
         )  # fmt: skip
 
@@ -196,16 +196,3 @@ def _move(
         i = first + lane
         for k in range(width):
             moved[i, k] = canonical[i, k] + factor * scratch[at + k * LANES + lane]
-
-
-@compiled
-def product_speed(values: Float32, count: int, outputs: int, repeats: int) -> None:
-    """The product alone, again and again, for the bench: (count, LANES) inputs, then outputs, then
-    count x outputs weights in `values`."""
-    out_at = count * LANES
-    w_at = out_at + outputs * LANES
-    for _ in range(repeats):
-        for j in range(0, outputs, HEIGHT):
-            _tile(
-                values, 0, values, w_at + j * count, values, w_at, values, out_at + j * LANES, count
-            )

@@ -1,7 +1,7 @@
-"""Norms over the features of a block of Gaussians side by side, in LLVM's vectors.
+"""Norms over the features of a block of Gaussians, in LLVM's vectors.
 
-A block is `dim` rows of LANES floats at a place of flat float32. The sums go over the rows in
-order, each lane for itself.
+A block is `dim` rows of LANES floats at an offset into flat float32. Every lane sums the rows in
+order.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The innermost loop of the fused network: a small matrix product kept in registers.
 
-Values lie with Gaussians side by side: LANES floats per feature. A tile is HEIGHT outputs of LANES
-Gaussians, summed over all inputs without leaving the processor's vector registers; each weight is
-read once and spread over a vector. numba's own vectoriser does not find this shape, so it is
-written in LLVM's vector instructions. The order of the sums is the same at every width.
+Values are stored feature by feature: LANES floats, one for each Gaussian of a block. A tile is
+HEIGHT outputs of LANES Gaussians, summed over all inputs in the processor's vector registers; each
+weight is read once and broadcast to a vector. numba's own vectoriser does not find this form, so it
+is written in LLVM's vector instructions. The order of the sums is the same at every width.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from numba.extending import intrinsic
 from ...system.numba_setup import WIDE
 from ...system.numba_vectors import FLOATS, INT, WIDTH, constant, multiply_add, spread
 
-# Registers decide: 32 of 16 floats with AVX-512, 16 of 8 with AVX2 (or the same in NEON halves).
+# By the registers: 32 of 16 floats with AVX-512, 16 of 8 with AVX2 (or the same in NEON halves).
 ACROSS, HEIGHT = 3, 8 if WIDE else 4
 LANES = WIDTH * ACROSS
 
 
 def make_tile(add: bool, relu: bool) -> Callable[..., None]:
     """tile(x, x_at, weights, w_at, bias, bias_at, out, out_at, count): flat float32 arrays and
-    places in them. out (HEIGHT, LANES) = x (count, LANES) times weights (count, HEIGHT), plus bias
-    (HEIGHT,), or plus (HEIGHT, LANES) at the place of bias where `add`; `relu`: not below 0."""
+    offsets into them. out (HEIGHT, LANES) = x (count, LANES) times weights (count, HEIGHT), plus
+    bias (HEIGHT,), or plus (HEIGHT, LANES) at the offset of bias if `add`; `relu`: not below 0."""
 
     @intrinsic
     def tile(

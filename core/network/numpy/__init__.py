@@ -1,1 +1,1 @@
-"""The network in numpy: the readable reference, and the folded form that Blender runs."""
+"""The network in numpy: the readable reference, and the folded network that runs inside Blender."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import FeatureMismatchError
+from ...records.arrays import Float32
 from ..names import PPE
-from .basics import Arrays, Float32, conv1d, leaky_relu, linear, softmax
+from .basics import Arrays, conv1d, leaky_relu, linear, softmax
 
 WINDOWS = 8
 MAX_STEPS = 16  # four strides of two leave one step, no more
@@ -42,8 +43,8 @@ def window_codes(arrays: Arrays, windows: Float32) -> Float32:
 
 
 def mix_windows(arrays: Arrays, codes: Float32) -> Float32:
-    """AudioAttNet: codes (8, 32) -> (32,), their weighted sum; with a "paper" network's periodic
-    encoding of their times."""
+    """AudioAttNet: codes (8, 32) -> (32,), their weighted sum; a "paper" network adds a periodic
+    encoding of time first."""
     if PPE in arrays:
         codes = codes + arrays[PPE]
     y = codes.T[None]
@@ -54,7 +55,7 @@ def mix_windows(arrays: Arrays, codes: Float32) -> Float32:
 
 
 def encode(arrays: Arrays, windows: Float32) -> Float32:
-    """windows (8, D, W) -> audio code (32,). Always one frame at a time, so that a frame alone
+    """windows (8, D, W) -> audio code (32,). One frame at a time, so that a single frame
     equals the same frame of a sequence bit for bit. Raises FeatureMismatchError."""
     check_windows(feature_dim(arrays), windows)
     return mix_windows(arrays, window_codes(arrays, np.asarray(windows, np.float32)))

@@ -1,13 +1,13 @@
-"""The few numpy operations that every part of the network is made of. float32 in, float32 out."""
+"""The few numpy operations that every part of the network consists of. float32 in and out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
+from ...records.arrays import Float32
+
 Arrays = Mapping[str, Float32]
 
 LAYER_NORM_EPS = np.float32(1e-12)  # inside the square root (docs/method.md §3.7)

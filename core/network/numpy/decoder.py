@@ -1,11 +1,17 @@
-"""After the attention: norm, feed-forward, norm, and the five heads (docs/method.md §3.7, §3.8)."""
+"""After the attention: norm, feed-forward, norm, and the offsets (docs/method.md §3.7, §3.8)."""
 
 from __future__ import annotations
 
-from ...records.gaussians import Gaussians
-from ...records.weights import NetworkWeights
-from ..names import HEADS, layer_prefix
-from .basics import Arrays, Float32, layer_norm, linear, relu
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...records.arrays import Float32
+from ...records.gaussians import Gaussians, flat_of, gaussians_of
+from ..architecture import COLUMNS, Architecture
+from ..names import DECODER, HEADS, layer_prefix
+from .basics import Arrays, layer_norm, linear, relu
+from .kan import dense
 
 
 def feed_forward(arrays: Arrays, layer: int, x: Float32, attended: Float32) -> Float32:
@@ -16,31 +22,35 @@ def feed_forward(arrays: Arrays, layer: int, x: Float32, attended: Float32) -> F
     return layer_norm(arrays, f"{prefix}norm2", x + linear(arrays, f"{prefix}ffn.linear2", hidden))
 
 
-def offsets(weights: NetworkWeights, hidden: Float32) -> dict[str, Float32]:
-    """hidden (N, 64) -> attribute -> (N, width) for each head that is not frozen."""
-    out = {}
-    for head, (attribute, _) in HEADS.items():
-        if attribute not in weights.frozen:
-            x = relu(linear(weights.arrays, f"{head}.1", relu(hidden)))
-            out[attribute] = linear(weights.arrays, f"{head}.3", x)
-    return out
+def offsets(arrays: Arrays, architecture: Architecture, hidden: Float32) -> dict[str, Float32]:
+    """hidden (N, 64) -> attribute -> (N, `architecture.widths`)."""
+    if architecture.decoder:
+        moved = _decoded(arrays, architecture, hidden)
+        return {name: moved[:, COLUMNS[name]] for name in architecture.widths}
+    return {
+        attribute: _head(arrays, head, hidden)
+        for head, (attribute, _) in HEADS.items()
+        if attribute in architecture.widths
+    }
 
 
-def apply_offsets(gaussians: Gaussians, offset: dict[str, Float32]) -> Gaussians:
-    """Raw values plus offsets; what has none stays canonical. Quaternions are added, not
-    multiplied, and not normalised first. "sh" may hold the first coefficients alone."""
-    n = len(gaussians)
-    sh = gaussians.sh
-    if "sh" in offset:
-        moved = offset["sh"].reshape(n, -1, 3)
-        sh = sh.copy()
-        sh[:, : moved.shape[1]] += moved
-    zero = gaussians.means.dtype.type(0)
-    return Gaussians(
-        means=gaussians.means + offset.get("means", zero),
-        log_scales=gaussians.log_scales + offset.get("scales", zero),
-        quats=gaussians.quats + offset.get("quats", zero),
-        opacity_logits=gaussians.opacity_logits
-        + (offset["opacities"][:, 0] if "opacities" in offset else zero),
-        sh=sh,
-    )
+def _head(arrays: Arrays, head: str, hidden: Float32) -> Float32:
+    return linear(arrays, f"{head}.3", relu(linear(arrays, f"{head}.1", relu(hidden))))
+
+
+def _decoded(arrays: Arrays, architecture: Architecture, hidden: Float32) -> Float32:
+    """The second KAN squares its input: tanh bounds what a sound unlike those of the training can
+    do to a Gaussian."""
+    first, second = DECODER
+    inner = dense(arrays, first, hidden)
+    return dense(arrays, second, np.tanh(inner) if architecture.kan else relu(inner))
+
+
+def apply_offsets(gaussians: Gaussians, offset: Mapping[str, Float32]) -> Gaussians:
+    """Raw values plus offsets; an attribute without offsets stays canonical. Quaternions are added,
+    not multiplied, and not normalised first. Offsets may cover only the first values of one."""
+    moved = flat_of(gaussians)
+    for name, values in offset.items():
+        moved[name] = moved[name].copy()
+        moved[name][:, : values.shape[1]] += values
+    return gaussians_of(moved)

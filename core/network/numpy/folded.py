@@ -1,24 +1,22 @@
-"""Weights rearranged once per avatar, by exact algebra, so that a frame takes fewer passes.
+"""Weights folded once for each avatar, by exact algebra, so that a frame takes fewer passes.
 
-Centring (the first step of a layer norm) is linear: it moves into the matrices before it. The first
-norm's gamma and beta move into the matrices after it. TaylorKAN's power 0 is a bias.
+Centring (the first step of a layer norm) is linear: it is folded into the matrices before it. The
+first norm's gamma and beta are folded into the matrices after it. TaylorKAN's power 0 is a bias.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...records.weights import NetworkWeights
-from ..names import DECODER, EYE_FREQUENCIES, HEADS, POSE_MEAN, is_kan, layer_prefix
-from ..paper import COLUMNS, standard_pose
-from .basics import Arrays, Float32, relu, silu
+from ...records.arrays import Float32, Float64
+from ..architecture import COLUMNS, Architecture
+from ..names import DECODER, HEADS, is_kan, layer_prefix
+from .basics import Arrays, relu, silu
 from .gemm import Gemm
-from .tokens import eye_code, wave_code
-
-Float64 = NDArray[np.float64]
+from .tokens import eye_code, eye_frequencies, standard_pose
 
 
 def centre(x: Float32 | Float64) -> Float32:
@@ -71,9 +69,8 @@ class Head:
     outer_bias: Float32
 
 
-def fold_heads(weights: NetworkWeights) -> list[Head]:
+def fold_heads(arrays: Arrays, architecture: Architecture) -> list[Head]:
     """The heads whose attribute is not frozen."""
-    arrays = weights.arrays
     return [
         Head(
             attribute,
@@ -83,13 +80,13 @@ def fold_heads(weights: NetworkWeights) -> list[Head]:
             arrays[f"{head}.3.bias"],
         )
         for head, (attribute, _) in HEADS.items()
-        if attribute not in weights.frozen
+        if attribute not in architecture.frozen
     ]
 
 
 def fold_kan(arrays: Arrays, name: str) -> tuple[Float32, Float32]:
-    """TaylorKAN as [base | C1 | C2] (O, 3 I) on [silu(x) | x | x^2], plus a bias (O,) that holds
-    its power 0."""
+    """TaylorKAN as [base | C1 | C2] (O, 3 I) on [silu(x) | x | x^2], plus a bias (O,) that
+    includes its power 0."""
     taylor = arrays[f"{name}.taylor_coeffs"].astype(np.float64)
     bias = taylor[:, :, 0].sum(axis=1) + arrays[f"{name}.bias"]
     base = arrays[f"{name}.base_weight"].astype(np.float64)
@@ -97,8 +94,8 @@ def fold_kan(arrays: Arrays, name: str) -> tuple[Float32, Float32]:
     return _narrow(matrix), _narrow(bias)
 
 
-def spread(x: Float32) -> Float32:
-    """x (n, I) -> [silu(x) | x | x^2] (n, 3 I), what a folded KAN multiplies."""
+def powers(x: Float32) -> Float32:
+    """x (n, I) -> [silu(x) | x | x^2] (n, 3 I), the input of a folded KAN."""
     width = x.shape[1]
     out = np.empty((len(x), 3 * width), np.float32)
     soft, plain, square = out[:, :width], out[:, width : 2 * width], out[:, 2 * width :]
@@ -113,34 +110,67 @@ def spread(x: Float32) -> Float32:
     return out
 
 
-class PaperDecoder:
-    """The one decoder of a "paper" network: h (n, 64) -> (n, 14), see paper.py."""
+Offsets = Iterator[tuple[str, Float32]]
 
-    def __init__(self, weights: NetworkWeights) -> None:
-        arrays = weights.arrays
-        self.kan = is_kan(arrays, DECODER[0])
-        self.columns = {k: v for k, v in COLUMNS.items() if k not in weights.frozen}
-        self.layers = [  # matrix (out, in), bias
-            fold_kan(arrays, name)
-            if self.kan
-            else (arrays[f"{name}.weight"], arrays[f"{name}.bias"])
-            for name in DECODER
-        ]
 
-    def __call__(self, hidden: Float32, gemm: Gemm) -> Float32:
+class Heads:
+    """The official decoder: a head for each attribute."""
+
+    def __init__(self, arrays: Arrays, architecture: Architecture) -> None:
+        self.heads = fold_heads(arrays, architecture)
+        self.attributes = [head.attribute for head in self.heads]
+
+    def offsets(self, hidden: Float32, gemm: Gemm) -> Offsets:
+        """hidden (n, 64), which is overwritten -> attribute, its offsets (n, width)."""
+        np.maximum(hidden, 0, out=hidden)
+        for head in self.heads:
+            yield head.attribute, _offset(head, hidden, gemm)
+
+
+def _offset(head: Head, hidden: Float32, gemm: Gemm) -> Float32:
+    y = gemm.multiply(hidden, head.inner)
+    y += head.inner_bias
+    np.maximum(y, 0, out=y)
+    out = gemm.multiply(y, head.outer)
+    out += head.outer_bias
+    return out
+
+
+class Decoder:
+    """The one decoder of all attributes: see architecture.py. layers: matrix (out, in), bias."""
+
+    def __init__(self, arrays: Arrays, architecture: Architecture) -> None:
+        self.kan = architecture.kan
+        self.attributes = list(architecture.widths)
+        self.layers = [fold_dense(arrays, name) for name in DECODER]
+
+    def offsets(self, hidden: Float32, gemm: Gemm) -> Offsets:
+        """hidden (n, 64) -> attribute, its offsets (n, width)."""
         x = hidden
         for i, (matrix, bias) in enumerate(self.layers):
             if i and self.kan:
                 np.tanh(x, out=x)
             elif i:
                 np.maximum(x, 0, out=x)
-            x = gemm.multiply(spread(x) if self.kan else x, matrix.T)
+            x = gemm.multiply(powers(x) if self.kan else x, matrix.T)
             x += bias
-        return x
+        for attribute in self.attributes:
+            yield attribute, x[:, COLUMNS[attribute]]
+
+
+def fold_dense(arrays: Arrays, name: str) -> tuple[Float32, Float32]:
+    """Matrix (O, I) and bias (O,) of a linear layer, (O, 3 I) of a KAN: see `fold_kan`."""
+    if is_kan(arrays, name):
+        return fold_kan(arrays, name)
+    return arrays[f"{name}.weight"], arrays[f"{name}.bias"]
+
+
+def fold_decoder(arrays: Arrays, architecture: Architecture) -> Heads | Decoder:
+    return (Decoder if architecture.decoder else Heads)(arrays, architecture)
 
 
 class Mlp:
-    """A token MLP of either kind as two matrices, KANs folded."""
+    """A token MLP as two matrices, KANs folded."""
 
     def __init__(self, arrays: Arrays, name: str) -> None:
         self.layers: list[tuple[Float32, Float32 | None]] = []
@@ -166,13 +196,12 @@ class Tokens:
         self.eye = Mlp(arrays, "eye_mlp")
         self.pose = Mlp(arrays, "cam_mlp")
         self.null = arrays["null_vector"].reshape(-1)
-        self._arrays = arrays if POSE_MEAN in arrays else None
+        self._arrays, self._frequencies = arrays, eye_frequencies(arrays)
 
     def __call__(self, code: Float32, eye: float, pose: Float32) -> Float32:
         """code (32,), eye in [0, 1], pose (12,) -> (4, 64)."""
-        arrays = self._arrays
-        wave = eye_code(eye) if arrays is None else wave_code(eye, arrays[EYE_FREQUENCIES])
-        pose = pose if arrays is None else standard_pose(arrays, pose)
+        wave = eye_code(eye, self._frequencies)
+        pose = standard_pose(self._arrays, pose)
         return np.stack([self.audio(code), self.eye(wave), self.pose(pose), self.null])
 
 
@@ -181,5 +210,5 @@ def _narrow(x: Float64) -> Float32:
 
 
 def _for_product(weight: Float32) -> Float32:
-    """weight (out, in) -> (in, out), laid out as `Gemm.multiply` likes it."""
+    """weight (out, in) -> (in, out), in the layout for `Gemm.multiply`."""
     return weight.T if weight.shape[0] < 16 else np.ascontiguousarray(weight.T)

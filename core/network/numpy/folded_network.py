@@ -1,67 +1,49 @@
-"""The network at work inside Blender: numpy, everything that does not depend on the frame ready."""
+"""The network inside Blender: numpy, with everything prepared that does not depend on the frame."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from ...records.gaussians import Gaussians, Splats, activate
-from ...records.weights import PAPER, NetworkWeights
-from .. import paper
+from ...records.arrays import Float32
+from ...records.gaussians import Gaussians, Splats, activate, flat_of, gaussians_of
+from ...records.weights import NetworkWeights
+from ..architecture import architecture_of
 from ..checks import check_weights
-from ..names import layer_count
+from ..deformer import Deformer
 from . import audio_net, triplane
-from .basics import LAYER_NORM_EPS, Arrays, Float32
-from .folded import (
-    FeedForward,
-    Head,
-    PaperDecoder,
-    Tokens,
-    centre,
-    fold_feed_forward,
-    fold_heads,
-)
-from .fused_attention import Mix, mixing, row_slices
+from .basics import LAYER_NORM_EPS
+from .folded import FeedForward, Tokens, centre, fold_decoder, fold_feed_forward
+from .fused_attention import Mix, fused_attention, row_slices
 from .gemm import Gemm, numpy_has_blas
 
 
 def prepare(
     weights: NetworkWeights, gaussians: Gaussians, *, blas: bool | None = None
 ) -> NumpyDeformer:
-    """Compute once what does not depend on the frame. `blas`: False to use einsum and threads
-    instead of numpy's BLAS, None to see what numpy has. Raises CheckpointError."""
+    """Compute once what does not depend on the frame. `blas`: False for einsum and threads instead
+    of numpy's BLAS, None for the BLAS where numpy has one. Raises CheckpointError."""
     check_weights(weights, gaussians)
-    return deformer_of(weights, gaussians, Gemm(numpy_has_blas() if blas is None else blas))
+    return NumpyDeformer(weights, gaussians, Gemm(numpy_has_blas() if blas is None else blas))
 
 
-def deformer_of(weights: NetworkWeights, gaussians: Gaussians, gemm: Gemm) -> NumpyDeformer:
-    """For checked weights of any kind."""
-    kind = PaperDeformer if weights.kind == PAPER else NumpyDeformer
-    return kind(weights, gaussians, gemm)
-
-
-class NumpyDeformer:
-    """Implements `Deformer`. Same input, same bits; holds no state of a frame, so that threads may
-    share it. Made by `prepare`."""
+class NumpyDeformer(Deformer):
+    """Same input, same bits; has no state of a frame, so that threads may share it. Made by
+    `prepare`."""
 
     def __init__(self, weights: NetworkWeights, gaussians: Gaussians, gemm: Gemm) -> None:
-        arrays = weights.arrays
+        arrays, architecture = weights.arrays, architecture_of(weights)
         self._arrays, self._gaussians, self._gemm = arrays, gaussians, gemm
-        self._features = self._encode(arrays, gaussians.means)
+        self._features = triplane.encoded(arrays, architecture, gaussians.means)
         self._centred = centre(self._features)
         self._tokens = Tokens(arrays)
         self._layers = [
-            (mixing(weights, i, gemm, None if i else self._features), fold_feed_forward(arrays, i))
-            for i in range(layer_count(arrays))
+            (
+                fused_attention(arrays, architecture, i, gemm, None if i else self._features),
+                fold_feed_forward(arrays, i),
+            )
+            for i in range(architecture.layers)
         ]
-        self._decoding(weights)
-
-    def _encode(self, arrays: Arrays, means: Float32) -> Float32:
-        return triplane.features(arrays, means)
-
-    def _decoding(self, weights: NetworkWeights) -> None:
-        self._heads = fold_heads(weights)
+        self._decoder = fold_decoder(arrays, architecture)
 
     def encode_audio(self, windows: Float32) -> Float32:
         """windows (8, D, W) -> code (32,). Raises FeatureMismatchError."""
@@ -75,23 +57,14 @@ class NumpyDeformer:
         tokens, x, centred = self._before_last(code, eye, pose)
         attention, feed_forward = self._layers[-1]
         step = self._step(attention.frame(tokens, x), feed_forward, centred)
-        moved = _Moved(self._gaussians, self._attributes())
+        moved = _Moved(self._gaussians, self._decoder.attributes)
 
         def move(rows: slice) -> None:
-            for attribute, offset in self._offsets(step(rows)):
+            for attribute, offset in self._decoder.offsets(step(rows), self._gemm):
                 moved.add(attribute, rows, offset, strength)
 
         self._gemm.for_each(move, row_slices(len(centred)))
         return moved.gaussians()
-
-    def _attributes(self) -> list[str]:
-        return [head.attribute for head in self._heads]
-
-    def _offsets(self, hidden: Float32) -> Iterator[tuple[str, Float32]]:
-        """hidden (n, 64), which may be written on -> what each attribute is moved by."""
-        np.maximum(hidden, 0, out=hidden)
-        for head in self._heads:
-            yield head.attribute, self._head(head, hidden)
 
     def _before_last(
         self, code: Float32, eye: float, pose: Float32
@@ -140,32 +113,6 @@ class NumpyDeformer:
         y += layer.beta
         return y
 
-    def _head(self, head: Head, hidden: Float32) -> Float32:
-        y = self._gemm.multiply(hidden, head.inner)
-        y += head.inner_bias
-        np.maximum(y, 0, out=y)
-        out = self._gemm.multiply(y, head.outer)
-        out += head.outer_bias
-        return out
-
-
-class PaperDeformer(NumpyDeformer):
-    """The same for a "paper" network (paper.py)."""
-
-    def _encode(self, arrays: Arrays, means: Float32) -> Float32:
-        return paper.encoded(arrays, means)
-
-    def _decoding(self, weights: NetworkWeights) -> None:
-        self._decoder = PaperDecoder(weights)
-
-    def _attributes(self) -> list[str]:
-        return list(self._decoder.columns)
-
-    def _offsets(self, hidden: Float32) -> Iterator[tuple[str, Float32]]:
-        out = self._decoder(hidden, self._gemm)
-        for attribute, columns in self._decoder.columns.items():
-            yield attribute, out[:, columns]
-
 
 def _scale(centred: Float32) -> Float32:
     """(n, 64) centred -> (n, 1): one over the deviation."""
@@ -174,24 +121,17 @@ def _scale(centred: Float32) -> Float32:
 
 
 class _Moved:
-    """The frame's raw values, filled a slice of rows at a time; what no head moves stays shared
-    with the canonical Gaussians."""
+    """The frame's raw values, filled a slice of rows at a time; attributes that the network does
+    not move are shared with the canonical Gaussians."""
 
     def __init__(self, gaussians: Gaussians, attributes: list[str]) -> None:
-        n = len(gaussians)
-        self._canonical = {
-            "means": gaussians.means,
-            "scales": gaussians.log_scales,
-            "quats": gaussians.quats,
-            "opacities": gaussians.opacity_logits.reshape(n, 1),
-            "sh": gaussians.sh.reshape(n, -1),
-        }
+        self._canonical = flat_of(gaussians)
         self._values = dict(self._canonical)
         for attribute in attributes:
             self._values[attribute] = np.empty_like(self._canonical[attribute])
 
     def add(self, attribute: str, rows: slice, offset: Float32, strength: float) -> None:
-        """offset may have the first columns alone."""
+        """offset may have the first columns only."""
         offset *= np.float32(strength)
         canonical, values = self._canonical[attribute][rows], self._values[attribute][rows]
         width = offset.shape[1]
@@ -200,12 +140,4 @@ class _Moved:
             values[:, width:] = canonical[:, width:]
 
     def gaussians(self) -> Gaussians:
-        values = self._values
-        n = len(values["means"])
-        return Gaussians(
-            values["means"],
-            values["scales"],
-            values["quats"],
-            values["opacities"].reshape(n),
-            values["sh"].reshape(n, -1, 3),
-        )
+        return gaussians_of(self._values)

@@ -1,8 +1,9 @@
-"""Both attentions as what they are: each Gaussian mixes a few rows (docs/method.md §3.7, §9.2).
+"""Both attentions as what they compute: each Gaussian takes a mix of few rows
+(docs/method.md §3.7, §9.2).
 
 `frame(tokens, x)` gives `(mix, values)`: mix(rows) (n, M) for a slice of the Gaussians and values
-(M, 64), centred, so that the attention's output, centred, is mix(rows) @ values. EGSTalker: M = 4
-tokens. GaussianTalker: M = 4 tokens x heads.
+(M, 64), centred, so that the attention's output, centred, is mix(rows) @ values. ESAA: M = 4
+tokens. Multi-head attention: M = 4 tokens x heads.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...records.weights import NetworkWeights
-from ..names import layer_prefix
-from .attention import has_agents, heads_of, keys_of
-from .basics import Float32, linear, softmax
+from ...records.arrays import Float32
+from ..architecture import Architecture
+from ..names import attention_name
+from .attention import keys_of
+from .basics import Arrays, linear, softmax
 from .folded import centre
 from .gemm import Gemm
 
 Mix = Callable[[slice], Float32]
-# Gaussians at a time: the widest temporary is 3 MiB and stays in the cache. Fewer cost more where
-# the processor is shared, because the BLAS waits for its threads at each product.
+# Gaussians at a time: the widest temporary array has 3 MiB and stays in the cache. Fewer cost more
+# on a busy processor, because the BLAS waits for its threads at each product.
 ROWS = 4096
 
 
@@ -28,18 +30,23 @@ def row_slices(count: int, rows: int = ROWS) -> list[slice]:
     return [slice(first, min(first + rows, count)) for first in range(0, count, rows)]
 
 
-class EsaaMixing:
-    """x given: it does not depend on the frame (the first layer), so neither do the agents nor the
-    Gaussians' shares of them (N, agents)."""
+class FusedEsaa:
+    """x: the input of the first layer, which does not depend on the frame; then neither do the
+    agents nor the Gaussians' attention to them, the shares (N, agents)."""
 
     def __init__(
-        self, weights: NetworkWeights, layer: int, gemm: Gemm, x: Float32 | None = None
+        self,
+        arrays: Arrays,
+        architecture: Architecture,
+        layer: int,
+        gemm: Gemm,
+        x: Float32 | None = None,
     ) -> None:
-        self._weights, self._arrays, self._gemm = weights, weights.arrays, gemm
-        self._name = f"{layer_prefix(layer)}enc_dec_attention.agent_linear"
-        self._count = weights.agents
-        dim = weights.arrays["null_vector"].size
-        self._scale = np.float32(np.sqrt(heads_of(weights) / dim))
+        self._arrays, self._architecture, self._gemm = arrays, architecture, gemm
+        self._name = f"{attention_name(layer)}agent_linear"
+        self._count = architecture.agents
+        dim = arrays["null_vector"].size
+        self._scale = np.float32(np.sqrt(architecture.heads / dim))
         self._agents = self._shares = None
         if x is not None:
             agents = self._agents_of(x)
@@ -58,41 +65,41 @@ class EsaaMixing:
         return softmax(self._gemm.multiply(x, agents.T) * self._scale)
 
     def hand_over(self) -> Float32 | None:
-        """The shares (N, agents), for who multiplies them himself; `frame` would have to compute
-        them again. None where they depend on the frame."""
+        """The shares (N, agents), for a caller that multiplies them itself; `frame` would have to
+        compute them again. None where they depend on the frame."""
         shares, self._shares = self._shares, None
         return shares
 
-    def frozen(self, tokens: Float32, x: Float32) -> tuple[Float32, Float32]:
-        """How much of each token an agent holds (agents, 4), and the values (4, 64): the shares
-        times the first are the mix."""
-        keys = keys_of(self._weights, tokens)
+    def agent_mix(self, tokens: Float32, x: Float32) -> tuple[Float32, Float32]:
+        """The agents' attention to the tokens (agents, 4), and the values (4, 64): the shares
+        times the first are the Gaussians' mix."""
+        keys = keys_of(self._architecture, tokens)
         agents = self._agents_of(x) if self._agents is None else self._agents
         # Transposed for the product.
-        frozen = np.ascontiguousarray(softmax(agents @ keys.T * self._scale).T).T
-        return frozen, centre(keys)
+        mix = np.ascontiguousarray(softmax(agents @ keys.T * self._scale).T).T
+        return mix, centre(keys)
 
     def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
-        frozen, values = self.frozen(tokens, x)
+        agent_mix, values = self.agent_mix(tokens, x)
         shares = self._shares
         agents = self._agents_of(x) if self._agents is None else self._agents
 
         def mix(rows: slice) -> Float32:
             share = self._shares_of(x[rows], agents) if shares is None else shares[rows]
-            return self._gemm.multiply(share, frozen)
+            return self._gemm.multiply(share, agent_mix)
 
         return mix, values
 
 
-class MultiHeadMixing:
-    """The queries' matrix meets the keys first: per frame the Gaussians see one (64, heads * 4)
-    matrix. The values' and the last matrix meet likewise."""
+class FusedMultiHead:
+    """The queries' matrix is multiplied by the keys first: in a frame the Gaussians are multiplied
+    by one (64, heads * 4) matrix. So are the values by the last matrix."""
 
-    def __init__(self, weights: NetworkWeights, layer: int, gemm: Gemm) -> None:
-        self._arrays, self._gemm = weights.arrays, gemm
-        self._name = f"{layer_prefix(layer)}enc_dec_attention."
-        self._heads = heads_of(weights)
-        self._bias = weights.arrays[f"{self._name}w_concat.bias"]
+    def __init__(self, arrays: Arrays, architecture: Architecture, layer: int, gemm: Gemm) -> None:
+        self._arrays, self._gemm = arrays, gemm
+        self._name = attention_name(layer)
+        self._heads = architecture.heads
+        self._bias = arrays[f"{self._name}w_concat.bias"]
 
     def frame(self, tokens: Float32, x: Float32) -> tuple[Mix, Float32]:
         arrays, name, heads = self._arrays, self._name, self._heads
@@ -117,9 +124,10 @@ class MultiHeadMixing:
         return mix, centre(given)
 
 
-def mixing(
-    weights: NetworkWeights, layer: int, gemm: Gemm, x: Float32 | None
-) -> EsaaMixing | MultiHeadMixing:
-    if has_agents(weights):
-        return EsaaMixing(weights, layer, gemm, x)
-    return MultiHeadMixing(weights, layer, gemm)
+def fused_attention(
+    arrays: Arrays, architecture: Architecture, layer: int, gemm: Gemm, x: Float32 | None
+) -> FusedEsaa | FusedMultiHead:
+    """x: see `FusedEsaa`."""
+    if architecture.esaa:
+        return FusedEsaa(arrays, architecture, layer, gemm, x)
+    return FusedMultiHead(arrays, architecture, layer, gemm)

@@ -2,7 +2,7 @@
 
 The numpy that Blender ships is built without a BLAS: there `matmul` falls back to a plain loop of 3
 GFLOP/s a core, while `einsum`, which uses the processor's vectors, reaches 17 to 20 (with OpenBLAS
-`matmul` makes 98). So: matmul where there is a BLAS, einsum and threads of our own where not.
+`matmul` makes 98). So: matmul with a BLAS, einsum and our own threads without one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ...records.arrays import Float32
 from ...system.machine import available_cores
 from ...system.threads import for_each
-from .basics import Float32
 
 MAX_THREADS = 8  # beyond this, memory is the limit
 
@@ -23,18 +23,18 @@ Item = TypeVar("Item")
 
 
 def numpy_has_blas() -> bool:
-    """Whether numpy was built with a BLAS library (OpenBLAS, Accelerate, MKL, ...)."""
+    """True if numpy was built with a BLAS library (OpenBLAS, Accelerate, MKL, ...)."""
     try:
         config: Any = np.show_config(mode="dicts")
     except TypeError:  # numpy built with distutils (Blender 4.5 and before) has no modes
-        get_info = getattr(np.__config__, "get_info", None)
+        get_info = vars(np.__config__).get("get_info")
         return bool(get_info and get_info("blas_opt"))
     return bool(config["Build Dependencies"]["blas"].get("found", False))
 
 
 class Gemm:
-    """One way of multiplying. threads: of our own; None for one per core, or one alone where the
-    BLAS has its own (it has none where OPENBLAS_NUM_THREADS is 1, as the command line sets it)."""
+    """One way of multiplying. threads: our own; None for one per core, or a single one if the BLAS
+    has its own (it has none if OPENBLAS_NUM_THREADS is 1, as the command line sets it)."""
 
     def __init__(self, blas: bool, threads: int | None = None) -> None:
         self.blas = blas
@@ -51,13 +51,13 @@ class Gemm:
         return np.einsum("ij,jk->ik", a, b, out=out)
 
     def for_each(self, work: Callable[[Item], object], items: Sequence[Item]) -> None:
-        """work(item) for every item, on our own threads. The items must not share what they write;
+        """work(item) for every item, on our own threads. The items must write to different places;
         then the result does not depend on the threads."""
         for_each(work, items, self.threads)
 
 
 def aligned(count: int) -> Float32:
-    """float32 that begin at a multiple of 64 bytes, as wide vectors like it."""
+    """float32 that begin at a multiple of 64 bytes, where wide vectors load fastest."""
     room = np.empty(count + 16, np.float32)
     first = -room.ctypes.data % 64 // 4
     return room[first : first + count]

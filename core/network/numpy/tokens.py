@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from .basics import Arrays, Float32, relu, silu
+from ...records.arrays import Float32
+from ..names import EYE_FREQUENCIES, POSE_MEAN, POSE_SCALE, is_kan
+from .basics import Arrays, relu
+from .kan import kan_layer
 
-# 10000^(k / 16), rounded to float32: the fast ones turn a thousand times over the eye's range, so
-# the rounding matters (§3.5).
-EYE_FREQUENCIES = (10000.0 ** (np.arange(16) / 16)).astype(np.float32)
+# 10000^(k / 16), rounded to float32: the fast ones oscillate a thousand times over the eye's range,
+# so the rounding matters (§3.5).
+OFFICIAL_FREQUENCIES = (10000.0 ** (np.arange(16) / 16)).astype(np.float32)
 POSITION_PERIOD = 25
 
 
-def eye_code(eye: float) -> Float32:
-    """eye closure in [0, 1] -> (32,): sines in the even slots, cosines in the odd ones. The phase
-    is float64 (float32 would be off by 1e-5)."""
-    return wave_code(eye, EYE_FREQUENCIES)
-
-
-def wave_code(value: float, frequencies: Float32) -> Float32:
-    """(F,) frequencies -> (2 F,): sines and cosines by turns; phases in float64."""
-    phase = np.float64(value) * frequencies.astype(np.float64)
+def eye_code(eye: float, frequencies: Float32 = OFFICIAL_FREQUENCIES) -> Float32:
+    """eye closure in [0, 1], frequencies (F,) -> (2 F,): sines in the even places, cosines in the
+    odd ones. The phase is float64 (float32 would be off by 1e-5)."""
+    phase = np.float64(eye) * frequencies.astype(np.float64)
     return np.stack([np.sin(phase), np.cos(phase)], axis=1).ravel().astype(np.float32)
+
+
+def eye_frequencies(arrays: Arrays) -> Float32:
+    """(16,) the network's own, or the official ones."""
+    return arrays.get(EYE_FREQUENCIES, OFFICIAL_FREQUENCIES)
+
+
+def standard_pose(arrays: Arrays, pose: Float32) -> Float32:
+    """pose (12,) from camera.pose_vector -> (12,): around 0 and within a few times 1 where the
+    network has the training's mean and scale, unchanged otherwise."""
+    if POSE_MEAN not in arrays:
+        return pose
+    return (pose - arrays[POSE_MEAN]) * arrays[POSE_SCALE]
 
 
 def positions(count: int, dim: int) -> Float32:
@@ -31,26 +42,10 @@ def positions(count: int, dim: int) -> Float32:
     return np.stack([np.sin(phase), np.cos(phase)], axis=2).reshape(count, dim).astype(np.float32)
 
 
-def kan_layer(arrays: Arrays, name: str, x: Float32) -> Float32:
-    """TaylorKAN: x (I,) -> (O,) = W silu(x) + sum over i of (C0 + C1 x_i + C2 x_i^2) + bias."""
-    coefficients = arrays[f"{name}.taylor_coeffs"]  # (O, I, 3)
-    powers = np.stack([np.ones_like(x), x, x * x], axis=1)  # (I, 3)
-    taylor = np.tensordot(coefficients, powers, axes=2)
-    return arrays[f"{name}.base_weight"] @ silu(x) + taylor + arrays[f"{name}.bias"]
-
-
-def kan_rows(arrays: Arrays, name: str, x: Float32) -> Float32:
-    """`kan_layer` for rows: x (N, I) -> (N, O)."""
-    taylor = arrays[f"{name}.taylor_coeffs"]
-    constant = taylor[:, :, 0].sum(axis=1) + arrays[f"{name}.bias"]
-    out = silu(x) @ arrays[f"{name}.base_weight"].T + constant
-    return out + x @ taylor[:, :, 1].T + (x * x) @ taylor[:, :, 2].T
-
-
 def token_mlp(arrays: Arrays, name: str, x: Float32) -> Float32:
-    """Two layers with a ReLU between: TaylorKAN (EGSTalker) or linear without bias."""
+    """Two layers with a ReLU between: TaylorKAN, or linear without bias."""
     first, second = f"{name}.net.0", f"{name}.net.1"
-    if f"{first}.taylor_coeffs" in arrays:
+    if is_kan(arrays, first):
         return kan_layer(arrays, second, relu(kan_layer(arrays, first, x)))
     return arrays[f"{second}.weight"] @ relu(arrays[f"{first}.weight"] @ x)
 
@@ -60,8 +55,8 @@ def tokens(arrays: Arrays, code: Float32, eye: float, pose: Float32) -> Float32:
     return np.stack(
         [
             token_mlp(arrays, "audio_mlp", code),
-            token_mlp(arrays, "eye_mlp", eye_code(eye)),
-            token_mlp(arrays, "cam_mlp", pose),
+            token_mlp(arrays, "eye_mlp", eye_code(eye, eye_frequencies(arrays))),
+            token_mlp(arrays, "cam_mlp", standard_pose(arrays, pose)),
             arrays["null_vector"].reshape(-1),
         ]
     )

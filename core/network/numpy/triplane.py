@@ -1,14 +1,18 @@
-"""Tri-plane features of canonical positions (docs/method.md §3.2). Nothing here knows of sound."""
+"""Tri-plane features of canonical positions (docs/method.md §3.2): they do not depend on sound."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..names import grid_name, level_count
-from .basics import Arrays, Float32
+from ...records.arrays import Float32
+from ..architecture import Architecture
+from ..names import ENCODER, grid_name, level_count
+from .basics import Arrays
+from .kan import dense
 
 # Coordinates of each plane: the first runs along the plane's last axis (W), the second along H.
 PLANES = ((0, 1), (0, 2), (1, 2))
+GRID_CENTRE = np.float32(1)  # the mean of the tri-plane's features when training begins
 
 
 def normalise(aabb: Float32, means: Float32) -> Float32:
@@ -33,7 +37,7 @@ def sample_plane(plane: Float32, u: Float32, v: Float32) -> Float32:
 
 
 def features(arrays: Arrays, means: Float32) -> Float32:
-    """means (N, 3) -> X (N, levels * C): product over the planes, levels side by side."""
+    """means (N, 3) -> X (N, levels * C): product over the planes, levels concatenated."""
     points = normalise(arrays["tri_plane.grid.aabb"], means)
     levels = []
     for level in range(level_count(arrays)):
@@ -43,3 +47,9 @@ def features(arrays: Arrays, means: Float32) -> Float32:
         )
         levels.append(first * second * third)
     return np.concatenate(levels, axis=1)
+
+
+def encoded(arrays: Arrays, architecture: Architecture, means: Float32) -> Float32:
+    """means (N, 3) -> X (N, 64), the input of the first transformer layer."""
+    x = features(arrays, means)
+    return dense(arrays, ENCODER, x - GRID_CENTRE) if architecture.encoder else x

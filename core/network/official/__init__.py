@@ -1,1 +1,1 @@
-"""Tensors of the official networks, and how far this one is from them."""
+"""Reference files of the official networks, and the error of this one."""

@@ -1,19 +1,20 @@
-"""Run the network on a reference file's inputs and measure how far its outputs are off."""
+"""Run the network on the inputs of a reference file and measure the error of its outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import InputError, MissingPackageError
+from ...records.arrays import Float32
 from ...records.gaussians import Gaussians, activate
+from ..names import STATIC_HEADS
 from ..numpy import reference
-from ..numpy.basics import Float32
+from ..numpy.basics import Arrays, linear, relu
 from ..numpy.folded_network import prepare
+from ..numpy.triplane import features
 from .reference_file import STATIC_OUTPUTS, ReferenceFile
-from .static_heads import static_attributes
 
 IMPLEMENTATIONS = ("numpy", "torch")
 TOLERANCE = 1e-5  # absolute, on every output
@@ -27,7 +28,7 @@ def largest_errors(file: ReferenceFile, implementation: str) -> dict[str, float]
     are not finite) and MissingPackageError."""
     run = _numpy_outputs if implementation == "numpy" else _torch_outputs
     errors = dict.fromkeys(file.outputs, 0.0)
-    # Weights of a made-up file may overflow; that is told below, not as warnings.
+    # The weights of an invented file may overflow: an error below, not a warning.
     with np.errstate(all="ignore"):
         for computed in run(file):
             for name, value in computed.items():
@@ -39,7 +40,7 @@ def largest_errors(file: ReferenceFile, implementation: str) -> dict[str, float]
     return errors
 
 
-def _difference(expected: NDArray[np.float32], value: Float32) -> float:
+def _difference(expected: Float32, value: Float32) -> float:
     wide = value.reshape(expected.shape).astype(np.float64)
     return float(np.abs(wide - expected).max())
 
@@ -68,8 +69,9 @@ def _torch_outputs(file: ReferenceFile) -> Iterator[Outputs]:
             "--implementation numpy"
         ) from None
     from ..torch import network as torch_network
+    from ..torch.deformer import prepare_plain
 
-    deformer = torch_network.prepare_torch(file.weights, file.gaussians)
+    deformer = prepare_plain(file.weights, file.gaussians)
     prepared = []
     for windows, eye, pose in zip(file.windows, file.eyes, file.poses, strict=True):
         code = deformer.encode_audio(windows)
@@ -89,6 +91,17 @@ def _torch_outputs(file: ReferenceFile) -> Iterator[Outputs]:
             means = file.gaussians.means
             values = network.static_attributes(torch.from_numpy(means))
             yield _static_outputs(means, {name: v.numpy() for name, v in values.items()})
+
+
+def static_attributes(arrays: Arrays, means: Float32) -> Outputs:
+    """The first training stage, a still face from the tri-plane only (docs/method.md §3.3):
+    means (N, 3) -> raw scales (N, 3), rotations (N, 4), opacity (N, 1), shs (N, 48)."""
+    x = relu(linear(arrays, "tri_plane.feature_out.0", features(arrays, means)))
+    x = relu(linear(arrays, "tri_plane.feature_out.2", x))
+    return {
+        head: linear(arrays, f"tri_plane.{head}.3", relu(linear(arrays, f"tri_plane.{head}.1", x)))
+        for head in STATIC_HEADS
+    }
 
 
 def _frame_outputs(gaussians: Gaussians) -> Outputs:

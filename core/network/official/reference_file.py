@@ -1,7 +1,7 @@
 """Read a reference file: official weights, inputs, outputs in one .npz (docs/method.md §3.14).
 
-The file may come from anywhere: only plain floating-point arrays are read, each one's size is known
-from its header and bounded before memory is asked for, and nothing is ever unpickled.
+The file is not trusted: only plain floating-point arrays are read, the size of each is known from
+its header and bounded before memory is allocated, and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -19,21 +19,13 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...formats.npy import read_header
+from ...records.arrays import Float32
 from ...records.gaussians import SH_COEFFICIENTS, Gaussians
 from ...records.weights import NetworkWeights
 from ...system.files import open_regular
+from ..architecture import architecture_named, kind_of, tensor_names
 from ..checks import check_weights
-from ..names import (
-    PREFIX,
-    agent_count,
-    has_static_heads,
-    kind_of,
-    layer_count,
-    level_count,
-    static_names,
-    used_names,
-)
-from ..numpy.basics import Float32
+from ..names import PREFIX, agent_count, has_static_heads, static_names
 
 MAX_BYTES = 1 << 28  # of a file, and of its arrays together; the official ones hold 14 MB
 
@@ -133,9 +125,9 @@ def _weights(arrays: _Arrays) -> NetworkWeights:
     kind = kind_of(stored)
     if kind is None:
         raise InputError(
-            f"{arrays.path} holds no network of a known kind (no {prefix}audio_mlp.net.0...)"
+            f"{arrays.path} has no network of a known kind (no {prefix}audio_mlp.net.0...)"
         )
-    wanted = {*used_names(kind, layer_count(stored), level_count(stored)), *static_names()}
+    wanted = {*tensor_names(architecture_named(kind, stored)), *static_names()}
     wanted |= {name for name in stored if name.endswith("attention_proj_layer.weight")}
     read = {name: arrays.read(stored[name], None) for name in stored if name in wanted}
     return NetworkWeights(kind, read, agents=agent_count(read))

@@ -1,7 +1,7 @@
 """Batches of frames on a device, by exact re-association of the network (docs/method.md §9.2): what
 does not depend on the frame is computed once, and what frames share is multiplied once.
 
-    shares (N, A) of the agents, and all frames' agents (A, 4 B) meet first: N x 4 numbers a frame
+    shares (N, A) of the agents times all frames' agents (A, 4 B) first: N x 4 numbers a frame
     the second bias of the feed-forward goes into the first norm, so that its sum is one product
     the first layers of the heads are one matrix (64, 640), the second ones two
 """
@@ -9,37 +9,34 @@ does not depend on the frame is computed once, and what frames share is multipli
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
-from .. import names
-from ..names import layer_count, layer_prefix
-from ..numpy.attention import heads_of
-from ..numpy.tokens import EYE_FREQUENCIES, positions
+from ...records.gaussians import ATTRIBUTES
+from ...records.weights import NetworkWeights
+from ..architecture import architecture_of
+from ..names import attention_name
+from ..numpy.tokens import positions
 from . import layers
-from .merged import MergedLayer
+from .fused import FusedLayer
 from .network import RawTensors, TorchNetwork
 
 # Bytes that the widest array between two products may take: of a GPU's memory, of a CPU's cache.
 WIDEST = {"cuda": 1 << 29, "cpu": 1 << 22}
-ATTRIBUTES = ("means", "scales", "quats", "opacities", "sh")  # of RawTensors, as heads name them
-
 
 Inputs = tuple[Tensor, ...]
-"""What the network makes of a frame's sound, eyes and pose; first axis: frames."""
+"""What the network computes from a frame's sound, eyes and pose; first axis: frames."""
 
 
 class Frames(Protocol):
-    """Many frames of one avatar at once. Nothing of one frame enters another."""
+    """Many frames of one avatar at once. Frames do not affect each other."""
 
     def prepared(self, codes: Tensor, eyes: Tensor, poses: Tensor) -> Inputs:
-        """codes (B, 32) and poses (B, 12) float32, eyes (B,) float64, on the device. Of as many
-        frames as one likes: a clip costs little more than a frame."""
+        """codes (B, 32) and poses (B, 12) float32, eyes (B,) float64, on the device. B is
+        any number: a clip costs little more than a frame."""
         ...
 
     def __call__(self, inputs: Inputs, strengths: Tensor) -> RawTensors:
@@ -60,17 +57,16 @@ def frames_of(
     network: TorchNetwork,
     canonical: RawTensors,
     half: bool = False,
-    compiled: bool = False,
 ) -> Frames:
-    """The fastest that this network has: `PlainFrames` where it is of another kind than those
-    known here, or has more than one layer, since then the products differ."""
-    if weights.kind in (EGSTALKER, GAUSSIANTALKER, PAPER) and layer_count(weights.arrays) == 1:
-        return FastFrames(weights, network, canonical, half, compiled)
+    """The fastest that this network has: `PlainFrames` where it has more than one layer, since
+    then its attention depends on the frame."""
+    if architecture_of(weights).layers == 1:
+        return FastFrames(weights, network, canonical, half)
     return PlainFrames(network, canonical)
 
 
 class PlainFrames:
-    """`TorchNetwork.deform` as it is."""
+    """`TorchNetwork.deform` itself."""
 
     def __init__(self, network: TorchNetwork, canonical: RawTensors) -> None:
         self._network, self._canonical = network, canonical
@@ -93,8 +89,7 @@ class PlainFrames:
 
 class FastFrames:
     """half: feed-forward and heads in float16, sums of products in float32; the attention, whose
-    token of the head's pose reaches hundreds, and the canonical values that offsets are added to
-    stay float32. compiled: through torch.compile where that works; `reason` says why it did not."""
+    pose token reaches hundreds, and the canonical values stay float32."""
 
     def __init__(
         self,
@@ -102,51 +97,46 @@ class FastFrames:
         network: TorchNetwork,
         canonical: RawTensors,
         half: bool = False,
-        compiled: bool = False,
     ) -> None:
+        architecture = architecture_of(weights)
         self._canonical, self._device = canonical, canonical.means.device
         self._parameters = network.parameters_by_name()
-        self._heads = heads_of(weights)
+        self._heads = architecture.heads
         with torch.no_grad():
             self._x = network.features(canonical.means)
             first = network.first_attention(self._x)
         self._agents: Tensor | None = first.agents if first else None
         self._shares: Tensor | None = first.shares if first else None
         dim = self._x.shape[1]
-        indexed = positions(4, dim) if weights.kind != PAPER else np.zeros((4, dim), np.float32)
+        indexed = positions(4, dim) if architecture.positions else np.zeros((4, dim), np.float32)
+        # On the device once: a copy in every batch would wait for it.
         self._positions = torch.from_numpy(indexed).to(self._device)
-        waves = weights.arrays.get(names.EYE_FREQUENCIES, EYE_FREQUENCIES)
-        self._waves = torch.from_numpy(np.array(waves, np.float64)).to(self._device)
-        if half:  # or cuBLAS may add parts of a sum in float16; of this process
+        self._frequencies = layers.eye_frequencies(self._parameters)
+        if half:  # or cuBLAS may add parts of a sum in float16; a setting of the whole process
             torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
-        self._layer = MergedLayer(weights, self._device, torch.float16 if half else torch.float32)
-        self.reason = ""
-        self._move = self._compiled() if compiled else self._layer.offsets
+        dtype = torch.float16 if half else torch.float32
+        self._layer = FusedLayer(weights.arrays, architecture, self._device, dtype)
 
     @torch.no_grad()
     def prepared(self, codes: Tensor, eyes: Tensor, poses: Tensor) -> Inputs:
-        """The four tokens, (B, 4, 64); as torch_layers.tokens, without its copies to the device."""
-        p = self._parameters
-        if names.POSE_MEAN in p:
-            poses = (poses - p[names.POSE_MEAN]) * p[names.POSE_SCALE]
-        phase = eyes[:, None] * self._waves
-        wave = torch.stack([phase.sin(), phase.cos()], dim=2).flatten(1).float()
-        audio = layers.token_mlp(p, "audio_mlp", codes)
-        null = p["null_vector"].reshape(1, -1).expand_as(audio)
-        eye, pose = layers.token_mlp(p, "eye_mlp", wave), layers.token_mlp(p, "cam_mlp", poses)
-        return (torch.stack([audio, eye, pose, null], dim=1),)
+        """The four tokens, (B, 4, 64)."""
+        return (layers.tokens(self._parameters, codes, eyes, poses, self._frequencies),)
 
     @torch.no_grad()
     def __call__(self, inputs: Inputs, strengths: Tensor) -> RawTensors:
         (tokens,) = inputs
         batch, count = len(tokens), len(self._x)
         mixed = self._multi_head(tokens) if self._agents is None else self._esaa(tokens)
+        flat = {
+            a.name: value.reshape(count, a.width)
+            for a, value in zip(ATTRIBUTES, self._canonical, strict=True)
+        }
         moved: dict[str, Tensor] = {}
         for rows in self._slices(batch):
             shares = mixed.shares[rows].transpose(0, 1)
-            offsets = self._move(self._x[rows], shares, mixed.values)
+            offsets = self._layer.offsets(self._x[rows], shares, mixed.values)
             for name, offset in zip(self._layer.attributes, offsets, strict=True):
-                canonical, width = self._flat(name), offset.shape[2]
+                canonical, width = flat[name], offset.shape[2]
                 if name not in moved:
                     moved[name] = self._x.new_empty(batch, count, canonical.shape[1])
                     moved[name][:, :, width:] = canonical[:, width:]  # of "sh", where it may stay
@@ -155,16 +145,12 @@ class FastFrames:
                 torch.addcmul(canonical[rows, :width], offset.float(), strength, out=out)
         return RawTensors(
             *(
-                moved[name].reshape(batch, *value.shape)
-                if name in moved
+                moved[a.name].reshape(batch, *value.shape)
+                if a.name in moved
                 else value.expand(batch, *value.shape)
-                for name, value in zip(ATTRIBUTES, self._canonical, strict=True)
+                for a, value in zip(ATTRIBUTES, self._canonical, strict=True)
             )
         )
-
-    def _flat(self, name: str) -> Tensor:
-        value = self._canonical[ATTRIBUTES.index(name)]
-        return value.reshape(len(value), -1)
 
     def _slices(self, batch: int) -> list[slice]:
         """Of the Gaussians, so that the widest array stays within bounds. The same for each batch
@@ -178,13 +164,14 @@ class FastFrames:
         batch, count, dim = tokens.shape
         keys = tokens + self._positions
         logits = self._agents @ keys.transpose(1, 2) * math.sqrt(self._heads / dim)
-        frozen = logits.softmax(dim=-1).permute(1, 0, 2).reshape(-1, batch * count)  # (A, 4 B)
-        return Mixed((self._shares @ frozen).reshape(-1, batch, count), keys)
+        agent_mix = logits.softmax(dim=-1).permute(1, 0, 2).reshape(-1, batch * count)  # (A, 4 B)
+        return Mixed((self._shares @ agent_mix).reshape(-1, batch, count), keys)
 
     def _multi_head(self, tokens: Tensor) -> Mixed:
-        """The queries' matrix meets the keys first, the values' the last one: see mixing.py."""
+        """The queries' matrix is multiplied by the keys first, the values' by the last one: see
+        numpy/fused_attention.py."""
         p, heads = self._parameters, self._heads
-        name = f"{layer_prefix(0)}enc_dec_attention."
+        name = attention_name(0)
         batch, count, dim = tokens.shape
         shape = (batch, count, heads, dim // heads)
         keys = layers.linear(p, f"{name}w_k", tokens).reshape(shape) / math.sqrt(dim // heads)
@@ -198,20 +185,3 @@ class FastFrames:
         given = given + p[f"{name}w_concat.bias"] / heads  # each head's shares add up to 1
         logits = torch.addmm(bias, self._x, asked.T).reshape(-1, batch, heads, count)
         return Mixed(logits.softmax(dim=-1).flatten(2), given)
-
-    def _compiled(self) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]:
-        """torch.compile, which looks for a C++ compiler or Triton at the first call: the plain
-        layer from the moment on in which it raises."""
-        quick = torch.compile(self._layer.offsets, dynamic=False)
-
-        def move(x: Tensor, shares: Tensor, values: Tensor) -> tuple[Tensor, ...]:
-            if not self.reason:
-                try:
-                    found: tuple[Tensor, ...] = quick(x, shares, values)
-                    return found
-                except Exception as error:  # whatever a compiler raises; the plain layer is there
-                    lines = str(error).strip().splitlines() or [type(error).__name__]
-                    self.reason = f"torch.compile did not work: {lines[0]}"
-            return self._layer.offsets(x, shares, values)
-
-        return move

@@ -1,5 +1,5 @@
-"""The torch twin of triplane, audio_net, tokens, attention, decoder and static_heads: the same
-names and formulas, for a batch of B frames, differentiable. `p`: official names to tensors."""
+"""The layers of core/network/numpy in torch: the same names and formulas, for a batch of B frames,
+differentiable. `p`: official names to tensors."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from ..names import (
     POSE_SCALE,
     PPE,
     STATIC_HEADS,
+    attention_name,
     grid_name,
     is_kan,
     layer_prefix,
     level_count,
 )
-from ..numpy.tokens import EYE_FREQUENCIES as OFFICIAL_FREQUENCIES
-from ..numpy.tokens import positions
-from ..numpy.triplane import PLANES
-from ..paper import GRID_CENTRE
+from ..numpy.tokens import OFFICIAL_FREQUENCIES, positions
+from ..numpy.triplane import GRID_CENTRE, PLANES
 
 Parameters = Mapping[str, Tensor]
 
@@ -80,13 +79,19 @@ def encode_audio(p: Parameters, windows: Tensor) -> Tensor:
     return (weights[:, None] @ codes)[:, 0]
 
 
-def eye_code(eyes: Tensor, frequencies: Tensor | None = None) -> Tensor:
-    """eyes (B,) float64 closure -> (B, 32) float32; the official frequencies where none are
-    given."""
-    if frequencies is None:
-        frequencies = torch.tensor(OFFICIAL_FREQUENCIES.tolist(), device=eyes.device)
-    phase = eyes.double()[:, None] * frequencies.double()
+def eye_code(eyes: Tensor, frequencies: Tensor) -> Tensor:
+    """eyes (B,) closure and frequencies (16,), float64 -> (B, 32) float32."""
+    phase = eyes[:, None] * frequencies
     return torch.stack([phase.sin(), phase.cos()], dim=2).flatten(1).float()
+
+
+def eye_frequencies(p: Parameters) -> Tensor:
+    """(16,) float64: the network's own, or the official ones."""
+    own = p.get(EYE_FREQUENCIES)
+    if own is not None:
+        return own.double()
+    official = torch.tensor(OFFICIAL_FREQUENCIES.tolist(), dtype=torch.float64)
+    return official.to(p["null_vector"].device)
 
 
 def kan_layer(p: Parameters, name: str, x: Tensor) -> Tensor:
@@ -105,35 +110,38 @@ def kan_rows(p: Parameters, name: str, x: Tensor) -> Tensor:
 
 
 def dense(p: Parameters, name: str, x: Tensor) -> Tensor:
-    """The twin of paper.dense."""
+    """x (..., I) -> (..., O), by the layer of that name, TaylorKAN or linear."""
     return kan_rows(p, name, x) if is_kan(p, name) else linear(p, name, x)
 
 
 def encoded(p: Parameters, means: Tensor) -> Tensor:
-    """The twin of paper.encoded: means (N, 3) -> X (N, 64)."""
+    """means (N, 3) -> X (N, 64), through the encoder that a "paper" network has."""
     return dense(p, ENCODER, features(p, means) - float(GRID_CENTRE))
 
 
 def decoded(p: Parameters, hidden: Tensor) -> Tensor:
-    """The twin of paper.offsets: hidden (B, N, 64) -> (B, N, 14)."""
+    """hidden (B, N, 64) -> (B, N, 14), see architecture.COLUMNS."""
     x = dense(p, DECODER[0], hidden)
     return dense(p, DECODER[1], x.tanh() if is_kan(p, DECODER[0]) else x.relu())
 
 
 def token_mlp(p: Parameters, name: str, x: Tensor) -> Tensor:
     first, second = f"{name}.net.0", f"{name}.net.1"
-    if f"{first}.taylor_coeffs" in p:
+    if is_kan(p, first):
         return kan_layer(p, second, F.relu(kan_layer(p, first, x)))
     return F.linear(F.relu(F.linear(x, p[f"{first}.weight"])), p[f"{second}.weight"])
 
 
-def tokens(p: Parameters, codes: Tensor, eyes: Tensor, poses: Tensor) -> Tensor:
-    """codes (B, 32), eyes (B,) float64, poses (B, 12) -> (B, 4, 64)."""
+def tokens(
+    p: Parameters, codes: Tensor, eyes: Tensor, poses: Tensor, frequencies: Tensor | None = None
+) -> Tensor:
+    """codes (B, 32), eyes (B,) float64, poses (B, 12) -> (B, 4, 64). frequencies: `eye_frequencies`
+    that are on the device already."""
     if POSE_MEAN in p:
         poses = (poses - p[POSE_MEAN]) * p[POSE_SCALE]
     audio = token_mlp(p, "audio_mlp", codes)
-    wave = eye_code(eyes, p.get(EYE_FREQUENCIES)).to(codes.dtype)
-    eye = token_mlp(p, "eye_mlp", wave)
+    wave = eye_code(eyes, eye_frequencies(p) if frequencies is None else frequencies)
+    eye = token_mlp(p, "eye_mlp", wave.to(codes.dtype))
     pose = token_mlp(p, "cam_mlp", poses)
     null = p["null_vector"].reshape(1, -1).expand_as(audio)
     return torch.stack([audio, eye, pose, null], dim=1)
@@ -145,7 +153,7 @@ def esaa_shares(
     """x (..., N, 64) -> agents (..., A, 64) and the Gaussians' shares of them (..., N, A). In the
     first layer neither depends on the frame."""
     scale = math.sqrt(heads / x.shape[-1])
-    name = f"{layer_prefix(layer)}enc_dec_attention.agent_linear"
+    name = f"{attention_name(layer)}agent_linear"
     agent = linear(p, name, x[..., :agents, :])
     return agent, (x @ agent.transpose(-1, -2) * scale).softmax(dim=-1)
 
@@ -158,8 +166,8 @@ def indexed(token: Tensor) -> Tensor:
 def esaa(agent: Tensor, shares: Tensor, keys: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     """agent (..., A, 64), shares (..., N, A), keys (B, 4, 64) -> (B, N, 64), (B, N, 4)."""
     dim = keys.shape[2]
-    frozen = (agent @ keys.transpose(1, 2) * math.sqrt(heads / dim)).softmax(dim=-1)
-    out = (shares @ frozen) @ keys
+    agent_mix = (agent @ keys.transpose(1, 2) * math.sqrt(heads / dim)).softmax(dim=-1)
+    out = (shares @ agent_mix) @ keys
     return out, out.reshape(*out.shape[:2], heads, -1).mean(dim=2)
 
 
@@ -167,7 +175,7 @@ def multi_head(
     p: Parameters, layer: int, x: Tensor, token: Tensor, heads: int
 ) -> tuple[Tensor, Tensor]:
     """x (1 or B, N, 64), token (B, 4, 64) -> (B, N, 64), (B, N, 4)."""
-    name = f"{layer_prefix(layer)}enc_dec_attention."
+    name = attention_name(layer)
     dim = x.shape[2] // heads
 
     def split(y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The network in torch: a module to train, and a `Deformer` that works on the CPU or with CUDA."""
+"""The network in torch: a module to train, which also computes batches of frames."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...records.gaussians import Gaussians, Splats, activate
-from ...records.weights import PAPER, NetworkWeights
+from ...records.gaussians import ATTRIBUTES, Gaussians
+from ...records.weights import NetworkWeights
+from ..architecture import COLUMNS, architecture_of
 from ..checks import check_weights, expected_shapes
-from ..names import EYE_FREQUENCIES, HEADS, POSE_MEAN, POSE_SCALE, PPE, layer_count
-from ..numpy.attention import has_agents, heads_of
-from ..numpy.audio_net import check_windows, feature_dim
-from ..numpy.basics import Float32
-from ..paper import COLUMNS
+from ..names import CONSTANTS, HEADS
+from ..numpy.audio_net import feature_dim
 from . import layers
 
 
@@ -31,13 +29,14 @@ class RawTensors(NamedTuple):
 
 
 class FirstAttention(NamedTuple):
-    """What of the first layer's attention does not depend on the frame."""
+    """The part of the first layer's attention that does not depend on the frame: the agents (A, 64)
+    and the Gaussians' attention to them, shares (N, A)."""
 
     agents: Tensor
     shares: Tensor
 
 
-FIXED = ("tri_plane.grid.aabb", EYE_FREQUENCIES, POSE_MEAN, POSE_SCALE, PPE)
+FIXED = ("tri_plane.grid.aabb", *CONSTANTS)
 
 
 class TorchNetwork(nn.Module):
@@ -48,9 +47,7 @@ class TorchNetwork(nn.Module):
         """Raises CheckpointError."""
         super().__init__()
         check_weights(weights)
-        self._weights = weights
-        self._heads = heads_of(weights)
-        self._layers = layer_count(weights.arrays)
+        self._weights, self._architecture = weights, architecture_of(weights)
         self.audio_dim = feature_dim(weights.arrays)
         for name in expected_shapes(weights.kind, weights.arrays):
             tensor = torch.from_numpy(np.array(weights.arrays[name]))
@@ -58,7 +55,7 @@ class TorchNetwork(nn.Module):
             _plant(self, name, parameter)
 
     def to_weights(self) -> NetworkWeights:
-        """The present values, for inference or a file."""
+        """The current values, for inference or a file."""
         arrays = {name: p.detach().cpu().numpy().copy() for name, p in self.named_parameters()}
         w = self._weights
         return NetworkWeights(w.kind, arrays, w.frozen, w.agents, w.heads)
@@ -67,26 +64,24 @@ class TorchNetwork(nn.Module):
         return dict(self.named_parameters())
 
     def features(self, means: Tensor) -> Tensor:
-        """means (N, 3) -> (N, 64): all that the network sees of the Gaussians."""
+        """means (N, 3) -> (N, 64): the network's only input that depends on the Gaussians."""
         p = self.parameters_by_name()
-        return (
-            layers.encoded(p, means) if self._weights.kind == PAPER else layers.features(p, means)
-        )
+        return (layers.encoded if self._architecture.encoder else layers.features)(p, means)
 
     def first_attention(self, x: Tensor) -> FirstAttention | None:
-        """x (N, 64). None for multi-head attention, which has nothing to keep."""
-        w = self._weights
-        if not has_agents(w):
+        """x (N, 64). None for multi-head attention, all of which depends on the frame."""
+        architecture = self._architecture
+        if not architecture.esaa:
             return None
         p = self.parameters_by_name()
-        return FirstAttention(*layers.esaa_shares(p, 0, x, w.agents, self._heads))
+        return FirstAttention(*layers.esaa_shares(p, 0, x, architecture.agents, architecture.heads))
 
     def encode_audio(self, windows: Tensor) -> Tensor:
         """windows (B, 8, D, W) -> codes (B, 32)."""
         return layers.encode_audio(self.parameters_by_name(), windows)
 
     def static_attributes(self, means: Tensor) -> dict[str, Tensor]:
-        """The coarse stage: see static_heads.py."""
+        """The coarse stage: see layers.static_attributes."""
         return layers.static_attributes(self.parameters_by_name(), means)
 
     def forward(
@@ -106,19 +101,19 @@ class TorchNetwork(nn.Module):
         codes: Tensor,
         eyes: Tensor,
         poses: Tensor,
-        strength: float = 1.0,
+        strength: Tensor | float = 1.0,
     ) -> tuple[RawTensors, Tensor]:
-        """`forward` from what may be kept between frames: x (N, 64) and `first`, of the same
-        means; codes (B, 32)."""
+        """`forward` from what frames share: x (N, 64) and `first`, of the same means. codes
+        (B, 32); strength: of all frames, or (B, 1, 1)."""
         p = self.parameters_by_name()
         token = layers.tokens(p, codes, eyes, poses)
         x = x[None]
         shown = x
-        for layer in range(self._layers):
+        for layer in range(self._architecture.layers):
             attended, shown = self._attend(p, layer, x, token, first)
             x = layers.feed_forward(p, layer, x, attended)
-        move = self._move_together if self._weights.kind == PAPER else self._move
-        return move(p, canonical, x, strength), shown
+        offsets = {name: offset * strength for name, offset in self._offsets(p, x).items()}
+        return moved_by(canonical, offsets, len(codes)), shown
 
     def _attend(
         self,
@@ -128,112 +123,55 @@ class TorchNetwork(nn.Module):
         token: Tensor,
         first: FirstAttention | None,
     ) -> tuple[Tensor, Tensor]:
-        w = self._weights
-        if not has_agents(w):
-            return layers.multi_head(p, layer, x, token, self._heads)
+        architecture, heads = self._architecture, self._architecture.heads
+        if not architecture.esaa:
+            return layers.multi_head(p, layer, x, token, heads)
         if layer == 0 and first is not None:
             agents, shares = first
         else:
-            agents, shares = layers.esaa_shares(p, layer, x, w.agents, self._heads)
-        keys = token if w.kind == PAPER else layers.indexed(token)
-        return layers.esaa(agents, shares, keys, self._heads)
+            agents, shares = layers.esaa_shares(p, layer, x, architecture.agents, heads)
+        keys = layers.indexed(token) if architecture.positions else token
+        return layers.esaa(agents, shares, keys, heads)
 
-    def _move(
-        self, p: dict[str, Tensor], canonical: RawTensors, hidden: Tensor, strength: float
-    ) -> RawTensors:
-        batch = len(hidden)
+    def _offsets(self, p: dict[str, Tensor], hidden: Tensor) -> dict[str, Tensor]:
+        """hidden (B, N, 64) -> attribute -> (B, N, `architecture.widths`)."""
+        if self._architecture.decoder:
+            decoded = layers.decoded(p, hidden)
+            return {name: decoded[..., COLUMNS[name]] for name in self._architecture.widths}
         hidden = hidden.relu()
-        moved = []
-        for value, (name, (attribute, _)) in zip(canonical, HEADS.items(), strict=True):
-            if attribute in self._weights.frozen:
-                moved.append(value.expand(batch, *value.shape))
-            else:
-                offset = layers.head(p, name, hidden) * strength
-                moved.append(value + offset.reshape(batch, *value.shape))
-        return RawTensors(*moved)
-
-    def _move_together(
-        self, p: dict[str, Tensor], canonical: RawTensors, hidden: Tensor, strength: float
-    ) -> RawTensors:
-        """The one decoder of a "paper" network."""
-        batch = len(hidden)
-        offsets = layers.decoded(p, hidden) * strength
-        moved = []
-        for value, (attribute, columns) in zip(canonical, COLUMNS.items(), strict=True):
-            if attribute in self._weights.frozen:
-                moved.append(value.expand(batch, *value.shape))
-                continue
-            offset = offsets[..., columns]
-            if attribute == "sh":
-                first = value[:, :1] + offset[..., None, :]
-                rest = value[:, 1:].expand(batch, *value[:, 1:].shape)
-                moved.append(torch.cat([first, rest], dim=2))
-            else:
-                moved.append(value + offset.reshape(batch, *value.shape))
-        return RawTensors(*moved)
+        return {
+            attribute: layers.head(p, name, hidden)
+            for name, (attribute, _) in HEADS.items()
+            if attribute in self._architecture.widths
+        }
 
 
-class TorchDeformer:
-    """Implements `Deformer`, one frame at a time so that a frame does not depend on its
-    neighbours. Made by `prepare_torch`."""
-
-    def __init__(self, network: TorchNetwork, canonical: RawTensors) -> None:
-        self.network, self.canonical = network, canonical
-        self._device = canonical.means.device
-        with torch.no_grad():
-            self._features = network.features(canonical.means)
-            self._first = network.first_attention(self._features)
-
-    def encode_audio(self, windows: Float32) -> Float32:
-        """windows (8, D, W) -> code (32,). Raises FeatureMismatchError."""
-        check_windows(self.network.audio_dim, windows)
-        with torch.no_grad():
-            code = self.network.encode_audio(self._tensor(windows)[None])
-        return np.asarray(code[0].cpu().numpy(), np.float32)
-
-    def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:
-        return activate(self.deform_raw(code, eye, pose, strength))
-
-    def deform_raw(self, code: Float32, eye: float, pose: Float32, strength: float) -> Gaussians:
-        """As `deform`, before activation."""
-        eyes = torch.tensor([float(eye)], dtype=torch.float64, device=self._device)
-        moved = self.deform_tensors(
-            self._tensor(code)[None], eyes, self._tensor(pose)[None], strength
-        )
-        return Gaussians(*(value[0].cpu().numpy() for value in moved))
-
-    def deform_tensors(
-        self, codes: Tensor, eyes: Tensor, poses: Tensor, strength: float
-    ) -> RawTensors:
-        """codes (B, 32), eyes (B,) float64, poses (B, 12), all on the device -> raw values there,
-        (B, N, ...)."""
-        with torch.no_grad():
-            moved, _ = self.network.deform(
-                self.canonical, self._features, self._first, codes, eyes, poses, strength
-            )
-        return moved
-
-    def _tensor(self, array: Float32) -> Tensor:
-        return torch.from_numpy(np.array(array, np.float32)).to(self._device)
-
-
-def prepare_torch(
-    weights: NetworkWeights, gaussians: Gaussians, device: str = "cpu"
-) -> TorchDeformer:
-    """device: "cpu", "cuda" or "cuda:1". Raises CheckpointError."""
-    check_weights(weights, gaussians)
-    network = TorchNetwork(weights).to(device).requires_grad_(False)
-    return TorchDeformer(network, raw_tensors(gaussians, device))
+def moved_by(canonical: RawTensors, offsets: dict[str, Tensor], batch: int) -> RawTensors:
+    """canonical (N, ...) plus offsets (B, N, width), which may cover only the first values of an
+    attribute; one without offsets is one array for all frames (`expand`)."""
+    moved = []
+    for value, attribute in zip(canonical, ATTRIBUTES, strict=True):
+        every = value.expand(batch, *value.shape)
+        offset = offsets.get(attribute.name)
+        if offset is None:
+            moved.append(every)
+            continue
+        width = offset.shape[2]
+        flat = every.flatten(2) if every.dim() > 2 else every[..., None]
+        first = flat[..., :width] + offset
+        if width < attribute.width:
+            first = torch.cat([first, flat[..., width:]], dim=2)
+        moved.append(first.reshape(every.shape))
+    return RawTensors(*moved)
 
 
 def raw_tensors(gaussians: Gaussians, device: str = "cpu") -> RawTensors:
-    g = gaussians
-    arrays = (g.means, g.log_scales, g.quats, g.opacity_logits, g.sh)
+    arrays = (vars(gaussians)[name] for name in RawTensors._fields)
     return RawTensors(*(torch.from_numpy(np.array(a, np.float32)).to(device) for a in arrays))
 
 
 def _plant(root: nn.Module, name: str, parameter: nn.Parameter) -> None:
-    """Register a parameter under a dotted name, making the modules on the way."""
+    """Register a parameter under a dotted name and make the modules that it names."""
     *path, leaf = name.split(".")
     module = root
     for step in path:

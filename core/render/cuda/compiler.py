@@ -1,7 +1,7 @@
-"""The one place that knows how torch reaches NVRTC, which is not part of torch's public interface.
+"""The only file that uses torch's access to NVRTC, which is not part of its public interface.
 
 `torch.cuda._compile_kernel` came with torch 2.9 (docs/method.md §8.2). A torch
-without it, or with another one, is told from here in one line and nowhere else.
+without it, or with another one, is reported here in one line and nowhere else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HINT = "choose gsplat or numba, or install the torch of pyproject.toml"
 
 
 def available() -> str | None:
-    """None where the kernels can be compiled, else why not, in one line. Compiles nothing."""
+    """None where the kernels can be compiled, else the reason in one line. Compiles nothing."""
     if (reason := unusable()) is not None:
         return reason
     try:
@@ -77,9 +77,9 @@ def _compiler() -> Callable[[str, str], Launch]:
 
 @contextmanager
 def _without_toolkit() -> Iterator[None]:
-    """torch asks for the toolkit's folder of headers, and raises OSError where there is none. The
-    kernels include nothing, so that any name of a folder serves."""
-    from torch.utils import cpp_extension  # needs setuptools, which torch asks for itself
+    """torch needs the toolkit's folder of headers, and raises OSError where there is none. The
+    kernels include nothing, so that any name of a folder will do."""
+    from torch.utils import cpp_extension  # needs setuptools, which torch requires
 
     kept = cpp_extension.CUDA_HOME
     try:

@@ -1,30 +1,28 @@
-"""The kernels as a rasteriser of single frames, and why they are not where they are not."""
+"""Our own kernels as a rasteriser of single frames, and the reason where they cannot be used."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import util
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import MissingPackageError
 from ...images.image import Image
+from ...records.arrays import Float32
 from ...records.camera import Camera
 from ...records.gaussians import Splats
 from .. import reference
-from ..picture import check
-from .views import view_table
+from .drawer import Drawer, draw_one
 
 TOLERANCE = 0.02  # of a colour: an alpha on the edge of 1/255 may fall to the other side
 
 
 @cache
 def available() -> str | None:
-    """None where this rasteriser draws what it should, else why not, in one line. On a GPU it
-    compiles, for about a second, and draws a small picture: so that "auto" ends at numba where a
-    driver, a torch or a GPU has surprises, instead of in the user's first frame."""
+    """None where this rasteriser draws what it should, else the reason in one line. On a GPU it
+    compiles for about a second and draws a small picture, so that "auto" takes numba where a
+    driver, a torch or a GPU fails, and the user's first frame does not."""
     if util.find_spec("torch") is None:
         return "torch is not installed; pip install torch, or choose numba"
     try:
@@ -36,7 +34,7 @@ def available() -> str | None:
 
 
 def _tried() -> str | None:
-    """Why the present GPU does not draw what the oracle draws, in one line."""
+    """The reason why the present GPU does not draw what the oracle draws; None where it does."""
     splats, view, background = _sample()
     try:
         picture = draw_one(drawer(), "cuda", splats, view, background, 3)
@@ -46,13 +44,13 @@ def _tried() -> str | None:
         lines = str(error).splitlines() or [type(error).__name__]
         return f"the CUDA kernels do not run on this GPU ({lines[0]}); choose numba"
     off = np.abs(picture - reference.rasterise(splats, view, background)).max()
-    if not off < TOLERANCE:  # also where it is no number
+    if not off < TOLERANCE:  # NaN, too
         return f"the CUDA kernels draw wrong colours on this GPU (by {off:.3g}); choose numba"
     return None
 
 
-def _sample() -> tuple[Splats, Camera, NDArray[np.float32]]:
-    """Sixty Gaussians of all kinds over a plate, some of them larger than a tile."""
+def _sample() -> tuple[Splats, Camera, Float32]:
+    """Sixty Gaussians of all kinds over a background, some of them larger than a tile."""
     rng = np.random.default_rng(3)
     quats = rng.normal(size=(60, 4))
     numbers = (
@@ -72,50 +70,24 @@ def _sample() -> tuple[Splats, Camera, NDArray[np.float32]]:
 def rasterise(
     splats: Splats,
     camera: Camera,
-    background: NDArray[np.float32] | None = None,
+    background: Float32 | None = None,
     sh_degree: int = 3,
 ) -> Image:
     """A `Rasteriser`. Raises MissingPackageError where `available` gives a reason."""
     if (reason := available()) is not None:
         raise MissingPackageError(reason)
-    check(camera, background, sh_degree)
     return draw_one(drawer(), "cuda", splats, camera, background, sh_degree)
 
 
-def draw_one(
-    drawer: Any,
-    device: str,
-    splats: Splats,
-    camera: Camera,
-    background: NDArray[np.float32] | None,
-    sh_degree: int,
-) -> Image:
-    """One frame by a Drawer on that device."""
-    import torch
-
-    from .scene import scene_of
-
-    scene = scene_of(splats, torch.device(device))
-    views = torch.from_numpy(view_table([camera])).to(device)
-    behind = None if background is None else torch.tensor(background, device=device)
-    size = (camera.width, camera.height)
-    drawn = drawer.draw(scene, views, size, behind, sh_degree)
-    while (pairs := int(drawn.pairs)) > drawn.capacity:
-        drawer.learn((1, len(splats), *size), pairs)
-        drawn = drawer.draw(scene, views, size, behind, sh_degree)
-    picture: Image = drawn.pictures[0].cpu().numpy()
-    return picture
-
-
 @cache
-def drawer() -> Any:
+def drawer() -> Drawer:
     """The process's Drawer on torch's present GPU. Compiles; raises MissingPackageError."""
     import torch
 
     from .compiler import kernels
-    from .nvrtc_drawer import Drawer
+    from .nvrtc_drawer import NvrtcDrawer
 
-    return Drawer(kernels(torch.cuda.current_device()))
+    return NvrtcDrawer(kernels(torch.cuda.current_device()))
 
 
 def warm_up() -> None:

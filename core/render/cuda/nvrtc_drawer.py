@@ -10,7 +10,8 @@ from torch import Tensor
 from ...errors import EngineError
 from ..rasteriser import TILE
 from .compiler import Launch
-from .scene import Drawn, Scene
+from .drawer import Drawn
+from .scene import Scene
 from .source import PAIR_NONE, THREADS
 
 ELLIPSE = 12  # floats
@@ -19,13 +20,13 @@ LEAST = 1 << 14  # pairs
 MOST = (1 << 31) - 1024  # pairs; the kernels count them in 32 bits
 
 
-class Drawer:
-    """Works on torch's present stream and waits for the device only where it has drawn no batch of
-    that shape before: the list of pairs has the length that earlier batches tell. A list that was
-    too short shows in `Drawn`, and the next one is longer.
+class NvrtcDrawer:
+    """A `Drawer` on torch's present stream. It waits for the device only where it has drawn no
+    batch of that shape before: the list of pairs is as long as earlier batches needed. `Drawn` says
+    where a list was too short, and the next one is longer.
 
-    kernels: of compiler_torch, or others that are called alike. A frame's bits depend on nothing
-    but its own Gaussians and view: not on the batch, its size, or the length of the list."""
+    kernels: of compiler.py, or others of the same arguments. A frame's bits do not depend on the
+    length of the list."""
 
     def __init__(self, kernels: Mapping[str, Launch]) -> None:
         self._kernels = kernels
@@ -40,8 +41,6 @@ class Drawer:
         sh_degree: int = 3,
         in_bytes: bool = False,
     ) -> Drawn:
-        """views (B, VIEW) float32, see views.py. size: width, height. background: (H, W, 3) for
-        all frames or (B, H, W, 3), float32. in_bytes: uint8 pictures. All on one device."""
         width, height = size
         columns, rows = -(-width // TILE), -(-height // TILE)
         frames, count, tiles = len(views), scene.means.shape[1], columns * rows
@@ -50,7 +49,7 @@ class Drawer:
         def empty(*shape: int, dtype: torch.dtype = torch.int32) -> Tensor:
             return torch.empty(shape, dtype=dtype, device=device)
 
-        # torch's own work comes first: it gives a new thread the context that ours are started in.
+        # torch's own work comes first: it makes the context in which a new thread starts ours.
         broken = torch.zeros(frames, dtype=torch.int32, device=device)
         total = frames * count
         ellipses = empty(total, ELLIPSE, dtype=torch.float32)
@@ -92,8 +91,7 @@ class Drawer:
         return Drawn(pictures, broken, pairs, capacity)
 
     def learn(self, shape: tuple[int, ...], pairs: int) -> int:
-        """Room for the next batches of that shape (frames, Gaussians, width, height). Raises
-        EngineError for more pairs than the kernels can count."""
+        """Raises EngineError for more pairs than the kernels can count."""
         if pairs > MOST:
             raise EngineError(
                 f"{shape[0]} frames of {shape[2]}x{shape[3]} need {pairs} pairs of a Gaussian and a"

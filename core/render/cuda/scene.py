@@ -1,9 +1,8 @@
-"""Gaussians of a batch of frames on a device: what a network that works there hands to what draws
+"""Gaussians of a batch of frames on a device, between the network and the drawer that both work
 there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -30,19 +29,6 @@ class Scene(NamedTuple):
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         return self.means, self.quats, self.scales, self.opacities, self.sh
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """A batch of pictures that a device may still be working at. pictures (B, H, W, 4): uint8 with
-    straight alpha, or float32 premultiplied (images/image.py). broken (B,) int32: not 0 where a
-    picture holds a number that is not finite. pairs: () int64, what the list of pairs had to hold;
-    more than `capacity` means that the pictures lack something and are to be drawn again."""
-
-    pictures: Tensor
-    broken: Tensor
-    pairs: Tensor
-    capacity: int
 
 
 def scene_of(splats: Splats, device: torch.device) -> Scene:

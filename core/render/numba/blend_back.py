@@ -24,25 +24,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from ...records.arrays import Float32, Float64
 from ...system.numba_setup import compiled
-from ...system.numba_vectors import (
-    FLOATS,
-    INT,
-    WIDTH,
-    constant,
-    function,
-    lanes,
-    multiply_add,
-    spread,
-)
-from ..rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
-from .blend import ACROSS, PATIENCE, STRIPS, strength
-from .project import BLUE, GREEN, LOG_OPACITY, REACH_X, REACH_Y, RED, UX, UY, VY
+from ...system.numba_vectors import FLOATS, WIDTH, constant, lanes, multiply_add, spread
+from ..rasteriser import TILE
+from .project import BLUE, GREEN, LOG_OPACITY, RED, UX, UY, VY
+from .rules import ACROSS, PATIENCE, STRIPS, any_open, cells_of, draw_layer, place_in_tile
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-
-GROUP = 5 * WIDTH
+CELLS = 5
+GROUP = CELLS * WIDTH
 # What is summed over a Gaussian's pixels, with q = dL/d(ln alpha), d = centre - pixel, w = weight:
 # q, q dx, q dy, q dx^2, q dx dy, q dy^2, and w g for red, green and blue.
 SUMS = 9
@@ -95,35 +85,21 @@ def _back_strips(
                 # The same roundings as forwards: u at the row, then the step to the strip.
                 u = b.fsub(b.fsub(u0, b.fmul(uy, down)), aside)
                 dy = spread(b, b.fsub(dy0, down))
-                offset = b.mul(strip, _LONG(GROUP))
-                group = b.bitcast(b.gep(groups, [offset]), FLOATS.as_pointer())
-                cells = [b.gep(group, [ir.Constant(INT, k)]) for k in range(5)]
+                transmittance, rest_cell, *slope_cells = cells_of(b, groups, strip, CELLS)
+                layer = draw_layer(b, spread(b, u), ux_lanes, spread(b, top), transmittance)
 
-                alpha = strength(b, spread(b, u), ux_lanes, spread(b, top))
-                most = constant(MAX_ALPHA)
-                free = b.fcmp_ordered("<", alpha, most)
-                alpha = b.select(free, alpha, most)
-                alpha = b.select(b.fcmp_ordered(">=", alpha, constant(MIN_ALPHA)), alpha, zero)
-                left = b.load(cells[0], align=4)
-                through = b.fsub(one, alpha)
-                after = b.fmul(left, through)
-                drawn = b.fcmp_ordered(">=", after, constant(MIN_TRANSMITTANCE))
-                weight = b.select(drawn, b.fmul(alpha, left), zero)
-                ended = b.fneg(b.call(function(b, "fabs", 1), [left]))
-                b.store(b.select(drawn, after, ended), cells[0], align=4)
-
-                slopes = [b.load(cell, align=4) for cell in cells[2:]]
+                slopes = [b.load(cell, align=4) for cell in slope_cells]
                 shade = b.fmul(colour[0], slopes[0])
                 shade = multiply_add(b, colour[1], slopes[1], shade)
                 shade = multiply_add(b, colour[2], slopes[2], shade)
-                gain = b.fmul(weight, shade)
-                rest = b.fsub(b.load(cells[1], align=4), gain)
-                b.store(rest, cells[1], align=4)
-                q = b.fsub(gain, b.fmul(rest, b.fdiv(alpha, through)))
-                q = b.select(b.and_(drawn, free), q, zero)
+                gain = b.fmul(layer.weight, shade)
+                rest = b.fsub(b.load(rest_cell, align=4), gain)
+                b.store(rest, rest_cell, align=4)
+                q = b.fsub(gain, b.fmul(rest, b.fdiv(layer.alpha, layer.through)))
+                q = b.select(b.and_(layer.drawn, layer.free), q, zero)
 
                 q_dy = b.fmul(q, dy)
-                terms = [(q, one), (q, dy), (q_dy, dy), *((weight, slope) for slope in slopes)]
+                terms = [(q, one), (q, dy), (q_dy, dy)] + [(layer.weight, s) for s in slopes]
                 for total, (x, y_) in zip(sums_of_rows, terms, strict=True):
                     old = b.load(total)
                     new = b.fadd(old, x) if y_ is one else multiply_add(b, x, y_, old)
@@ -183,7 +159,7 @@ def blend_row_back(
             since += 1
             if since == PATIENCE:
                 since = 0
-                if not _look(state, is_open):
+                if not any_open(state, is_open):
                     break
 
 
@@ -231,34 +207,14 @@ def _back_tile(
     at: int,
 ) -> None:
     """One Gaussian over the strips of one tile that blend lets it colour."""
-    mx = centre[0] - (x0 + 0.5)
-    my = centre[1] - (y0 + 0.5)
-    first_y = max(0.0, np.ceil(my - entry[REACH_Y]))
-    last_y = min(tall - 1.0, np.floor(my + entry[REACH_Y]))
-    first_x = max(0.0, np.ceil(mx - entry[REACH_X]))
-    last_x = min(wide - 1.0, np.floor(mx + entry[REACH_X]))
-    if first_y > last_y or first_x > last_x:
-        return
-    u_origin = np.float32(entry[UX] * mx + entry[UY] * my)
-    v_origin = np.float32(entry[VY] * my)
+    first_y, end_y, first, end, mx, my, u_origin, v_origin = place_in_tile(
+        centre, entry, x0, y0, tall, wide
+    )
     ux, uy, vy = entry[UX], entry[UY], entry[VY]
-    for half in range(int(first_x) // WIDTH, int(last_x) // WIDTH + 1):
+    for half in range(first, end):
         aside = np.float32(half * WIDTH)
         numbers = (
             u_origin, v_origin, ux, uy, vy, ux * aside, entry[LOG_OPACITY],
             entry[RED], entry[GREEN], entry[BLUE], np.float32(mx) - aside, np.float32(my),
         )  # fmt: skip
-        _back_strips(state, is_open, sums, at, half, int(first_y), int(last_y) + 1, numbers)
-
-
-@compiled
-def _look(state: Float32, is_open: NDArray[np.bool_]) -> bool:
-    """As blend.look, for this state."""
-    any_open = False
-    for strip in range(STRIPS):
-        most = np.float32(-1)
-        for x in range(WIDTH):
-            most = max(most, state[strip * GROUP + x])
-        is_open[strip] = most > 0
-        any_open |= is_open[strip]
-    return any_open
+        _back_strips(state, is_open, sums, at, half, first_y, end_y, numbers)

@@ -11,23 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...records.arrays import Float32, Float64
 from ...records.camera import Camera
 from ...system.numba_setup import compiled
 from ...system.threads import for_each
-from ..projection import clamp_limits, grid
-from .bin import distribute, sort_by_depth
+from .bin import distribute
 from .blend import blend_row
 from .blend_back import SUMS, blend_row_back
-from .project import COLUMNS, project_range
 from .project_back import project_range_back
+from .projected import PART, Inputs, of_camera, projected
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
-Inputs = tuple[Float32, Float32, Float32, Float32, Float32]  # means .. sh, C-contiguous
-
-PART = 2048  # Gaussians that a thread projects at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,38 +53,25 @@ class Drawn:
 
 
 def forwards(inputs: Inputs, camera: Camera, sh_degree: int, threads: int) -> Drawn:
-    count = len(inputs[0])
-    columns, rows = grid(camera)
-    centres = np.empty((count, 2), np.float64)
-    table = np.empty((count, COLUMNS), np.float32)
-    depths = np.empty(count, np.uint32)
-    rects = np.empty((count, 4), np.int32)
-    radii = np.empty(count, np.float32)
+    """The picture before any background."""
+    seen = projected(inputs, camera, sh_degree, threads)
+    places = _places(seen.radii, seen.rects)
     colour = np.empty((camera.height, camera.width, 3), np.float32)
     left = np.empty((camera.height, camera.width), np.float32)
+    found: dict[int, Row] = {}
 
-    def project(start: int) -> None:
-        project_range(
-            start, min(start + PART, count), *inputs, sh_degree, *_seen_by(camera),
-            (columns, rows), centres, table, depths, rects, radii,
-        )  # fmt: skip
-
-    def draw(row: int) -> Row:
-        of_row = in_rows[row_starts[row] : row_starts[row + 1]]
-        parts = _gather(of_row, row, places, rects, centres, table)
+    def draw(row: int) -> None:
+        of_row = seen.of_row(row)
+        parts = _gather(of_row, row, places, seen.rects, seen.centres, seen.table)
         own_places, own_rects, own_centres, own_table = parts
         order = np.arange(len(of_row), dtype=np.int32)
-        starts, listed = distribute(order, own_rects, 0, columns)
+        starts, listed = distribute(order, own_rects, 0, seen.columns)
         blend_row(row, starts, listed, own_centres, own_table, colour, left)
         found[row] = Row(own_places, starts, listed, own_centres, own_table)
-        return found[row]
 
-    for_each(project, range(0, count, PART), threads)
-    row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
-    places = _places(radii, rects)
-    found: dict[int, Row] = {}
-    for_each(draw, range(rows), threads)
-    return Drawn(colour, left, radii, table, places, [found[row] for row in range(rows)])
+    for_each(draw, range(seen.rows), threads)
+    rows = [found[row] for row in range(seen.rows)]
+    return Drawn(colour, left, seen.radii, seen.table, places, rows)
 
 
 def backwards(
@@ -107,6 +89,7 @@ def backwards(
     partial = np.empty((drawn.places[-1], SUMS), np.float32)
     slopes = tuple(np.empty_like(values) for values in inputs)
     centre_slopes = np.empty((count, 2), np.float32)
+    viewed = of_camera(camera)
 
     def blend(row: int) -> None:
         own = drawn.rows[row]
@@ -119,22 +102,13 @@ def backwards(
 
     def project(start: int) -> None:
         project_range_back(
-            start, min(start + PART, count), *inputs, sh_degree, *_seen_by(camera), drawn.table,
+            start, min(start + PART, count), *inputs, sh_degree, *viewed, drawn.table,
             drawn.radii, drawn.places, partial, *slopes, centre_slopes,
         )  # fmt: skip
 
     for_each(blend, range(len(drawn.rows)), threads)
     for_each(project, range(0, count, PART), threads)
     return (*slopes, centre_slopes)
-
-
-def _seen_by(
-    camera: Camera,
-) -> tuple[Float64, Float64, tuple[float, float, float, float], tuple[float, float, float, float]]:
-    """view, centre, lens and limits as project_range takes them."""
-    view = np.ascontiguousarray(camera.viewmat, np.float64)
-    lens = (float(camera.fx), float(camera.fy), float(camera.cx), float(camera.cy))
-    return view, camera.centre, lens, clamp_limits(camera)
 
 
 @compiled
@@ -151,7 +125,7 @@ def _places(radii: Float32, rects: Int32) -> Int64:
 def _gather(
     of_row: Int32, row: int, places: Int64, rects: Int32, centres: Float64, table: Float32
 ) -> tuple[Int64, Int32, Float64, Float32]:
-    """What one row of tiles reads of its Gaussians, side by side."""
+    """The numbers of one row's Gaussians, contiguous."""
     count = len(of_row)
     own_places = np.empty(count, np.int64)
     own_rects = np.empty((count, 4), np.int32)

@@ -7,21 +7,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ...records.gaussians import C0
+from ...records.arrays import Float32, Float64
 from ...system.numba_setup import compiled
 from ..projection import DEPTH_GUARD, MIN_SPREAD
-from ..rasteriser import DILATION, MIN_ALPHA, NEAR, TILE
-from ..sh import C1, C2, C3
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from ..rasteriser import MIN_ALPHA, NEAR, TILE
+from .ellipse import Four, direction, in_camera, jacobian, variances
+from .harmonics import sh_basis
 
 DROPPED = np.uint32(0xFFFFFFFF)  # sorts behind every depth
 LOG2_E = math.log2(math.e)
 SLACK = 1e-4  # in the exponent, so that rounding cuts no visible pixel
-
-C20, C21, C22 = C2
-C30, C31, C32, C33 = C3
 
 # Columns of the table that the blending reads. The exponent (base 2) at a pixel is
 # log2(opacity) - u^2 - v^2 with u = UX dx + UY dy and v = VY dy.
@@ -40,8 +35,8 @@ def project_range(
     degree: int,
     view: Float64,
     centre: Float64,
-    lens: tuple[float, float, float, float],
-    limits: tuple[float, float, float, float],
+    lens: Four,
+    limits: Four,
     grid: tuple[int, int],
     centres: Float64,
     table: Float32,
@@ -55,49 +50,19 @@ def project_range(
     rects (N, 4) tiles, and radii (N,) pixels, 0 for what is not drawn."""
     fx, fy, cx, cy = lens
     basis = np.zeros(16)
+    rotation, axes, u, v = np.empty((3, 3)), np.empty((3, 3)), np.empty(3), np.empty(3)
     count = (degree + 1) * (degree + 1)
     for i in range(start, end):
         depths[i] = DROPPED
         radii[i] = 0
-        x, y, z = float(means[i, 0]), float(means[i, 1]), float(means[i, 2])
-        tx = view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3]
-        ty = view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3]
-        tz = view[2, 0] * x + view[2, 1] * y + view[2, 2] * z + view[2, 3]
+        tx, ty, tz = in_camera(view, means[i])
         opacity = float(opacities[i])
         # Written so that what is not a number fails, too.
         if not (tz > NEAR and opacity >= MIN_ALPHA):
             continue
 
-        slope_x = min(max(tx / tz, limits[0]), limits[1])
-        slope_y = min(max(ty / tz, limits[2]), limits[3])
-        j00, j02, j11, j12 = fx / tz, -fx * slope_x / tz, fy / tz, -fy * slope_y / tz
-        qw, qx, qy, qz = quats[i]
-        qw, qx, qy, qz = float(qw), float(qx), float(qy), float(qz)
-        a = b = c = 0.0
-        for axis in range(3):
-            if axis == 0:
-                rx = 1 - 2 * (qy * qy + qz * qz)
-                ry = 2 * (qx * qy + qw * qz)
-                rz = 2 * (qx * qz - qw * qy)
-            elif axis == 1:
-                rx = 2 * (qx * qy - qw * qz)
-                ry = 1 - 2 * (qx * qx + qz * qz)
-                rz = 2 * (qy * qz + qw * qx)
-            else:
-                rx = 2 * (qx * qz + qw * qy)
-                ry = 2 * (qy * qz - qw * qx)
-                rz = 1 - 2 * (qx * qx + qy * qy)
-            scale = float(scales[i, axis])
-            ax = scale * (view[0, 0] * rx + view[0, 1] * ry + view[0, 2] * rz)
-            ay = scale * (view[1, 0] * rx + view[1, 1] * ry + view[1, 2] * rz)
-            az = scale * (view[2, 0] * rx + view[2, 1] * ry + view[2, 2] * rz)
-            u = j00 * ax + j02 * az
-            v = j11 * ay + j12 * az
-            a += u * u
-            b += u * v
-            c += v * v
-        a += DILATION
-        c += DILATION
+        slopes = jacobian(tx, ty, tz, lens, limits)
+        a, b, c = variances(rotation, axes, u, v, view, quats[i], scales[i], slopes)
         determinant = a * c - b * b
         middle = (a + c) / 2
         radius = math.ceil(
@@ -131,9 +96,8 @@ def project_range(
         table[i, REACH_X] = math.sqrt(level * a)
         table[i, REACH_Y] = math.sqrt(level * c)
 
-        dx, dy, dz = x - centre[0], y - centre[1], z - centre[2]
-        length = math.sqrt(dx * dx + dy * dy + dz * dz)
-        sh_basis(basis, dx / length, dy / length, dz / length)
+        dx, dy, dz, _ = direction(means[i], centre)
+        sh_basis(basis, dx, dy, dz)
         red = green = blue = 0.5
         for k in range(count):
             red += basis[k] * sh[i, k, 0]
@@ -144,20 +108,3 @@ def project_range(
         table[i, BLUE] = max(blue, 0.0)
         radii[i] = radius
         depths[i] = np.float32(tz).view(np.uint32)
-
-
-@compiled
-def sh_basis(out: Float64, x: float, y: float, z: float) -> None:
-    """All 16 values of sh.terms at one direction into out (16,)."""
-    xx, yy, zz = x * x, y * y, z * z
-    out[0] = C0
-    out[1], out[2], out[3] = -C1 * y, C1 * z, -C1 * x
-    out[4], out[5], out[6] = C20 * x * y, -C20 * y * z, C21 * (2 * zz - xx - yy)
-    out[7], out[8] = -C20 * x * z, C22 * (xx - yy)
-    out[9] = -C30 * y * (3 * xx - yy)
-    out[10] = C31 * x * y * z
-    out[11] = -C32 * y * (4 * zz - xx - yy)
-    out[12] = C33 * z * (2 * zz - 3 * xx - 3 * yy)
-    out[13] = -C32 * x * (4 * zz - xx - yy)
-    out[14] = C31 / 2 * z * (xx - yy)
-    out[15] = -C30 * x * (xx - 3 * yy)

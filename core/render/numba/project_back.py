@@ -3,19 +3,15 @@ its pixels to its mean, quaternion, scale, opacity and coefficients."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ...records.arrays import Float32, Float64
 from ...system.numba_setup import compiled
 from ..projection import DEPTH_GUARD
-from ..rasteriser import DILATION
-from .project import BLUE, GREEN, RED, sh_basis
-from .sh_back import sh_direction_slope
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from .ellipse import Four, direction, in_camera, jacobian, rotate_back, variances
+from .harmonics import sh_basis, sh_direction_slope
+from .project import BLUE, GREEN, RED
 
 
 @compiled
@@ -30,8 +26,8 @@ def project_range_back(
     degree: int,
     view: Float64,
     centre: Float64,
-    lens: tuple[float, float, float, float],
-    limits: tuple[float, float, float, float],
+    lens: Four,
+    limits: Four,
     table: Float32,
     radii: Float32,
     places: NDArray[np.int64],
@@ -68,28 +64,9 @@ def project_range_back(
                 sums[k] += partial[at, k]
 
         # Forwards once more, up to the ellipse.
-        x, y, z = float(means[i, 0]), float(means[i, 1]), float(means[i, 2])
-        tx = view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3]
-        ty = view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3]
-        tz = view[2, 0] * x + view[2, 1] * y + view[2, 2] * z + view[2, 3]
-        slope_x = min(max(tx / tz, limits[0]), limits[1])
-        slope_y = min(max(ty / tz, limits[2]), limits[3])
-        j00, j02, j11, j12 = fx / tz, -fx * slope_x / tz, fy / tz, -fy * slope_y / tz
-        _rotate(rotation, quats[i])
-        a, b, c = DILATION, 0.0, DILATION
-        for k in range(3):
-            scale = float(scales[i, k])
-            for m in range(3):
-                axes[m, k] = scale * (
-                    view[m, 0] * rotation[0, k]
-                    + view[m, 1] * rotation[1, k]
-                    + view[m, 2] * rotation[2, k]
-                )
-            u[k] = j00 * axes[0, k] + j02 * axes[2, k]
-            v[k] = j11 * axes[1, k] + j12 * axes[2, k]
-            a += u[k] * u[k]
-            b += u[k] * v[k]
-            c += v[k] * v[k]
+        tx, ty, tz = in_camera(view, means[i])
+        j00, j02, j11, j12 = slopes = jacobian(tx, ty, tz, lens, limits)
+        a, b, c = variances(rotation, axes, u, v, view, quats[i], scales[i], slopes)
         determinant = a * c - b * b
         xx, xy, yy = c / determinant, -b / determinant, a / determinant  # the conic
 
@@ -120,7 +97,7 @@ def project_range_back(
                 total += of_axis * rotation[m, k]
                 r_slope[m, k] = of_axis * scales[i, k]
             scale_slopes[i, k] = total
-        _rotate_back(quat_slopes[i], r_slope, quats[i])
+        rotate_back(quat_slopes[i], r_slope, quats[i])
 
         depth = tz + DEPTH_GUARD
         tx_slope, ty_slope = px_slope * fx / depth, py_slope * fy / depth
@@ -137,9 +114,7 @@ def project_range_back(
         rgb[0] = sums[6] if table[i, RED] > 0 else 0.0
         rgb[1] = sums[7] if table[i, GREEN] > 0 else 0.0
         rgb[2] = sums[8] if table[i, BLUE] > 0 else 0.0
-        dx, dy, dz = x - centre[0], y - centre[1], z - centre[2]
-        length = math.sqrt(dx * dx + dy * dy + dz * dz)
-        dx, dy, dz = dx / length, dy / length, dz / length
+        dx, dy, dz, length = direction(means[i], centre)
         sh_basis(basis, dx, dy, dz)
         for k in range(count):
             for channel in range(3):
@@ -155,49 +130,3 @@ def project_range_back(
             mean_slopes[i, m] = (
                 view[0, m] * tx_slope + view[1, m] * ty_slope + view[2, m] * tz_slope + toward[m]
             )
-
-
-@compiled
-def _rotate(out: Float64, quat: Float32) -> None:
-    """projection.rotations of one quaternion."""
-    w, x, y, z = float(quat[0]), float(quat[1]), float(quat[2]), float(quat[3])
-    out[0, 0], out[0, 1], out[0, 2] = (
-        1 - 2 * (y * y + z * z),
-        2 * (x * y - w * z),
-        2 * (x * z + w * y),
-    )
-    out[1, 0], out[1, 1], out[1, 2] = (
-        2 * (x * y + w * z),
-        1 - 2 * (x * x + z * z),
-        2 * (y * z - w * x),
-    )
-    out[2, 0], out[2, 1], out[2, 2] = (
-        2 * (x * z - w * y),
-        2 * (y * z + w * x),
-        1 - 2 * (x * x + y * y),
-    )
-
-
-@compiled
-def _rotate_back(out: Float32, s: Float64, quat: Float32) -> None:
-    """s: the slopes (3, 3) of the rotation's entries -> those of the quaternion."""
-    w, x, y, z = float(quat[0]), float(quat[1]), float(quat[2]), float(quat[3])
-    out[0] = 2 * (x * (s[2, 1] - s[1, 2]) + y * (s[0, 2] - s[2, 0]) + z * (s[1, 0] - s[0, 1]))
-    out[1] = 2 * (
-        w * (s[2, 1] - s[1, 2])
-        - 2 * x * (s[1, 1] + s[2, 2])
-        + y * (s[0, 1] + s[1, 0])
-        + z * (s[0, 2] + s[2, 0])
-    )
-    out[2] = 2 * (
-        w * (s[0, 2] - s[2, 0])
-        + x * (s[0, 1] + s[1, 0])
-        - 2 * y * (s[0, 0] + s[2, 2])
-        + z * (s[1, 2] + s[2, 1])
-    )
-    out[3] = 2 * (
-        w * (s[1, 0] - s[0, 1])
-        + x * (s[0, 2] + s[2, 0])
-        + y * (s[1, 2] + s[2, 1])
-        - 2 * z * (s[0, 0] + s[1, 1])
-    )

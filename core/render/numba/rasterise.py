@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images.image import Image
+from ...records.arrays import Float32
 from ...records.camera import Camera
 from ...records.gaussians import Splats
 from ...system.machine import available_cores
+from ...system.numba_setup import compiled
 from ...system.threads import for_each
 from ..picture import check
-from ..projection import clamp_limits, grid
 from ..rasteriser import TILE
-from .bin import distribute, sort_by_depth
+from .bin import distribute
 from .blend import blend_row
-from .lay import lay_clear, lay_over
-from .project import COLUMNS, DROPPED, project_range
+from .projected import Inputs, projected
 
-PART = 2048  # Gaussians that a thread projects at a time
+ONE = np.float32(1)
 
 
 def rasterise(
@@ -31,49 +31,59 @@ def rasterise(
     """A `Rasteriser` (docs/method.md §3.11). threads: None for the number of cores. The picture
     does not depend on it."""
     check(camera, background, sh_degree)
-    columns, rows = grid(camera)
-    count = len(splats)
-    centres = np.empty((count, 2), np.float64)
-    table = np.empty((count, COLUMNS), np.float32)
-    depths = np.full(count, DROPPED, np.uint32)
-    rects = np.empty((count, 4), np.int32)
-    radii = np.empty(count, np.float32)
+    workers = threads or available_cores()
     colour = np.empty((camera.height, camera.width, 3), np.float32)
     left = np.empty((camera.height, camera.width), np.float32)
     image = np.empty((camera.height, camera.width, 4), np.float32)
     behind = None if background is None else np.ascontiguousarray(background, np.float32)[:]
     if behind is not None:
-        behind.flags.writeable = False  # one type for numba, whosever it is
+        behind.flags.writeable = False  # one type for numba, read-only or not
 
-    inputs = [
-        np.ascontiguousarray(values, np.float32)
-        for values in (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
-    ]
-    view = np.ascontiguousarray(camera.viewmat, np.float64)
-    lens = (float(camera.fx), float(camera.fy), float(camera.cx), float(camera.cy))
-    limits = clamp_limits(camera)
-
-    def project(start: int) -> None:
-        project_range(
-            start, min(start + PART, count), *inputs, sh_degree, view, camera.centre, lens, limits,
-            (columns, rows), centres, table, depths, rects, radii,
-        )  # fmt: skip
+    seen = projected(_inputs(splats), camera, sh_degree, workers)
 
     def draw(row: int) -> None:
-        of_row = in_rows[row_starts[row] : row_starts[row + 1]]
-        starts, listed = distribute(of_row, rects, 0, columns)
-        blend_row(row, starts, listed, centres, table, colour, left)
+        starts, listed = distribute(seen.of_row(row), seen.rects, 0, seen.columns)
+        blend_row(row, starts, listed, seen.centres, seen.table, colour, left)
         lines = row * TILE, min((row + 1) * TILE, camera.height)
         if behind is None:
             lay_clear(*lines, colour, left, image)
         else:
             lay_over(*lines, colour, left, behind, image)
 
-    workers = threads or available_cores()
-    for_each(project, range(0, count, PART), workers)
-    row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
-    for_each(draw, range(rows), workers)
+    for_each(draw, range(seen.rows), workers)
     return image
+
+
+def _inputs(splats: Splats) -> Inputs:
+    means, quats, scales, opacities, sh = (
+        np.ascontiguousarray(values, np.float32)
+        for values in (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
+    )
+    return means, quats, scales, opacities, sh
+
+
+@compiled
+def lay_over(
+    top: int, bottom: int, colour: Float32, left: Float32, background: Float32, image: Float32
+) -> None:
+    """Lines top..bottom of colour (H, W, 3) premultiplied and left (H, W), the transmittance, over
+    the background (H, W, 3) into image (H, W, 4), opaque."""
+    for y in range(top, bottom):
+        for x in range(image.shape[1]):
+            for channel in range(3):
+                seen = left[y, x] * background[y, x, channel]
+                image[y, x, channel] = colour[y, x, channel] + seen
+            image[y, x, 3] = ONE
+
+
+@compiled
+def lay_clear(top: int, bottom: int, colour: Float32, left: Float32, image: Float32) -> None:
+    """The same without a background: transparent where nothing was drawn."""
+    for y in range(top, bottom):
+        for x in range(image.shape[1]):
+            for channel in range(3):
+                image[y, x, channel] = colour[y, x, channel]
+            image[y, x, 3] = ONE - left[y, x]
 
 
 def warm_up() -> None:

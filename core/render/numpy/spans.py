@@ -1,4 +1,4 @@
-"""Which tiles of a row an ellipse can colour: exact, so that skipping the others changes nothing.
+"""The tiles of a row that an ellipse can colour: exact, so that skipping the others is lossless.
 
 The official rule evaluates every tile of a square of three standard deviations around the centre.
 Most of those tiles hold no pixel with alpha >= 1/255; they are left out here.

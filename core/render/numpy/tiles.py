@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images.image import Image
+from ...records.arrays import Float32
 from ...records.camera import Camera
 from ...records.gaussians import Splats
 from ..picture import check, finish
 from ..projection import Ellipses, grid, project
 from ..rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 from .spans import spans_of_row
-
-Float32 = NDArray[np.float32]
 
 LANE = 8  # consecutive Gaussians whose running product is taken step by step
 PORTION = 16 * LANE  # Gaussians blended at once: with 256 pixels it stays in the CPU's cache
@@ -118,7 +117,7 @@ def _blend(table: Float32) -> tuple[Float32, Float32]:
 
 
 def _in_lanes(portion: Float32) -> Float32:
-    """Filled up to a multiple of LANE with Gaussians that nobody sees, and reordered: Gaussian k
+    """Filled up to a multiple of LANE with invisible Gaussians, and reordered: Gaussian k
     goes to row (k % LANE) * lanes + k // LANE, so that one step of the running product in all
     lanes is one contiguous array."""
     lanes = -(-len(portion) // LANE)

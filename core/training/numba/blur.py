@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ...metrics.pictures import window
+from ...records.arrays import Float32
 from ...system.machine import available_cores
 from ...system.numba_setup import compiled
 from ...system.threads import for_each
 
 SIDE = 11  # as TAPS of the window; compiled code needs its constants in a file that is digested
-Float32 = NDArray[np.float32]
 
 
 def weights() -> Float32:

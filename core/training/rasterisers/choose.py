@@ -1,4 +1,4 @@
-"""Which differentiable rasteriser a device has."""
+"""The differentiable rasteriser of a device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def splatter_for(device: str) -> Splatter:
         from .numba import splat
 
         return splat
-    from ...render.cuda.gsplat_single import available, load
+    from ...render.cuda.gsplat import available, load
 
     reason = available()
     if reason is not None:

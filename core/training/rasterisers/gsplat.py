@@ -1,5 +1,4 @@
-"""The differentiable rasteriser for CUDA: gsplat, set to the official rules as in
-render/cuda/gsplat_single.py, whose remarks on its arguments hold here, too."""
+"""The differentiable rasteriser for CUDA: gsplat, with the arguments that it draws with."""
 
 from __future__ import annotations
 
@@ -7,67 +6,40 @@ import torch
 from torch import Tensor
 
 from ...records.camera import Camera
-from ...render.rasteriser import DILATION, MAX_ALPHA, NEAR, TILE
-from ...render.sh import terms
-from .record import Rendered, check
+from ...render.cuda.gsplat_drawer import arguments
+from ...render.cuda.scene import Scene
+from ...render.cuda.views import view_table
+from .record import Rendered, SplatTensors, check
 
 
 def splat(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    sh: Tensor,
-    camera: Camera,
-    sh_degree: int,
-    probe: Tensor | None = None,
+    splats: SplatTensors, camera: Camera, sh_degree: int, probe: Tensor | None = None
 ) -> Rendered:
-    """A `Splatter`, on CUDA. The values of the probe are not read. Radii are gsplat's own: what it
-    leaves out for not reaching 1/255 in the picture has 0."""
+    """A `Splatter`, on CUDA: a batch of one frame. The values of the probe are not read. Radii are
+    gsplat's own: 0 for what does not reach 1/255 in the picture."""
     import gsplat
 
-    check(means, quats, scales, opacities, sh, sh_degree, probe)
+    check(splats, sh_degree, probe)
+    means, size = splats.means, (camera.width, camera.height)
     if len(means) == 0:
-        size = (camera.height, camera.width)
-        return Rendered(means.new_zeros(*size, 3), means.new_zeros(size), means.new_zeros(0))
-
-    directions = torch.nn.functional.normalize(means - means.new_tensor(camera.centre), dim=-1)
-    x, y, z = directions.unbind(-1)
-    basis = torch.stack(terms(x, y, z, sh_degree), dim=-1)
-    colours = torch.einsum("nk,nkc->nc", basis, sh[:, : basis.shape[1]]) + 0.5
-    # Clamped as in render/cuda/gsplat_single.py, for the picture alone: nothing would draw an
-    # opacity past the limit back under it.
-    limited = opacities - (opacities - MAX_ALPHA).clamp(min=0).detach()
-    rgb, alpha, meta = gsplat.rasterization(
-        means=means,
-        quats=quats,
-        scales=scales,
-        opacities=limited,
-        colors=colours.clamp(min=0)[None],
-        viewmats=means.new_tensor(camera.viewmat)[None],
-        Ks=means.new_tensor(camera.K)[None],
-        width=camera.width,
-        height=camera.height,
-        near_plane=NEAR,
-        eps2d=DILATION,
-        sh_degree=None,
-        packed=False,
-        tile_size=TILE,
-        render_mode="RGB",
-        rasterize_mode="classic",
-    )
+        shape = size[::-1]
+        return Rendered(means.new_zeros(*shape, 3), means.new_zeros(shape), means.new_zeros(0))
+    means, quats, scales, opacities, sh = (values[None] for values in splats)
+    scene = Scene(means, quats, scales, opacities, sh, raw=False)
+    views = torch.from_numpy(view_table([camera])).to(means.device)
+    rgb, alpha, meta = gsplat.rasterization(**arguments(scene, views, size, sh_degree))
     if probe is not None and probe.requires_grad:
-        _feed(probe, meta["means2d"])
-    radii = meta["radii"].detach()[0].float()
+        _add_gradient(probe, meta["means2d"])
+    radii = meta["radii"].detach()[0, 0].float()
     if radii.ndim == 2:  # since gsplat 1.5 one for each axis
         radii = radii.amax(dim=1)
-    return Rendered(rgb[0], alpha[0, ..., 0], radii)
+    return Rendered(rgb[0, 0], alpha[0, 0, ..., 0], radii)
 
 
-def _feed(probe: Tensor, centres: Tensor) -> None:
-    """gsplat projects and draws in one call, with no place to add the probe to the projected
-    centres [1, N, 2]: their gradient, in pixels, is added to the probe's by a hook when it passes.
-    (So torch.autograd.grad does not know the probe; backward does.)"""
+def _add_gradient(probe: Tensor, centres: Tensor) -> None:
+    """Add the gradient of the projected centres (1, 1, N, 2), in pixels, to the probe's. gsplat
+    projects and draws in one call that takes no probe, so that a hook does it. (torch.autograd.grad
+    does not see the probe; backward does.)"""
 
     def take(slope: Tensor) -> None:
         own = slope.detach().reshape(probe.shape)

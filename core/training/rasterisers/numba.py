@@ -9,17 +9,14 @@ import torch
 from torch import Tensor
 
 from ...records.camera import Camera
-from ...render.numba.passes import Inputs, backwards, forwards
+from ...render.numba.passes import backwards, forwards
+from ...render.numba.projected import Inputs
 from ...system.machine import available_cores
-from .record import Rendered, check
+from .record import Rendered, SplatTensors, check
 
 
 def splat(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    sh: Tensor,
+    splats: SplatTensors,
     camera: Camera,
     sh_degree: int,
     probe: Tensor | None = None,
@@ -28,11 +25,9 @@ def splat(
 ) -> Rendered:
     """A `Splatter`, on the CPU. threads: None for the number of cores; no bit depends on it. The
     values of the probe are not read."""
-    check(means, quats, scales, opacities, sh, sh_degree, probe)
+    check(splats, sh_degree, probe)
     workers = threads or available_cores()
-    colour, alpha, radii = _Splat.apply(
-        means, quats, scales, opacities, sh, probe, camera, sh_degree, workers
-    )
+    colour, alpha, radii = _Splat.apply(*splats, probe, camera, sh_degree, workers)
     return Rendered(colour, alpha, radii)
 
 

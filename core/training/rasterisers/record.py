@@ -1,4 +1,4 @@
-"""The seam between the differentiable rasterisers and the trainer."""
+"""The interface between the differentiable rasterisers and the trainer."""
 
 from __future__ import annotations
 
@@ -20,41 +20,37 @@ class Rendered(NamedTuple):
     radii: Tensor
 
 
+class SplatTensors(NamedTuple):
+    """N activated Gaussians, float32 on one device. means (N, 3) decimetres; quats (N, 4) w, x, y,
+    z of unit length; scales (N, 3) decimetres, > 0; opacities (N,) in 0..1; sh (N, K, 3) with
+    K >= (sh_degree + 1)^2."""
+
+    means: Tensor
+    quats: Tensor
+    scales: Tensor
+    opacities: Tensor
+    sh: Tensor
+
+
 class Splatter(Protocol):
     def __call__(
         self,
-        means: Tensor,
-        quats: Tensor,
-        scales: Tensor,
-        opacities: Tensor,
-        sh: Tensor,
+        splats: SplatTensors,
         camera: Camera,
         sh_degree: int,
         probe: Tensor | None = None,
     ) -> Rendered:
-        """By the rules of docs/method.md §3.11. float32 tensors on one device.
-
-        means (N, 3) decimetres; quats (N, 4) w, x, y, z of unit length, whose gradient along the
-        quaternion itself is not defined (gsplat's is 0; normalising beforehand makes it 0 for
-        all); scales (N, 3) decimetres, > 0;
-        opacities (N,) in 0..1; sh (N, K, 3) with K >= (sh_degree + 1)^2; sh_degree 0..3.
-        probe (N, 2), zeros: its gradient is that of the projected centres, per pixel.
-        """
+        """By the rules of docs/method.md §3.11. sh_degree: 0..3. probe (N, 2), zeros: its gradient
+        is that of the projected centres, per pixel. The gradient of a quaternion along itself is
+        not defined (gsplat's is 0; normalising beforehand makes it 0 for all)."""
         ...
 
 
-def check(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    sh: Tensor,
-    sh_degree: int,
-    probe: Tensor | None,
-) -> None:
+def check(splats: SplatTensors, sh_degree: int, probe: Tensor | None) -> None:
     """Raises ArgumentError for a degree outside 0..3, or a tensor of another shape or kind."""
     if sh_degree not in (0, 1, 2, 3):
         raise ArgumentError(f"spherical harmonics degree {sh_degree} is not 0, 1, 2 or 3")
+    means, sh = splats.means, splats.sh
     count, terms = len(means), (sh_degree + 1) ** 2
     if sh.ndim != 3 or sh.shape[1] < terms:
         raise ArgumentError(
@@ -62,9 +58,9 @@ def check(
         )
     shapes = {
         "means": (means, (count, 3)),
-        "quats": (quats, (count, 4)),
-        "scales": (scales, (count, 3)),
-        "opacities": (opacities, (count,)),
+        "quats": (splats.quats, (count, 4)),
+        "scales": (splats.scales, (count, 3)),
+        "opacities": (splats.opacities, (count,)),
         "sh": (sh, (count, sh.shape[1], 3)),
         "probe": (probe, (count, 2)),
     }

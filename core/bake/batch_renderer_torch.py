@@ -1,12 +1,11 @@
 """A job's pictures in batches on one device, in order. Inside a batch (network, rasteriser, bytes)
-nothing waits for the device; one is read back, and encoded, while the next is computed."""
+nothing waits for the device; one batch is read back and encoded while the next is computed."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,14 +14,15 @@ from torch import Tensor
 
 from ..errors import EngineError, OutputError
 from ..images.image import Image, Pixels
-from ..network.deformer import Deformer, heard_at
+from ..network.deformer import Deformer, code_of_moment
 from ..network.torch.deformer import FastDeformer
 from ..network.torch.frames import Inputs
 from ..records.avatar import Avatar
 from ..records.gaussians import activate
 from ..records.job import BakeJob, FrameTask
 from ..render.background import background_of
-from ..render.cuda.scene import Drawn, Scene, scene_of, scene_of_raw
+from ..render.cuda.drawer import Drawer
+from ..render.cuda.scene import scene_of, scene_of_raw
 from ..render.cuda.views import view_table
 from ..render.picture import check
 from ..system.gpu_torch import out_of_memory
@@ -32,27 +32,11 @@ BATCH = 32  # frames at once
 SMALL_BATCH, SMALL_GPU = 8, 7.5e9  # on a GPU of fewer bytes
 MOST_PIXELS = 1 << 24  # of a batch: 32 pictures of 512 x 512, 8 of 1920 x 1080
 MOST_GAUSSIANS = 1 << 22  # of a batch: 32 frames of 131,072
-CLIP = 8  # batches whose sound, eyes and poses are prepared at once
-
-
-class Drawer(Protocol):
-    """See render/cuda/nvrtc_drawer.py, which says what the arguments are."""
-
-    def draw(
-        self,
-        scene: Scene,
-        views: Tensor,
-        size: tuple[int, int],
-        background: Tensor | None = None,
-        sh_degree: int = 3,
-        in_bytes: bool = False,
-    ) -> Drawn: ...
-
-    def learn(self, shape: tuple[int, ...], pairs: int) -> int: ...
+AT_ONCE = 8  # batches whose sound, eyes and poses are prepared together
 
 
 def batch_for(device: torch.device) -> int:
-    """By what the GPU has, not by what is free: the last bits of a product may depend on it."""
+    """By the memory of the GPU, used or not, since the last bits of a product may depend on it."""
     if device.type != "cuda":
         return BATCH
     small = torch.cuda.get_device_properties(device).total_memory < SMALL_GPU
@@ -60,8 +44,8 @@ def batch_for(device: torch.device) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """A batch. tasks: without what fills it up. inputs, strengths, views: first axis the batch."""
+class Batch:
+    """tasks: without the copies that fill it up. inputs, strengths, views: first axis the batch."""
 
     tasks: tuple[FrameTask, ...]
     inputs: Inputs
@@ -76,17 +60,17 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """A batch that the device works at."""
+    """A batch that the device works on."""
 
-    part: Part
+    batch: Batch
     capacity: int
     pending: Pending
 
 
-class Film:
+class BatchRenderer:
     """The pictures of one job. Batches of a size are always full, filled up with their last frame:
     so a frame takes the same products, of the same shape, wherever it stands and however many
-    frames the job has. On a CPU its bits are then the same (tests/core/test_film.py)."""
+    frames the job has. On a CPU its bits are then the same (tests/core/test_batch_renderer.py)."""
 
     def __init__(
         self,
@@ -98,8 +82,8 @@ class Film:
         in_bytes: bool,
         batch: int | None = None,
     ) -> None:
-        """deformer: a FastDeformer on that device; another one stands still. batch: at most;
-        `batch_for` the device where it is not given."""
+        """deformer: a FastDeformer on that device; with another one the avatar stands still. batch:
+        frames at most, None for `batch_for` the device."""
         self._job, self._avatar, self._drawer = job, avatar, drawer
         self._device, self._in_bytes = device, in_bytes
         self._batch = batch or batch_for(device)
@@ -113,15 +97,15 @@ class Film:
         Image. Each belongs to its receiver. Raises OutputError for a picture in bytes that is not
         finite, EngineError where the GPU has too little memory, ArgumentError."""
         before: Sent | None = None
-        for part in self._parts():
-            sent = self._send(part)
+        for batch in self._batches():
+            sent = self._send(batch)
             if before is not None:
                 yield from self._received(before)
             before = sent
         if before is not None:
             yield from self._received(before)
 
-    def _parts(self) -> Iterator[Part]:
+    def _batches(self) -> Iterator[Batch]:
         def size(task: FrameTask) -> tuple[int, int]:
             return task.camera.width, task.camera.height
 
@@ -130,21 +114,21 @@ class Film:
             gaussians = max(1, len(self._avatar.gaussians))
             most = min(MOST_PIXELS // (width * height), MOST_GAUSSIANS // gaussians, self._batch)
             batch = max(1, most)
-            for first in range(0, len(tasks), CLIP * batch):
-                yield from self._clip(tasks[first : first + CLIP * batch], batch)
+            for first in range(0, len(tasks), AT_ONCE * batch):
+                yield from self._prepared(tasks[first : first + AT_ONCE * batch], batch)
 
-    def _clip(self, tasks: tuple[FrameTask, ...], batch: int) -> Iterator[Part]:
-        """Prepared for CLIP batches, whatever the number of tasks."""
+    def _prepared(self, tasks: tuple[FrameTask, ...], batch: int) -> Iterator[Batch]:
+        """Prepared for AT_ONCE batches, whatever the number of tasks."""
         moments = [task.moment for task in tasks]
 
         def filled(values: ArrayLike, kind: type[np.floating] = np.float32) -> Tensor:
             array = np.asarray(values, kind)
-            rest = np.repeat(array[-1:], CLIP * batch - len(array), axis=0)
+            rest = np.repeat(array[-1:], AT_ONCE * batch - len(array), axis=0)
             return self._put(np.concatenate([array, rest]))
 
         inputs: Inputs = ()
         if self._deformer is not None:
-            codes = [heard_at(self._deformer, self._job.track, moment) for moment in moments]
+            codes = [code_of_moment(self._deformer, self._job.track, moment) for moment in moments]
             eyes = filled([moment.eye for moment in moments], np.float64)
             poses = filled([moment.pose for moment in moments])
             inputs = self._deformer.prepared(filled(codes), eyes, poses)
@@ -159,58 +143,58 @@ class Film:
         for first in range(0, len(tasks), batch):
             rows = slice(first, first + batch)
             mine = tuple(value[rows] for value in inputs)
-            yield Part(tasks[rows], mine, strengths[rows], views[rows])
+            yield Batch(tasks[rows], mine, strengths[rows], views[rows])
 
-    def _send(self, part: Part) -> Sent:
-        """Give the device all that the batch needs; waits for nothing. Raises EngineError."""
+    def _send(self, batch: Batch) -> Sent:
+        """Start the batch on the device, without waiting. Raises EngineError."""
         try:
-            return self._sent(part)
+            return self._sent(batch)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            width, height = part.size
+            width, height = batch.size
             raise EngineError(
-                f"the GPU has too little memory for {len(part.views)} frames of {width}x{height} "
+                f"the GPU has too little memory for {len(batch.views)} frames of {width}x{height} "
                 "at once; close what else uses it, or choose another backend"
             ) from None
 
-    def _sent(self, part: Part) -> Sent:
+    def _sent(self, batch: Batch) -> Sent:
         if self._deformer is None:
             assert self._still is not None
             scene = self._still
         else:
-            scene = scene_of_raw(self._deformer.moved(part.inputs, part.strengths))
+            scene = scene_of_raw(self._deformer.moved(batch.inputs, batch.strengths))
         degree = self._job.sh_degree
         drawn = self._drawer.draw(
-            scene, part.views, part.size, self._behind(part), degree, self._in_bytes
+            scene, batch.views, batch.size, self._behind(batch), degree, self._in_bytes
         )
         pending = self._readback.begin(drawn.pictures, drawn.broken, drawn.pairs)
-        return Sent(part, drawn.capacity, pending)
+        return Sent(batch, drawn.capacity, pending)
 
     def _received(self, sent: Sent) -> Iterator[Image | Pixels]:
         pictures, broken, pairs = sent.pending()
         while pairs > sent.capacity:  # the list was too short: once more, with one that is not
-            shape = (len(sent.part.views), len(self._avatar.gaussians), *sent.part.size)
+            shape = (len(sent.batch.views), len(self._avatar.gaussians), *sent.batch.size)
             self._drawer.learn(shape, int(pairs))
-            sent = self._send(sent.part)
+            sent = self._send(sent.batch)
             pictures, broken, pairs = sent.pending()
-        for task, picture, bad in zip(sent.part.tasks, pictures, broken, strict=False):
+        for task, picture, bad in zip(sent.batch.tasks, pictures, broken, strict=False):
             if bad and self._in_bytes:
                 name = self._job.path_of(task).name
                 raise OutputError(f"{name}: the picture holds values that are not finite numbers")
             yield picture
 
-    def _behind(self, part: Part) -> Tensor | None:
+    def _behind(self, batch: Batch) -> Tensor | None:
         """The background on the device, kept for the next batch."""
-        camera, images = part.tasks[0].camera, self._avatar.background
+        camera, images = batch.tasks[0].camera, self._avatar.background
         background = None
         if self._job.background and images is not None:
             background = background_of(images, camera)
         check(camera, background, self._job.sh_degree)
         if background is None:
             return None
-        if self._background is None or self._background[0] != part.size:
-            self._background = part.size, self._put(background)
+        if self._background is None or self._background[0] != batch.size:
+            self._background = batch.size, self._put(background)
         return self._background[1]
 
     def _put(self, array: NDArray[np.floating]) -> Tensor:

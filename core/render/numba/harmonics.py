@@ -1,17 +1,31 @@
-"""How the spherical harmonics of render/sh.py change with the direction."""
+"""The spherical harmonics of render/sh.py in numba, and how they change with the direction."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ...records.arrays import Float64
+from ...records.gaussians import C0
 from ...system.numba_setup import compiled
 from ..sh import C1, C2, C3
 
-Float64 = NDArray[np.float64]
-
 C20, C21, C22 = C2
 C30, C31, C32, C33 = C3
+
+
+@compiled
+def sh_basis(out: Float64, x: float, y: float, z: float) -> None:
+    """All 16 values of sh.terms at one direction into out (16,)."""
+    xx, yy, zz = x * x, y * y, z * z
+    out[0] = C0
+    out[1], out[2], out[3] = -C1 * y, C1 * z, -C1 * x
+    out[4], out[5], out[6] = C20 * x * y, -C20 * y * z, C21 * (2 * zz - xx - yy)
+    out[7], out[8] = -C20 * x * z, C22 * (xx - yy)
+    out[9] = -C30 * y * (3 * xx - yy)
+    out[10] = C31 * x * y * z
+    out[11] = -C32 * y * (4 * zz - xx - yy)
+    out[12] = C33 * z * (2 * zz - 3 * xx - 3 * yy)
+    out[13] = -C32 * x * (4 * zz - xx - yy)
+    out[14] = C31 / 2 * z * (xx - yy)
+    out[15] = -C30 * x * (xx - 3 * yy)
 
 
 @compiled

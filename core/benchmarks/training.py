@@ -1,4 +1,4 @@
-"""What a step of training asks of the CPU's rasteriser, beside what a frame does."""
+"""The cost of rasterising on a CPU in a step of training."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..records.camera import Camera
 from ..records.gaussians import activate
 from ..records.job import BakeJob
 from ..training.rasterisers.choose import splatter_for
-from ..training.rasterisers.record import Rendered
+from ..training.rasterisers.record import Rendered, SplatTensors
 from .rows import Row, measured
 
 
-def splatting(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
-    """The canonical head from every camera of the job, degree 3: drawn alone, drawn so that a
-    gradient can go back, and there and back. Raises MissingPackageError without torch or numba."""
+def rasterising(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
+    """The canonical head from every camera of the job, degree 3: drawn without gradient, drawn for
+    a gradient, and with it. Raises MissingPackageError without torch or numba."""
     splat = splatter_for("cpu")
     import torch
 
@@ -24,10 +24,9 @@ def splatting(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
     splats = activate(avatar.gaussians)
     values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
     inputs = [torch.tensor(value).requires_grad_() for value in values]
-    means, quats, scales, opacities, sh = inputs
 
     def there(camera: Camera) -> Rendered:
-        return splat(means, quats, scales, opacities, sh, camera, 3)
+        return splat(SplatTensors(*inputs), camera, 3)
 
     def there_and_back(camera: Camera) -> None:
         drawn = there(camera)

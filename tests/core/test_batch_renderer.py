@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from core.bake.backends import Backend, backend_named, remembering
+from core.bake.deformers import StillDeformer
 from core.bake.loop import bake, picture, pictures
 from core.bake.plan import training_tasks
-from core.bake.preparing import StillDeformer
+from core.benchmarks import scaling
 from core.errors import EngineError, MissingPackageError, OutputError
 from core.images.image import to_uint8
-from core.render.cuda.nvrtc import draw_one
+from core.render.cuda.drawer import draw_one
 from tests.support.emulation import emulated
 from tests.support.render_scenes import decibels
 from tests.support.talking import SIZE, files, job_for, small_avatar
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-film_torch = import_module("core.bake.film_torch")
+batch_renderer = import_module("core.bake.batch_renderer_torch")
 drawer_torch = import_module("core.render.cuda.nvrtc_drawer")
 fast_deformer = import_module("core.network.torch.deformer")
 
@@ -30,7 +31,7 @@ CPU = torch.device("cpu")
 BATCH = 3
 
 
-class Counting(drawer_torch.Drawer):
+class Counting(drawer_torch.NvrtcDrawer):
     """Counts what it draws."""
 
     def __init__(self, kernels):
@@ -59,13 +60,15 @@ def backend(drawer) -> Backend:
             return StillDeformer(avatar)
         return fast_deformer.prepare_fast(avatar.network, avatar.gaussians)
 
-    def film(job, avatar, deformer, in_bytes):
-        return film_torch.Film(job, avatar, deformer, drawer, CPU, in_bytes, BATCH).pictures()
+    def batches(job, avatar, deformer, in_bytes):
+        return batch_renderer.BatchRenderer(
+            job, avatar, deformer, drawer, CPU, in_bytes, BATCH
+        ).pictures()
 
     def rasterise(*arguments):
         return draw_one(drawer, "cpu", *arguments)
 
-    return remembering(Backend("nvrtc", "emulated", "CPU", prepare, rasterise, film=film))
+    return remembering(Backend("nvrtc", "emulated", "CPU", prepare, rasterise, batches=batches))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,7 @@ def test_every_control_reaches_the_batch(egs, backend, tmp_path, control):
     assert decibels(ours, last) < 60
 
 
-def test_every_frame_is_written_and_told(egs, backend, drawer, tmp_path):
+def test_every_frame_is_written_and_reported(egs, backend, drawer, tmp_path):
     told = list(bake(job_for(*egs, tmp_path, count=7), backend))
     assert [progress.number for progress in told] == [None, *range(1, 8)]
     assert list(files(tmp_path)) == [f"frame_{n:04d}.png" for n in range(1, 8)]
@@ -160,7 +163,7 @@ def test_cameras_of_several_sizes_make_batches_of_their_own(egs, backend, drawer
 
 
 def test_large_pictures_come_in_smaller_batches(egs, backend, drawer, tmp_path, monkeypatch):
-    monkeypatch.setattr(film_torch, "MOST_PIXELS", 2 * SIZE * SIZE)
+    monkeypatch.setattr(batch_renderer, "MOST_PIXELS", 2 * SIZE * SIZE)
     job = job_for(*egs, tmp_path, count=5)
     assert sum(1 for _ in pictures(job, egs[1], backend.prepare(egs[1]), backend)) == 5
     assert drawer.drawn == 3
@@ -213,7 +216,7 @@ def test_too_little_memory_is_said_in_one_line(egs, backend, drawer, tmp_path, m
     assert not files(tmp_path)
 
 
-def test_no_more_than_two_batches_are_held(egs, backend, tmp_path):
+def test_no_more_than_two_batches_are_in_memory(egs, backend, tmp_path):
     path, avatar = egs
     job = replace(job_for(path, avatar, tmp_path), frames=training_tasks(avatar, range(1, 25)))
 
@@ -229,7 +232,7 @@ def test_no_more_than_two_batches_are_held(egs, backend, tmp_path):
     assert 1 <= most <= 2
 
 
-def test_rows_of_a_track_are_heard_once(egs, backend, tmp_path, monkeypatch):
+def test_rows_of_a_track_are_encoded_once(egs, backend, tmp_path, monkeypatch):
     deformer = backend.prepare(egs[1])
     calls = []
     monkeypatch.setattr(
@@ -241,20 +244,13 @@ def test_rows_of_a_track_are_heard_once(egs, backend, tmp_path, monkeypatch):
     assert calls == [fast_deformer.CODES_AT_ONCE]
 
 
-def test_bench_shows_what_drawing_and_films_take(egs, backend, drawer, tmp_path, monkeypatch):
-    batches = import_module("core.benchmarks.batches_torch")
-    job = job_for(*egs, tmp_path, count=2)
-    inputs = batches.Inputs(egs[1], egs[1].network, job, "cpu")
-    found = {(row.stage, row.backend) for row in batches.drawing(inputs, backend, drawer, frames=4)}
-    assert found == {
-        ("rasterise", "nvrtc x1"),
-        ("rasterise", "nvrtc x4"),
-        ("film", "nvrtc"),
-        ("film", "nvrtc half"),
-    }
-    monkeypatch.setattr(batches, "SIZES", ((40, 30), (60, 50)))
-    found = {row.backend for row in batches.growth(inputs, backend, counts=(90, 200), frames=2)}
-    assert found == {f"nvrtc 0.{n}k {height}p" for n in ("09", "2") for height in (30, 50)}
+def test_bench_shows_what_pictures_in_batches_take(egs, backend, tmp_path, monkeypatch):
+    monkeypatch.setattr(scaling, "SIZES", ((40, 30), (60, 50)))
+    monkeypatch.setattr(scaling, "COUNTS", (90, 200))
+    monkeypatch.setattr(scaling, "BATCHED", 2)
+    rows = list(scaling.sizes(egs[1], job_for(*egs, tmp_path, count=1), backend))
+    expected = {f"emulated 0.{n}k {height}p" for n in ("12", "09", "2") for height in (30, 50)}
+    assert {row.backend for row in rows} == expected and all(row.min_ms > 0 for row in rows)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")

@@ -1,5 +1,5 @@
-"""The part of a network that runs per Gaussian, for batches: norm, feed-forward, norm, heads, in as
-few and as wide products as exact algebra allows."""
+"""The part of a network that runs for each Gaussian, in batches: norm, feed-forward, norm, heads,
+in as few and as wide products as exact algebra allows."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...records.weights import PAPER, NetworkWeights
-from ..names import DECODER, is_kan, layer_prefix
-from ..numpy.basics import Float32
-from ..numpy.folded import Head, fold_heads, fold_kan
-from ..paper import COLUMNS
+from ...records.arrays import Float32
+from ..architecture import COLUMNS, Architecture
+from ..names import DECODER, layer_prefix
+from ..numpy.basics import Arrays
+from ..numpy.folded import Head, fold_dense, fold_heads
 
 LAYER_NORM_EPS = 1e-12
-ALIGNED = 16  # columns of a product that tensor cores like; those too many are not read
+ALIGNED = 16  # tensor cores are fastest at multiples of so many columns; the padding is not read
 
 Put = Callable[[NDArray[Any]], Tensor]
-"""An array to the device, in the layer's type."""
+"""Copies an array to the device, in the layer's type."""
 
 
-class MergedLayer:
-    """attributes: what `offsets` moves, those that are not frozen. widest: bytes of a Gaussian in
-    the widest array between two products."""
+class FusedLayer:
+    """attributes: those that `offsets` moves. widest: bytes of a Gaussian in the widest array
+    between two products."""
 
-    def __init__(self, weights: NetworkWeights, device: torch.device, dtype: torch.dtype) -> None:
-        arrays, prefix = weights.arrays, layer_prefix(0)
+    def __init__(
+        self, arrays: Arrays, architecture: Architecture, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        prefix = layer_prefix(0)
         self._dtype = dtype
 
         def wide(name: str) -> NDArray[np.float64]:
@@ -41,12 +43,12 @@ class MergedLayer:
 
         w1, b1 = wide("ffn.linear1.weight"), wide("ffn.linear1.bias")
         w2, b2 = wide("ffn.linear2.weight"), wide("ffn.linear2.bias")
-        # The second bias goes into the first norm's, and out of what the first matrix sees.
+        # The second bias is folded into the first norm's, and out of the first matrix's input.
         self._gamma1 = put(wide("norm1.gamma"), torch.float32)
         self._beta1 = put(wide("norm1.beta") + b2, torch.float32)
         self._inner, self._outer = (put(w1), put(b1 - w1 @ b2)), put(w2.T)
         self._gamma2, self._beta2 = put(wide("norm2.gamma")), put(wide("norm2.beta"))
-        heads = Decoder(weights, put) if weights.kind == PAPER else Heads(weights, put)
+        heads = (Decoder if architecture.decoder else Heads)(arrays, architecture, put)
         self._heads, self.attributes = heads, heads.attributes
         self.widest = max(len(w1), heads.width) * dtype.itemsize
 
@@ -66,9 +68,9 @@ class MergedLayer:
 class Heads:
     """The official five: hidden (n, 64) -> offsets (n, width) of each attribute."""
 
-    def __init__(self, weights: NetworkWeights, put: Put) -> None:
-        heads = fold_heads(weights)
-        # Colours apart from the narrow heads: one product for all would be five times as much.
+    def __init__(self, arrays: Arrays, architecture: Architecture, put: Put) -> None:
+        heads = fold_heads(arrays, architecture)
+        # Colours in a product of their own: one product for all would be five times as large.
         groups = [
             [head for head in heads if head.attribute != "sh"],
             [head for head in heads if head.attribute == "sh"],
@@ -97,53 +99,47 @@ class Heads:
 
 
 class Decoder:
-    """The one of a "paper" network, its KANs folded: see paper.py."""
+    """The one decoder of all attributes, its KANs folded: see architecture.py."""
 
-    def __init__(self, weights: NetworkWeights, put: Put) -> None:
-        arrays = weights.arrays
-        self._kan = is_kan(arrays, DECODER[0])
-        columns = {name: own for name, own in COLUMNS.items() if name not in weights.frozen}
-        self.attributes, self._columns = tuple(columns), tuple(columns.values())
-        self._layers = []
-        for name in DECODER:
-            plain = (arrays[f"{name}.weight"], arrays[f"{name}.bias"]) if not self._kan else None
-            matrix, bias = plain or fold_kan(arrays, name)
-            self._layers.append(padded(matrix, bias, put))
+    def __init__(self, arrays: Arrays, architecture: Architecture, put: Put) -> None:
+        self._kan = architecture.kan
+        self.attributes = tuple(architecture.widths)
+        self._columns = [COLUMNS[name] for name in self.attributes]
+        self._layers = [padded(*fold_dense(arrays, name), put) for name in DECODER]
         self.width = max(matrix.shape[1] for matrix, _ in self._layers)
 
     def __call__(self, hidden: Tensor) -> list[Tensor]:
         (first, first_bias), (second, second_bias) = self._layers
         if self._kan:
-            x = F.linear(spread(hidden), first, first_bias).tanh_()
-            out = F.linear(spread(x), second, second_bias)
+            x = F.linear(powers(hidden), first, first_bias).tanh_()
+            out = F.linear(powers(x), second, second_bias)
         else:
             out = F.linear(relu_linear(hidden, first, first_bias), second, second_bias)
         return [out[:, own] for own in self._columns]
 
 
-def spread(x: Tensor) -> Tensor:
-    """x (n, I) -> (n, 3 I), what a folded KAN multiplies."""
+def powers(x: Tensor) -> Tensor:
+    """x (n, I) -> [silu(x) | x | x^2] (n, 3 I), the input of a folded KAN."""
     return torch.cat([F.silu(x), x, x * x], dim=1)
 
 
 def relu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """relu(x @ weight.T + bias); on CUDA in one kernel where this torch has it."""
-    fused = getattr(torch, "_addmm_activation", None) if x.is_cuda else None
-    if fused is None:
-        return F.linear(x, weight, bias).relu_()
-    result: Tensor = fused(bias, x, weight.T)
-    return result
+    if x.is_cuda and hasattr(torch, "_addmm_activation"):
+        result: Tensor = torch._addmm_activation(bias, x, weight.T)
+        return result
+    return F.linear(x, weight, bias).relu_()
 
 
 def padded(matrix: Float32, bias: Float32, put: Put) -> tuple[Tensor, Tensor]:
-    """With outputs of zeros up to a multiple of ALIGNED."""
+    """The layer with outputs of zeros up to a multiple of ALIGNED."""
     more = -len(matrix) % ALIGNED
     return put(np.pad(matrix, ((0, more), (0, 0)))), put(np.pad(bias, (0, more)))
 
 
 def side_by_side(heads: list[Head]) -> tuple[Float32, Float32, list[slice]]:
-    """Second layers of some heads as one: matrix (outputs, inputs), bias (outputs,), and which
-    outputs are each head's."""
+    """The second layers of some heads as one: matrix (outputs, inputs), bias (outputs,), and the
+    outputs of each head."""
     outputs = sum(len(head.outer_bias) for head in heads)
     inputs = sum(len(head.outer) for head in heads)
     matrix = np.zeros((-(-outputs // ALIGNED) * ALIGNED, inputs), np.float32)

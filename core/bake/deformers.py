@@ -1,0 +1,62 @@
+"""An avatar's deformer, by library, which is imported when an avatar is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..network.deformer import Deformer
+from ..network.frozen import ApproximableDeformer, Prepare
+from ..records.arrays import Float32
+from ..records.avatar import Avatar
+from ..records.gaussians import Splats, activate
+from ..records.weights import NetworkWeights
+
+
+class StillDeformer(Deformer):
+    """An avatar without a network: the canonical head at every moment."""
+
+    def __init__(self, avatar: Avatar) -> None:
+        self._splats = activate(avatar.gaussians)
+
+    def encode_audio(self, windows: Float32) -> Float32:
+        return np.zeros(32, np.float32)
+
+    def deform(self, code: Float32, eye: float, pose: Float32, strength: float) -> Splats:
+        return self._splats
+
+
+def prepare_numpy(avatar: Avatar) -> Deformer:
+    if avatar.network is None:
+        return StillDeformer(avatar)
+    from ..network.numpy.folded_network import prepare
+
+    return _approximable(avatar, avatar.network, prepare)
+
+
+def prepare_numba(avatar: Avatar) -> Deformer:
+    if avatar.network is None:
+        return StillDeformer(avatar)
+    from ..network.numba.network import prepare
+
+    return _approximable(avatar, avatar.network, prepare)
+
+
+def _approximable(avatar: Avatar, network: NetworkWeights, prepare: Prepare) -> Deformer:
+    if avatar.frozen_gaussians is None:
+        return prepare(network, avatar.gaussians)
+    return ApproximableDeformer(network, avatar.gaussians, avatar.frozen_gaussians, prepare)
+
+
+def torch_deformers(device: str, half: bool = False) -> Callable[[Avatar], Deformer]:
+    """A function of the avatar for that device. half: the network in half precision."""
+
+    def prepare(avatar: Avatar) -> Deformer:
+        if avatar.network is None:
+            return StillDeformer(avatar)
+        from ..network.torch.deformer import prepare_fast
+
+        return prepare_fast(avatar.network, avatar.gaussians, device, half=half)
+
+    return prepare
