@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..core.engine.seam import Engine
+from ..core.engine.interface import Engine
 from ..core.errors import MissingPackageError
 from . import preferences
 from .exit import ExitHook

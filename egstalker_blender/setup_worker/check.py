@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ...core.engine.check import WorkerReport, check_worker
+from ...core.engine.process import WorkerReport, check_worker
 from ...core.errors import EgsError
 
 LIMIT = 60.0  # seconds

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...core.engine.check import LEAST_PYTHON, python_version
+from ...core.engine.process import LEAST_PYTHON, python_version
 from ...core.errors import WorkerError
 
 NEWEST = (3, 13)  # the packages of the worker are published for these

@@ -9,10 +9,11 @@ from typing import Any
 
 from ...core.engine.background import Background, Finished, Task
 from ...core.engine.cache.frames import Frame
-from ...core.engine.seam import Engine
+from ...core.engine.interface import Engine
 from ...core.errors import CancelledError, EgsError
 from ...core.records.gaussians import activate
 from .. import engines
+from ..gather import NOTHING, Loaded
 from ..viewport import stage
 from . import wanted
 from .heads import Head, Known, find
@@ -60,6 +61,11 @@ class Service:
         names = {name for h in self.heads.values() for name in (h.avatar_name, h.voice_name)}
         self.sources.keep(names)
         self._failed.clear()
+
+    def loaded(self, scene: Any, obj: Any) -> Loaded:
+        """What is loaded of this object as it is now, and can be used again."""
+        head = self.heads.get(obj.session_uid)
+        return head.loaded(scene, obj) if head is not None else NOTHING
 
     def step(self, playing: bool) -> bool:
         """Take what is ready, show the best of it, say what is wanted. True where a head changed.

@@ -154,7 +154,7 @@ def test_the_worker_in_the_preferences(monkeypatch: pytest.MonkeyPatch, kind: st
 
 @pytest.mark.parametrize("fault", ["", "python does not run as Python; choose another"])
 def test_what_a_check_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str) -> None:
-    from egstalker.core.engine.check import WorkerReport
+    from egstalker.core.engine.process import WorkerReport
     from egstalker.core.errors import WorkerError
 
     def ask(*_: Any) -> WorkerReport:

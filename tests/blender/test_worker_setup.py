@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.core.engine import check as checking
+from egstalker.core.engine import process as checking
 from egstalker.core.errors import EngineError, OutputError, WorkerError
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.jobs.command import Step
