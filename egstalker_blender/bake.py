@@ -10,19 +10,33 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..core.engine.seam import Engine
+from ..core.engine.interface import Engine
 from ..core.errors import EgsError, OutputError
 from ..core.records.job import BakeJob
 from ..core.records.progress import Progress
 from . import engines, preferences
-from .gather import absolute, bake_job, read_settings
+from .gather import NOTHING, Gathered, absolute, gather, job_steps, read_settings
 from .properties import active_avatar
 from .sound.strips import link_problem
+from .timeline import timer
 
 Steps = Generator[Progress, None, None]
 
 TICK = 0.01  # seconds between two steps of the modal operator
 ENGINE_ITEMS = (("preferences", "Preferences", "As the preferences say"), *preferences.ENGINE_ITEMS)
+
+
+def bake_steps(engine: Engine, gathered: Gathered) -> Steps:
+    """From what was gathered to files: the job in slices, then `bake_frames`."""
+    total, slices = len(gathered.frames), job_steps(gathered)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            job: BakeJob = end.value
+            break
+        yield Progress(0, total)
+    yield from bake_frames(engine, job)
 
 
 def bake_frames(engine: Engine, job: BakeJob) -> Steps:
@@ -96,25 +110,25 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         try:
-            job = self._gather(context)
-            for _ in bake_frames(self._engine(), job):
+            gathered = self._gather(context)
+            for _ in bake_steps(self._engine(), gathered):
                 pass
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{len(job.frames)} frames in {job.directory}")
+        self.report({"INFO"}, f"{len(gathered.frames)} frames in {gathered.settings.directory}")
         return {"FINISHED"}
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         try:
-            job = self._gather(context)
-            self._steps = bake_frames(self._engine(), job)
+            gathered = self._gather(context)
+            self._steps = bake_steps(self._engine(), gathered)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         manager = context.window_manager
         self._timer = manager.event_timer_add(TICK, window=context.window)
-        manager.progress_begin(0, len(job.frames))
+        manager.progress_begin(0, len(gathered.frames))
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -133,18 +147,20 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
             self.report({"INFO"}, "Bake finished")
             return self._end(context, "FINISHED")
         context.window_manager.progress_update(progress.done)
-        context.workspace.status_text_set(
-            f"EGSTalker: frame {progress.done} of {progress.total}   Esc stops"
-        )
+        if progress.note or progress.number is not None:
+            text = progress.note or f"frame {progress.done} of {progress.total}"
+            context.workspace.status_text_set(f"EGSTalker: {text}   Esc stops")
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: Any) -> None:
         """Blender ends the operator: it quits, or another file is opened."""
         self._end(context, "CANCELLED")
 
-    def _gather(self, context: Any) -> BakeJob:
+    def _gather(self, context: Any) -> Gathered:
         obj = active_avatar(context)
-        return bake_job(context, obj, read_settings(context.scene, obj))
+        settings, timeline = read_settings(context.scene, obj), timer.service()
+        known = timeline.loaded(context.scene, obj) if timeline else NOTHING
+        return gather(context, obj, settings, known)
 
     def _engine(self) -> Engine:
         kind = "" if self.engine == "preferences" else self.engine
@@ -163,9 +179,4 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
         return {result}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_bake)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_bake)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_bake,))

@@ -1,4 +1,4 @@
-"""The controls of an avatar that an animator keys: eyes, head, mouth, look."""
+"""The controls of an avatar that an animator keys: eyes, head, mouth, appearance."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ FIXED: set[str] = set()  # options of a choice that is made once: not animatable
 
 EYE_ITEMS = (
     ("TRACK", "Training", "The eyes close as they did in training"),
-    ("BLINK", "Blinks", "The eyes blink by themselves, as often as you say"),
-    ("MANUAL", "Manual", "The eyes follow the value of Eye Closure, which may be keyed"),
+    ("BLINK", "Blinks", "The eyes blink at random moments, at the rate that you set"),
+    ("MANUAL", "Manual", "The eyes follow Eye Closure, which can be animated"),
 )
 POSE_ITEMS = (
     ("track", "Track", "The head moves as it did in training"),
     ("still", "Still", "The head keeps the pose of the training camera"),
-    ("object", "Follow Object", "The head turns as an object does"),
+    ("object", "Follow Object", "The head turns with an object"),
 )
 
 
 def touched(props: Any, _context: Any) -> None:
-    """Blender itself evaluates nothing anew for a property that an add-on defines."""
+    """Blender does not update the scene by itself when a property of an add-on changes."""
     props.id_data.update_tag()
 
 
@@ -38,7 +38,7 @@ class AvatarControls:
 
     eye_source: EnumProperty(
         name="Eyes",
-        description="What closes the eyes",
+        description="What controls the eyes",
         items=EYE_ITEMS,
         options=FIXED,
         override=OVERRIDABLE,
@@ -47,8 +47,8 @@ class AvatarControls:
     eye_closure: FloatProperty(
         name="Eye Closure",
         description=(
-            "How far the eyes are closed: 0 open, 1 shut. Shows as far as the avatar has learnt to "
-            "blink"
+            "How far the eyes are closed: 0 open, 1 shut. The less the avatar blinked in training, "
+            "the less they close"
         ),
         default=0.0,
         min=0.0,
@@ -59,7 +59,7 @@ class AvatarControls:
     )
     blink_seed: IntProperty(
         name="Seed",
-        description="Another number gives other moments to blink at",
+        description="Seed of the random moments of the blinks",
         default=0,
         min=0,
         options=FIXED,
@@ -68,7 +68,7 @@ class AvatarControls:
     )
     blink_rate: FloatProperty(
         name="Blinks per Minute",
-        description="How often the eyes blink, on average; people do it 10 to 20 times",
+        description="Average number of blinks per minute; 10 to 20 is natural",
         default=15.0,
         min=0.0,
         soft_max=30.0,
@@ -80,7 +80,7 @@ class AvatarControls:
     )
     blink_duration: FloatProperty(
         name="Blink Duration",
-        description="Seconds from open to open; the lids fall faster than they rise",
+        description="Seconds from open to open; the lids close faster than they open",
         default=0.3,
         min=0.05,
         soft_max=0.5,
@@ -95,8 +95,8 @@ class AvatarControls:
     pose_source: EnumProperty(
         name="Pose",
         description=(
-            "The head pose that the network hears of. The training camera shows it; the view of "
-            "the scene's camera stays where it is"
+            "Head pose that is fed to the network. The training camera shows it; in the scene "
+            "camera the head keeps its place"
         ),
         items=POSE_ITEMS,
         options=FIXED,
@@ -106,8 +106,8 @@ class AvatarControls:
     pose_object: PointerProperty(
         name="Object",
         description=(
-            "The head turns as this object is turned against the avatar; at the same rotation it "
-            "keeps the still pose. It goes no farther than the head did in training"
+            "The head turns with this object, relative to the avatar; at equal rotations it keeps "
+            "the Still pose. It turns no farther than the head did in training"
         ),
         type=bpy.types.Object,
         poll=_not_itself,
@@ -117,8 +117,8 @@ class AvatarControls:
     pose_use_location: BoolProperty(
         name="Follow Location",
         description=(
-            "The head also moves as the object is moved from the avatar's origin, no farther than "
-            "in training, which is a few millimetres for most avatars"
+            "The head also moves with the object, relative to the avatar's origin. It moves no "
+            "farther than the head did in training: a few millimeters for most avatars"
         ),
         default=False,
         options=FIXED,
@@ -127,7 +127,7 @@ class AvatarControls:
     )
     strength: FloatProperty(
         name="Expression Strength",
-        description="How much of the learnt movement is applied: 0 a mask, 1 as trained",
+        description="Strength of the learned movement: 0 a rigid face, 1 as trained",
         default=1.0,
         min=0.0,
         soft_max=1.5,
@@ -152,7 +152,7 @@ class AvatarControls:
     )
     audio_offset: FloatProperty(
         name="Audio Offset",
-        description="Seconds by which the mouth comes after the sound",
+        description="Delay of the mouth after the sound, in seconds",
         soft_min=-1.0,
         soft_max=1.0,
         step=1,
@@ -165,8 +165,8 @@ class AvatarControls:
     opacity: FloatProperty(
         name="Opacity",
         description=(
-            "Of every Gaussian: 0 is invisible, 1 as trained. Many lie behind each other, so that "
-            "the head fades late"
+            "Opacity of every Gaussian: 0 invisible, 1 as trained. Gaussians overlap, so the head "
+            "fades mostly near 0"
         ),
         default=1.0,
         min=0.0,
@@ -188,8 +188,8 @@ class AvatarControls:
     approximate: BoolProperty(
         name="Approximate",
         description=(
-            "Hold still what the voice hardly moves: less to compute for each frame on a "
-            "processor, and pictures that are not quite exact. On a GPU nothing changes"
+            "Freeze the Gaussians that barely move: faster on a CPU, and not quite exact. On a GPU "
+            "nothing changes"
         ),
         default=False,
         options=FIXED,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..core.engine.seam import Engine
+from ..core.engine.interface import Engine
 from ..core.errors import MissingPackageError
 from . import preferences
-from .exit import Leaving
+from .exit import ExitHook
 
 Key = tuple[str, Path | None, str]
 
@@ -109,13 +109,13 @@ def close() -> None:
     _holder.close()
 
 
-_leaving = Leaving(close)
+_exit_hook = ExitHook(close)
 
 
 def register() -> None:
-    _leaving.register()
+    _exit_hook.register()
 
 
 def unregister() -> None:
-    _leaving.unregister()
+    _exit_hook.unregister()
     close()

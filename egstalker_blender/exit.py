@@ -10,17 +10,17 @@ import bpy
 from bpy.app.handlers import persistent
 
 
-class Leaving:
-    """Calls `close`, which may be called more than once, before Blender ends: in its handler (since
-    5.1), and when Python does. As a module, Blender ends after Python has; its handler would then
-    find nothing to call, and is taken away first."""
+class ExitHook:
+    """Calls `close`, which may be called more than once, before Blender ends: from Blender's own
+    handler (since 5.1), and when Python ends. With bpy as a module Python ends first, and Blender
+    must not call a handler after that, so the handler is removed then."""
 
     def __init__(self, close: Callable[[], object]) -> None:
         @persistent
         def before_exit(*_: Any) -> None:
             close()
 
-        before_exit.__module__ = close.__module__  # whose it is, in Blender's list of handlers
+        before_exit.__module__ = close.__module__  # the owner's name in Blender's list of handlers
         self._before_exit, self._close = before_exit, close
 
     def register(self) -> None:

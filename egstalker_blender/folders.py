@@ -14,8 +14,8 @@ from ..core.system.folders import cache_folder
 
 
 def user_folder(name: str = "") -> Path:
-    """The extension's user folder, or one folder inside it; made where it is not there. It outlives
-    updates of the extension. OutputError where it cannot be made."""
+    """The extension's user folder, or a folder inside it; created if needed. Updates of the
+    extension keep it. OutputError if it cannot be created."""
     try:
         text = bpy.utils.extension_path_user(base_package, path=name)
     except ValueError:  # loaded by its path, as the command line and the tests do
@@ -24,7 +24,7 @@ def user_folder(name: str = "") -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"folder {folder} cannot be made: {reason(error)}") from None
+        raise OutputError(f"folder {folder} cannot be created: {reason(error)}") from None
     return folder
 
 

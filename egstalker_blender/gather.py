@@ -1,20 +1,20 @@
-"""From Blender to one frozen BakeJob: the scene is read here once and never looked at again."""
+"""From Blender to one frozen BakeJob: the scene is read here, once. No features are computed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from ..core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
+from ..core.audio.features import counted
 from ..core.bake.plan import (
     FIRST_FRAME,
     camera_like_training,
     frames_of_sound,
-    track_for,
 )
 from ..core.errors import ArgumentError
 from ..core.records.audio_track import AudioTrack
@@ -22,12 +22,15 @@ from ..core.records.avatar import Avatar
 from ..core.records.camera import Camera, pose_vector
 from ..core.records.job import BakeJob, FrameTask
 from ..core.records.moment import Moment
-from ..core.records.timeline import MAX_FRAMES, seconds_of_frame
+from ..core.records.timeline import MAX_FRAMES, ROW_RATE, seconds_of_frame
+from ..core.records.voice import AnyVoice
+from ..core.system.steps import finished, in_background
 from .camera import render_size, scene_camera
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
-from .sound.decode import waveform_of_file
-from .sound.strip_waveform import waveform_of_strip
 from .sound.strips import StripWindow, frame_rate, linked_window
+from .sound.voice import Source, Undecoded, voice_from
+
+SLICE = 500  # frames, about a hundredth of a second
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Settings:
 
     avatar_path: Path
     avatar_hash: str
-    voice: StripWindow | Path | None
+    voice: Source
     fps: float
     frames: tuple[int, ...] | None
     camera: str
@@ -71,27 +74,80 @@ def read_settings(scene: Any, obj: Any) -> Settings:
     )
 
 
-def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
-    """Everything that an engine needs. Walks the frames of the scene where the object is animated
-    or the scene's camera is asked for, and goes back to the frame it was at. InputError."""
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """What the timeline has of an object already, None where it has not: the avatar of its file,
+    the track of its voice."""
+
+    avatar: Avatar | None = None
+    track: AudioTrack | None = None
+
+
+NOTHING = Loaded()
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """A bake as read from Blender; nothing of Blender is in it. start: scene frame at which the
+    voice's time is 0. frames: more than are baked where the whole of an undecoded sound is wanted.
+    states: one for each of them."""
+
+    settings: Settings
+    avatar: Avatar
+    voice: AnyVoice | Undecoded
+    start: float
+    frames: tuple[int, ...]
+    states: tuple[State, ...]
+
+
+def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING) -> Gathered:
+    """Reads all that Blender alone knows. Walks the frames of the scene where the object is
+    animated or the scene's camera is asked for, and goes back to the frame it was at. InputError.
+    """
     from ..core.bake.loop import load_checked  # it brings the engines' modules, slow to import
 
-    avatar = load_checked(settings.avatar_path, settings.avatar_hash)
-    track, start = track_of(avatar, settings.voice), start_of(avatar, settings.voice)
+    avatar = loaded.avatar or load_checked(settings.avatar_path, settings.avatar_hash)
+    voice: AnyVoice | Undecoded = loaded.track
+    if voice is None and avatar.features is not None:
+        voice = voice_from(settings.voice)
+    if isinstance(voice, Undecoded) and voice.longest is None and settings.frames is None:
+        voice = voice.decode()
+    if isinstance(voice, Undecoded):
+        rows = math.ceil((voice.longest or 0.0) * ROW_RATE) + 1
+    else:
+        voice, rows = counted(avatar, voice)
+    start = start_of(avatar, settings.voice)
     frames = settings.frames
     if frames is None:
-        frames = tuple(frames_of_sound(len(track), settings.fps, round(start)))
+        frames = tuple(frames_of_sound(rows, settings.fps, round(start)))
     if len(frames) > MAX_FRAMES:
         raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
-    states = _states(context, obj, settings, frames)
+    states = tuple(_states(context, obj, settings, frames))
+    return Gathered(settings, avatar, voice, start, frames, states)
+
+
+def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
+    """The job of what was gathered; yields after every SLICE frames, and while a sound is decoded
+    on another thread. AudioError, ArgumentError, CameraError."""
+    settings, avatar, voice = gathered.settings, gathered.avatar, gathered.voice
+    frames = gathered.frames
+    if isinstance(voice, Undecoded):
+        decode = voice.decode
+        waveform = yield from in_background(lambda _abandoned: decode())
+        voice = waveform
+        if settings.frames is None:
+            there = frames_of_sound(waveform.rows, settings.fps, round(gathered.start))
+            frames = frames[: len(there)]
     tasks = []
-    for number, state in zip(frames, states, strict=True):
-        moment = moment_of(avatar, settings.pose, state, number, start, settings.fps)
+    for number, state in zip(frames, gathered.states, strict=False):
+        moment = moment_of(avatar, settings.pose, state, number, gathered.start, settings.fps)
         tasks.append(FrameTask(number, moment, _camera(avatar, settings, state, moment)))
+        if len(tasks) % SLICE == 0:
+            yield
     return BakeJob(
         avatar_path=settings.avatar_path,
         avatar_hash=settings.avatar_hash,
-        track=track,
+        voice=voice,
         frames=tuple(tasks),
         directory=settings.directory,
         stem=settings.stem,
@@ -100,15 +156,22 @@ def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     )
 
 
+def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
+    """Everything that an engine needs, at once: for a Blender without a window. InputError."""
+    return finished(job_steps(gather(context, obj, settings)))
+
+
 def absolute(path: str, owner: Any = None) -> Path:
     """A path as Blender writes it, `//` being the folder of the .blend of `owner`."""
     library = owner.library if owner is not None else None
     if path.startswith("//") and library is None and not bpy.data.filepath:
-        raise ArgumentError(f"{path!r} is beside the .blend; save it first, or give a full path")
+        raise ArgumentError(
+            f"{path!r} is relative to the .blend; save it first, or give a full path"
+        )
     return Path(bpy.path.abspath(path, library=library)).expanduser()
 
 
-def voice_of(scene: Any, obj: Any) -> StripWindow | Path | None:
+def voice_of(scene: Any, obj: Any) -> Source:
     """The strip or file that drives the object. ArgumentError, AudioError."""
     props = obj.egstalker
     if props.sound_source == "STRIP" and props.sound_strip:
@@ -126,21 +189,7 @@ def _frames(scene: Any, props: Any) -> tuple[int, ...] | None:
     return tuple(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 
-def track_of(avatar: Avatar, voice: StripWindow | Path | None) -> AudioTrack:
-    """The sound as the avatar hears it. ArgumentError, AudioError, FeatureMismatchError."""
-    spec = avatar.features
-    if spec is None:  # a still hears nothing
-        return track_for(avatar, None)
-    if voice is None:
-        raise ArgumentError("no sound is linked to the avatar; link a strip or a file")
-    if isinstance(voice, StripWindow):
-        return track_from_waveform(waveform_of_strip(voice), spec)
-    if voice.suffix.lower() == FEATURE_SUFFIX:
-        return load_track(voice, spec)
-    return track_from_waveform(waveform_of_file(voice), spec)
-
-
-def start_of(avatar: Avatar, voice: StripWindow | Path | None) -> float:
+def start_of(avatar: Avatar, voice: Source) -> float:
     """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME, whatever
     the scene's range is."""
     if avatar.features is not None and isinstance(voice, StripWindow):
@@ -173,7 +222,7 @@ def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) ->
 
 
 def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -> list[State]:
-    """The scene is stepped only where nothing else tells: its own camera, or controls that more
+    """The scene is stepped only where it must be: for its own camera, or controls that more
     than F-curves move."""
     scene = context.scene
     in_scene = settings.camera == "scene"

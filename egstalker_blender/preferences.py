@@ -1,5 +1,5 @@
-"""Values of the add-on preferences, and the defaults where the package was loaded by its path and
-has none. preferences_panel.py declares them."""
+"""Values of the add-on preferences, and their defaults if the package was loaded by its path and
+has no preferences. preferences_panel.py declares them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ..core.errors import ArgumentError
 WORKER_PYTHON_VARIABLE = "EGSTALKER_WORKER_PYTHON"
 
 ENGINE_ITEMS = (
-    ("auto", "Auto", "The worker where one is set up, else the built-in engine"),
+    ("auto", "Auto", "The worker if one is set up, else the built-in engine"),
     ("builtin", "Built-in", "Inside Blender: nothing to install, slower"),
-    ("worker", "Worker", "A process of another Python with numba, or torch and a GPU"),
+    ("worker", "Worker", "A separate Python with numba, or with torch and a GPU"),
 )
 BACKENDS = {"auto": "auto", "cpu": "numba", "cuda": "cuda"}  # device -> core.bake.backends' name
-MEMORY_MB, DISK_MB = 1024, 4096  # budgets of the cache unless the user says otherwise
+MEMORY_MB, DISK_MB = 1024, 4096  # default budgets of the cache
 
 
 @dataclass(frozen=True)
 class CacheBudget:
-    """Megabytes (10^6 bytes) that frames may take. disk_mb 0: nothing is written. folder: where
-    to, None for a folder beside the .blend, or the user's where it is not saved."""
+    """Megabytes (10^6 bytes) that frames may take. disk_mb 0: nothing is written. folder: of the
+    files, None for a folder next to the .blend, or the user's while that is not saved."""
 
     memory_mb: int = MEMORY_MB
     disk_mb: int = DISK_MB
@@ -35,7 +35,7 @@ class CacheBudget:
 
 
 def get() -> Any | None:
-    """The add-on's preferences, None where the package is not enabled as an add-on."""
+    """The add-on's preferences, None if the package is not enabled as an add-on."""
     addon = bpy.context.preferences.addons.get(base_package)
     return addon.preferences if addon else None
 
@@ -45,10 +45,15 @@ def engine_kind() -> str:
     return str(preferences.engine) if preferences else "auto"
 
 
+def device() -> str:
+    """What the worker computes on: auto, cpu or cuda."""
+    preferences = get()
+    return str(preferences.device) if preferences else "auto"
+
+
 def backend() -> str:
     """The worker's backend, as `core.bake.backends` names it."""
-    preferences = get()
-    return BACKENDS[preferences.device] if preferences else "auto"
+    return BACKENDS[device()]
 
 
 def cache_budget() -> CacheBudget:
@@ -64,14 +69,14 @@ def cache_budget() -> CacheBudget:
 
 
 def worker_python() -> Path | None:
-    """The worker's interpreter: preferences first, then the environment; None where neither."""
+    """The worker's interpreter: of the preferences, else of the environment variable, else None."""
     preferences = get()
     text = preferences.worker_python if preferences else ""
     return python_path(text or os.environ.get(WORKER_PYTHON_VARIABLE, ""))
 
 
 def python_path(text: str) -> Path | None:
-    """An interpreter as the user wrote it; ArgumentError where it is not a file."""
+    """An interpreter as the user wrote it. ArgumentError if it is not a file."""
     if not text:
         return None
     path = Path(bpy.path.abspath(text)).expanduser()

@@ -13,8 +13,8 @@ from .preferences import DISK_MB, ENGINE_ITEMS, MEMORY_MB, WORKER_PYTHON_VARIABL
 from .setup_worker.draw import draw_worker
 
 DEVICE_ITEMS = (
-    ("auto", "Auto", "The GPU where the worker has one, else the processor"),
-    ("cpu", "CPU", "The processor, all cores (the worker needs numba)"),
+    ("auto", "Auto", "The GPU if the worker has one, else the CPU"),
+    ("cpu", "CPU", "All CPU cores (the worker needs numba)"),
     ("cuda", "CUDA", "An NVIDIA GPU (the worker needs torch with CUDA)"),
 )
 LOG_ITEMS = tuple(
@@ -47,7 +47,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
     )
     cache_memory_mb: IntProperty(
         name="Cache Memory (MB)",
-        description="Megabytes of memory for frames that were computed; the oldest leave first",
+        description="Megabytes of memory for computed frames; the oldest are removed first",
         default=MEMORY_MB,
         min=16,
         soft_max=16384,
@@ -55,7 +55,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
     )
     cache_disk_mb: IntProperty(
         name="Cache Disk (MB)",
-        description="Megabytes on disk for frames that left the memory. 0: none are written",
+        description="Megabytes on disk for frames that leave the memory. 0: none are written",
         default=DISK_MB,
         min=0,
         soft_max=65536,
@@ -63,8 +63,8 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
     )
     cache_folder: StringProperty(
         name="Cache Folder",
-        description="Where frames are kept on disk. Empty: beside the .blend, or in the user's "
-        "cache folder while it is not saved",
+        description="Folder for frames on disk. Empty: next to the .blend, or the user's cache "
+        "folder while the .blend is not saved",
         subtype="DIR_PATH",
     )
     log_level: EnumProperty(
@@ -89,12 +89,15 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "log_level")
 
 
+_register_class, _unregister_class = bpy.utils.register_classes_factory((EGSTALKER_AP_preferences,))
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_AP_preferences)
+    _register_class()
     preferences = get()
     if preferences:
         _apply_log_level(preferences, None)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_AP_preferences)
+    _unregister_class()

@@ -1,4 +1,4 @@
-"""What an avatar object carries: saved in the .blend, animatable, overridable."""
+"""The properties of an avatar object: saved in the .blend, animatable, overridable."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from ..core.records.camera import MAX_SIDE
 from .control_properties import OVERRIDABLE, AvatarControls, touched
 from .sound import strips
 
-MAX_SIDE = 16384  # pixels, as core.records.camera.MAX_SIDE
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
 
 SOUND_ITEMS = (
@@ -23,12 +23,12 @@ CAMERA_ITEMS = (
 )
 SIZE_ITEMS = (
     ("CAMERA", "Camera", "The training camera's own size, or the scene's render size"),
-    ("OWN", "Own", "A size of your own"),
+    ("OWN", "Custom", "Width and height below"),
 )
 RANGE_ITEMS = (
     ("SCENE", "Scene", "The scene's frame range"),
     ("SOUND", "Sound", "As long as the sound lasts"),
-    ("OWN", "Own", "A range of your own"),
+    ("OWN", "Custom", "First and last frame below"),
 )
 FORMAT_ITEMS = (
     ("png", "PNG", "8 bit, sRGB, straight alpha"),
@@ -71,7 +71,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     sound_strip_id: StringProperty(
         name="Strip Id",
-        description="Mark of that strip, by which it is found when it was renamed",
+        description="Mark by which the strip is found after it was renamed",
         options={"HIDDEN"},
         override=OVERRIDABLE,
         update=touched,
@@ -85,14 +85,17 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         update=touched,
     )
     camera_source: EnumProperty(
-        name="Camera", description="Where from", items=CAMERA_ITEMS, override=OVERRIDABLE
+        name="Camera",
+        description="Camera that the frames are drawn from",
+        items=CAMERA_ITEMS,
+        override=OVERRIDABLE,
     )
     size_source: EnumProperty(
-        name="Size", description="Size of the picture", items=SIZE_ITEMS, override=OVERRIDABLE
+        name="Size", description="Size of the images", items=SIZE_ITEMS, override=OVERRIDABLE
     )
     width: IntProperty(
         name="Width",
-        description="Width of the picture",
+        description="Width of the images",
         default=512,
         min=1,
         max=MAX_SIDE,
@@ -101,7 +104,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     height: IntProperty(
         name="Height",
-        description="Height of the picture",
+        description="Height of the images",
         default=512,
         min=1,
         max=MAX_SIDE,
@@ -119,7 +122,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     use_plate: BoolProperty(
         name="Background",
-        description="Lay the head over the avatar's background and torso (training camera only)",
+        description="Draw the head over the avatar's background and torso (training camera only)",
         default=True,
         override=OVERRIDABLE,
     )
@@ -128,7 +131,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     output_path: StringProperty(
         name="Output",
-        description="Folder that the frames are written to",
+        description="Folder where the frames are written",
         default="//egstalker/",
         subtype="DIR_PATH",
         options=RELATIVE,
@@ -154,8 +157,11 @@ def active_avatar(context: Any) -> Any:
     return avatars[0] if len(avatars) == 1 else None
 
 
+_register_class, _unregister_class = bpy.utils.register_classes_factory((EGSTALKER_PG_avatar,))
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PG_avatar)
+    _register_class()
     bpy.types.Object.egstalker = bpy.props.PointerProperty(
         type=EGSTALKER_PG_avatar, name="EGSTalker", override=OVERRIDABLE
     )
@@ -163,4 +169,4 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Object.egstalker
-    bpy.utils.unregister_class(EGSTALKER_PG_avatar)
+    _unregister_class()

@@ -152,10 +152,10 @@ def test_every_folder_of_core_has_one_floor() -> None:
 
 def test_a_climb_is_seen_also_inside_a_function() -> None:
     texts = {
-        "core/audio/wav.py": "def load():\n    from ..engine.seam import Engine",
-        "core/engine/seam.py": "from ..audio import wav",
+        "core/audio/wav.py": "def load():\n    from ..engine.interface import Engine",
+        "core/engine/interface.py": "from ..audio import wav",
     }
-    assert climbs(parsed(texts)) == ["core/audio/wav.py imports core/engine/seam.py"]
+    assert climbs(parsed(texts)) == ["core/audio/wav.py imports core/engine/interface.py"]
 
 
 def test_no_files_import_each_other() -> None:

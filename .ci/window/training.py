@@ -133,5 +133,5 @@ def _press(name: str, session: Session) -> None:
 
 
 def _step(training: Any) -> int:
-    progress = training.state.progress
+    progress = training.news.progress
     return progress.done if progress is not None else 0

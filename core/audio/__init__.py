@@ -1,1 +1,1 @@
-"""From sound to what the network hears: waveform, features, windows."""
+"""From a sound to the network's input: waveform, features, windows."""

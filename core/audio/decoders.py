@@ -6,7 +6,8 @@ import warnings
 from pathlib import Path
 
 from ..errors import AudioError, MissingPackageError
-from .waveform import MAX_SECONDS, Waveform, from_samples
+from ..records.voice import Waveform
+from .waveform import MAX_SECONDS, from_samples
 
 
 def decode(path: Path) -> Waveform:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import FeatureMismatchError
+from ..records.arrays import Float32, Float64
+from ..system.steps import finished
 
 KIND = "log-mel"
 VERSION = 1
@@ -47,7 +48,7 @@ class LogMel:
 
 def parameters_from(values: Mapping[str, Any]) -> LogMel:
     """The parameters in an avatar's header. FeatureMismatchError where one is missing, unknown or
-    impossible: a default in its place would be heard as something else."""
+    impossible: a default in its place would give other features."""
     names = [field.name for field in fields(LogMel)]
     for name in (*names, *values):
         if (name in names) != (name in values):
@@ -85,9 +86,14 @@ def step_count(samples: int, hop_length: int) -> int:
     return 1 + samples // hop_length
 
 
-def log_mel(samples: NDArray[np.float32], mel: LogMel) -> NDArray[np.float32]:
+def log_mel(samples: Float32, mel: LogMel) -> Float32:
     """(steps, n_mels) float32 of (T,) samples at mel.sample_rate; zeros lie before and after the
     sound. Works in float64, piece by piece."""
+    return finished(pieces(samples, mel))
+
+
+def pieces(samples: Float32, mel: LogMel) -> Generator[float, None, Float32]:
+    """`log_mel` piece by piece: yields the share that is done after each, returns the steps."""
     steps = step_count(len(samples), mel.hop_length)
     window = _window(mel)
     bands = mel_filters(mel).T
@@ -105,15 +111,16 @@ def log_mel(samples: NDArray[np.float32], mel: LogMel) -> NDArray[np.float32]:
         spectrum = np.fft.rfft(frames * window)
         power = spectrum.real**2 + spectrum.imag**2
         out[first:last] = np.log(mel.log_epsilon + power @ bands)
+        yield last / steps
     return out
 
 
-def silent_step(mel: LogMel) -> NDArray[np.float32]:
+def silent_step(mel: LogMel) -> Float32:
     """(n_mels,) the step where there is no sound."""
     return np.full(mel.n_mels, math.log(mel.log_epsilon), np.float32)
 
 
-def _window(mel: LogMel) -> NDArray[np.float64]:
+def _window(mel: LogMel) -> Float64:
     phase = np.arange(mel.win_length) * (2 * np.pi / mel.win_length)
     window = np.zeros(mel.n_fft)
     left = (mel.n_fft - mel.win_length) // 2
@@ -121,7 +128,7 @@ def _window(mel: LogMel) -> NDArray[np.float64]:
     return window
 
 
-def mel_filters(mel: LogMel) -> NDArray[np.float64]:
+def mel_filters(mel: LogMel) -> Float64:
     """(n_mels, 1 + n_fft // 2) triangles over the transform's frequencies, each of unit area."""
     frequencies = np.arange(1 + mel.n_fft // 2) * (mel.sample_rate / mel.n_fft)
     corners = _hz(np.linspace(_mel(mel.fmin), _mel(mel.fmax), mel.n_mels + 2))
@@ -135,6 +142,6 @@ def _mel(hz: float) -> float:
     return hz / HZ_PER_MEL if hz < BREAK_HZ else BREAK_MEL + math.log(hz / BREAK_HZ) / LOG_STEP
 
 
-def _hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hz(mel: Float64) -> Float64:
     above = BREAK_HZ * np.exp(LOG_STEP * (np.maximum(mel, BREAK_MEL) - BREAK_MEL))
     return np.where(mel < BREAK_MEL, HZ_PER_MEL * mel, above)

@@ -47,6 +47,17 @@ def track_from_npy(
     return windowed(normalise(steps, spec), spec, -(-len(steps) // spec.stride))
 
 
+def rows_of_npy(path: Path, spec: FeatureSpec) -> int:
+    """The rows of track_from_npy, by the file's header alone. AudioError, FeatureMismatchError."""
+    file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
+    with file:
+        shape, _ = _checked_header(file, size, path.name)
+    if len(shape) == 3:
+        _check_windows(shape, spec, path.name)
+        return shape[0]
+    return -(-shape[0] // spec.stride)
+
+
 def _check_windows(shape: tuple[int, ...], spec: FeatureSpec, name: str) -> None:
     wanted = (spec.window, spec.dim)
     if shape[1:] == wanted:
@@ -87,23 +98,11 @@ def _at_rate(steps: NDArray[np.float32], wanted: float, rate: float) -> NDArray[
 
 
 def load_array(path: Path) -> NDArray[np.float32]:
-    """(T, D) or (F, W, D) float32, finite, of a feature file. The header is held against the file's
-    size first. AudioError."""
+    """(T, D) or (F, W, D) float32, finite, of a feature file. The header is compared with the size
+    of the file first. AudioError."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
-        shape, dtype = _header(file, path.name)
-        if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
-            raise AudioError(f"{path.name} holds {dtype}; save the features as float32")
-        if len(shape) not in (2, 3) or min(shape) < 1:
-            raise AudioError(
-                f"{path.name} has shape {shape}; give (windows, steps, values) or (steps, values)"
-            )
-        needed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
-        if needed > there:
-            raise AudioError(
-                f"{path.name} is cut off: its header promises {needed} bytes and {there} are "
-                "there; copy or make it again"
-            )
+        _checked_header(file, size, path.name)
         file.seek(0)
         array = np.load(file, allow_pickle=False)
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, caught below
@@ -111,6 +110,24 @@ def load_array(path: Path) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
         raise AudioError(f"{path.name} holds values that are not finite numbers; make it again")
     return array
+
+
+def _checked_header(file: BinaryIO, size: int, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type, compared with the `size` of the file in bytes. AudioError."""
+    shape, dtype = _header(file, name)
+    if dtype.kind != "f" or dtype.itemsize not in (2, 4, 8):
+        raise AudioError(f"{name} holds {dtype}; save the features as float32")
+    if len(shape) not in (2, 3) or min(shape) < 1:
+        raise AudioError(
+            f"{name} has shape {shape}; give (windows, steps, values) or (steps, values)"
+        )
+    needed, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if needed > there:
+        raise AudioError(
+            f"{name} is cut off: its header promises {needed} bytes and {there} are there; copy or "
+            "make it again"
+        )
+    return shape, dtype
 
 
 def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

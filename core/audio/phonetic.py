@@ -6,7 +6,7 @@ nothing farther than a window away."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FeatureMismatchError
+from ..records.arrays import Float32
+from ..system.steps import finished
 from .phonetic_network import RATE, STEP, bands, hidden_layers
 from .phonetic_weights import PhoneticWeights, load_weights, provenance
-
-Float32 = NDArray[np.float32]
 
 KIND = "phonetic"
 VERSION = 1
 DIM = 22
 STEPS_PER_SECOND = RATE / STEP
 CORE = 400  # steps (8 s) that a window gives
-CONTEXT = 100  # steps (2 s) that a window hears before and after them
+CONTEXT = 100  # steps (2 s) of context before and after them
 BLEND = 20  # steps over which one window's values pass into the next one's
 AROUND = 2  # steps of the readout to either side
 
@@ -50,9 +50,10 @@ def check_parameters(values: Mapping[str, Any], version: int, dim: int) -> None:
             )
 
 
-def phonetic(samples: Float32) -> Float32:
-    """(1 + T // 320, 22) float32 of (T,) samples at 16 kHz: step k is centred on sample 320 k, a
-    value is about 1 where the sound is that class (`load_weights().classes`) and 0 elsewhere."""
+def pieces(samples: Float32) -> Generator[float, None, Float32]:
+    """Makes (1 + T // 320, 22) float32 of (T,) samples at 16 kHz: step k is centred on sample
+    320 k, a value is about 1 where the sound is that class (`load_weights().classes`) and 0
+    elsewhere. Yields the share that is done after every 8 s of sound."""
     weights = load_weights()
     steps = 1 + len(samples) // STEP
     total = np.zeros((steps, DIM), np.float32)
@@ -66,8 +67,14 @@ def phonetic(samples: Float32) -> Float32:
         weight = _weight(np.arange(lo, hi), first, steps)
         total[lo:hi] += weight * values[lo - start : hi - start]
         share[lo:hi] += weight
+        yield min(first + CORE, steps) / steps
     result: Float32 = total / share
     return result
+
+
+def phonetic(samples: Float32) -> Float32:
+    """What `pieces` makes, at once."""
+    return finished(pieces(samples))
 
 
 def readout(layers: Float32, weights: PhoneticWeights) -> Float32:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..records.arrays import Float32
 from .phonetic_weights import PhoneticWeights
-
-Float32 = NDArray[np.float32]
 
 RATE = 16000  # Hz
 HOP = 160  # samples from one spectrum to the next; two make a step

@@ -2,7 +2,7 @@
 
 `assets/phonetic.safetensors` holds the tensors of the speech recogniser `hama` 1.7.0 in its own
 half precision, and a readout that was fitted for this program (docs/formats.md); origin, licences
-and hashes stand beside it in `assets/phonetic.NOTICE.txt`."""
+and hashes are in `assets/phonetic.NOTICE.txt`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import FeatureMismatchError
-
-Float32 = NDArray[np.float32]
+from ..errors import AvatarFileError, FeatureMismatchError
+from ..formats.safetensors import read_tensors
+from ..records.arrays import Float32
 
 PATH = Path(__file__).with_name("assets") / "phonetic.safetensors"
 SHA256 = "b37eb2102305a29157ac25cf29478285fcd1cb42b72986ecb594be12cd42b515"
@@ -42,10 +41,6 @@ class PhoneticWeights:
 def load_weights() -> PhoneticWeights:
     """The shipped weights, read once. FeatureMismatchError where the file is missing, damaged or
     another one."""
-    # The reader belongs to the avatar's file, whose header imports this package.
-    from ..errors import AvatarFileError
-    from ..formats.safetensors import read_tensors
-
     try:
         tensors, metadata, sha256 = read_tensors(PATH)
     except AvatarFileError as error:
@@ -62,5 +57,5 @@ def load_weights() -> PhoneticWeights:
 
 
 def provenance() -> dict[str, Any]:
-    """What an avatar's header says of the network."""
+    """The origin of the network, for an avatar's header."""
     return {"weights_sha256": SHA256, "weights_origin": ORIGIN, "weights_licence": LICENCE}

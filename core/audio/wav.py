@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AudioError
+from ..records.voice import Waveform
 from ..system.files import open_regular
-from .waveform import Waveform, check_layout, from_reader, mono
+from .waveform import check_layout, from_reader, mono
 
 MAX_FILE_BYTES = 1 << 36
 MAX_CHUNKS = 1000
@@ -39,11 +40,9 @@ def load_wav(path: Path) -> Waveform | None:
     compressed samples) that another decoder may know. AudioError where the file is broken."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
-        layout = read_layout(file, size, path.name)
+        layout = _layout_with_sound(file, size, path.name)
         if layout is None:
             return None
-        if layout.length == 0:
-            raise AudioError(f"{path.name} holds no sound; check that its recording was finished")
 
         def read(start: int, stop: int) -> NDArray[np.float32]:
             return mono(_decode(file, layout, start, stop, path.name), path.name)
@@ -51,8 +50,22 @@ def load_wav(path: Path) -> Waveform | None:
         return from_reader(read, layout.length, layout.rate)
 
 
+def wav_layout(path: Path) -> WavLayout | None:
+    """The layout of a WAV file, from its header alone; None and errors as load_wav."""
+    file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
+    with file:
+        return _layout_with_sound(file, size, path.name)
+
+
+def _layout_with_sound(file: BinaryIO, size: int, name: str) -> WavLayout | None:
+    layout = read_layout(file, size, name)
+    if layout is not None and layout.length == 0:
+        raise AudioError(f"{name} holds no sound; check that its recording was finished")
+    return layout
+
+
 def read_layout(file: BinaryIO, size: int, name: str) -> WavLayout | None:
-    """What the chunks of a file of `size` bytes say; nothing of the sound is read."""
+    """The layout of a file of `size` bytes, from its chunks; no samples are read."""
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None

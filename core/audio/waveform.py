@@ -1,35 +1,20 @@
-"""The one form in which sound travels: mono, float32, 16 kHz."""
+"""Samples of any rate and number of channels to a Waveform: mono, float32, 16 kHz."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AudioError
+from ..records.arrays import Float32
+from ..records.voice import RATE, Waveform
 from .resample import Reader, resample
 
-RATE = 16000
 MAX_SECONDS = 6 * 3600
 MIN_SOURCE_RATE, MAX_SOURCE_RATE = 1000, 384000
 MAX_CHANNELS = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Waveform:
-    """samples (T,) float32, nominally in [-1, 1], finite. rate: samples a second."""
-
-    samples: NDArray[np.float32]
-    rate: int = RATE
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    @property
-    def seconds(self) -> float:
-        return len(self.samples) / self.rate
 
 
 def from_samples(samples: NDArray[Any], rate: float, name: str = "the sound") -> Waveform:
@@ -69,7 +54,7 @@ def check_layout(length: int, channels: int, rate: float, name: str) -> int:
     return int(rate)
 
 
-def mono(samples: NDArray[np.floating[Any]], name: str) -> NDArray[np.float32]:
+def mono(samples: NDArray[np.floating[Any]], name: str) -> Float32:
     """(n,) float32 of (n,) or (n, channels): one channel as it is, several as their mean."""
     if samples.ndim == 2:
         samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(1, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""From steps to the windows that the network hears: normalised, one row a frame."""
+"""From steps to the windows that the network takes: normalised, one row a frame."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ that no backend does it. Nothing heavy is imported before it is needed.
 from __future__ import annotations
 
 import importlib
-from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -30,6 +29,7 @@ from ..records.job import BakeJob
 from ..render.cuda import gsplat, nvrtc
 from ..render.cuda.drawer import Drawer
 from ..render.rasteriser import Rasteriser
+from ..system.lru import LRU
 from ..system.machine import available_cores
 from .deformers import prepare_numba, prepare_numpy, torch_deformers
 
@@ -195,16 +195,12 @@ def _first_of(*names: str) -> Backend:
 def remembering(backend: Backend) -> Backend:
     """The same backend, whose `prepare` keeps the last avatars: by content hash, or by identity
     where an avatar was not written yet."""
-    kept: OrderedDict[str | int, tuple[Avatar, Deformer]] = OrderedDict()
+    kept: LRU[str | int, tuple[Avatar, Deformer]] = LRU(KEPT_AVATARS)
 
     def prepare(avatar: Avatar) -> Deformer:
         key = avatar.content_hash or id(avatar)
-        if key not in kept:
-            kept[key] = (avatar, backend.prepare(avatar))
-            while len(kept) > KEPT_AVATARS:
-                kept.popitem(last=False)
-        kept.move_to_end(key)
-        return kept[key][1]
+        found = kept.get(key) or kept.put(key, (avatar, backend.prepare(avatar)))
+        return found[1]
 
     return replace(backend, prepare=prepare)
 

@@ -16,16 +16,20 @@ from ..images.files import stage_image
 from ..images.image import Image, Pixels
 from ..images.queue import WriteQueue
 from ..network.deformer import Deformer, splats_at
+from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.job import BakeJob, FrameTask
 from ..records.progress import Progress
+from ..records.voice import AnyVoice
 from ..render.background import background_of
 from ..system.files import reason
 from ..system.threads import in_order
 from .backends import Backend
+from .features import track_in_background
 
 BYTES_PER_PIXEL = 16  # of an Image
 MAX_BYTES = 1 << 29  # of pictures that are drawn side by side
+COMPUTING = "computing sound features"
 
 
 def load_checked(path: Path, content_hash: str) -> Avatar:
@@ -47,16 +51,22 @@ def bake(
     A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone
     or in a sequence (on a GPU: see batch_renderer_torch.py). Files are encoded and written on other
     threads while the next frame is computed; they get their names in order, each just before it is
-    told.
-    Closing the iterator stops; the files told are whole, and no other file is left. avatar: the one
-    that job.avatar_path holds, where it is in memory already.
+    reported. Closing the iterator stops; the files reported are whole, and no other file is left.
+    avatar: the one that job.avatar_path holds, where it is in memory already.
+
+    The features of a voice that is no track are computed first, on another thread; until they are
+    there it yields every steps.TICK seconds.
     Raises InputError, OutputError, EngineError.
     """
+    total = len(job.frames)
+    if not isinstance(job.voice, AudioTrack):
+        yield Progress(0, total)
     if avatar is None or avatar.content_hash != job.avatar_hash:
         avatar = load_checked(job.avatar_path, job.avatar_hash)
     make_folder(job.directory)
+    if not isinstance(job.voice, AudioTrack):
+        job = replace(job, voice=(yield from _computed(avatar, job.voice, total)))
     deformer = backend.prepare(avatar)
-    total = len(job.frames)
     yield Progress(0, total)
     largest = max(task.camera.width * task.camera.height for task in job.frames)
     tasks = iter(job.frames)
@@ -75,11 +85,27 @@ def bake(
             yield Progress(done, total, written.number, job.path_of(written))
 
 
+def _computed(avatar: Avatar, voice: AnyVoice, total: int) -> Generator[Progress, None, AudioTrack]:
+    """The track of the voice; the progress says how much of it is computed, in steps of 10 %."""
+    shown = None
+    with contextlib.closing(track_in_background(avatar, voice)) as steps:
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                track: AudioTrack = end.value
+                return track
+            tenth = None if share is None else int(10 * share)
+            note = "" if tenth is None or tenth == shown else f"{COMPUTING} {10 * tenth} %"
+            shown = tenth
+            yield Progress(0, total, note=note)
+
+
 def pictures(
     job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, in_bytes: bool = False
 ) -> Generator[Image | Pixels, None, None]:
     """The job's pictures in order, the only way from a strip to pixels: the head at each moment,
-    before the avatar's plates where the job wants them. in_bytes: Pixels are welcome; a backend
+    before the avatar's background where the job wants it. in_bytes: Pixels are welcome; a backend
     that works picture by picture gives Images all the same, which are the same in a PNG."""
     if backend.batches is not None:
         yield from backend.batches(job, avatar, deformer, in_bytes)

@@ -6,15 +6,10 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..audio.features import load_track
 from ..avatar.motion import moment_at, viewmat_at
 from ..errors import ArgumentError
-from ..records.audio_track import AudioTrack
+from ..records.arrays import Float64
 from ..records.avatar import Avatar
 from ..records.camera import MAX_SIDE, Camera
 from ..records.job import FrameTask
@@ -32,16 +27,6 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ArgumentError(f"size {width}x{height} is outside 1..{MAX_SIDE} pixels a side")
     return width, height
-
-
-def track_for(avatar: Avatar, sound: Path | None) -> AudioTrack:
-    """The sound as this avatar hears it; silence of no length for a still, which hears nothing.
-    Raises ArgumentError, AudioError, FeatureMismatchError."""
-    if avatar.features is None:
-        return AudioTrack(np.zeros((0, 1, 1), np.float32))
-    if sound is None:
-        raise ArgumentError(f"avatar {avatar.name!r} needs a sound; give one with --audio")
-    return load_track(sound, avatar.features)
 
 
 def check_measured(avatar: Avatar) -> None:
@@ -73,9 +58,7 @@ def training_camera(
     return camera_like_training(avatar, viewmat_at(avatar, seconds, pose), size)
 
 
-def camera_like_training(
-    avatar: Avatar, viewmat: NDArray[np.float64], size: tuple[int, int] | None
-) -> Camera:
+def camera_like_training(avatar: Avatar, viewmat: Float64, size: tuple[int, int] | None) -> Camera:
     """The avatar's own camera where `viewmat` (4, 4) puts it, at its own size or resized."""
     own = avatar.camera
     camera = Camera(viewmat, own.fx, own.fy, own.cx, own.cy, own.width, own.height)

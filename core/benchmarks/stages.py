@@ -12,7 +12,7 @@ import numpy as np
 
 from ..audio.features import track_from_waveform
 from ..audio.logmel import KIND
-from ..audio.waveform import RATE, Waveform, from_samples
+from ..audio.waveform import from_samples
 from ..bake.backends import Backend
 from ..bake.loop import bake, picture
 from ..images.files import write_image
@@ -20,6 +20,7 @@ from ..network.deformer import splats_at
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.job import FILE_FORMATS, BakeJob
+from ..records.voice import RATE, Waveform
 from .rows import Row, measured, per_item
 
 MADE_SECONDS = 8.0

@@ -6,10 +6,10 @@ import argparse
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from ..audio.features import track_for
 from ..avatar.file import load_avatar, save_avatar
 from ..bake.backends import CHOICES, choose_backend
 from ..bake.freezing import FRAMES, LEAST, freeze
-from ..bake.plan import track_for
 from ..errors import ArgumentError
 from .arguments import add_avatar, add_backend, add_json, check_avatar_path
 from .console import Console

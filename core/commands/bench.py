@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..audio.features import FEATURE_SUFFIX
+from ..audio.features import FEATURE_SUFFIX, track_for
 from ..audio.files import load_waveform
 from ..avatar.file import load_avatar
 from ..bake.backends import (
@@ -19,7 +19,7 @@ from ..bake.backends import (
     in_half_precision,
     package_versions,
 )
-from ..bake.plan import parse_size, track_for, training_tasks
+from ..bake.plan import parse_size, training_tasks
 from ..benchmarks import scaling, stages, startup, training
 from ..benchmarks.rows import Row
 from ..errors import ArgumentError, MissingPackageError

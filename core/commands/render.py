@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..audio.features import counted
 from ..avatar.file import load_avatar
 from ..avatar.motion import POSE_SOURCES
 from ..bake.backends import CHOICES
@@ -15,7 +16,6 @@ from ..bake.plan import (
     check_measured,
     frames_of_sound,
     parse_size,
-    track_for,
     training_tasks,
 )
 from ..engine.choose import open_engine
@@ -90,10 +90,10 @@ def job_of(args: argparse.Namespace) -> BakeJob:
     avatar = load_avatar(args.avatar)
     if args.approximate:
         check_measured(avatar)
-    track = track_for(avatar, args.audio)
+    voice, rows = counted(avatar, args.audio)
     tasks = training_tasks(
         avatar,
-        chosen or frames_of_sound(len(track), args.fps, offset=args.audio_offset),
+        chosen or frames_of_sound(rows, args.fps, offset=args.audio_offset),
         fps=args.fps,
         offset=args.audio_offset,
         pose=args.pose,
@@ -107,7 +107,7 @@ def job_of(args: argparse.Namespace) -> BakeJob:
     return BakeJob(
         avatar_path=args.avatar,
         avatar_hash=avatar.content_hash,
-        track=track,
+        voice=voice,
         frames=tasks,
         directory=args.out,
         file_format=args.format,

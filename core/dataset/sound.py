@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from ..audio import logmel
-from ..audio.features import COMPUTED, computed_spec, track_from_waveform
+from ..audio.extractor import COMPUTED, computed_spec
+from ..audio.features import track_from_waveform
 from ..audio.files import load_waveform
-from ..audio.waveform import RATE, Waveform
 from ..audio.windows import normalise
 from ..errors import ArgumentError, DatasetError
 from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
+from ..records.voice import RATE, Waveform
 from .clip import TrainingClip
 from .features import STATS_FILE, choose_features, fixed
 from .sound_npy import FILE_KINDS, track_from_files

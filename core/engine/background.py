@@ -1,7 +1,7 @@
-"""One thread beside the user's: it does what is wanted most, one thing after the other.
+"""A second thread that does the most wanted task, one after the other.
 
-Whoever wants something says so anew each time (`want`), with the whole list, most wanted first.
-What is no longer on the list is forgotten, so that the newest scrub position always wins. Errors
+A caller gives the whole list each time (`want`), the most wanted first. What is no longer on the
+list is forgotten, so that the newest scrub position always wins. Errors
 come back as values. The thread knows neither engines nor Blender: a task is any function.
 """
 
@@ -92,7 +92,7 @@ class Background:
             value, failure = None, None
             try:
                 value = task.work()
-            except Exception as error:  # handed to whoever takes it, which tells it from a defect
+            except Exception as error:  # given to whoever takes the result
                 failure = error
             done = Finished(task.name, value, failure, time.perf_counter() - start)
             # Nothing of it may stay alive here while the thread waits.

@@ -15,7 +15,7 @@ from ..records.gaussians import Splats
 from ..records.job import BakeJob
 from ..records.moment import Moment
 from ..records.progress import Progress
-from .seam import EngineStatus
+from .interface import EngineStatus
 
 
 class BuiltinEngine:
@@ -45,4 +45,4 @@ class BuiltinEngine:
                 yield progress
 
     def close(self) -> None:
-        """Nothing is held outside this process."""
+        """There is nothing to give back: all is in this process."""

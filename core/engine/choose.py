@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import ArgumentError, EngineError, WorkerError
 from ..system.folders import cache_folder
 from .builtin import BuiltinEngine
-from .seam import Engine
+from .interface import Engine
 from .worker import WorkerEngine
 
 KINDS = ("auto", "builtin", "worker")

@@ -1,4 +1,4 @@
-"""An engine for tests of the user interface: draws nothing, obeys at once, fails when told to."""
+"""An engine for tests of the user interface: draws nothing, obeys at once, fails when asked to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..records.gaussians import Splats, activate
 from ..records.job import BakeJob
 from ..records.moment import Moment
 from ..records.progress import Progress
-from .seam import EngineStatus
+from .interface import EngineStatus
 
 
 @dataclass
@@ -23,7 +23,7 @@ class FakeEngine:
 
     delay: float = 0.0
     fail_at: int = 0
-    error: EgsError = field(default_factory=lambda: EgsError("the fake engine was told to fail"))
+    error: EgsError = field(default_factory=lambda: EgsError("the fake engine was asked to fail"))
     moments: list[Moment] = field(default_factory=list)
     closed: bool = False
 

@@ -1,4 +1,4 @@
-"""The client's side of a live voice: a worker records, hears and deforms; here it is asked."""
+"""The client's side of a live voice: a worker records and deforms, at this side's request."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..records.gaussians import Splats, activate
 from ..records.moment import Moment
 from ..worker.exchange import copy_out, moment_fields
 from ..worker.protocol import Message, value
+from .interface import Engine
 from .process import WorkerProcess
-from .seam import Engine
 from .worker import WorkerEngine
 
 
@@ -72,26 +72,26 @@ class WorkerMicrophone:
         return [_record(Device, entry) for entry in entries]
 
     def start(self, avatar: Avatar, device: str = "", lookahead: int = LOOKAHEAD) -> str:
-        process, shelf = self._engine.serving()
-        path, digest = shelf.avatar(avatar)
+        process, files = self._engine.serving()
+        path, digest = files.avatar(avatar)
         _ask(process, "open", path=str(path), hash=digest)
         answer = _ask(process, "live_start", avatar=digest, device=device, lookahead=lookahead)
         self._process = process
         return value(answer, "device", str)
 
     def frame(self, avatar: Avatar, moment: Moment) -> LiveFrame:
-        process, shelf = self._engine.serving()
+        process, files = self._engine.serving()
         if process is not self._process:
             raise WorkerError("the worker does not record, or no longer; start live again")
-        digest = shelf.avatar(avatar)[1]
-        block = shelf.borrow(len(avatar.gaussians))
+        digest = files.avatar(avatar)[1]
+        block = files.borrow(len(avatar.gaussians))
         try:
             fields = {"out": block.name, "moment": moment_fields(moment)}
             answer = _ask(process, "live_frame", avatar=digest, **fields)
             began = time.monotonic()
             splats = copy_out(block.data, block.count)
         finally:
-            shelf.give_back(block)  # answered, or no longer alive
+            files.give_back(block)  # answered, or no longer alive
         copying = 1000 * (time.monotonic() - began)
         answer["latency_ms"] = value(answer, "latency_ms", float) + copying
         answer["compute_ms"] = value(answer, "compute_ms", float) + copying

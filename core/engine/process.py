@@ -6,19 +6,25 @@ import contextlib
 import itertools
 import os
 import queue
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..errors import EgsError, WorkerError
+from ..errors import EgsError, EngineError, WorkerError
 from ..system.files import reason
-from ..worker.protocol import Message, encode, error_from, read_message, value
+from ..worker.exchange import FOLDER_PREFIX
+from ..worker.protocol import VERSION, Message, encode, error_from, read_message, value
 
 TICK = 0.05  # seconds between two looks at a reply that is not there yet
 LOG_BYTES = 1_000_000  # a longer log is put aside as .1 when a worker starts
+VERSION_LIMIT = 20.0  # seconds for an interpreter to answer with its version
+LEAST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds `core`
 
 
@@ -28,13 +34,13 @@ class WorkerProcess:
     def __init__(self, python: Path, folder: Path, log: Path, silence: float) -> None:
         """folder: private, for tensors. log: where the worker's stderr goes. silence: seconds
         without a word after which it counts as dead. Raises WorkerError."""
-        self.log = log
+        self.python, self.log = python, log
         self._silence = silence
         self._numbers = itertools.count(1)
         self._replies: dict[int, queue.SimpleQueue[Message]] = {}
         self._guard = threading.Lock()
         self._fault = ""
-        self._heard = time.monotonic()
+        self._last_word = time.monotonic()
         try:
             with _open_log(log) as errors:
                 self._popen = subprocess.Popen(
@@ -66,7 +72,7 @@ class WorkerProcess:
         return number
 
     def cancel(self, number: int) -> None:
-        """Ask it to stop that request; the last of its replies says that it did."""
+        """Ask it to stop that request; the last of its replies confirms it."""
         self._send({"type": "cancel", "id": 0, "target": number})
 
     def _send(self, message: Message) -> None:
@@ -102,7 +108,7 @@ class WorkerProcess:
 
     def check(self) -> None:
         """Raises WorkerError where the worker is dead; kills it first where it fell silent."""
-        quiet = time.monotonic() - self._heard
+        quiet = time.monotonic() - self._last_word
         if not self._fault and quiet > self._silence:
             self._fault = f"it was silent for {quiet:.0f} s"
             self.kill()
@@ -141,7 +147,7 @@ class WorkerProcess:
         with cast(BinaryIO, self._popen.stdout) as stream:
             try:
                 while (message := read_message(stream)) is not None:
-                    self._heard = time.monotonic()
+                    self._last_word = time.monotonic()
                     self._route(message)
             except (EgsError, OSError, ValueError) as error:
                 fault = " ".join(str(error).split())
@@ -158,6 +164,89 @@ class WorkerProcess:
             inbox.put(message)
         elif message["type"] == "error" and number == 0:
             raise error_from(message)
+
+
+def greet(process: WorkerProcess, backend: str, folder: Path, limit: float) -> Message:
+    """The worker's hello. WorkerError where it gives none within `limit` seconds, cannot serve, or
+    speaks another protocol; MissingPackageError where the backend is not installed."""
+    number = process.request("hello", version=VERSION, backend=backend, folder=str(folder))
+    end = time.monotonic() + limit
+    try:
+        for message in process.replies(number):
+            if message is not None:
+                if message.get("version") != VERSION:
+                    raise WorkerError(
+                        f"worker {process.python} speaks protocol {message.get('version')}, this "
+                        f"is {VERSION}; update the older one"
+                    )
+                return message
+            if time.monotonic() > end:
+                break
+    except WorkerError:
+        raise
+    except EngineError as error:
+        raise WorkerError(f"worker {process.python} cannot serve: {error}") from error
+    raise WorkerError(
+        f"worker {process.python} gave no answer in {limit:g} s; its log is {process.log}"
+    )
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """python: its version. packages: name -> version of what is installed."""
+
+    python: str
+    backend: str
+    device: str
+    packages: Mapping[str, str]
+
+    def lines(self) -> tuple[str, str]:
+        packages = ", ".join(f"{name} {version}" for name, version in self.packages.items())
+        return f"Python {self.python}: {self.backend} on {self.device}", packages
+
+
+def python_version(python: Path, limit: float = VERSION_LIMIT) -> tuple[int, int, int]:
+    """As the program itself reports it. WorkerError where it does not run, or is no Python."""
+    command = [str(python), "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit,
+            check=True,
+            env=worker_environment(),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        numbers = [int(part) for part in done.stdout.strip().split(".")]
+        return numbers[0], numbers[1], numbers[2]
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        raise WorkerError(f"{python} does not run as Python; choose another") from None
+
+
+def check_worker(
+    python: Path, log: Path, backend: str = "auto", limit: float = 60.0
+) -> WorkerReport:
+    """Start a worker, take its hello, end it. Blocks for at most `limit` seconds, and
+    VERSION_LIMIT. WorkerError, or the error that the worker answers with, in one line."""
+    version = python_version(python)
+    shown = ".".join(map(str, version))
+    if version < LEAST_PYTHON:
+        least = ".".join(map(str, LEAST_PYTHON))
+        raise WorkerError(f"{python} is Python {shown}; the worker needs {least} or later")
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+    try:
+        process = WorkerProcess(python, folder, log, silence=limit)
+        try:
+            hello = greet(process, backend, folder, limit)
+        finally:
+            process.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    packages = value(hello, "packages", dict)
+    return WorkerReport(shown, value(hello, "backend", str), value(hello, "device", str), packages)
 
 
 def worker_environment() -> dict[str, str]:

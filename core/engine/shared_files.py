@@ -1,4 +1,4 @@
-"""The client's private folder: what the worker reads and fills, and what was put there already."""
+"""The client's private folder: files that the worker reads and fills, each written once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import itertools
 import shutil
 import tempfile
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..avatar.file import save_avatar
 from ..errors import EngineError
+from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
+from ..records.voice import AnyVoice, Waveform
 from ..system.files import reason
-from ..worker.exchange import FOLDER_PREFIX, map_splats, write_track
+from ..system.lru import LRU
+from ..worker.exchange import FOLDER_PREFIX, map_splats, voice_fields, write_track, write_waveform
+from ..worker.protocol import Message
 
 KEPT = 4  # tracks, avatars and free blocks
 
@@ -30,11 +29,11 @@ class Block:
 
     name: str
     count: int
-    data: NDArray[np.float32]
+    data: Float32
 
 
-class Shelf:
-    """Files by the identity of the records that they hold; records never change."""
+class SharedFiles:
+    """Tracks and avatars are found by the identity of their records, which never change."""
 
     def __init__(self) -> None:
         try:
@@ -43,8 +42,12 @@ class Shelf:
             raise EngineError(f"no temporary folder can be made: {reason(error)}") from error
         self._numbers = itertools.count(1)
         self._guard = threading.RLock()
-        self._tracks: OrderedDict[int, tuple[AudioTrack, str]] = OrderedDict()
-        self._avatars: OrderedDict[int, tuple[Avatar, Path, str]] = OrderedDict()
+        self._tracks: LRU[int, tuple[AudioTrack, str]] = LRU(
+            KEPT, dropped=lambda _, item: self.drop(item[1])
+        )
+        self._avatars: LRU[int, tuple[Avatar, Path, str]] = LRU(
+            KEPT, dropped=lambda _, item: self.drop(item[1].name)
+        )
         self._free: list[Block] = []
 
     def new_name(self, kind: str) -> str:
@@ -53,24 +56,30 @@ class Shelf:
     def track(self, track: AudioTrack) -> str:
         """The name of the file with its windows."""
         with self._guard:
-            if id(track) not in self._tracks:
+            found = self._tracks.get(id(track))
+            if found is None:
                 name = self.new_name("track")
                 write_track(self.folder / name, track)
-                self._tracks[id(track)] = (track, name)
-                self._trim(self._tracks, 1)
-            self._tracks.move_to_end(id(track))
-            return self._tracks[id(track)][1]
+                found = self._tracks.put(id(track), (track, name))
+            return found[1]
+
+    def voice(self, voice: AnyVoice, name: str) -> Message:
+        """The voice as the worker finds it. name: of a new file for samples, which the caller
+        drops."""
+        if isinstance(voice, AudioTrack):
+            return voice_fields(voice, self.track(voice))
+        if isinstance(voice, Waveform):
+            write_waveform(self.folder / name, voice)
+        return voice_fields(voice, name)
 
     def avatar(self, avatar: Avatar) -> tuple[Path, str]:
         """An .egs file of the avatar and its content hash."""
         with self._guard:
-            if id(avatar) not in self._avatars:
+            found = self._avatars.get(id(avatar))
+            if found is None:
                 path = self.folder / f"avatar-{next(self._numbers)}.egs"
-                digest = save_avatar(avatar, path)
-                self._avatars[id(avatar)] = (avatar, path, digest)
-                self._trim(self._avatars, 1)
-            self._avatars.move_to_end(id(avatar))
-            return self._avatars[id(avatar)][1:]
+                found = self._avatars.put(id(avatar), (avatar, path, save_avatar(avatar, path)))
+            return found[1:]
 
     def borrow(self, count: int) -> Block:
         with self._guard:
@@ -90,6 +99,7 @@ class Shelf:
             del self._free[:-KEPT]
 
     def drop(self, name: str) -> None:
+        """Delete the file where there is one."""
         # A system that cannot delete an open file leaves it to the removal of the folder.
         with self._guard:
             try:
@@ -101,8 +111,3 @@ class Shelf:
         with self._guard:
             self._free.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _trim(self, kept: OrderedDict[int, Any], position: int) -> None:
-        while len(kept) > KEPT:
-            _, item = kept.popitem(last=False)
-            self.drop(Path(item[position]).name)

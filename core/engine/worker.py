@@ -6,13 +6,13 @@ import atexit
 import contextlib
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import CancelledError, EgsError, EngineError, MissingPackageError, WorkerError
+from ..errors import CancelledError, EgsError, MissingPackageError, WorkerError
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.gaussians import Splats
@@ -20,12 +20,13 @@ from ..records.job import BakeJob
 from ..records.moment import Moment
 from ..records.progress import Progress
 from ..system.files import remove_parts
+from ..system.steps import finished
 from ..worker.exchange import copy_out, moment_fields, write_job
-from ..worker.protocol import VERSION, Message, value
+from ..worker.protocol import Message, value
 from .builtin import BuiltinEngine
-from .process import TICK, WorkerProcess
-from .seam import Engine, EngineStatus
-from .shared_files import Shelf
+from .interface import Engine, EngineStatus
+from .process import TICK, WorkerProcess, greet
+from .shared_files import SharedFiles
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ class WorkerEngine:
         self._python, self._log, self._backend = python, log, backend
         self._start_limit, self._silence = start_limit, silence
         self._tries, self._back_off = tries, back_off
-        self._shelf = Shelf()
+        self._files = SharedFiles()
         self._guard = threading.Lock()
         self._life: Future[WorkerProcess] | None = None
         self._failures = 0
@@ -63,7 +64,7 @@ class WorkerEngine:
 
     def start(self) -> None:
         """Start now. WorkerError; MissingPackageError where the backend is not installed."""
-        _finish(_process_of(self._current()))
+        finished(_process_of(self._current()))
 
     def status(self) -> EngineStatus:
         return self._fallback.status() if self._fallback else self._status
@@ -74,30 +75,21 @@ class WorkerEngine:
         process = _settled(self._life)
         return process.pid if process else None
 
-    def serving(self) -> tuple[WorkerProcess, Shelf]:
+    def serving(self) -> tuple[WorkerProcess, SharedFiles]:
         """A process that is alive, and its folder: for what no other engine can do."""
-        while self._fallback is None:
-            life = self._current()
-            try:
-                process = _finish(_process_of(life))
-                process.check()
-                return process, self._shelf
-            except WorkerError as error:
-                self._lost(life, error)
-        raise WorkerError(self._fallback.status().reason)
+        process = self._with_process(_checked)
+        if process is None:
+            raise WorkerError(self.status().reason)
+        return process, self._files
 
     def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
         """Raises CancelledError where a newer moment of this avatar was asked for meanwhile."""
-        while self._fallback is None:
-            life = self._current()
-            try:
-                process = _finish(_process_of(life))
-                splats = self._deform_with(process, avatar, track, moment)
-                self._failures = 0
-                return splats
-            except WorkerError as error:
-                self._lost(life, error)
-        return self._fallback.deform(avatar, track, moment)
+        splats = self._with_process(lambda p: self._deform_with(p, avatar, track, moment))
+        if splats is None and self._fallback is not None:
+            return self._fallback.deform(avatar, track, moment)
+        assert splats is not None
+        self._failures = 0
+        return splats
 
     def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
         """A worker that dies is started again and goes on with the frames that are not written."""
@@ -133,9 +125,20 @@ class WorkerEngine:
         process = _settled(life)
         if process:
             process.close()
-        self._shelf.close()
+        self._files.close()
 
     # One life of the worker -----------------------------------------------------------------
+
+    def _with_process(self, use: Callable[[WorkerProcess], T]) -> T | None:
+        """What `use` returns for a process that serves; it is used again with the next process
+        where one dies. None once the built-in engine has taken over."""
+        while self._fallback is None:
+            life = self._current()
+            try:
+                return use(finished(_process_of(life)))
+            except WorkerError as error:
+                self._lost(life, error)
+        return None
 
     def _current(self) -> Future[WorkerProcess]:
         """The life that serves or starts now; a thread starts one, so that callers can tick."""
@@ -152,8 +155,8 @@ class WorkerEngine:
             time.sleep(self._back_off * 2 ** (self._failures - 1))
         process = None
         try:
-            process = WorkerProcess(self._python, self._shelf.folder, self._log, self._silence)
-            hello = self._greet(process)
+            process = WorkerProcess(self._python, self._files.folder, self._log, self._silence)
+            hello = greet(process, self._backend, self._files.folder, self._start_limit)
             self._status = EngineStatus(
                 "worker", value(hello, "backend", str), value(hello, "device", str)
             )
@@ -165,31 +168,6 @@ class WorkerEngine:
             life.set_exception(error)
         else:
             life.set_result(process)
-
-    def _greet(self, process: WorkerProcess) -> Message:
-        number = process.request(
-            "hello", version=VERSION, backend=self._backend, folder=str(self._shelf.folder)
-        )
-        limit = time.monotonic() + self._start_limit
-        try:
-            for message in process.replies(number):
-                if message is not None:
-                    if message.get("version") != VERSION:
-                        raise WorkerError(
-                            f"worker {self._python} speaks protocol {message.get('version')}, this "
-                            f"is {VERSION}; update the older one"
-                        )
-                    return message
-                if time.monotonic() > limit:
-                    break
-        except WorkerError:
-            raise
-        except EngineError as error:
-            raise WorkerError(f"worker {self._python} cannot serve: {error}") from error
-        raise WorkerError(
-            f"worker {self._python} gave no answer in {self._start_limit:g} s; "
-            f"its log is {self._log}"
-        )
 
     def _lost(
         self, life: Future[WorkerProcess], error: WorkerError, folder: Path | None = None
@@ -214,23 +192,23 @@ class WorkerEngine:
     def _deform_with(
         self, process: WorkerProcess, avatar: Avatar, track: AudioTrack, moment: Moment
     ) -> Splats:
-        path, digest = self._shelf.avatar(avatar)
-        name = self._shelf.track(track)
-        block = self._shelf.borrow(len(avatar.gaussians))
+        path, digest = self._files.avatar(avatar)
+        name = self._files.track(track)
+        block = self._files.borrow(len(avatar.gaussians))
         try:
-            _finish(process.replies(process.request("open", path=str(path), hash=digest)))
+            finished(process.replies(process.request("open", path=str(path), hash=digest)))
             number = process.request(
                 "deform", avatar=digest, track=name, out=block.name, moment=moment_fields(moment)
             )
-            answer = _finish(process.replies(number))
+            answer = finished(process.replies(number))
             if answer["type"] == "superseded":
                 raise CancelledError("a newer moment was asked for")
             self._status = replace(self._status, reason=str(answer.get("note") or ""))
             splats = copy_out(block.data, block.count)
         except EgsError:
-            self._shelf.give_back(block)  # answered, or no longer alive
+            self._files.give_back(block)  # answered, or no longer alive
             raise
-        self._shelf.give_back(block)
+        self._files.give_back(block)
         return splats
 
     def _bake_with(
@@ -239,8 +217,9 @@ class WorkerEngine:
         """Yields the count of written frames after each, None or 0 where there is nothing new, and
         the worker's notes."""
         process = yield from _process_of(life)
-        name = self._shelf.new_name("frames")
-        fields = write_job(self._shelf.folder, name, job, self._shelf.track(job.track))
+        name, sound = self._files.new_name("frames"), self._files.new_name("voice")
+        voice = self._files.voice(job.voice, sound)
+        fields = write_job(self._files.folder, name, job, voice)
         number = process.request("bake", job=fields)
         replies = process.replies(number)
         answered = False
@@ -257,7 +236,8 @@ class WorkerEngine:
         finally:
             if not answered:
                 _stop(process, number, replies)
-            self._shelf.drop(name)
+            self._files.drop(name)
+            self._files.drop(sound)
 
 
 def _builtin(backend: str, reason: str) -> Engine:
@@ -281,13 +261,9 @@ def _settled(life: Future[WorkerProcess] | None) -> WorkerProcess | None:
     return life.result() if life and life.done() and not life.exception() else None
 
 
-def _finish(steps: Generator[object, None, T]) -> T:
-    """What a generator returns, after all its steps."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+def _checked(process: WorkerProcess) -> WorkerProcess:
+    process.check()
+    return process
 
 
 def _stop(process: WorkerProcess, number: int, replies: Iterator[Message | None]) -> None:

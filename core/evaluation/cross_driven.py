@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
+from ..audio.features import is_feature_file, track_for
 from ..audio.files import load_waveform
 from ..errors import ArgumentError
 from ..records.arrays import Float64
-from ..records.audio_track import AudioTrack
 from ..records.timeline import ROW_RATE, ping_pong
 from .landmark_regression import LandmarkRegression
 from .landmarks import Binding
@@ -61,14 +60,9 @@ class CrossDriven:
 def other_voice(renderer: Renderer, path: Path) -> Voice:
     """The sound at `path` (or its features, .npy) with the track for the avatar. AudioError,
     FeatureMismatchError; ArgumentError if it is empty."""
-    features = renderer.avatar.features
-    waveform = None
-    if path.suffix.lower() == FEATURE_SUFFIX and features is not None:
-        track = load_track(path, features)
-    else:
-        waveform = load_waveform(path)
-        still = AudioTrack(np.zeros((0, 1, 1), np.float32))
-        track = still if features is None else track_from_waveform(waveform, features)
+    ready = is_feature_file(path) and renderer.avatar.features is not None
+    waveform = None if ready else load_waveform(path)
+    track = track_for(renderer.avatar, path if waveform is None else waveform)
     voice = Voice(track, 0, waveform, path.name)
     if not row_count(voice):
         raise ArgumentError(f"{path} contains no sound; give another file")

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.features import load_track, track_from_waveform
+from ..audio.features import track_for
 from ..audio.files import load_waveform
-from ..audio.waveform import RATE, Waveform
 from ..dataset.load import TrainingClip
 from ..errors import DatasetError, FeatureMismatchError
 from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.timeline import ROW_RATE
+from ..records.voice import RATE, Waveform
 
 # Computed features of a clip, by their usual names; the first that fits the avatar is used.
 FEATURE_FILES = ("aud_ds.npy", "aud.npy", "aud_eo.npy", "aud_hu.npy", "aud_wav2vec.npy")
@@ -60,12 +60,12 @@ def voice_of(avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...], split: b
     here. split: silence outside the rows, as in the official loader for a held-out part.
     DatasetError if the dataset has neither a sound nor features that fit."""
     if avatar.features is None:
-        return Voice(AudioTrack(np.zeros((0, 1, 1), np.float32)), 0, _sound(clip, rows)[1], "none")
+        return Voice(track_for(avatar, None), 0, _sound(clip, rows)[1], "none")
     first, waveform, source = _sound(clip, rows)
     track = None
     if waveform is not None:
         try:
-            track = track_from_waveform(waveform, avatar.features)
+            track = track_for(avatar, waveform)
         except FeatureMismatchError:
             track = None
     if track is None:
@@ -107,7 +107,7 @@ def _ready(
         if not path.is_file():
             continue
         try:
-            track = load_track(path, avatar.features)
+            track = track_for(avatar, path)
         except FeatureMismatchError:
             continue
         return (clip.more_rows[0] if later else 0), track, path.name
@@ -135,7 +135,7 @@ def silent_track(avatar: Avatar, voice: Voice) -> AudioTrack:
     if avatar.features is not None and voice.waveform is not None:
         try:
             quiet = np.zeros(int(2 * SILENT_AT * RATE), np.float32)
-            return track_from_waveform(Waveform(quiet), avatar.features)
+            return track_for(avatar, Waveform(quiet))
         except FeatureMismatchError:
             pass
     return AudioTrack(voice.track.windows[:0], voice.track.outside)

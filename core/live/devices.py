@@ -11,7 +11,7 @@ from ..errors import EngineError, MissingPackageError
 from .source import Device, Float32, Ring
 
 MAX_CHANNELS = 2  # sound systems offer up to 128 of a device that has one
-MAX_DELAY = 2.0  # seconds; a driver that claims more tells no time
+MAX_DELAY = 2.0  # seconds; the clock of a driver that claims more is wrong
 NO_DEVICE = "no input device; connect a microphone and refresh the list"
 
 

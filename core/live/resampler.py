@@ -15,8 +15,8 @@ CHUNK = 4096  # outputs worked on at a time
 class StreamResampler:
     """Blocks of any size at `rate_in` (whole numbers, Hz) become samples at `rate_out`: the same
     numbers as `resample` gives for the whole sound, up to the order of a float64 sum. A sample
-    comes as soon as all that its filter reaches has been heard: ten crossings of the slower rate,
-    0.6 ms at 48 kHz to 16 kHz."""
+    comes as soon as all samples that its filter reaches are there: ten crossings of the slower
+    rate, 0.6 ms at 48 kHz to 16 kHz."""
 
     def __init__(self, rate_in: int, rate_out: int) -> None:
         divisor = math.gcd(rate_in, rate_out)
@@ -26,7 +26,7 @@ class StreamResampler:
         self._half = len(self._taps) // 2
         self._width = 2 * self._half // self._up + 1  # source samples that a result reaches
         self._kept = np.zeros(self._width)  # zeros lie before the sound
-        self._heard = 0  # source samples so far; the last of _kept is the last of them
+        self._received = 0  # source samples so far; the last of _kept is the last of them
         self._made = 0
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -34,14 +34,14 @@ class StreamResampler:
         if self._equal:
             return samples
         self._kept = np.concatenate([self._kept, samples])
-        self._heard += len(samples)
-        ready = max(self._made, -((self._half - self._heard * self._up) // self._down))
+        self._received += len(samples)
+        ready = max(self._made, -((self._half - self._received * self._up) // self._down))
         parts = [
             self._results(first, min(first + CHUNK, ready))
             for first in range(self._made, ready, CHUNK)
         ]
         self._made = ready
-        unneeded = self._newest(ready) - self._width + 1 - (self._heard - len(self._kept))
+        unneeded = self._newest(ready) - self._width + 1 - (self._received - len(self._kept))
         self._kept = self._kept[max(0, unneeded) :]
         return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
@@ -54,6 +54,6 @@ class StreamResampler:
         source = (result * self._down + self._half) // self._up - np.arange(self._width)
         tap = result * self._down + self._half - source * self._up
         inside = tap < len(self._taps)
-        values = self._kept[source - (self._heard - len(self._kept))]
+        values = self._kept[source - (self._received - len(self._kept))]
         weights = np.where(inside, self._taps[np.where(inside, tap, 0)], 0.0)
         return np.einsum("ij,ij->i", values, weights).astype(np.float32)

@@ -54,7 +54,7 @@ class LiveSession:
         except BaseException:
             source.close()
             raise
-        self._heard = 0  # samples
+        self._received = 0  # samples
         self._last = self._begun = clock()
         self._entered = self._begun
         self._level = (0.0, 0.0)
@@ -66,7 +66,7 @@ class LiveSession:
         self._begun = self._clock()
         if len(block):
             self._last, self._entered = self._begun, entered
-            self._heard += len(block)
+            self._received += len(block)
             self._stream.push(block)
         fault = self._source.fault()
         if not fault and self._begun - self._last > STALL:
@@ -84,7 +84,7 @@ class LiveSession:
     def report(self) -> Report:
         """Of the last `listen`, whose splats are ready now."""
         now = self._clock()
-        behind = self._heard / self._source.ring.rate - self._stream.seconds
+        behind = self._received / self._source.ring.rate - self._stream.seconds
         return Report(
             peak=self._level[0],
             rms=self._level[1],

@@ -1,4 +1,4 @@
-"""What records: the seam between a session and a sound library, and the ring between two threads.
+"""Recording: the interface between a session and a sound library, and the ring of two threads.
 
 A source's own thread writes the ring, the worker's thread reads it. The writer copies a block and
 stores one tuple; it never waits."""

@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..audio.features import check_hears_sound, silence
-from ..audio.waveform import RATE, mono
+from ..audio.extractor import extractor_of
+from ..audio.waveform import mono
 from ..audio.windows import FLAT, normalise
+from ..records.arrays import Float32
 from ..records.audio_track import AROUND, AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..records.timeline import ROW_RATE
+from ..records.voice import RATE
 from .resampler import StreamResampler
-from .steps import steps_of
-
-Float32 = NDArray[np.float32]
 
 BEFORE = AROUND // 2  # windows before the row that the network is asked for
 HERE = BEFORE / ROW_RATE  # seconds of that row in the track that SoundStream.newest gives
-SETTLING = 2.0  # seconds that "clip" normalisation listens before it knows mean and deviation
+SETTLING = 2.0  # seconds of sound from which "clip" takes its first mean and deviation
 
 
 class SoundStream:
@@ -28,21 +26,21 @@ class SoundStream:
     core/audio/features.py (phonetic ones nearly, see PhoneticStream), and with all the look-ahead
     so are the windows, from the moment on at which they no longer reach before the first sample.
 
-    lookahead: steps of 20 ms that are waited for after the moment that is shown, 0 to `full`. What
-    the network wants to hear beyond them is taken to sound as the last step does.
+    lookahead: steps of 20 ms that are waited for after the moment that is shown, 0 to `full`. The
+    steps that the network takes beyond them are copies of the last one.
 
-    "clip" normalisation, which means mean and deviation of a whole clip, uses those of all that was
-    heard since the start, and hears nothing for the first SETTLING seconds.
-    Raises FeatureMismatchError where the avatar does not hear sound."""
+    "clip" normalisation, which means mean and deviation of a whole clip, uses those of all sound
+    since the start, and gives silence for the first SETTLING seconds.
+    Raises FeatureMismatchError where the avatar's features are not computed from a sound."""
 
     def __init__(self, spec: FeatureSpec, rate: int, lookahead: int) -> None:
-        check_hears_sound(spec)
+        extractor = extractor_of(spec)
         self._spec = spec
         self._span = (AROUND - 1) * spec.stride + spec.window
         self.lookahead = min(max(lookahead, 0), full_lookahead(spec))
         self._resampler = StreamResampler(rate, RATE)
-        self._stream = steps_of(spec, self._span)
-        self._silence = silence(spec)
+        self._stream = extractor.stream(self._span)
+        self._silence = extractor.silence()
         self._sum = np.zeros(spec.dim)
         self._squares = np.zeros(spec.dim)
 
@@ -71,19 +69,19 @@ class SoundStream:
         """Eight windows around the moment `seconds`; in this track it lies at the second HERE."""
         spec = self._spec
         first = self.count - 1 - self.lookahead - BEFORE * spec.stride - spec.pad
-        heard = np.arange(first, first + self._span)
+        wanted = np.arange(first, first + self._span)
         known = self._normal(self._stream.steps)
         steps = np.empty((self._span, spec.dim), np.float32)
         steps[:] = self._outside()
         if len(known) and not self.settling:
             oldest = self.count - len(known)
-            inside = heard >= oldest
-            steps[inside] = known[np.minimum(heard[inside], self.count - 1) - oldest]
+            inside = wanted >= oldest
+            steps[inside] = known[np.minimum(wanted[inside], self.count - 1) - oldest]
         views = np.lib.stride_tricks.sliding_window_view(steps, spec.window, axis=0)
         return AudioTrack(np.ascontiguousarray(views[:: spec.stride].transpose(0, 2, 1)))
 
     def _outside(self) -> Float32:
-        """(D,) what the network hears before the sound, and while nothing else is known."""
+        """(D,) the step before the sound, and while nothing else is known."""
         if self._spec.outside == "silence" and self.count and not self.settling:
             return self._normal(self._silence[None])[0]
         return np.zeros(self._spec.dim, np.float32)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.waveform import RATE, Waveform
 from ..errors import VideoError
 from ..images.pillow import resized
+from ..records.voice import RATE, Waveform
 from .crop import Crop, check_faces, choose_crop, given_crop
 from .face import FaceFinder, quiet
 from .options import FPS, MIN_SECONDS

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.waveform import RATE, Waveform, from_samples, mono
+from ..audio.waveform import from_samples, mono
 from ..errors import AudioError, MissingPackageError, VideoError
 from ..records.arrays import Float32
+from ..records.voice import RATE, Waveform
 from .options import FPS, INSTALL, MAX_SECONDS
 from .pictures import Pixels
 

@@ -1,4 +1,4 @@
-"""The sound as the network hears it: one window a row, 25 rows a second."""
+"""A sound as the network's input: one window of features a row, 25 rows a second."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class AudioTrack:
     `margin` more rows before the first and after the last. Row i belongs to the time i / 25 s after
     the start of the sound. outside (W, D) float32: the window farther out; None means zeros.
 
-    The official loader has no margin and zeros. Sound heard through `outside` = silence is the same
-    as sound with silence recorded around it.
+    The official loader has no margin and zeros. With `outside` = silence a track is the same as
+    that of the sound with silence recorded around it.
     """
 
     windows: NDArray[np.float32]

@@ -17,7 +17,7 @@ class FeatureSpec:
     rate: steps a second. window: steps per window, stride: steps from one window to the next, pad:
     zero steps added at both ends; rate / stride is the rows' rate, 25 a second. parameters: of the
     extractor. normalisation: "none", "clip" (mean and deviation of the clip itself) or "fixed"
-    (mean, std below, per value). outside: what the network hears before and after the sound:
+    (mean, std below, per value). outside: what lies before and after the sound:
     "zeros", as the official loader does, or "silence", the features of no sound (kinds that are
     computed here only)."""
 

@@ -9,14 +9,15 @@ from ..errors import ArgumentError
 from .audio_track import AudioTrack
 from .camera import Camera
 from .moment import Moment
+from .voice import AnyVoice
 
 FILE_FORMATS = ("png", "exr")
 
 
 @dataclass(frozen=True, eq=False)
 class FrameTask:
-    """number: the scene frame, which names the file. Nothing else decides the picture but the
-    job's avatar and track."""
+    """number: the scene frame, which names the file. Moment and camera, with the job's avatar and
+    voice, decide the picture; nothing else does."""
 
     number: int
     moment: Moment
@@ -25,13 +26,14 @@ class FrameTask:
 
 @dataclass(frozen=True, eq=False)
 class BakeJob:
-    """avatar_path and avatar_hash: the .egs file and the content hash it must have. background: lay
-    the head over the avatar's background and torso (needs the training camera). Files are
-    DIRECTORY/STEM####.FORMAT."""
+    """avatar_path and avatar_hash: the .egs file and the content hash it must have. voice: what
+    drives the avatar; its features are computed where the frames are, unless it is a track.
+    background: lay the head over the avatar's background and torso (needs the training camera).
+    Files are DIRECTORY/STEM####.FORMAT."""
 
     avatar_path: Path
     avatar_hash: str
-    track: AudioTrack
+    voice: AnyVoice
     frames: tuple[FrameTask, ...]
     directory: Path
     stem: str = "frame_"
@@ -46,6 +48,13 @@ class BakeJob:
             raise ArgumentError("no frame to bake; give a range such as 1-100")
         if Path(self.stem).name != self.stem and self.stem:
             raise ArgumentError(f"file name {self.stem!r} must not leave the output folder")
+
+    @property
+    def track(self) -> AudioTrack:
+        """The features of the voice, of a job for which they are computed (see bake.loop.bake)."""
+        if not isinstance(self.voice, AudioTrack):
+            raise ArgumentError("the features of the job's voice are not computed yet")
+        return self.voice
 
     def path_of(self, task: FrameTask) -> Path:
         return self.directory / f"{self.stem}{task.number:04d}.{self.file_format}"

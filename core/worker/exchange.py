@@ -1,4 +1,4 @@
-"""Tensors in files of the client's private folder: sound windows, frame tables, splats.
+"""Tensors in files of the client's private folder: voices, frame tables, splats.
 
 The client makes every file, the worker reads or fills it; both check type and shape before use.
 """
@@ -13,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EngineError, ProtocolError
+from ..records.arrays import Float32, Float64
 from ..records.audio_track import MARGIN, AudioTrack
 from ..records.camera import Camera
-from ..records.gaussians import SH_COEFFICIENTS, Splats
+from ..records.gaussians import Splats
 from ..records.job import BakeJob, FrameTask
 from ..records.moment import Moment
+from ..records.splat_blocks import FIELDS, blocks_of, fields_from, width
+from ..records.voice import RATE, AnyVoice, SoundPart, Waveform
 from ..system.files import reason
 from .protocol import Message, value
 
 FOLDER_PREFIX = "egstalker-"
 
-# The numbers of a Moment beside its pose, by their names, in the order of a frame table.
+# The numbers of a Moment except its pose, by name, in the order of a frame table.
 MOMENT_NUMBERS = (
     "seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain", "approximate",
 )  # fmt: skip
@@ -32,9 +35,6 @@ POSE_COLUMN = 1 + len(MOMENT_NUMBERS)
 VIEW_COLUMN = POSE_COLUMN + 12
 LENS_COLUMN = VIEW_COLUMN + 16
 TASK_COLUMNS = LENS_COLUMN + 6
-FLOATS_PER_SPLAT = 3 + 4 + 3 + 1 + 3 * SH_COEFFICIENTS
-
-Float32 = NDArray[np.float32]
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -59,6 +59,46 @@ def read_track(path: Path) -> AudioTrack:
     return AudioTrack(windows[:-1], windows[-1], MARGIN)
 
 
+def write_waveform(path: Path, waveform: Waveform) -> None:
+    """(T,) float32 samples at 16 kHz."""
+    _save(path, waveform.samples)
+
+
+def voice_fields(voice: AnyVoice, file: str = "") -> Message:
+    """A voice as plain JSON data. file: where write_track or write_waveform put it."""
+    if voice is None:
+        return {"kind": "none"}
+    if isinstance(voice, AudioTrack):
+        return {"kind": "track", "file": file}
+    if isinstance(voice, Waveform):
+        return {"kind": "waveform", "file": file}
+    if isinstance(voice, SoundPart):
+        part = {"skip": voice.skip, "seconds": voice.seconds, "slack": voice.slack}
+        return {"kind": "part", "path": str(voice.path.absolute()), "name": voice.name, **part}
+    return {"kind": "file", "path": str(voice.absolute())}
+
+
+def voice_from(folder: Path, fields: Message) -> AnyVoice:
+    kind = value(fields, "kind", str)
+    if kind == "none":
+        return None
+    if kind in ("track", "waveform"):
+        file = inside(folder, value(fields, "file", str))
+        return read_track(file) if kind == "track" else Waveform(_load(file, np.float32, 1), RATE)
+    path = Path(value(fields, "path", str))
+    if kind == "file":
+        return path
+    if kind != "part":
+        raise ProtocolError(f"a voice of kind {kind!r} is not in the protocol")
+    return SoundPart(
+        path=path,
+        skip=value(fields, "skip", float),
+        seconds=value(fields, "seconds", float),
+        slack=None if fields.get("slack") is None else value(fields, "slack", float),
+        name=value(fields, "name", str),
+    )
+
+
 def moment_fields(moment: Moment) -> Message:
     numbers = {name: float(getattr(moment, name)) for name in MOMENT_NUMBERS}
     return {**numbers, "pose": [float(v) for v in moment.pose]}
@@ -71,8 +111,9 @@ def moment_from(fields: Mapping[str, Any]) -> Moment:
     return _moment([value(fields, name, float) for name in MOMENT_NUMBERS], pose)
 
 
-def write_job(folder: Path, name: str, job: BakeJob, track: str) -> Message:
-    """The job as plain JSON data; its frames go to the file `name`, (F, 42) float64."""
+def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
+    """The job as plain JSON data; its frames go to the file `name`, (F, 42) float64. voice: as
+    voice_fields."""
     rows = np.empty((len(job.frames), TASK_COLUMNS), np.float64)
     for row, task in zip(rows, job.frames, strict=True):
         moment, camera = task.moment, task.camera
@@ -90,7 +131,7 @@ def write_job(folder: Path, name: str, job: BakeJob, track: str) -> Message:
         "file_format": job.file_format,
         "background": job.background,
         "sh_degree": job.sh_degree,
-        "track": track,
+        "voice": voice,
         "frames": name,
     }
 
@@ -104,7 +145,7 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
     return BakeJob(
         avatar_path=Path(value(fields, "avatar_path", str)),
         avatar_hash=value(fields, "avatar_hash", str),
-        track=read_track(inside(folder, value(fields, "track", str))),
+        voice=voice_from(folder, value(fields, "voice", dict)),
         frames=tuple(_task(row) for row in rows),
         directory=Path(value(fields, "directory", str)),
         stem=value(fields, "stem", str),
@@ -122,7 +163,7 @@ def _moment(numbers: Sequence[float], pose: Any) -> Moment:
     return Moment(pose=as_float32, approximate=bool(approximate), **named)
 
 
-def _task(row: NDArray[np.float64]) -> FrameTask:
+def _task(row: Float64) -> FrameTask:
     viewmat = row[VIEW_COLUMN:LENS_COLUMN].reshape(4, 4)
     fx, fy, cx, cy, width, height = row[LENS_COLUMN:].tolist()
     return FrameTask(
@@ -133,8 +174,8 @@ def _task(row: NDArray[np.float64]) -> FrameTask:
 
 
 def map_splats(path: Path, count: int, create: bool) -> Float32:
-    """(59 * count,) float32, mapped for writing: five blocks, each a field of Splats."""
-    shape = (FLOATS_PER_SPLAT * count,)
+    """(59 * count,) float32, mapped for writing: the fields of Splats, one after the other."""
+    shape = (width(FIELDS) * count,)
     if create:
         try:
             return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
@@ -150,20 +191,12 @@ def map_splats(path: Path, count: int, create: bool) -> Float32:
 
 
 def fill(block: Float32, splats: Splats) -> None:
-    parts = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
-    np.concatenate([np.asarray(part, np.float32).ravel() for part in parts], out=block)
+    np.concatenate(blocks_of(splats), out=block)
 
 
 def copy_out(block: Float32, count: int) -> Splats:
-    ends = np.cumsum([3 * count, 4 * count, 3 * count, count])
-    means, quats, scales, opacities, sh = np.split(np.array(block), ends)
-    return Splats(
-        means=means.reshape(count, 3),
-        quats=quats.reshape(count, 4),
-        scales=scales.reshape(count, 3),
-        opacities=opacities,
-        sh=sh.reshape(count, SH_COEFFICIENTS, 3),
-    )
+    fields, _ = fields_from(np.array(block), count)
+    return Splats(**fields)
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from ..audio.waveform import RATE
 from ..errors import FeatureMismatchError, ProtocolError
 from ..live import devices
 from ..live.session import LiveSession
@@ -15,6 +14,7 @@ from ..network.deformer import Deformer, splats_at
 from ..records.avatar import Avatar
 from ..records.gaussians import Splats
 from ..records.moment import Moment
+from ..records.voice import RATE
 from .protocol import Message
 
 
@@ -32,7 +32,9 @@ class Live:
         """Replaces what was live before. device: a label, "" for the preferred one."""
         self.stop()
         if avatar.features is None:
-            raise FeatureMismatchError("the avatar is a still and hears nothing; choose another")
+            raise FeatureMismatchError(
+                "the avatar is a still, which no sound drives; choose another"
+            )
         # The first head takes seconds where something is compiled; the sound would not wait.
         nothing = SoundStream(avatar.features, RATE, lookahead).newest()
         splats_at(deformer, nothing, Moment(HERE, 0.0, np.zeros(12, np.float32)))

@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import threading
 import traceback
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..bake.backends import Backend, choose_backend, package_versions, remembering
 from ..bake.loop import bake, load_checked
 from ..errors import CancelledError, EgsError, ProtocolError
 from ..network.deformer import splats_at
+from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
-from .exchange import Float32, fill, inside, map_splats, moment_from, read_job, read_track
+from ..system.lru import LRU
+from .exchange import fill, inside, map_splats, moment_from, read_job, read_track
 from .microphone import Live
 from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
 
@@ -50,8 +52,8 @@ class Server:
         self._backend: Backend | None = None
         self._warming: threading.Thread | None = None
         self.folder = Path()
-        self._avatars: OrderedDict[str, Avatar] = OrderedDict()
-        self._tracks: OrderedDict[str, AudioTrack] = OrderedDict()
+        self._avatars: LRU[str, Avatar] = LRU(KEPT)
+        self._tracks: LRU[str, AudioTrack] = LRU(KEPT)
         self._live = Live()
 
     def run(self) -> None:
@@ -137,7 +139,7 @@ class Server:
             self._send(handlers[request["type"]](request))
         except EgsError as error:
             self._send(error_message(number, error))
-        except Exception as error:  # a defect: the client hears of it, the log keeps the traceback
+        except Exception as error:  # a defect: the client gets its message, the log the traceback
             traceback.print_exc()
             self._send(error_message(number, error))
         finally:
@@ -173,24 +175,22 @@ class Server:
     def _open(self, request: Message) -> Message:
         self._ready()
         digest = value(request, "hash", str)
-        if digest not in self._avatars:
+        avatar = self._avatars.get(digest)
+        if avatar is None:
             avatar = load_checked(Path(value(request, "path", str)), digest)
-            _keep(self._avatars, digest, avatar)
-        return {
-            "type": "result",
-            "id": request["id"],
-            "splats": len(self._avatars[digest].gaussians),
-        }
+            self._avatars.put(digest, avatar)
+        return {"type": "result", "id": request["id"], "splats": len(avatar.gaussians)}
 
     def _deform(self, request: Message) -> Message:
         backend, avatar = self._ready(), self._opened(request)
         name = value(request, "track", str)
-        if name not in self._tracks:
-            _keep(self._tracks, name, read_track(inside(self.folder, name)))
+        track = self._tracks.get(name)
+        if track is None:
+            track = self._tracks.put(name, read_track(inside(self.folder, name)))
         moment = moment_from(value(request, "moment", dict))
         block = self._block(request, avatar)
         deformer = backend.prepare(avatar)
-        fill(block, splats_at(deformer, self._tracks[name], moment))
+        fill(block, splats_at(deformer, track, moment))
         return {"type": "result", "id": request["id"], "note": "; ".join(deformer.notes)}
 
     def _opened(self, request: Message) -> Avatar:
@@ -236,9 +236,10 @@ class Server:
         with contextlib.closing(bake(job, backend, avatar)) as frames:
             for progress in frames:
                 done = progress.done
-                self._send(
-                    {"type": "progress", "id": number, "done": done, "number": progress.number}
-                )
+                message = {"type": "progress", "id": number, "done": done}
+                if progress.note:
+                    message["note"] = progress.note
+                self._send({**message, "number": progress.number})
                 if done < len(job.frames):
                     if self._stop_wanted(number):
                         raise CancelledError(f"stopped after {done} of {len(job.frames)} frames")
@@ -258,15 +259,9 @@ class Server:
 
 
 def _warm_up(backend: Backend) -> None:
-    """Compile while the client opens its avatar. What fails here fails again, and is told, where it
-    is needed."""
+    """Compile while the client opens its avatar. What fails here fails again, and is
+    reported, where it is needed."""
     try:
         backend.warm_up()
     except Exception:
         traceback.print_exc()
-
-
-def _keep(kept: OrderedDict[str, Any], key: str, item: Any) -> None:
-    kept[key] = item
-    while len(kept) > KEPT:
-        kept.popitem(last=False)

@@ -6,43 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import CollectionProperty, StringProperty
-from bpy_extras.io_utils import ImportHelper
+from bpy.props import StringProperty
 
 from ...core.errors import EgsError
 from .. import preferences
 from .conversion import Conversion, Request, convert
-from .importer import FROM_DROP, chosen_paths, import_avatar
+from .importer import ImportFiles, chosen_paths, import_avatar
 
 TICK = 0.1  # seconds between two looks at the conversion
 
 
-class EGSTALKER_OT_import_checkpoint(bpy.types.Operator, ImportHelper):
+class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
     bl_idname = "egstalker.import_checkpoint"
     bl_label = "Import EGSTalker Checkpoint"
     bl_description = (
-        "Convert the point cloud of a training to an avatar file beside it, and import that. "
-        "With its deformation.pth it talks (needs a worker with torch), alone it is a still"
+        "Convert a trained point cloud to an avatar file in the same folder and import it. "
+        "With its deformation.pth the head talks (needs a worker with torch); without, it is still"
     )
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".ply"
     filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
-    filepath: StringProperty(
-        name="File", description="Point cloud (.ply)", subtype="FILE_PATH", options={"SKIP_SAVE"}
-    )
-    directory: StringProperty(
-        name="Folder", description="Where the files are", subtype="DIR_PATH", options=FROM_DROP
-    )
-    files: CollectionProperty(
-        name="Files",
-        description="Names of several point clouds",
-        type=bpy.types.OperatorFileListElement,
-        options=FROM_DROP,
-    )
     dataset: StringProperty(
         name="Dataset",
-        description="Folder of the training's data: background, head poses, eyes. Empty: none",
+        description="Folder of the training data: background, head poses, eyes. Empty: none",
         subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )
@@ -56,9 +43,7 @@ class EGSTALKER_OT_import_checkpoint(bpy.types.Operator, ImportHelper):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         self._interactive = True
-        if self.filepath or self.files:  # dropped on the window
-            return self.execute(context)
-        return ImportHelper.invoke(self, context, event)
+        return ImportFiles.invoke(self, context, event)
 
     def execute(self, context: Any) -> set[str]:
         try:
@@ -145,9 +130,4 @@ class EGSTALKER_OT_import_checkpoint(bpy.types.Operator, ImportHelper):
                 context.workspace.status_text_set(None)
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_import_checkpoint)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_import_checkpoint)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_import_checkpoint,))

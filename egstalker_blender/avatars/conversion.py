@@ -1,4 +1,4 @@
-"""A .ply becomes an avatar file: a still here by numpy, a checkpoint by the worker's Python."""
+"""From a .ply to an avatar file: a still here with numpy, a checkpoint in the worker's Python."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from pathlib import Path
 from ...core.errors import CheckpointError, MissingPackageError
 from ...core.official.request import Source, file_name, place, source_of
 from ..folders import can_write, user_folder
-from ..jobs.command import Task
+from ..jobs.command import Clock, Place, Step
+from ..jobs.job import DONE, Job
 
 LIMIT = 300.0  # seconds; torch takes a few to start, the conversion one
+TICK = 0.2  # seconds between two polls
 NEEDS_TORCH = (
     "the checkpoint needs a worker Python with torch; choose or set up one in the preferences"
 )
@@ -30,20 +32,23 @@ class Request:
 
 
 class Conversion:
-    """From a request to an .egs file beside the .ply, or in the user's folder where that is not
+    """From a request to an .egs file next to the .ply, or in the user's folder if that one is not
     writable. Call `step` until it returns a path, then `close`, which may come at any time."""
 
-    def __init__(self, request: Request, limit: float = LIMIT) -> None:
-        self._request, self._limit = request, limit
+    def __init__(
+        self, request: Request, limit: float = LIMIT, clock: Clock = time.monotonic
+    ) -> None:
+        """limit: seconds. MissingPackageError without a Python that the checkpoint needs."""
+        self._request, self._limit, self._clock = request, limit, clock
         self._source = source_of(request.ply)
         if self._source.needs_torch and request.python is None:
             raise MissingPackageError(f"{request.ply}: {NEEDS_TORCH}")
-        beside = request.ply.absolute().parent
-        self._folder = beside if can_write(beside) else user_folder("avatars")
+        same = request.ply.absolute().parent
+        self._folder = same if can_write(same) else user_folder("avatars")
         self._name = file_name(self._source.name)
         self._part = self._folder / f".{self._name.removesuffix('.egs')}.{os.getpid()}.part.egs"
         self._log: Path | None = None
-        self._task: Task | None = None
+        self._job: Job | None = None
 
     def step(self) -> Path | None:
         """The finished file, None while a process works on it. Errors as the conversion's."""
@@ -55,8 +60,8 @@ class Conversion:
         return place(self._part, self._folder, self._name)
 
     def close(self) -> None:
-        if self._task is not None:
-            self._task.kill()
+        if self._job is not None:
+            self._job.stop()
         for path in (self._log, self._part):
             if path is not None:
                 with contextlib.suppress(OSError):
@@ -72,21 +77,14 @@ class Conversion:
         save_avatar(avatar, self._part)
 
     def _converted_elsewhere(self, source: Source) -> bool:
-        if self._task is None:
-            self._task = self._start(source)
-        code = self._task.poll()
-        if code is None:
-            return False
-        if code == 0:
-            return True
-        if self._task.late:
-            raise CheckpointError(
-                f"{self._request.ply}: converting took more than {self._limit:.0f} s; try again"
-            )
-        text = self._task.last_line().removeprefix("error: ")
-        raise CheckpointError(text or f"{self._request.ply}: the conversion ended with code {code}")
+        if self._job is None:
+            self._job = self._start(source)
+        state = self._job.poll()
+        if state.kind != DONE and not state.alive:
+            raise CheckpointError(state.text)
+        return state.kind == DONE
 
-    def _start(self, source: Source) -> Task:
+    def _start(self, source: Source) -> Job:
         from ...core.engine.process import worker_environment
 
         descriptor, name = tempfile.mkstemp(prefix="egstalker-", suffix=".log")
@@ -96,7 +94,14 @@ class Conversion:
         command += [str(source.path), str(self._part), "--name", source.name]
         if self._request.dataset is not None:
             command += ["--dataset", str(self._request.dataset)]
-        return Task(command, self._log, self._limit, worker_environment())
+        label = f"Converting {self._request.ply}"
+        step = Step(label, tuple(command), self._limit, result=self._part)
+        return Job([step], Place(self._log, worker_environment(), merged=True), clock=self._clock)
+
+    def wait(self, seconds: float) -> None:
+        """Return when the process has ended, or after that time."""
+        if self._job is not None:
+            self._job.wait(seconds)
 
 
 def convert(request: Request) -> Path:
@@ -104,7 +109,7 @@ def convert(request: Request) -> Path:
     conversion = Conversion(request)
     try:
         while (path := conversion.step()) is None:
-            time.sleep(0.05)
+            conversion.wait(TICK)
         return path
     finally:
         conversion.close()

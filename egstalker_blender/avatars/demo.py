@@ -1,4 +1,4 @@
-"""The bundled avatar and its speech: a talking head without any file of the user's."""
+"""The bundled avatar and its speech: a talking head that needs no file of the user."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ DEFAULT_RANGE = (1, 250)  # of a new scene
 
 
 def add_talking_head(context: Any, with_speech: bool = True, fit_range: bool = True) -> Any:
-    """The demo avatar at the 3D cursor, linked to a strip of the demo speech (that of an earlier
-    demo, where there is one). With `fit_range`, a scene that still has the range of a new file
-    ends with the speech. Nothing else of the scene is touched. EgsError."""
+    """The demo avatar at the 3D cursor, linked to a strip of the demo speech (the one of an earlier
+    demo, if there is one). With `fit_range`, a scene that still has the default frame range ends
+    with the speech. Nothing else in the scene changes. EgsError."""
     scene = context.scene
     obj = import_avatar(context, AVATAR)
     obj.location = scene.cursor.location
@@ -49,8 +49,7 @@ class EGSTALKER_OT_add_talking_head(bpy.types.Operator):
     bl_idname = "egstalker.add_talking_head"
     bl_label = "Add Talking Head"
     bl_description = (
-        "Add the avatar that comes with the extension, at the 3D cursor, and its speech as a "
-        "sound strip at frame 1"
+        "Add the bundled avatar at the 3D cursor, and its speech as a sound strip at frame 1"
     )
     bl_options = {"REGISTER", "UNDO"}
 
@@ -61,15 +60,15 @@ class EGSTALKER_OT_add_talking_head(bpy.types.Operator):
     )
     fit_range: BoolProperty(
         name="Fit Range",
-        description="End the scene with the speech, if its range is still that of a new file "
-        "(frames 1 to 250). The frame rate stays as it is",
+        description="End the scene where the speech ends, if its frame range is still the default "
+        "(1 to 250). The frame rate is not changed",
         default=True,
     )
 
     @classmethod
     def poll(cls, context: Any) -> bool:
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the editing of the active object first (Object Mode)")
+            cls.poll_message_set("Switch to Object Mode first")
             return False
         return True
 
@@ -83,9 +82,4 @@ class EGSTALKER_OT_add_talking_head(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_add_talking_head)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_add_talking_head)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_add_talking_head,))

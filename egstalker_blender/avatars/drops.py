@@ -1,4 +1,4 @@
-"""Files dropped on the window. Blender asks which importer to take where several want a file."""
+"""Files dropped on the window. Blender asks which importer to use if several accept a file."""
 
 from __future__ import annotations
 
@@ -19,27 +19,16 @@ class _Drop:
 
 
 class EGSTALKER_FH_avatar(_Drop, bpy.types.FileHandler):
-    bl_idname = "EGSTALKER_FH_avatar"
     bl_label = "EGSTalker Avatar"
     bl_import_operator = EGSTALKER_OT_import_avatar.bl_idname
     bl_file_extensions = ".egs"
 
 
 class EGSTALKER_FH_checkpoint(_Drop, bpy.types.FileHandler):
-    bl_idname = "EGSTALKER_FH_checkpoint"
     bl_label = "EGSTalker Checkpoint"
     bl_import_operator = EGSTALKER_OT_import_checkpoint.bl_idname
     bl_file_extensions = ".ply"
 
 
 CLASSES = (EGSTALKER_FH_avatar, EGSTALKER_FH_checkpoint)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

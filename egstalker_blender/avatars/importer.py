@@ -1,4 +1,4 @@
-"""An avatar file becomes one object: its canonical points as a mesh that faces -Y, in metres."""
+"""Imports an avatar file as one object: its canonical points as a mesh that faces -Y, in metres."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FROM_DROP = {"HIDDEN", "SKIP_SAVE"}  # what a file handler sets; never remembere
 
 
 def import_avatar(context: Any, path: Path) -> Any:
-    """A new object in the active collection, selected and active. Nothing is made where the file
-    is bad (AvatarFileError)."""
+    """A new object in the active collection, selected and active. A bad file raises AvatarFileError
+    and leaves nothing behind."""
     avatar = load_avatar(path)
     obj = bpy.data.objects.new(avatar.name, mesh_of(avatar))
     obj.display_type = "BOUNDS"  # as points the mesh would hide the splats; a box can be clicked on
@@ -50,7 +50,7 @@ def mesh_of(avatar: Avatar) -> Any:
 
 
 def stored_path(path: Path) -> str:
-    """Relative to the .blend where there is one (and both lie on one drive)."""
+    """Relative to the .blend if there is one (and both are on one drive)."""
     absolute = str(path.resolve())
     if not bpy.data.filepath:
         return absolute
@@ -61,7 +61,7 @@ def stored_path(path: Path) -> str:
 
 
 def chosen_paths(operator: Any) -> list[Path]:
-    """What the file browser, a drop or a script asked for. ArgumentError for nothing."""
+    """The paths from the file browser, a drop or a script. ArgumentError if there is none."""
     folder = Path(bpy.path.abspath(operator.directory)) if operator.directory else None
     names = [file.name for file in operator.files if file.name]
     if folder and names:
@@ -82,23 +82,18 @@ def import_each(paths: Sequence[Path], one: Callable[[Path], Any]) -> tuple[list
     return made, faults
 
 
-class EGSTALKER_OT_import_avatar(bpy.types.Operator, ImportHelper):
-    bl_idname = "egstalker.import_avatar"
-    bl_label = "Import EGSTalker Avatar"
-    bl_description = "Make an object of each avatar file"
-    bl_options = {"REGISTER", "UNDO"}
+class ImportFiles(ImportHelper):
+    """Mixin of an importer: one file, or several in a folder; chosen, dropped or from a script."""
 
-    filename_ext = SUFFIX
-    filter_glob: StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
     filepath: StringProperty(
-        name="File", description="Avatar file (.egs)", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        name="File", description="File to import", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
     directory: StringProperty(
-        name="Folder", description="Where the files are", subtype="DIR_PATH", options=FROM_DROP
+        name="Folder", description="Folder of the files", subtype="DIR_PATH", options=FROM_DROP
     )
     files: CollectionProperty(
         name="Files",
-        description="Names of several avatar files",
+        description="Names of several files in that folder",
         type=bpy.types.OperatorFileListElement,
         options=FROM_DROP,
     )
@@ -107,6 +102,16 @@ class EGSTALKER_OT_import_avatar(bpy.types.Operator, ImportHelper):
         if self.filepath or self.files:  # dropped on the window
             return self.execute(context)
         return ImportHelper.invoke(self, context, event)
+
+
+class EGSTALKER_OT_import_avatar(ImportFiles, bpy.types.Operator):
+    bl_idname = "egstalker.import_avatar"
+    bl_label = "Import EGSTalker Avatar"
+    bl_description = "Import each avatar file as an object"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = SUFFIX
+    filter_glob: StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
 
     def execute(self, context: Any) -> set[str]:
         try:
@@ -125,9 +130,4 @@ class EGSTALKER_OT_import_avatar(bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_import_avatar)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_import_avatar)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_import_avatar,))

@@ -25,8 +25,8 @@ KEPT_HASHES = 64
 
 
 def state_of(obj: Any) -> State:
-    """Whether the avatar file is where the object says and holds what it held when imported. A file
-    is read once for every change of it."""
+    """Whether the avatar file is at the object's path and has the content that was imported. A file
+    is read once after each change."""
     try:
         path = absolute(obj.egstalker.avatar_path, obj)
         digest = _hash_once(path)
@@ -46,7 +46,7 @@ def _hash_once(path: Path) -> str:
 
 
 def relink(obj: Any, folder: Path) -> tuple[Search, int]:
-    """Look for the object's avatar under `folder`, then beside the demo; every editable object of
+    """Look for the object's avatar under `folder`, then the demo's file; every editable object of
     the same content that has lost its file follows. (what was found, how many objects follow)."""
     digest = obj.egstalker.content_hash
     search = find_avatar(folder, digest, Path(obj.egstalker.avatar_path).name)
@@ -62,7 +62,7 @@ def relink(obj: Any, folder: Path) -> tuple[Search, int]:
 
 def accept(obj: Any) -> int:
     """Take the file as it is now, for every object that had the same content at the same path: the
-    mesh and the remembered hash follow. The count of objects. EgsError where the file is bad."""
+    mesh and the stored hash follow. The number of objects. EgsError for a bad file."""
     path = absolute(obj.egstalker.avatar_path, obj)
     avatar = load_avatar(path)
     count = 0
@@ -91,7 +91,9 @@ def _poll(cls: Any, context: Any, wanted: State | None) -> bool:
         cls.poll_message_set("The avatar is linked; change it in its own file, or override it")
         return False
     if wanted and state_of(obj) != wanted:
-        cls.poll_message_set("The avatar file is as it was imported, or missing")
+        cls.poll_message_set(
+            "The avatar file has not changed since it was imported, or it is missing"
+        )
         return False
     return True
 
@@ -100,14 +102,13 @@ class EGSTALKER_OT_find_avatar(bpy.types.Operator):
     bl_idname = "egstalker.find_avatar"
     bl_label = "Find Avatar File"
     bl_description = (
-        "Look in a folder, and the folders in it, for the file that was imported, whatever its "
-        "name is now"
+        "Search a folder and its subfolders for the file that was imported, even if it was renamed"
     )
     bl_options = {"REGISTER", "UNDO"}
 
     directory: StringProperty(
         name="Folder",
-        description="Folder to look in",
+        description="Folder to search",
         subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )
@@ -142,7 +143,9 @@ class EGSTALKER_OT_find_avatar(bpy.types.Operator):
 class EGSTALKER_OT_accept_avatar(bpy.types.Operator):
     bl_idname = "egstalker.accept_avatar"
     bl_label = "Accept Changed File"
-    bl_description = "Use the avatar file as it is now, though it is not the one that was imported"
+    bl_description = (
+        "Use the avatar file as it is now, although it has changed since it was imported"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -160,14 +163,9 @@ class EGSTALKER_OT_accept_avatar(bpy.types.Operator):
 
 
 CLASSES = (EGSTALKER_OT_find_avatar, EGSTALKER_OT_accept_avatar)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+register, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister_classes()
     _hashes.clear()

@@ -1,4 +1,4 @@
-"""A Blender camera that sees the avatar as its training camera did."""
+"""A Blender camera that shows the avatar as its training camera did."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def add_camera(context: Any, obj: Any, camera: Camera, use_in_scene: bool = True
 class EGSTALKER_OT_add_training_camera(bpy.types.Operator):
     bl_idname = "egstalker.add_training_camera"
     bl_label = "Add Training Camera"
-    bl_description = "Add a camera that sees the avatar as it was filmed"
+    bl_description = "Add a camera that shows the avatar as it was filmed"
     bl_options = {"REGISTER", "UNDO"}
 
     use_in_scene: BoolProperty(
         name="Use in Scene",
-        description="Make it the scene's camera and take over its picture size",
+        description="Make it the active camera and use its image size for renders",
         default=True,
     )
 
@@ -68,9 +68,4 @@ class EGSTALKER_OT_add_training_camera(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_add_training_camera)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_add_training_camera)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_add_training_camera,))

@@ -62,13 +62,15 @@ def draw(layout: Any, context: Any) -> None:
     row.operator(operator, text="", icon="REMOVE").remove_active = True
 
 
+CLASSES = (EGSTALKER_MT_control_presets, EGSTALKER_OT_control_preset)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_MT_control_presets)
-    bpy.utils.register_class(EGSTALKER_OT_control_preset)
+    _register_classes()
     bpy.utils.register_preset_path(str(FOLDER))
 
 
 def unregister() -> None:
     bpy.utils.unregister_preset_path(str(FOLDER))
-    bpy.utils.unregister_class(EGSTALKER_OT_control_preset)
-    bpy.utils.unregister_class(EGSTALKER_MT_control_presets)
+    _unregister_classes()

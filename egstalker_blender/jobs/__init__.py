@@ -1,1 +1,7 @@
-"""Work in the background that outlives an operator."""
+"""Commands that run in the background: setting up the worker, training, converting.
+
+command    one command as a process, stopped or killed with its children; no bpy
+job        the steps of a job one after another, and the state that a panel shows; no bpy
+session    the one job of its kind in this Blender, polled by a timer; ends with Blender
+operators  what the buttons Start, Stop and Show Log have in common
+"""

@@ -9,12 +9,12 @@ from bpy.app.handlers import persistent
 from bpy.props import EnumProperty, IntProperty
 
 from ...core.errors import EgsError
+from ...core.live.session import LOOKAHEAD
 from .. import preferences
 from ..properties import active_avatar
 from . import session
 from .session import OFF, voice
 
-LOOKAHEAD = 4  # equal to core.live.session.LOOKAHEAD
 MAX_LOOKAHEAD = 13
 PREFERRED = ("", "System Default", "The system's default input device")
 
@@ -156,11 +156,11 @@ CLASSES = (
     EGSTALKER_OT_live_devices,
 )
 _keys: list[tuple[Any, Any]] = []
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    _register_classes()
     bpy.types.WindowManager.egstalker_live = bpy.props.PointerProperty(type=EGSTALKER_PG_live)
     bpy.app.handlers.load_pre.append(_before_load)
     configuration = bpy.context.window_manager.keyconfigs.addon
@@ -177,5 +177,4 @@ def unregister() -> None:
     bpy.app.handlers.load_pre.remove(_before_load)
     session.close()
     del bpy.types.WindowManager.egstalker_live
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister_classes()

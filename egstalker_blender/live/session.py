@@ -13,7 +13,7 @@ import bpy
 
 from ... import __package__ as base_package
 from ...core.engine.background import Background, Finished, Task
-from ...core.engine.seam import Engine
+from ...core.engine.interface import Engine
 from ...core.errors import EgsError
 from ...core.live.session import Report
 from ...core.live.source import Device

@@ -1,4 +1,4 @@
-"""The switch between the exact head and the approximate one, and how near that one stays."""
+"""The switch between the exact and the approximate head, and how well they match."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text_of(avatar: Avatar) -> str:
         return translated("This avatar was not measured for it, so it stays exact")
     share = len(avatar.frozen_gaussians) / len(avatar.gaussians)
     return translated(
-        "Holds {share:.0%} of the Gaussians; pictures agree to {worst:.0f} dB or better"
+        "Freezes {share:.0%} of the Gaussians; images match to {worst:.0f} dB or better"
     ).format(share=share, worst=avatar.frozen_gaussians.measured.worst)
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from ..controls import presets
 from ..properties import active_avatar
+from .headers import SidebarPart
 
 
 def draw_eyes(col: Any, props: Any) -> None:
@@ -33,16 +34,8 @@ def draw_look(col: Any, props: Any) -> None:
         col.prop(props, name)
 
 
-class EGSTALKER_PT_controls(bpy.types.Panel):
+class EGSTALKER_PT_controls(SidebarPart, bpy.types.Panel):
     bl_label = "Controls"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "EGSTalker"
-    bl_parent_id = "EGSTALKER_PT_avatar"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return active_avatar(context) is not None
 
     def draw(self, context: Any) -> None:
         layout = self.layout
@@ -53,9 +46,4 @@ class EGSTALKER_PT_controls(bpy.types.Panel):
             draw(layout.column(), props)
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PT_controls)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_PT_controls)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_PT_controls,))

@@ -31,3 +31,10 @@ def draw_text(layout: Any, context: Any, text: str, icon: str = "NONE") -> None:
 def translated(text: str) -> str:
     """A sentence of the interface in the user's language, where a label would not do it."""
     return str(bpy.app.translations.pgettext_iface(text))
+
+
+def duration(seconds: float) -> str:
+    """1:15, or 1:01:40 from an hour on."""
+    minutes, rest = divmod(int(max(0.0, min(seconds, 1e7))), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -10,7 +10,7 @@ import bpy
 from ...core.live.session import Report
 from ..live.operators import EGSTALKER_OT_live, EGSTALKER_OT_live_devices, blocker
 from ..live.session import OFF, ON, voice
-from ..properties import active_avatar
+from .headers import SidebarPart
 from .labels import draw_text, translated
 
 SILENT_DB = -60.0  # where the meter begins
@@ -32,17 +32,13 @@ def latency_line(report: Report) -> str:
     )
 
 
-class EGSTALKER_PT_live(bpy.types.Panel):
+class EGSTALKER_PT_live(SidebarPart, bpy.types.Panel):
     bl_label = "Live Microphone"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "EGSTalker"
-    bl_parent_id = "EGSTALKER_PT_avatar"
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return active_avatar(context) is not None or voice().state != OFF
+        return super().poll(context) or voice().state != OFF
 
     def draw(self, context: Any) -> None:
         layout, live = self.layout, voice()
@@ -85,9 +81,4 @@ class EGSTALKER_PT_live(bpy.types.Panel):
             draw_text(layout, context, text, "INFO")
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PT_live)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_PT_live)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_PT_live,))

@@ -1,4 +1,4 @@
-"""What panels show, once for the sidebar and once for the properties of the object."""
+"""Parts of panels that the sidebar and the properties of the object share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISSING = "The avatar file is not there"
 
 
 def draw_file(layout: Any, context: Any, obj: Any) -> None:
-    """The avatar's file, and what to do where it was moved or changed."""
+    """The avatar's file, and what to do if it was moved or changed."""
     row = layout.row(align=True)
     row.prop(obj.egstalker, "avatar_path")
     row.operator(EGSTALKER_OT_find_avatar.bl_idname, text="", icon="VIEWZOOM")

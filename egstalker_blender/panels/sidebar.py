@@ -11,14 +11,12 @@ from ..avatars.demo import EGSTALKER_OT_add_talking_head
 from ..avatars.importer import EGSTALKER_OT_import_avatar
 from ..properties import active_avatar
 from . import approximate, sections
+from .headers import Sidebar, SidebarPart
 from .labels import draw_text, translated
 
 
-class EGSTALKER_PT_avatar(bpy.types.Panel):
+class EGSTALKER_PT_avatar(Sidebar, bpy.types.Panel):
     bl_label = "Talking Head"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "EGSTalker"
 
     def draw(self, context: Any) -> None:
         layout = self.layout
@@ -38,20 +36,7 @@ class EGSTALKER_PT_avatar(bpy.types.Panel):
         approximate.draw(layout, context, obj)
 
 
-class _Child:
-    """Settings of the avatar that the parent panel names."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "EGSTalker"
-    bl_parent_id = "EGSTALKER_PT_avatar"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return active_avatar(context) is not None
-
-
-class EGSTALKER_PT_sound(_Child, bpy.types.Panel):
+class EGSTALKER_PT_sound(SidebarPart, bpy.types.Panel):
     bl_label = "Sound"
 
     def draw(self, context: Any) -> None:
@@ -60,7 +45,7 @@ class EGSTALKER_PT_sound(_Child, bpy.types.Panel):
         sections.draw_sound(layout, context, active_avatar(context))
 
 
-class EGSTALKER_PT_bake(_Child, bpy.types.Panel):
+class EGSTALKER_PT_bake(SidebarPart, bpy.types.Panel):
     bl_label = "Bake"
     bl_order = 100  # after everything that changes the head
 
@@ -76,13 +61,4 @@ class EGSTALKER_PT_bake(_Child, bpy.types.Panel):
 
 
 CLASSES = (EGSTALKER_PT_avatar, EGSTALKER_PT_sound, EGSTALKER_PT_bake)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

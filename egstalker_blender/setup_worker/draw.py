@@ -1,11 +1,12 @@
-"""The worker's part of the preferences: buttons, progress, what the check said."""
+"""The worker's part of the preferences: buttons, progress, the answer of the check."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..panels.labels import draw_text
-from .job import State
+from ..jobs.job import DONE, FAILED, STOPPED, State
+from ..panels.labels import draw_text, duration
+from .check import Check
 from .operators import (
     EGSTALKER_OT_worker_cancel,
     EGSTALKER_OT_worker_check,
@@ -13,9 +14,9 @@ from .operators import (
     EGSTALKER_OT_worker_set_up,
     offline_reason,
 )
-from .session import Check, session
+from .session import session
 
-ICONS = {"done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL"}
+ICONS = {DONE: "CHECKMARK", FAILED: "ERROR", STOPPED: "CANCEL"}
 
 
 def draw_worker(layout: Any, context: Any) -> None:
@@ -34,11 +35,11 @@ def draw_worker(layout: Any, context: Any) -> None:
 
 
 def _draw_state(layout: Any, context: Any, state: State) -> None:
-    if state.kind != "running":
+    if not state.alive:
         draw_text(layout, context, state.text, ICONS[state.kind])
         return
     row = layout.row(align=True)
-    row.progress(factor=state.factor, type="BAR", text=f"{state.text}   {clock(state.seconds)}")
+    row.progress(factor=state.factor, type="BAR", text=f"{state.text}   {duration(state.seconds)}")
     row.operator(EGSTALKER_OT_worker_cancel.bl_idname, text="", icon="X")
 
 
@@ -51,7 +52,3 @@ def _draw_check(layout: Any, context: Any, check: Check) -> None:
         draw_text(layout, context, packages or "No packages", "BLANK1")
     else:
         draw_text(layout, context, check.fault, "ERROR")
-
-
-def clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

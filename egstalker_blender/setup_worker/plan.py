@@ -1,11 +1,12 @@
-"""What a set-up runs: an environment, pip inside it, a look at the result."""
+"""The commands of a set-up: create an environment, install with pip, import the packages."""
 
 from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from ..jobs.command import Step
 
 # As the groups "worker", "torch", "gsplat" and "prepare" of pyproject.toml, which is no part of the
 # zip; a test compares them.
@@ -23,7 +24,7 @@ TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5,<2"
 # The exact versions, written by `make lock` for every system and Python.
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 CONSTRAINTS_VIDEOS = Path(__file__).with_name("constraints_videos.txt")
-# What makes a dataset from a film. This mediapipe, the last one that carries its models, is there
+# What makes a dataset from a video. This mediapipe, the last one that carries its models, is there
 # for no later Python, and needs a numpy that is older than the others' newest.
 PREPARE = ("av>=14,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
 PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
@@ -55,16 +56,6 @@ IMPORTS = {
 MINUTE = 60.0
 
 
-@dataclass(frozen=True)
-class Step:
-    """limit: seconds. share: of the progress bar, all of them together 1."""
-
-    label: str
-    command: tuple[str, ...]
-    limit: float
-    share: float
-
-
 def python_of(environment: Path) -> Path:
     """The interpreter of a virtual environment."""
     if os.name == "nt":
@@ -77,7 +68,7 @@ def requirements(
 ) -> tuple[str, ...]:
     """Arguments of pip install: index, constraints, packages. PyPI's torch is for CUDA on Linux and
     for the CPU elsewhere; the other one comes from PyTorch's own index. videos: also what makes a
-    dataset from a film."""
+    dataset from a video."""
     constraints = ("--constraint", str(CONSTRAINTS_VIDEOS if videos else CONSTRAINTS))
     packages = (*WORKER, *PACKAGES[choice], *(PREPARE if videos else ()))
     return (*_index(choice, platform), *constraints, *packages)

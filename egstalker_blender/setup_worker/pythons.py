@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...core.engine.check import LEAST_PYTHON, python_version
+from ...core.engine.process import LEAST_PYTHON, python_version
 from ...core.errors import WorkerError
 
 NEWEST = (3, 13)  # the packages of the worker are published for these
-SYSTEM_LIMIT = 10.0  # seconds for a program to say its version
+SYSTEM_LIMIT = 10.0  # seconds for a program to print its version
 
 
 def candidates() -> Iterator[Path]:
@@ -41,8 +41,8 @@ def _places() -> Iterator[Path]:
 
 
 def blender_python() -> Iterator[Path]:
-    """The Python that Blender ships, as a program. It serves as a base: an environment made from
-    it lies elsewhere, and nothing is added to Blender."""
+    """The Python that Blender ships, as a program. It is only a base: an environment made from it
+    is in another folder, and nothing is added to Blender."""
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     for prefix in (sys.base_prefix, sys.prefix):
         if os.name == "nt":

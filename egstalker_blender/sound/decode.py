@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 from ...core.audio.wav import load_wav
-from ...core.audio.waveform import Waveform, check_layout, from_samples
+from ...core.audio.waveform import check_layout, from_samples
 from ...core.errors import AudioError
+from ...core.records.voice import Waveform
 from .mixdown import mixed_file
 
 
@@ -28,10 +29,19 @@ def waveform_of_bytes(data: bytes, name: str) -> Waveform:
         return waveform_of_file(path)
 
 
+def decodes_anywhere() -> bool:
+    """Whether a sound may be decoded on any thread; where not, Blender mixes it down on its own."""
+    try:
+        import aud  # noqa: F401
+    except ImportError:  # built without Audaspace's Python side, or for another numpy
+        return False
+    return True
+
+
 def _decode(path: Path) -> Waveform:
     try:
         import aud
-    except ImportError:  # built without Audaspace's Python side, or for another numpy
+    except ImportError:  # see decodes_anywhere
         return mixed_file(path)
     try:
         sound = aud.Sound(str(path))

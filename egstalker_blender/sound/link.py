@@ -117,13 +117,14 @@ def _settle(scene: Any, depsgraph: Any) -> None:
         settle_marks(scene, (obj for obj in scene.objects if is_avatar(obj)))
 
 
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
+
+
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    _register_classes()
     bpy.app.handlers.depsgraph_update_post.append(_settle)
 
 
 def unregister() -> None:
     bpy.app.handlers.depsgraph_update_post.remove(_settle)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    _unregister_classes()

@@ -15,8 +15,8 @@ import bpy
 import numpy as np
 
 from ...core.audio.wav import load_wav
-from ...core.audio.waveform import Waveform
 from ...core.errors import AudioError
+from ...core.records.voice import Waveform
 from .strips import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
 
 MIX_FPS = 100  # frames a second of the scene that a file is mixed down in: 10 ms steps

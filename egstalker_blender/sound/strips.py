@@ -117,7 +117,7 @@ def settle_marks(scene: Any, objects: Iterable[Any]) -> None:
 
 
 def link_problem(scene: Any, obj: Any) -> str:
-    """Why the object's strip cannot be heard, empty where it can. Cheap: a panel may ask."""
+    """Why the object's strip cannot drive it, empty where it can. Cheap: a panel may ask."""
     strip = linked_strip(scene, obj)
     reason = _why_not(scene, strip, obj.egstalker.sound_strip)
     if strip is None or reason:

@@ -102,11 +102,10 @@ class Head:
         props = obj.egstalker
         self.reason = ""
         try:
-            path = gather.absolute(props.avatar_path, obj)
+            avatar = _avatar_name(obj)
         except EgsError as error:
             self.reason = str(error)
             return
-        avatar = ("avatar", path, props.content_hash, _changed(path))
         voice, self.start = _voice_name(fingerprint(scene, obj))
         settings = (frame_rate(scene), props.pose_source)
         if (avatar, voice, settings) != (self.avatar_name, self.voice_name, (self.fps, self.pose)):
@@ -132,6 +131,13 @@ class Head:
         except EgsError as error:
             self.reason = str(error)
         return self.sound is not None
+
+    def loaded(self, scene: Any, obj: Any) -> gather.Loaded:
+        """The loaded avatar and track, each as long as the object still names them. InputError."""
+        if self.avatar is None or _avatar_name(obj) != self.avatar_name:
+            return gather.NOTHING
+        same = self.sound is not None and _voice_name(fingerprint(scene, obj))[0] == self.voice_name
+        return gather.Loaded(self.avatar, self.sound.track if self.sound and same else None)
 
     def read_playhead(self) -> None:
         """Set `current` to the moment at the scene's current frame, from the controls as Blender
@@ -195,6 +201,13 @@ def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:
                 and obj.visible_get(view_layer=layer)
             ):
                 yield scene, layer, obj
+
+
+def _avatar_name(obj: Any) -> tuple[Hashable, ...]:
+    """Changes whenever the object names another file or content, or the file was written.
+    ArgumentError."""
+    path = gather.absolute(obj.egstalker.avatar_path, obj)
+    return "avatar", path, obj.egstalker.content_hash, _changed(path)
 
 
 def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float]:

@@ -31,9 +31,4 @@ class EGSTALKER_OT_clear_cache(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_OT_clear_cache)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_OT_clear_cache)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_clear_cache,))

@@ -13,6 +13,7 @@ from ...core.engine.cache.frames import Frame
 from ...core.errors import CancelledError, EgsError
 from ...core.records.gaussians import activate
 from .. import engines
+from ..gather import NOTHING, Loaded
 from ..viewport import stage
 from . import wanted
 from .heads import FrameMoment, Head, find
@@ -62,6 +63,11 @@ class Service:
         names = {name for h in self.heads.values() for name in (h.avatar_name, h.voice_name)}
         self.sources.keep(names)
         self._failed.clear()
+
+    def loaded(self, scene: Any, obj: Any) -> Loaded:
+        """Avatar and track of this object, as far as they are loaded and up to date."""
+        head = self.heads.get(obj.session_uid)
+        return head.loaded(scene, obj) if head is not None else NOTHING
 
     def step(self, playing: bool) -> bool:
         """Take the finished frames, show the best one of each head, request the missing ones.

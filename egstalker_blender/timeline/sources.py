@@ -1,4 +1,4 @@
-"""What heads speak with: avatars and tracks, each loaded once, in the background where it can be.
+"""Avatars and tracks of the heads in the scene, each loaded once, on another thread.
 
 A name of an avatar or of a voice changes with its content, so what is loaded is never stale. What
 failed stays failed until its name changes: a missing file is not looked for at every tick.
@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ...core.audio.features import FEATURE_SUFFIX, load_track, track_from_waveform
-from ...core.audio.wav import load_wav
-from ...core.audio.waveform import Waveform
-from ...core.bake.plan import track_for
+from ...core.audio.features import track_for
 from ...core.engine.background import Finished, Task
 from ...core.engine.cache.frames import track_digest
-from ...core.errors import ArgumentError, EgsError
+from ...core.errors import EgsError
 from ...core.records.audio_track import AudioTrack
 from ...core.records.avatar import Avatar
-from ...core.records.feature_spec import FeatureSpec
-from ..sound.decode import waveform_of_file
-from ..sound.strip_waveform import between_handles, waveform_of_strip
-from ..sound.strips import StripWindow
-
-Voice = StripWindow | Path | None
+from ...core.records.voice import Voice
+from ..sound.voice import Source, Undecoded, decoded_voice, voice_from
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,31 +45,26 @@ class Sources:
         return found if isinstance(found, Avatar) else None
 
     def sound(
-        self, name: tuple[Hashable, ...], avatar: Avatar, voice: Callable[[], Voice]
+        self, name: tuple[Hashable, ...], avatar: Avatar, voice: Callable[[], Source]
     ) -> Sound | None:
         """None while it loads. voice: asked once for each name. Raises what loading raised."""
         name = (*name, avatar.content_hash)
         if name not in self._ready and name not in self._tasks:
             try:
-                self._begin(name, avatar, voice())
+                # Here, on the main thread: Blender mixes some strips down.
+                found = voice_from(voice()) if avatar.features else None
+                self._put(name, partial(_sound, avatar, found))
             except EgsError as error:
                 self._ready[name] = error
-        found = self._get(name, None)
-        return found if isinstance(found, Sound) else None
+        sound = self._get(name, None)
+        return sound if isinstance(sound, Sound) else None
 
     def finish(self, done: Finished) -> bool:
         """Take the result of one of the tasks; False where it is not one of them."""
         if self._tasks.pop(done.name, None) is None:
             return False
         value = done.value
-        if isinstance(value, _Undecoded):
-            try:
-                waveform = value.decode()
-            except EgsError as error:
-                self._ready[done.name] = error
-            else:
-                self._put(done.name, lambda: _sound(track_from_waveform(waveform, value.spec)))
-        elif isinstance(value, Avatar | Sound):
+        if isinstance(value, Avatar | Sound):
             self._ready[done.name] = value
         else:
             self._ready[done.name] = done.error or EgsError("nothing was loaded")
@@ -99,28 +88,6 @@ class Sources:
     def _put(self, name: Hashable, work: Callable[[], object]) -> None:
         self._tasks[name] = Task(name, work)
 
-    def _begin(self, name: Hashable, avatar: Avatar, voice: Voice) -> None:
-        spec = avatar.features
-        if spec is None:  # a still hears nothing
-            self._put(name, lambda: _sound(track_for(avatar, None)))
-        elif voice is None:
-            raise ArgumentError("no sound is linked to the avatar; link a strip or a file")
-        elif isinstance(voice, Path) and voice.suffix.lower() == FEATURE_SUFFIX:
-            self._put(name, lambda: _sound(load_track(voice, spec)))
-        elif _may_be_read_here(voice):
-            self._put(name, lambda: _sound_of_wav(voice, spec))
-        else:
-            waveform = _decoded(voice)
-            self._put(name, lambda: _sound(track_from_waveform(waveform, spec)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Undecoded:
-    """A file that only Blender can read, on the main thread."""
-
-    decode: Callable[[], Waveform]
-    spec: FeatureSpec
-
 
 def _avatar(path: Path, digest: str) -> Avatar:
     from ...core.bake.loop import load_checked  # it brings the engines' modules, slow to import
@@ -128,30 +95,6 @@ def _avatar(path: Path, digest: str) -> Avatar:
     return load_checked(path, digest)
 
 
-def _may_be_read_here(voice: StripWindow | Path) -> bool:
-    if isinstance(voice, StripWindow):
-        return voice.muted or not (voice.retimed or voice.packed is not None)
-    return True
-
-
-def _sound_of_wav(voice: StripWindow | Path, spec: FeatureSpec) -> Sound | _Undecoded:
-    """In the thread, which must not let Blender decode."""
-    if isinstance(voice, StripWindow) and voice.muted:
-        return _sound(track_from_waveform(waveform_of_strip(voice), spec))
-    path = voice.path if isinstance(voice, StripWindow) else voice
-    whole = load_wav(path) if path.is_file() else None
-    if whole is None:
-        return _Undecoded(lambda: _decoded(voice), spec)
-    if isinstance(voice, StripWindow):
-        whole = between_handles(voice, whole)
-    return _sound(track_from_waveform(whole, spec))
-
-
-def _decoded(voice: StripWindow | Path) -> Waveform:
-    if isinstance(voice, StripWindow):
-        return waveform_of_strip(voice)
-    return waveform_of_file(voice)
-
-
-def _sound(track: AudioTrack) -> Sound:
+def _sound(avatar: Avatar, voice: Voice | Undecoded | None) -> Sound:
+    track = track_for(avatar, decoded_voice(voice))
     return Sound(track, track_digest(track))

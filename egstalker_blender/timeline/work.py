@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...core.engine.cache.disk import DiskCache
 from ...core.engine.cache.frames import Frame, frame_of
-from ...core.engine.seam import Engine
+from ...core.engine.interface import Engine
 from ...core.records.audio_track import AudioTrack
 from ...core.records.avatar import Avatar
 from ...core.records.moment import Moment

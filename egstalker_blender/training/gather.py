@@ -1,4 +1,4 @@
-"""From the scene's settings to one frozen record, and why a training cannot start."""
+"""The scene's settings as one frozen record, and the reason why a training cannot start."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from .session import session
 
 NO_PYTHON = "Training needs a worker Python with torch; Set Up in the preferences makes one"
 NO_PLACE = "Save the .blend, or choose a full path for the output"
-# What the preferences name as what the worker computes on, in the words of `train`.
-DEVICES = {"auto": "auto", "numba": "cpu", "cuda": "cuda"}
 
 
 def output_of(scene: Any) -> Path | None:
-    """The avatar file that would be written, None where there is no such place yet."""
+    """The avatar file to write, None while the settings name none."""
     text = scene.egstalker_training.output.strip()
     if not text or text.endswith(("/", "\\")):
         return None
@@ -39,7 +37,7 @@ def can_resume(scene: Any) -> bool:
 
 
 def python_reason(scene: Any) -> str:
-    """Why the worker's Python cannot train, empty where it can or where that is not known yet."""
+    """Why the worker's Python cannot train; empty if it can, or if that is not known yet."""
     try:
         python = preferences.worker_python()
     except EgsError as error:
@@ -51,10 +49,10 @@ def python_reason(scene: Any) -> str:
 
 
 def blocker(context: Any) -> str:
-    """Why no training can start now, empty where one can. Cheap: a panel asks at every redraw."""
+    """Why no training can start now, empty if one can. Cheap: a panel asks at every redraw."""
     if session().running:
-        return "A training runs; wait for it, or stop it"
-    if worker_session().setting_up:
+        return "A training is running; wait for it, or stop it"
+    if worker_session().running:
         return "Wait until the worker is set up"
     return (
         python_reason(context.scene) or source_reason(context.scene) or output_reason(context.scene)
@@ -63,15 +61,15 @@ def blocker(context: Any) -> str:
 
 def source_reason(scene: Any) -> str:
     props = scene.egstalker_training
-    film = props.source == "VIDEO"
-    text = props.video if film else props.dataset
+    is_video = props.source == "VIDEO"
+    text = props.video if is_video else props.dataset
     if not text:
-        return "Choose a video" if film else "Choose the dataset's folder"
+        return "Choose a video" if is_video else "Choose the dataset's folder"
     try:
         path = absolute(text)
     except EgsError:
-        return "Save the .blend, or choose a full path for what it learns from"
-    if film:
+        return "Save the .blend, or choose a full path for the training data"
+    if is_video:
         return "" if path.is_file() else f"The video is not at {path}"
     return "" if path.is_dir() else f"The dataset's folder is not at {path}"
 
@@ -79,21 +77,21 @@ def source_reason(scene: Any) -> str:
 def output_reason(scene: Any) -> str:
     props = scene.egstalker_training
     if not props.output.strip():
-        return "Choose the avatar file that is written"
+        return "Choose the avatar file to write"
     path = output_of(scene)
     if path is None:
         return NO_PLACE if props.output.startswith("//") else "Give the output a file name"
     if not path.parent.is_dir():
         return f"The output folder {path.parent} is not there"
     if not os.access(path.parent, os.W_OK):
-        return f"The output folder {path.parent} may not be written"
+        return f"Cannot write to the output folder {path.parent}"
     if path.is_dir():
         return f"The output {path} is a folder; give it a file name"
     return ""
 
 
 def settings_of(context: Any, resume: bool = False) -> Settings:
-    """What the scene and the preferences ask for. ArgumentError, MissingPackageError."""
+    """The settings of the scene and the preferences. ArgumentError, MissingPackageError."""
     scene = context.scene
     reason = source_reason(scene) or output_reason(scene)
     python = preferences.worker_python()
@@ -112,6 +110,6 @@ def settings_of(context: Any, resume: bool = False) -> Settings:
         preset=props.preset,
         minutes=props.minutes,
         features=props.features,
-        device=DEVICES[preferences.backend()],
+        device=preferences.device(),
         resume=resume,
     )

@@ -6,48 +6,38 @@ from typing import Any
 
 import bpy
 
-from ...core.errors import EgsError
-from . import picture
+from ...core.errors import EgsError, MissingPackageError
+from ..jobs.operators import JobOperator, ShowLog, Start, Stop
 from .gather import blocker, can_resume, settings_of
-from .session import session, watch
+from .session import session
 
 
-def _begin(operator: Any, context: Any, resume: bool) -> set[str]:
-    try:
-        settings = settings_of(context, resume)
-        reason = session().probe.wait_for(settings.python).reason(settings.video is not None)
-        if reason:
-            operator.report({"ERROR"}, reason)
-            return {"CANCELLED"}
-        wanted = context.scene.egstalker_training.import_result
-        session().begin(settings, context.scene if wanted else None)
-    except EgsError as error:
-        operator.report({"ERROR"}, str(error))
-        return {"CANCELLED"}
-    picture.clear()
-    watch()
-    state = session().state
-    if state is not None and state.kind == "failed":
-        operator.report({"ERROR"}, state.text)
-        return {"CANCELLED"}
-    return {"FINISHED"}
+def begin(context: Any, resume: bool) -> None:
+    """EgsError."""
+    settings = settings_of(context, resume)
+    reason = session().probe.wait_for(settings.python).reason(settings.video is not None)
+    if reason:
+        raise MissingPackageError(reason)
+    wanted = context.scene.egstalker_training.import_result
+    session().begin(settings, context.scene if wanted else None)
 
 
-class EGSTALKER_OT_train(bpy.types.Operator):
+class TrainOperator(JobOperator):
+    session = staticmethod(session)
+
+
+class EGSTALKER_OT_train(TrainOperator, Start, bpy.types.Operator):
     bl_idname = "egstalker.train"
     bl_label = "Train"
     bl_description = (
-        "Train an avatar in the worker's Python, in the background. What an earlier training with "
-        "this output has saved is put aside, once"
+        "Train an avatar in the worker's Python, in the background. The saved state of an "
+        "earlier training with this output becomes its one backup"
     )
     bl_options = {"REGISTER"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        reason = blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+    def reason(cls, context: Any) -> str:
+        return blocker(context)
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         if can_resume(context.scene):
@@ -55,89 +45,64 @@ class EGSTALKER_OT_train(bpy.types.Operator):
                 self,
                 event,
                 title="Start Over",
-                message="The state of the earlier training is put aside; an older one is lost",
+                message="The earlier training becomes the backup; an older backup is lost",
                 confirm_text="Start Over",
                 icon="WARNING",
             ))  # fmt: skip
         return self.execute(context)
 
-    def execute(self, context: Any) -> set[str]:
-        return _begin(self, context, resume=False)
+    def begin(self, context: Any) -> None:
+        begin(context, resume=False)
 
 
-class EGSTALKER_OT_train_resume(bpy.types.Operator):
+class EGSTALKER_OT_train_resume(TrainOperator, Start, bpy.types.Operator):
     bl_idname = "egstalker.train_resume"
     bl_label = "Resume"
-    bl_description = "Go on with the training whose state is beside the output"
+    bl_description = "Continue the training whose state was saved for this output"
     bl_options = {"REGISTER"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        reason = blocker(context)
-        if not reason and not can_resume(context.scene):
-            reason = "No training with this output has saved a state"
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+    def reason(cls, context: Any) -> str:
+        nothing = (
+            "" if can_resume(context.scene) else "No training with this output has saved a state"
+        )
+        return blocker(context) or nothing
 
-    def execute(self, context: Any) -> set[str]:
-        return _begin(self, context, resume=True)
+    def begin(self, context: Any) -> None:
+        begin(context, resume=True)
 
 
-class EGSTALKER_OT_train_stop(bpy.types.Operator):
+class EGSTALKER_OT_train_stop(TrainOperator, Stop, bpy.types.Operator):
     bl_idname = "egstalker.train_stop"
     bl_label = "Stop Training"
     bl_description = (
-        "Save the training's state and stop; Resume goes on from it. Again: do not wait for that"
+        "Save the training's state and stop; Resume continues from it. Press again to stop at once"
     )
     bl_options = {"REGISTER", "INTERNAL"}
 
-    @classmethod
-    def poll(cls, _context: Any) -> bool:
-        if not session().running:
-            cls.poll_message_set("No training runs")
-            return False
-        return True
-
-    def execute(self, _context: Any) -> set[str]:
-        session().stop()
-        return {"FINISHED"}
+    nothing_runs = "No training is running"
 
 
-class EGSTALKER_OT_train_log(bpy.types.Operator):
+class EGSTALKER_OT_train_log(TrainOperator, ShowLog, bpy.types.Operator):
     bl_idname = "egstalker.train_log"
     bl_label = "Show Log"
-    bl_description = "Open what the last training wrote, in the system's text viewer"
+    bl_description = "Open the output of the last training in the system's text viewer"
     bl_options = {"REGISTER", "INTERNAL"}
 
-    @classmethod
-    def poll(cls, _context: Any) -> bool:
-        job = session().job
-        if job is None or not job.log.is_file():
-            cls.poll_message_set("There is no log; no training ran in this session")
-            return False
-        return True
-
-    def execute(self, _context: Any) -> set[str]:
-        job = session().job
-        if job is None:
-            return {"CANCELLED"}
-        bpy.ops.wm.path_open(filepath=str(job.log))
-        self.report({"INFO"}, str(job.log))
-        return {"FINISHED"}
+    no_log = "There is no log, because no training has run in this session"
 
 
 class EGSTALKER_OT_train_import(bpy.types.Operator):
     bl_idname = "egstalker.train_import"
     bl_label = "Import Result"
-    bl_description = "Make an object of the avatar that was trained"
+    bl_description = "Import the avatar that was trained"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
         result = session().result
         if result is None or not result.is_file():
-            cls.poll_message_set("No training has ended with an avatar that is not imported yet")
+            cls.poll_message_set("There is no trained avatar that is not imported yet")
             return False
         return True
 
@@ -164,13 +129,4 @@ CLASSES = (
     EGSTALKER_OT_train_log,
     EGSTALKER_OT_train_import,
 )
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

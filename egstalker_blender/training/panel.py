@@ -1,4 +1,4 @@
-"""The training in the sidebar: what it learns from, how far it is, its last picture, why not."""
+"""The training in the sidebar: its settings, its progress, its last picture, or why it is off."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import bpy
 
 from ... import __package__ as base_package
 from .. import preferences
-from ..panels.labels import draw_text, translated
+from ..jobs.job import DONE, FAILED, STOPPED, STOPPING, State
+from ..panels.headers import Sidebar
+from ..panels.labels import draw_text, duration, translated
 from . import picture
 from .gather import blocker, can_resume, output_of, python_reason
-from .job import DONE, FAILED, STOPPED, STOPPING, State
 from .news import Progress
 from .operators import (
     EGSTALKER_OT_train,
@@ -20,24 +21,21 @@ from .operators import (
     EGSTALKER_OT_train_resume,
     EGSTALKER_OT_train_stop,
 )
-from .session import Session, session, wake
+from .session import TrainingSession, session
 
 ICONS = {DONE: "CHECKMARK", STOPPED: "PAUSE", FAILED: "ERROR"}
 STAGES = {
     "static": "Shape",
     "lips": "Lips",
     "motion": "Motion",
-}  # of `train`; `prepare` names its steps itself
+}  # of `train`; the steps of `prepare` have readable names
 ICON_PIXELS = 20.0  # of an icon at scale 1
-MARGIN = 50.0  # pixels beside a picture in the sidebar
+MARGIN = 50.0  # pixels left and right of a picture in the sidebar
 MAX_PICTURE = 10.0  # in icons
 
 
-class EGSTALKER_PT_train(bpy.types.Panel):
+class EGSTALKER_PT_train(Sidebar, bpy.types.Panel):
     bl_label = "Train an Avatar"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "EGSTalker"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 200  # after all that is done with an avatar
 
@@ -53,7 +51,7 @@ class EGSTALKER_PT_train(bpy.types.Panel):
             _draw_end(layout, context, now)
         _draw_picture(layout, context)
         if now.probe.busy:
-            wake()
+            now.wake()
 
 
 def _draw_settings(layout: Any, props: Any, running: bool) -> None:
@@ -86,22 +84,21 @@ def _draw_buttons(layout: Any, context: Any) -> None:
     row.operator(EGSTALKER_OT_train_log.bl_idname, text="", icon="TEXT")
 
 
-def _draw_running(layout: Any, context: Any, now: Session, state: State) -> None:
+def _draw_running(layout: Any, context: Any, now: TrainingSession, state: State) -> None:
     row = layout.row(align=True)
-    factor = state.progress.factor if state.progress is not None else 0.0
-    row.progress(factor=factor, type="BAR", text=bar_text(state))
+    row.progress(factor=state.factor, type="BAR", text=bar_text(state, now.news.progress))
     row.operator(EGSTALKER_OT_train_stop.bl_idname, text="", icon="X")
     row.operator(EGSTALKER_OT_train_log.bl_idname, text="", icon="TEXT")
     col = layout.column(align=True)
-    for line in detail_lines(state):
+    for line in detail_lines(state, now.news.progress):
         draw_text(col, context, line)
-    if state.news.note:
-        draw_text(layout, context, state.news.note, "INFO")
+    if now.news.note:
+        draw_text(layout, context, now.news.note, "INFO")
     if now.settings is not None and now.settings.output != output_of(context.scene):
         draw_text(layout, context, str(now.settings.output), "FILE")  # another file was opened
 
 
-def _draw_end(layout: Any, context: Any, now: Session) -> None:
+def _draw_end(layout: Any, context: Any, now: TrainingSession) -> None:
     if now.state is None:
         return
     draw_text(layout, context, now.state.text, ICONS[now.state.kind])
@@ -122,11 +119,10 @@ def _draw_picture(layout: Any, context: Any) -> None:
     row.template_icon(icon_value=icon, scale=max(1.0, min(MAX_PICTURE, scale)))
 
 
-def bar_text(state: State) -> str:
-    """What is done now and how far it is."""
+def bar_text(state: State, progress: Progress | None) -> str:
+    """The stage and how far it is."""
     if state.kind == STOPPING:
-        return translated("Stopping, saves its state")
-    progress = state.progress
+        return translated("Saving its state, then it stops")
     if progress is None:
         return translated("Starting...")
     name = STAGES.get(progress.what) or progress.what.replace("_", " ").capitalize()
@@ -134,18 +130,17 @@ def bar_text(state: State) -> str:
     return f"{translated(name)} {progress.done}{of_all}"
 
 
-def detail_lines(state: State) -> list[str]:
-    """Time, quality, size: a line each, where known."""
-    progress = state.progress
+def detail_lines(state: State, progress: Progress | None) -> list[str]:
+    """Time, quality and size: a line for each that is known."""
     remaining = progress.remaining if progress is not None else None
     if state.kind == STOPPING:
         remaining = None  # it stops sooner
-    times = f"{clock(state.seconds)} so far"
-    lines = [f"{times}, {clock(remaining)} left" if remaining is not None else times]
+    times = f"{duration(state.seconds)} so far"
+    lines = [f"{times}, {duration(remaining)} left" if remaining is not None else times]
     if progress is not None:
         lines += _quality(progress)
     if state.quiet:
-        lines.append(f"No word for {clock(state.quiet)}")
+        lines.append(f"No output for {duration(state.quiet)}")
     return lines
 
 
@@ -161,15 +156,4 @@ def _quality(progress: Progress) -> list[str]:
     return lines
 
 
-def clock(seconds: float) -> str:
-    minutes, rest = divmod(int(max(0.0, min(seconds, 1e7))), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PT_train)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(EGSTALKER_PT_train)
+register, unregister = bpy.utils.register_classes_factory((EGSTALKER_PT_train,))

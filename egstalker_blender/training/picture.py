@@ -25,8 +25,8 @@ _stamp = 0  # seconds, of the last copy
 
 
 def show(path: Path | None) -> None:
-    """Load that picture in place of the last one; a missing or broken one changes nothing. Not from
-    a draw function: an icon that is being drawn would go."""
+    """Load that picture in place of the last one; a missing or broken one changes nothing. Must not
+    be called from a draw function, because it removes the icon that is drawn."""
     global _icons, _shown, _key
     if path is None:
         return
@@ -51,9 +51,9 @@ def show(path: Path | None) -> None:
 
 
 def _copied(path: Path) -> Path:
-    """Its left or upper square, small. Always the same file: Blender keeps a thumbnail of every
-    file that it loads in this way, in the user's folder of thumbnails, and knows by whole seconds
-    whether it is up to date. OSError, ValueError for what is no picture, OutputError."""
+    """The path of a small copy of its left or upper square. Always the same file: Blender stores a
+    thumbnail of every file that it loads in this way in the user's folder of thumbnails, and
+    compares times in whole seconds. OSError, OutputError, ValueError if it is no picture."""
     global _stamp
     copy = user_folder(FOLDER) / f"{NAME}{path.suffix}"
     pixels = imbuf.load(str(path))
@@ -72,13 +72,13 @@ def _copied(path: Path) -> Path:
 
 
 def size() -> tuple[int, int]:
-    """Pixels, (0, 0) where there is none."""
+    """Pixels; (0, 0) if there is no picture."""
     width, height = _icons[_key].image_size if _icons and _key in _icons else (0, 0)
     return int(width), int(height)
 
 
 def icon() -> int:
-    """Its number for `template_icon`; 0 where there is none, and without a window."""
+    """Its number for `template_icon`; 0 if there is no picture or no window."""
     return int(_icons[_key].icon_id) if _icons and _key in _icons else 0
 
 

@@ -1,4 +1,4 @@
-"""What a training runs: the commands that a terminal would. No bpy."""
+"""The commands of a training: the same as in a terminal. No bpy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...core.training.folder import work_folder
 from ...core.training.job import STOP
+from ..jobs.command import Step
 
 LOG = "blender.log"  # in the work folder
 AUTO = "auto"
@@ -15,7 +16,7 @@ AUTO = "auto"
 @dataclass(frozen=True)
 class Settings:
     """python: the worker's. dataset: the folder that is trained on; with a video it is made from
-    that first, beside the output. output: the .egs. minutes: 0 for as long as the preset takes.
+    that first, next to the output. output: the .egs. minutes: 0 for as long as the preset takes.
     features: "auto" is the command's own choice. device: auto, cpu or cuda. resume: go on from the
     work folder's state.
     """
@@ -33,17 +34,6 @@ class Settings:
     @property
     def work(self) -> Path:
         return work_folder(self.output)
-
-
-@dataclass(frozen=True)
-class Step:
-    """stop_file: what it looks for to end in good order, None where an interrupt does that. result:
-    a file that must be there at last."""
-
-    label: str
-    command: tuple[str, ...]
-    stop_file: Path | None = None
-    result: Path | None = None
 
 
 def command_for(settings: Settings) -> list[str]:

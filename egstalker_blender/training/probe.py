@@ -1,5 +1,4 @@
-"""Can a Python train? Asked once, in a thread that never touches Blender; a panel reads the answer.
-No bpy."""
+"""Whether a Python can train: asked once, in a thread that never touches Blender. No bpy."""
 
 from __future__ import annotations
 
@@ -11,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.engine.process import worker_environment
+from ..setup_worker.plan import PREPARE_IMPORTS
 
 LIMIT = 30.0  # seconds to answer
-RETRY = 10.0  # seconds after which a No is asked again: packages may have been installed
+RETRY = 10.0  # seconds after which a negative answer is out of date
 TRAIN = ("torch",)
-PREPARE = ("av", "mediapipe", "scipy")
 SEARCH = (
     "import importlib.util, sys\n"
     "print(*[name for name in sys.argv[1:] if importlib.util.find_spec(name) is None])"
@@ -24,8 +23,8 @@ SEARCH = (
 
 @dataclass(frozen=True)
 class Answer:
-    """missing: packages of those above. fault: why it could not even be asked. at: time.monotonic()
-    of the answer."""
+    """missing: those of the packages above that it lacks. fault: why it could not be asked. at:
+    time.monotonic() of the answer."""
 
     python: Path
     missing: tuple[str, ...] = ()
@@ -33,13 +32,13 @@ class Answer:
     at: float = 0.0
 
     def reason(self, video: bool = False) -> str:
-        """Why that Python cannot train, empty where it can. video: on a film."""
+        """Why that Python cannot train, empty if it can. video: on a video."""
         if self.fault:
             return self.fault
         lacks = [name for name in TRAIN if name in self.missing]
         if lacks:
             return f"Training needs {_listed(lacks)}, not in {self.python}; Set Up adds it"
-        lacks = [name for name in PREPARE if name in self.missing]
+        lacks = [name for name in PREPARE_IMPORTS if name in self.missing]
         if video and lacks:
             return f"Videos need {_listed(lacks)}, not in {self.python}; Set Up with Videos adds it"
         return ""
@@ -49,11 +48,11 @@ Ask = Callable[[Path], Answer]
 
 
 def ask(python: Path) -> Answer:
-    """Blocks for as long as it takes to start. Packages are looked for and not imported: that
-    takes seconds."""
+    """Blocks while the interpreter starts. Packages are searched and not imported, which would take
+    seconds."""
     try:
         done = subprocess.run(
-            [str(python), "-c", SEARCH, *TRAIN, *PREPARE],
+            [str(python), "-c", SEARCH, *TRAIN, *PREPARE_IMPORTS],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -82,7 +81,7 @@ class Probe:
         self._threads: dict[Path, threading.Thread] = {}
 
     def answer(self, python: Path) -> Answer | None:
-        """As `ask`; None where it is not known yet, and then it is being found out."""
+        """As `ask`; None while the answer is not known: then it is being asked for."""
         known = self._answers.get(python)
         bad = known is not None and (known.missing or known.fault)
         if known is None or (bad and time.monotonic() - known.at > RETRY):

@@ -1,4 +1,4 @@
-"""What the user sets for a training. In the scene, so that it is there again when the file is."""
+"""The settings of a training. They belong to the scene, so that they are saved with the file."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from .plan import AUTO
 
 SOURCE_ITEMS = (
     ("DATASET", "Dataset", "A folder of prepared frames, as the official trainers read it"),
-    ("VIDEO", "Video", "A film of one talking person; a dataset is made from it first"),
+    ("VIDEO", "Video", "A video of one talking person, from which a dataset is made first"),
 )
 PRESET_ITEMS = (
-    ("draft", "Draft", "Small and soon done, to see whether the dataset works"),
-    ("good", "Good", "For use; within reach of a processor"),
-    ("best", "Best", "For a GPU, or a night"),
+    ("draft", "Draft", "Small and quick, to see whether the dataset works"),
+    ("good", "Good", "For use; possible on a CPU"),
+    ("best", "Best", "For a GPU, or overnight"),
 )
 FEATURE_ITEMS = (
-    (AUTO, "Automatic", "What the preset prefers"),
+    (AUTO, "Automatic", "The preset's default"),
     ("log-mel", "Log-Mel", "Loudness by pitch: closest to the trained voice"),
-    ("phonetic", "Phonetic", "What is being said: carries to other voices"),
+    ("phonetic", "Phonetic", "What is being said: works with other voices, too"),
     ("log-mel+phonetic", "Both", "Log-mel and phonetic together"),
 )
 
 
 class EGSTALKER_PG_training(bpy.types.PropertyGroup):
-    source: EnumProperty(name="Source", description="What it learns from", items=SOURCE_ITEMS)
+    source: EnumProperty(
+        name="Source", description="What the avatar is trained on", items=SOURCE_ITEMS
+    )
     dataset: StringProperty(
         name="Dataset",
         description="Folder with ori_imgs, parsing, transforms_train.json and the rest",
@@ -35,45 +37,48 @@ class EGSTALKER_PG_training(bpy.types.PropertyGroup):
     )
     video: StringProperty(
         name="Video",
-        description="Film of one person who talks and looks at the camera, with sound",
+        description="Video of one person who talks and looks at the camera, with sound",
         subtype="FILE_PATH",
         options=RELATIVE,
     )
     output: StringProperty(
         name="Output",
-        description="Avatar file (.egs) that is written. The training's state is kept beside it, "
-        "in a folder of the same name that ends in .training",
+        description="Avatar file (.egs) to write. The training's state is saved next to it, in a "
+        "folder of the same name that ends in .training",
         default="//avatar.egs",
         subtype="FILE_PATH",
         options=RELATIVE,
     )
     preset: EnumProperty(
         name="Preset",
-        description="Quality against time",
+        description="More quality takes more time",
         items=PRESET_ITEMS,
         default="good",
     )
     minutes: IntProperty(
         name="Minutes",
-        description="Time that the training may take. 0: as long as the preset needs",
+        description="Time limit of the training. 0: as long as the preset needs",
         min=0,
         soft_max=240,
         max=10_000,
     )
     features: EnumProperty(
         name="Sound",
-        description="What the network hears of a voice",
+        description="Audio features that drive the network",
         items=FEATURE_ITEMS,
     )
     import_result: BoolProperty(
         name="Import When Done",
-        description="Make an object of the avatar in this scene when the training is done",
+        description="Import the avatar into this scene when the training is done",
         default=True,
     )
 
 
+_register_class, _unregister_class = bpy.utils.register_classes_factory((EGSTALKER_PG_training,))
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PG_training)
+    _register_class()
     bpy.types.Scene.egstalker_training = PointerProperty(
         type=EGSTALKER_PG_training, name="EGSTalker Training"
     )
@@ -81,4 +86,4 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Scene.egstalker_training
-    bpy.utils.unregister_class(EGSTALKER_PG_training)
+    _unregister_class()

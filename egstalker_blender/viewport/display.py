@@ -50,8 +50,11 @@ class EGSTALKER_PG_display(bpy.types.PropertyGroup):
     )
 
 
+_register_class, _unregister_class = bpy.utils.register_classes_factory((EGSTALKER_PG_display,))
+
+
 def register() -> None:
-    bpy.utils.register_class(EGSTALKER_PG_display)
+    _register_class()
     bpy.types.Object.egstalker_display = bpy.props.PointerProperty(
         type=EGSTALKER_PG_display, name="EGSTalker Display", override=OVERRIDABLE
     )
@@ -59,4 +62,4 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Object.egstalker_display
-    bpy.utils.unregister_class(EGSTALKER_PG_display)
+    _unregister_class()

@@ -45,7 +45,7 @@ def test_the_panel_says_what_approximate_does_for_the_avatar(avatar_path: Path) 
     frozen = replace(avatar, frozen_gaussians=FrozenGaussians(rows, {}, measured))
     assert (
         approximate.text_of(frozen)
-        == "Holds 50% of the Gaussians; pictures agree to 54 dB or better"
+        == "Freezes 50% of the Gaussians; images match to 54 dB or better"
     )
 
 

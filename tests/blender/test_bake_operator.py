@@ -52,7 +52,7 @@ def test_an_old_file_is_no_frame(head: Any, fake: Any) -> None:
 
 def test_an_engine_that_fails_is_reported(head: Any, fake: Any, tmp_path: Path) -> None:
     fake.fail_at = 2
-    with pytest.raises(RuntimeError, match="told to fail"):
+    with pytest.raises(RuntimeError, match="asked to fail"):
         bpy.ops.egstalker.bake()
     assert names(tmp_path / "out") == ["frame_0002.png"]
 
@@ -159,5 +159,5 @@ def test_a_failing_engine_ends_the_modal_operator(window: Any, fake: Any) -> Non
     operator.invoke(window, TIMER)
     operator.modal(window, TIMER)
     assert operator.modal(window, TIMER) == {"CANCELLED"}
-    assert operator.reports == ["the fake engine was told to fail"]
+    assert operator.reports == ["the fake engine was asked to fail"]
     assert window.window_manager.text is None

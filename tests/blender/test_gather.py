@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from egstalker.core.errors import ArgumentError, InputError
 
-from tests.support.blender import job_of
+from tests.support.blender import job_of, track_of_job
 
 
 def test_a_moving_camera_moves_the_picture_and_the_frame_comes_back(head: Any, scene: Any) -> None:
@@ -62,12 +62,12 @@ def test_whole_sound_and_own_range(head: Any, scene: Any) -> None:
 
 
 def test_a_linked_file_without_a_strip(head: Any, scene: Any, tmp_path: Path) -> None:
-    by_strip = job_of(head)
+    by_strip, strip_track = job_of(head), track_of_job(head)
     path = str(tmp_path / "voice.wav")
     bpy.ops.egstalker.link_sound_file(filepath=path, add_strip=False)
     assert head.egstalker.sound_source == "FILE"
     by_file = job_of(head)
-    assert np.array_equal(by_file.track.windows, by_strip.track.windows)
+    assert np.array_equal(track_of_job(head).windows, strip_track.windows)
     assert [t.moment.seconds for t in by_file.frames] == [t.moment.seconds for t in by_strip.frames]
 
 

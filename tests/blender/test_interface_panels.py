@@ -9,10 +9,11 @@ from typing import Any
 import bpy
 import pytest
 from egstalker.egstalker_blender import preferences, preferences_panel
+from egstalker.egstalker_blender.jobs.job import State
 from egstalker.egstalker_blender.panels import menus, object_properties, sidebar
 from egstalker.egstalker_blender.setup_worker import draw as worker_draw
 from egstalker.egstalker_blender.setup_worker import session as worker_session
-from egstalker.egstalker_blender.setup_worker.job import State
+from egstalker.egstalker_blender.setup_worker.check import Check
 
 PANELS = (*sidebar.CLASSES, *object_properties.CLASSES)
 
@@ -139,10 +140,10 @@ def test_our_menu_entries(scene: Any) -> None:
         assert layout.seen
 
 
-@pytest.mark.parametrize("kind", ["running", "done", "failed", "cancelled"])
+@pytest.mark.parametrize("kind", ["running", "done", "failed", "stopped"])
 def test_the_worker_in_the_preferences(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    mine = worker_session.Session()
-    mine.state = State(kind, 0.4, "Installing: downloading numba (3.8 MB)", 75.0)
+    mine = worker_session.WorkerSession()
+    mine.state = State(kind, "Installing: downloading numba (3.8 MB)", 75.0, factor=0.4)
     monkeypatch.setattr(worker_session, "_session", mine)
     layout = Layout([])
     worker_draw.draw_worker(layout, context())
@@ -153,7 +154,7 @@ def test_the_worker_in_the_preferences(monkeypatch: pytest.MonkeyPatch, kind: st
 
 @pytest.mark.parametrize("fault", ["", "python does not run as Python; choose another"])
 def test_what_a_check_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str) -> None:
-    from egstalker.core.engine.check import WorkerReport
+    from egstalker.core.engine.process import WorkerReport
     from egstalker.core.errors import WorkerError
 
     def ask(*_: Any) -> WorkerReport:
@@ -161,8 +162,8 @@ def test_what_a_check_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faul
             raise WorkerError(fault)
         return WorkerReport("3.12.1", "gsplat", "NVIDIA H100", {"torch": "2.13.0"})
 
-    mine = worker_session.Session()
-    mine.check = worker_session.Check(tmp_path / "python", tmp_path / "log", ask=ask)
+    mine = worker_session.WorkerSession()
+    mine.check = Check(tmp_path / "python", tmp_path / "log", ask=ask)
     mine.check.wait()
     monkeypatch.setattr(worker_session, "_session", mine)
     layout = Layout([])

@@ -228,12 +228,6 @@ def test_lines_of_the_panel() -> None:
     assert live_panel.latency_line(report).startswith("Listening")
 
 
-def test_the_lookahead_is_that_of_the_core() -> None:
-    from egstalker.core.live import session
-
-    assert operators.LOOKAHEAD == session.LOOKAHEAD
-
-
 class Layout:
     """A fake layout that records the texts a panel draws."""
 

@@ -91,7 +91,7 @@ def test_the_search_is_bounded(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_accepted(obj: Any, path: Path) -> None:
-    with pytest.raises(RuntimeError, match="as it was imported"):
+    with pytest.raises(RuntimeError, match="has not changed since it was imported"):
         bpy.ops.egstalker.accept_avatar()
     before = obj.data
     make_avatar(path, n=150)

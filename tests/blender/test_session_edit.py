@@ -11,7 +11,7 @@ from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.properties import active_avatar
 from egstalker.egstalker_blender.sound import strips
 
-from tests.support.blender import job_of, names, voice, write_wav
+from tests.support.blender import job_of, names, track_of_job, voice, write_wav
 
 
 def push(message: str) -> None:
@@ -131,7 +131,7 @@ def test_two_heads_two_voices(head: Any, scene: Any, avatar_path: Path, tmp_path
     assert strips.linked_window(scene, head).path.name == "voice.wav"
     assert strips.linked_window(scene, other).path.name == "two.wav"
     assert strips.fingerprint(scene, head) != strips.fingerprint(scene, other)
-    assert len(job_of(head).track) > len(job_of(other).track)
+    assert len(track_of_job(head)) > len(track_of_job(other))
 
 
 def test_several_scenes(head: Any, scene: Any, tmp_path: Path) -> None:

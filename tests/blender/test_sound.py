@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from egstalker.core.errors import ArgumentError, AudioError
 from egstalker.egstalker_blender.sound import decode, strips
-from egstalker.egstalker_blender.sound.strip_waveform import waveform_of_strip
 from egstalker.egstalker_blender.sound.strips import add_strip, window_of_strip
 
 from core.audio.files import load_waveform
-from tests.support.blender import ramp, voice, write_wav
+from tests.support.blender import ramp, voice, waveform_of_strip, write_wav
 
 SECONDS = 4.0
 RATE = 16000

@@ -15,10 +15,9 @@ from egstalker.core.errors import ArgumentError, AudioError
 from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.sound import mixdown, strips
-from egstalker.egstalker_blender.sound.strip_waveform import waveform_of_strip
 
 from core.audio.files import load_waveform
-from tests.support.blender import ramp, voice, write_wav
+from tests.support.blender import ramp, voice, waveform_of_strip, write_wav
 
 RATE = 16000
 CAN_RETIME = bpy.app.version >= (5, 1)

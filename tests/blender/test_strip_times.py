@@ -11,11 +11,10 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.egstalker_blender.sound import strips
-from egstalker.egstalker_blender.sound.strip_waveform import waveform_of_strip
 from numpy.typing import NDArray
 
 from core.audio.files import load_waveform
-from tests.support.blender import write_wav
+from tests.support.blender import waveform_of_strip, write_wav
 
 RATE = 16000
 SECONDS = 6.0

@@ -158,7 +158,7 @@ def test_the_bar_knows_where_each_frame_is(talking: Any, fake: Any, scene: Any) 
     settle()
     assert bar.cached_runs(talking, 1, 6) == [(1, 6, "memory")]
     key = head_of(talking).moments[3].key
-    store.store.memory._drop(key)
+    store.store.memory.drop(key)
     assert bar.cached_runs(talking, 1, 6) == [(1, 2, "memory"), (3, 3, ""), (4, 6, "memory")]
     assert bar.cached_runs(None, 1, 6) == []
 

@@ -11,10 +11,11 @@ import pytest
 from egstalker.egstalker_blender import preferences
 
 from tests.support.blender import ROOT, clean_environment, python_here
-from tests.support.blender_training import LONG, alive, fake_python, until
+from tests.support.blender_training import LONG, fake_python
+from tests.support.waiting import LIMIT, alive, until
 
 ENDS = """
-import os, runpy, signal, sys, time
+import os, runpy, sys
 import bpy
 package = runpy.run_path(sys.argv[1])["load_extension"]()
 from egstalker.egstalker_blender.training import gather, picture, session
@@ -23,10 +24,9 @@ props = bpy.context.scene.egstalker_training
 props.dataset, props.output = clip, output
 mine = session.session()
 mine.begin(gather.settings_of(bpy.context))
-while mine.state.news.preview is None:
+while mine.news.preview is None:
     mine.tick()
-    time.sleep(0.01)
-picture.show(mine.state.news.preview)
+picture.show(mine.news.preview)
 assert picture.size() == (32, 32)
 print("PID", mine.job.pid, flush=True)
 if way == "exit":
@@ -35,7 +35,7 @@ if way == "unregister":
     package.unregister()
     print("GONE", flush=True)
     os._exit(0)
-time.sleep(60)
+sys.stdin.read()  # until it is killed
 """
 
 
@@ -58,6 +58,7 @@ def test_it_ends_with_blender(tmp_path: Path, avatar_path: Path, way: str) -> No
             XDG_CACHE_HOME=str(tmp_path / "cache"),
             **{preferences.WORKER_PYTHON_VARIABLE: str(python)},
         ),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -69,7 +70,7 @@ def test_it_ends_with_blender(tmp_path: Path, avatar_path: Path, way: str) -> No
         if way == "kill":
             assert alive(pid)
             process.send_signal(signal.SIGKILL)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=LIMIT)
     finally:
         process.kill()
     assert "Traceback" not in errors and "Error" not in errors, errors

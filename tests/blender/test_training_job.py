@@ -1,42 +1,48 @@
-"""A training as a process: its words, its ends, its stop. No window, no torch."""
+"""A training as a process: its output, its ends, its stop. No window, no torch."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from egstalker.core.errors import EgsError, OutputError
 from egstalker.core.training.folder import has_state
 from egstalker.core.training.job import STOP
-from egstalker.egstalker_blender.training import job as jobs
-from egstalker.egstalker_blender.training import plan, probe, process
-from egstalker.egstalker_blender.training.job import DONE, FAILED, STOPPED, STOPPING, Job, State
+from egstalker.egstalker_blender.jobs import command
+from egstalker.egstalker_blender.jobs.job import DONE, FAILED, QUIET, STOPPED, STOPPING, State
+from egstalker.egstalker_blender.training import plan, probe
+from egstalker.egstalker_blender.training.job import STOP_PATIENCE, Training
 from egstalker.egstalker_blender.training.plan import Settings
 
-from tests.support.blender_training import LONG, alive, fake_python, until
+from tests.support.blender_training import LONG, fake_python
+from tests.support.waiting import Clock, Gate, alive, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended Python is a script")
 
 
 @pytest.fixture
-def start(tmp_path: Path, avatar_path: Path) -> Callable[..., Job]:
-    jobs_made: list[Job] = []
+def clock() -> Clock:
+    """Of every job that `start` begins."""
+    return Clock()
 
-    def begin(
-        words: str = "", video: bool = False, patience: float = 20.0, **values: object
-    ) -> Job:
+
+@pytest.fixture
+def start(tmp_path: Path, avatar_path: Path, clock: Clock) -> Iterator[Callable[..., Training]]:
+    begun: list[Training] = []
+
+    def begin(words: str = "", video: bool = False, **values: object) -> Training:
         python = fake_python(tmp_path / "python", avatar_path, words, **values)
-        jobs_made.append(
-            Job(plan.steps_for(settings(tmp_path, python, video)), work(tmp_path), patience)
-        )
-        return jobs_made[-1]
+        steps = plan.steps_for(settings(tmp_path, python, video))
+        begun.append(Training(steps, work(tmp_path), clock=clock))
+        return begun[-1]
 
     yield begin
-    for job in jobs_made:
+    for job in begun:
         job.close(0.0)
         assert not alive(job.pid)
 
@@ -54,8 +60,20 @@ def work(folder: Path) -> Path:
     return folder / "head.training"
 
 
-def finish(job: Job, seconds: float = 20.0) -> State:
-    until(lambda: not job.poll().alive, seconds)
+def finish(job: Training) -> State:
+    until(lambda: not job.poll().alive)
+    return job.poll()
+
+
+def until_progress(job: Training, stage: str = "") -> State:
+    """Until it reports progress (of that stage)."""
+
+    def reached() -> bool:
+        job.poll()
+        progress = job.news.progress
+        return progress is not None and stage in ("", progress.what)
+
+    until(reached)
     return job.poll()
 
 
@@ -87,39 +105,35 @@ def test_the_command_of_each_choice(tmp_path: Path) -> None:
     assert second.stop_file == Path("/out/head.training/stop")
 
 
-def test_from_a_video_to_the_avatar(start: Callable[..., Job], tmp_path: Path) -> None:
-    job = start(video=True, pause=0.05)
-    seen = []
-    while (state := job.poll()).alive:
-        if state.progress is not None:
-            seen.append((state.text, state.progress.what))
-            assert 0 <= state.progress.factor <= 1
-        time.sleep(0.01)
-    assert list(dict.fromkeys(seen)) == [
-        ("Preparing", "landmarks"),
-        ("Training", "static"),
-        ("Training", "motion"),
-    ]
+def test_from_a_video_to_the_avatar(start: Callable[..., Training], tmp_path: Path) -> None:
+    stages = {"landmarks": "Preparing", "static": "Training", "motion": "Training"}
+    gates = {stage: Gate(tmp_path / stage) for stage in stages}
+    job = start(video=True, gates=tmp_path)
+    for stage, text in stages.items():
+        state = until_progress(job, stage)
+        assert state.text == text and 0 <= state.factor <= 1
+        gates[stage].open()
+    state = finish(job)
     assert state.kind == DONE and state.text == f"{tmp_path / 'head.egs'} is ready, PSNR 31.2 dB"
     assert (tmp_path / "film.dataset" / "prepare_report.png").is_file()
-    assert state.news.saved and state.news.preview == work(tmp_path) / "preview_000005.png"
+    assert job.news.saved and job.news.preview == work(tmp_path) / "preview_000005.png"
     arguments = json.loads((work(tmp_path) / "arguments.json").read_text())
     assert arguments[:2] == [str(tmp_path / "film.dataset"), str(tmp_path / "head.egs")]
     assert has_state(work(tmp_path))
 
 
-def test_progress_carries_time_and_quality(start: Callable[..., Job]) -> None:
+def test_progress_carries_time_and_quality(start: Callable[..., Training]) -> None:
     job = start(**LONG)
-    until(lambda: (p := job.poll().progress) is not None and p.done >= 3)
-    progress = job.poll().progress
+    until(lambda: (p := job.news.progress) is not None and p.done >= 3)
+    progress = job.news.progress
     assert progress is not None and progress.loss and progress.loss < 0.1
     assert progress.remaining and progress.psnr and progress.gaussians == 20000 + 10 * progress.done
 
 
-def test_stop_keeps_the_state(start: Callable[..., Job], tmp_path: Path) -> None:
+def test_stop_keeps_the_state(start: Callable[..., Training], tmp_path: Path) -> None:
     assert not has_state(work(tmp_path))
     job = start(**LONG)
-    until(lambda: job.poll().progress is not None)
+    until_progress(job)
     job.stop()
     assert job.poll().kind in (STOPPING, STOPPED)
     state = finish(job)
@@ -131,7 +145,7 @@ def test_stop_keeps_the_state(start: Callable[..., Job], tmp_path: Path) -> None
 
 
 def test_a_stop_of_an_earlier_training_does_not_count(
-    start: Callable[..., Job], tmp_path: Path
+    start: Callable[..., Training], tmp_path: Path
 ) -> None:
     work(tmp_path).mkdir()
     (work(tmp_path) / STOP).touch()
@@ -139,39 +153,51 @@ def test_a_stop_of_an_earlier_training_does_not_count(
 
 
 def test_one_that_does_not_stop_is_ended(
-    start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Training], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process.Child.end, "__defaults__", (0.2,))
-    job = start("deaf", patience=0.3, **LONG)
-    until(lambda: job.poll().progress is not None)
+    monkeypatch.setattr(command, "PATIENCE", 0.0)
+    job = start("deaf", **LONG)
+    until_progress(job)
     job.stop()
-    state = finish(job)
+    clock.advance(STOP_PATIENCE)
+    assert job.poll().kind == STOPPING and alive(job.pid)
+    clock.advance(1.0)
+    state = job.poll()
     assert state.kind == STOPPED and "was ended" in state.text
     assert not alive(job.pid)
 
 
-def test_the_second_stop_does_not_wait(start: Callable[..., Job]) -> None:
-    job = start("silent", patience=60)
-    time.sleep(0.3)
+def test_the_second_stop_does_not_wait(start: Callable[..., Training], tmp_path: Path) -> None:
+    job = start("silent")
+    until((work(tmp_path) / "arguments.json").exists)  # it runs
     job.stop()
     assert job.poll().kind == STOPPING
     job.stop()
     assert job.poll().kind == STOPPED and not alive(job.pid)
 
 
-def test_preparing_is_stopped_by_an_interrupt(start: Callable[..., Job], tmp_path: Path) -> None:
-    job = start(video=True, patience=60, **LONG)
-    until(lambda: job.poll().progress is not None)
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+def test_preparing_is_stopped_by_an_interrupt(
+    start: Callable[..., Training], tmp_path: Path, handler: Any
+) -> None:
+    """Also if Blender itself ignores interrupts, as everything does in a shell's background."""
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        job = start(video=True, **LONG)
+        assert signal.getsignal(signal.SIGINT) == handler  # Blender's own is what it was
+    finally:
+        signal.signal(signal.SIGINT, before)
+    until_progress(job)
     job.stop()
     state = finish(job)
     assert state.kind == STOPPED and "what was prepared stays" in state.text
     assert not (tmp_path / "head.egs").exists() and not has_state(work(tmp_path))
 
 
-def test_noise_is_passed_over(start: Callable[..., Job]) -> None:
+def test_noise_is_passed_over(start: Callable[..., Training]) -> None:
     job = start("noise", video=True)
     state = finish(job)
-    assert state.kind == DONE and state.news.note == "two frames have no landmarks"
+    assert state.kind == DONE and job.news.note == "two frames have no landmarks"
     log = job.log.read_text(errors="replace")
     assert "a library says hello" in log and "xxx" not in log
 
@@ -180,19 +206,21 @@ def test_noise_is_passed_over(start: Callable[..., Job]) -> None:
     ("words", "expected"),
     [
         ("error", "clip/ori_imgs holds no frame; prepare it again"),
-        ("crash", "ValueError: a defect"),
+        ("crash", "Training: ValueError: a defect"),
         ("killed", "Training: it was killed from outside; a system does that when memory runs out"),
-        ("nothing", "Training: it ended without a result; look at the log"),
-        ("lost", "Training: it is done, but {folder}/head.egs is not there"),
+        ("nothing", "Training: it ended without a result; see the log"),
+        ("lost", "Training: it is done, but {folder}/head.egs is not there; see the log"),
     ],
 )
-def test_how_it_fails(start: Callable[..., Job], tmp_path: Path, words: str, expected: str) -> None:
+def test_how_it_fails(
+    start: Callable[..., Training], tmp_path: Path, words: str, expected: str
+) -> None:
     state = finish(start(words))
     assert (state.kind, state.text) == (FAILED, expected.format(folder=tmp_path))
 
 
 def test_a_video_that_cannot_be_prepared_is_not_trained_on(
-    start: Callable[..., Job], tmp_path: Path
+    start: Callable[..., Training], tmp_path: Path
 ) -> None:
     state = finish(start("no-face", video=True))
     assert state.kind == FAILED
@@ -202,9 +230,7 @@ def test_a_video_that_cannot_be_prepared_is_not_trained_on(
     assert not (work(tmp_path) / "arguments.json").exists()
 
 
-def test_an_error_while_stopping_is_shown(
-    start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_while_stopping_is_shown(start: Callable[..., Training]) -> None:
     """The disk is full when it saves its state."""
     job = start("error")
     job.stop()
@@ -212,24 +238,27 @@ def test_an_error_while_stopping_is_shown(
 
 
 def test_what_outlives_the_command_goes_too(
-    start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: Callable[..., Training], clock: Clock, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(process, "DRAIN", 0.2)
-    state = finish(start("orphan"))
+    job = start("orphan")
+    until((work(tmp_path) / "orphan").exists)
+    until(lambda: clock.advance(1.0) or not job.poll().alive)  # it is given time to end by itself
+    state = job.poll()
     assert state.text == "the parent ends first"
     until(lambda: not alive(int((work(tmp_path) / "orphan").read_text())))
 
 
-def test_silence_is_said(start: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "QUIET", 0.1)
+def test_a_long_silence_is_reported(start: Callable[..., Training], clock: Clock) -> None:
     job = start("silent")
-    until(lambda: job.poll().quiet > 0.2)
+    clock.advance(QUIET)
+    assert job.poll().quiet == 0.0
+    until(lambda: clock.advance(1.0) or job.poll().quiet > QUIET)
     assert job.poll().alive
 
 
-def test_blender_ends(start: Callable[..., Job], tmp_path: Path) -> None:
+def test_blender_ends(start: Callable[..., Training], tmp_path: Path) -> None:
     job = start(**LONG)
-    until(lambda: job.poll().progress is not None)
+    until_progress(job)
     job.close()
     assert not alive(job.pid) and has_state(work(tmp_path))
     assert job.poll().kind == STOPPED
@@ -238,16 +267,16 @@ def test_blender_ends(start: Callable[..., Job], tmp_path: Path) -> None:
 
 def test_places_that_do_not_serve(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"gone/head\.training cannot be used: No such file"):
-        Job([], tmp_path / "gone" / "head.training")
+        Training([], tmp_path / "gone" / "head.training")
     with pytest.raises(OutputError, match="cannot be used"):
         (tmp_path / "head.training").write_text("")
-        Job([], tmp_path / "head.training")
+        Training([], tmp_path / "head.training")
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     missing = settings(tmp_path, tmp_path / "no python")
     with pytest.raises(EgsError, match="no python cannot be started"):
-        Job(plan.steps_for(missing), missing.work)
+        Training(plan.steps_for(missing), missing.work)
 
 
 def test_the_probe(tmp_path: Path, avatar_path: Path) -> None:

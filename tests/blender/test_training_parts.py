@@ -1,4 +1,4 @@
-"""Parts of the Train panel: its lines, its picture, what it makes of what a command says."""
+"""Parts of the Train panel: its lines, its picture, the events of a command."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import preferences
-from egstalker.egstalker_blender.training import gather, news, panel, picture
-from egstalker.egstalker_blender.training.job import State
+from egstalker.egstalker_blender.jobs.job import State
+from egstalker.egstalker_blender.preferences import BACKENDS
+from egstalker.egstalker_blender.training import news, panel, picture
 from egstalker.egstalker_blender.training.news import News, Progress
 
+from core.cli import build_parser
 from tests.blender.test_interface_panels import ICONS
 from tests.support.blender import read_png
 from tests.support.training_fake import write_png
@@ -19,10 +20,10 @@ from tests.support.training_fake import write_png
 
 def test_lines_of_the_panel() -> None:
     progress = Progress("landmarks", 3, 10)
-    state = State("running", "Preparing", 75.0, News(), progress, quiet=3700.0)
-    assert panel.bar_text(state) == "Landmarks 3 of 10"
-    assert panel.detail_lines(state) == ["1:15 so far", "No word for 1:01:40"]
-    assert panel.bar_text(State("running", "Training", 0.0)) == "Starting..."
+    state = State("running", "Preparing", 75.0, quiet=3700.0)
+    assert panel.bar_text(state, progress) == "Landmarks 3 of 10"
+    assert panel.detail_lines(state, progress) == ["1:15 so far", "No output for 1:01:40"]
+    assert panel.bar_text(State("running", "Training", 0.0), None) == "Starting..."
     assert set(panel.ICONS.values()) <= set(ICONS)
 
 
@@ -72,7 +73,7 @@ def test_a_word_of_progress(change: dict[str, Any], expected: Progress | None) -
 
 
 def test_news_keeps_the_newest_of_each_kind() -> None:
-    heard = News()
+    newest = News()
     for event in (
         PROGRESS,
         {"event": "preview", "path": "a.jpg"},
@@ -82,10 +83,10 @@ def test_news_keeps_the_newest_of_each_kind() -> None:
         {"event": "progress"},
         {"event": "of a later version"},
     ):
-        heard = news.folded(heard, event)
-    assert heard.progress == Progress("static", 3, 10) and heard.preview == Path("a.jpg")
-    assert len(heard.note) == news.MAX_TEXT and heard.saved and not heard.done
-    assert news.folded(heard, {"event": "done", "psnr": None}).done
+        newest = news.folded(newest, event)
+    assert newest.progress == Progress("static", 3, 10) and newest.preview == Path("a.jpg")
+    assert len(newest.note) == news.MAX_TEXT and newest.saved and not newest.done
+    assert news.folded(newest, {"event": "done", "psnr": None}).done
 
 
 @pytest.mark.parametrize("path", [{}, {"what": "state"}])
@@ -121,4 +122,6 @@ def test_a_bar_never_leaves_its_ends() -> None:
 
 
 def test_every_device_of_the_preferences_is_one_of_a_training() -> None:
-    assert set(gather.DEVICES) == set(preferences.BACKENDS.values())
+    for device in BACKENDS:
+        arguments = ["train", "clip", "head.egs", "--device", device]
+        assert build_parser().parse_args(arguments).device == device

@@ -11,22 +11,24 @@ from typing import Any
 
 import bpy
 import pytest
+from egstalker.core.errors import MissingPackageError
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.properties import is_avatar
 from egstalker.egstalker_blender.setup_worker import session as worker_session
 from egstalker.egstalker_blender.training import gather, operators, panel, picture, session
-from egstalker.egstalker_blender.training.session import Session
+from egstalker.egstalker_blender.training.session import TrainingSession
 
 from tests.blender.test_interface_panels import Layout, context
-from tests.support.blender_training import LONG, fake_python, until
+from tests.support.blender_training import LONG, fake_python
+from tests.support.waiting import Gate, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended Python is a script")
 
 
 @pytest.fixture
-def mine(scene: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Session]:
+def mine(scene: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TrainingSession]:
     """A session of its own; nothing of it stays."""
-    own = Session()
+    own = TrainingSession()
     monkeypatch.setattr(picture, "user_folder", lambda _name: tmp_path)
     monkeypatch.setattr(session, "_session", own)
     yield own
@@ -35,7 +37,9 @@ def mine(scene: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
 
 
 @pytest.fixture
-def ready(mine: Session, tmp_path: Path, avatar_path: Path, monkeypatch: Any) -> Callable[..., Any]:
+def ready(
+    mine: TrainingSession, tmp_path: Path, avatar_path: Path, monkeypatch: Any
+) -> Callable[..., Any]:
     """All that a training needs, with a Python that pretends; returns the scene's settings."""
 
     def make(words: str = "", avatar: Path = avatar_path, **values: object) -> Any:
@@ -49,7 +53,7 @@ def ready(mine: Session, tmp_path: Path, avatar_path: Path, monkeypatch: Any) ->
     return make
 
 
-def begin(mine: Session, resume: bool = False) -> None:
+def begin(mine: TrainingSession, resume: bool = False) -> None:
     """As the button in a window, where nothing waits."""
     mine.begin(gather.settings_of(bpy.context, resume), bpy.context.scene)
 
@@ -78,7 +82,7 @@ def test_the_button_trains_and_imports(ready: Callable[..., Any], tmp_path: Path
 
 
 def test_a_result_that_is_not_wanted_waits_for_the_button(
-    ready: Callable[..., Any], mine: Session
+    ready: Callable[..., Any], mine: TrainingSession
 ) -> None:
     ready().import_result = False
     bpy.ops.egstalker.train()
@@ -95,7 +99,7 @@ def test_a_failure_is_reported_as_it_is(ready: Callable[..., Any]) -> None:
 
 
 def test_a_video_is_prepared_first(
-    ready: Callable[..., Any], mine: Session, tmp_path: Path
+    ready: Callable[..., Any], mine: TrainingSession, tmp_path: Path
 ) -> None:
     props = ready()
     props.source, props.video = "VIDEO", str(tmp_path / "film.mp4")
@@ -112,16 +116,16 @@ def test_a_video_is_prepared_first(
     assert arguments(tmp_path)[0] == str(tmp_path / "film.dataset")
 
 
-def test_stop_and_resume(ready: Callable[..., Any], mine: Session, tmp_path: Path) -> None:
+def test_stop_and_resume(ready: Callable[..., Any], mine: TrainingSession, tmp_path: Path) -> None:
     ready(**LONG)
     with pytest.raises(RuntimeError, match="has saved a state"):
         bpy.ops.egstalker.train_resume()
-    with pytest.raises(RuntimeError, match="No training runs"):
+    with pytest.raises(RuntimeError, match="No training is running"):
         bpy.ops.egstalker.train_stop()
     begin(mine)
-    with pytest.raises(RuntimeError, match="A training runs"):
+    with pytest.raises(RuntimeError, match="A training is running"):
         bpy.ops.egstalker.train()
-    until(lambda: mine.tick() and mine.state.progress is not None)
+    until(lambda: mine.tick() and mine.news.progress is not None)
     bpy.ops.egstalker.train_stop()
     until(lambda: not mine.tick())
     assert mine.state.kind == "stopped" and gather.can_resume(bpy.context.scene)
@@ -132,7 +136,10 @@ def test_stop_and_resume(ready: Callable[..., Any], mine: Session, tmp_path: Pat
 
 
 def test_why_it_cannot_start(
-    ready: Callable[..., Any], mine: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ready: Callable[..., Any],
+    mine: TrainingSession,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     props, reason = ready(), lambda: gather.blocker(bpy.context)
     assert reason() == ""
@@ -161,18 +168,18 @@ def test_why_it_cannot_start(
         with pytest.raises(RuntimeError, match="poll"):
             bpy.ops.egstalker.train()
         setattr(props, name, before)
-    monkeypatch.setattr(worker_session.Session, "setting_up", True)
+    monkeypatch.setattr(worker_session.WorkerSession, "running", True)
     assert reason() == "Wait until the worker is set up"
 
 
 def test_what_is_not_known_yet_is_asked_at_the_start(
-    ready: Callable[..., Any], mine: Session
+    ready: Callable[..., Any], mine: TrainingSession
 ) -> None:
     """The panel may not have been open."""
     ready("no-torch")
-    operator = SimpleNamespace(said=[], report=lambda _kind, text: operator.said.append(text))
-    assert operators._begin(operator, bpy.context, False) == {"CANCELLED"}
-    assert "needs torch" in operator.said[0] and mine.job is None
+    with pytest.raises(MissingPackageError, match="needs torch"):
+        operators.begin(bpy.context, resume=False)
+    assert mine.job is None
 
 
 def test_the_output_gets_its_suffix(ready: Callable[..., Any], tmp_path: Path) -> None:
@@ -182,9 +189,10 @@ def test_the_output_gets_its_suffix(ready: Callable[..., Any], tmp_path: Path) -
 
 
 def test_undo_and_another_file_leave_it_alone(
-    ready: Callable[..., Any], mine: Session, tmp_path: Path
+    ready: Callable[..., Any], mine: TrainingSession, tmp_path: Path
 ) -> None:
-    ready(steps=40, pause=0.02)
+    gate = Gate(tmp_path / "motion")
+    ready(gates=tmp_path)
     begin(mine)
     pid = mine.job.pid
     bpy.ops.ed.undo_push(message="one")
@@ -194,6 +202,7 @@ def test_undo_and_another_file_leave_it_alone(
     bpy.ops.wm.read_factory_settings(use_empty=True)
     assert mine.tick() and mine.running and mine.job.pid == pid
     assert "head.egs" in "".join(drawn())  # this file's settings name another
+    gate.open()
     until(lambda: not mine.tick())
     mine.try_import()
     # It was wanted in a scene that is no longer open; the button imports it into this one.
@@ -203,7 +212,7 @@ def test_undo_and_another_file_leave_it_alone(
 
 
 def test_the_import_waits_while_hands_are_full(
-    ready: Callable[..., Any], mine: Session, monkeypatch: pytest.MonkeyPatch
+    ready: Callable[..., Any], mine: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready()
     begin(mine)
@@ -218,7 +227,7 @@ def test_the_import_waits_while_hands_are_full(
 
 
 def test_a_result_that_is_no_avatar(
-    ready: Callable[..., Any], mine: Session, tmp_path: Path
+    ready: Callable[..., Any], mine: TrainingSession, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.egs"
     broken.write_bytes(b"nothing")
@@ -247,7 +256,7 @@ def drawn() -> list[str]:
 
 
 def test_the_panel_at_rest(
-    ready: Callable[..., Any], mine: Session, monkeypatch: pytest.MonkeyPatch
+    ready: Callable[..., Any], mine: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     props = ready()
     seen = drawn()
@@ -265,19 +274,19 @@ def test_the_panel_at_rest(
 
 
 def test_the_panel_while_it_runs(
-    ready: Callable[..., Any], mine: Session, monkeypatch: pytest.MonkeyPatch
+    ready: Callable[..., Any], mine: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picture, "icon", lambda: picture.size()[0])  # none without a window
     ready(**LONG)
     begin(mine)
-    until(lambda: mine.tick() and mine.state.news.preview is not None)
-    picture.show(mine.state.news.preview)
+    until(lambda: mine.tick() and mine.news.preview is not None)
+    picture.show(mine.news.preview)
     seen = drawn()
     text = " ".join(seen)
     assert "egstalker.train_stop" in seen and "egstalker.train" not in seen
     assert "Shape " in text and "of 100000" in text and "so far" in text and " left" in text
     assert "Loss 0." in text and "PSNR 20" in text and "Gaussians" in text and "picture" in seen
     mine.stop()
-    assert any("Stopping" in line for line in drawn())
+    assert any("Saving its state" in line for line in drawn())
     until(lambda: not mine.tick())
     assert "egstalker.train_resume" in drawn() and "picture" in drawn()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from egstalker.core.errors import WorkerError
 from egstalker.egstalker_blender.setup_worker import operators, plan, pythons, session
-from egstalker.egstalker_blender.training import probe
 
 from tests.support.blender import ROOT
 
@@ -16,7 +15,6 @@ from tests.support.blender import ROOT
 def test_the_list_is_that_of_the_project() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     assert set(plan.PREPARE) == set(groups["prepare"])
-    assert set(probe.PREPARE) == set(plan.PREPARE_IMPORTS)
 
 
 @pytest.mark.parametrize("choice", [item[0] for item in plan.CHOICES])
@@ -56,6 +54,6 @@ def test_what_the_dialog_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "find_base", find_base)
     for videos in (False, True):
         with pytest.raises(WorkerError):
-            session.Session().begin_set_up("cpu_torch", None, videos=videos)
+            session.WorkerSession().begin_set_up("cpu_torch", None, videos=videos)
     assert seen == [pythons.NEWEST, plan.PREPARE_NEWEST]
     assert "videos" in operators.EGSTALKER_OT_worker_set_up.__annotations__

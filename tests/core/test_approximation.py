@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.audio.features import track_for
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named
 from core.bake.freezing import EYES, LEAST, freeze, measured_tasks
-from core.bake.plan import track_for, training_tasks
+from core.bake.plan import training_tasks
 from core.cli import main
 from core.errors import ArgumentError, AvatarFileError
 from core.formats.safetensors import read_tensors, write_tensors
@@ -28,7 +29,14 @@ from core.records.gaussians import Gaussians, activate, flat_of, gaussians_of
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from core.render.background import background_of
 from core.system.threads import in_order
-from core.worker.exchange import moment_fields, moment_from, read_job, write_job, write_track
+from core.worker.exchange import (
+    moment_fields,
+    moment_from,
+    read_job,
+    voice_fields,
+    write_job,
+    write_track,
+)
 from tests.core.test_network_paper import paper_avatar
 from tests.support.events import result_of
 from tests.support.synthetic import random_avatar, random_pose
@@ -242,7 +250,10 @@ def test_a_worker_hears_of_it(tmp_path: Path) -> None:
     second = replace(job.frames[1], moment=replace(job.frames[1].moment, approximate=True))
     write_track(tmp_path / "track.npy", job.track)
     fields = write_job(
-        tmp_path, "frames.npy", replace(job, frames=(job.frames[0], second)), "track.npy"
+        tmp_path,
+        "frames.npy",
+        replace(job, frames=(job.frames[0], second)),
+        voice_fields(job.voice, "track.npy"),
     )
     assert [task.moment.approximate for task in read_job(tmp_path, fields).frames] == [False, True]
 

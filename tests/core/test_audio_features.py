@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from core.audio.features import load_track, track_from_waveform
 from core.audio.files import load_waveform
 from core.audio.logmel import LogMel, log_mel
-from core.audio.waveform import Waveform
 from core.audio.windows import windowed
 from core.errors import AudioError, FeatureMismatchError
 from core.records.feature_spec import FeatureSpec
+from core.records.voice import Waveform
 from tests.support.sound_files import encoded, wav
 
 RAW = FeatureSpec("log-mel", 29, parameters=asdict(LogMel()))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.audio.waveform import MAX_SECONDS, RATE, check_layout, from_samples
+from core.audio.waveform import MAX_SECONDS, check_layout, from_samples
 from core.errors import AudioError
+from core.records.voice import RATE
 
 
 def test_16_khz_mono_is_untouched() -> None:

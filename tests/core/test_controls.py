@@ -22,7 +22,14 @@ from core.records.camera import Camera
 from core.records.gaussians import Splats
 from core.records.moment import Moment
 from core.render.sh import colours
-from core.worker.exchange import moment_fields, moment_from, read_job, write_job, write_track
+from core.worker.exchange import (
+    moment_fields,
+    moment_from,
+    read_job,
+    voice_fields,
+    write_job,
+    write_track,
+)
 from tests.support.synthetic import random_pose
 from tests.support.talking import job_for, small_avatar, sound
 
@@ -166,7 +173,9 @@ def test_controls_travel_to_the_worker(small: Avatar, tmp_path: Path) -> None:
     back = moment_from(moment_fields(moment))
     job = job_for(tmp_path / "small.egs", small, tmp_path, 1)
     task = replace(job.frames[0], moment=moment)
-    fields = write_job(tmp_path, "frames.npy", replace(job, frames=(task,)), "track.npy")
+    fields = write_job(
+        tmp_path, "frames.npy", replace(job, frames=(task,)), voice_fields(job.voice, "track.npy")
+    )
     write_track(tmp_path / "track.npy", job.track)
     table = read_job(tmp_path, fields).frames[0]
     assert np.array_equal(table.camera.viewmat, task.camera.viewmat)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.audio.features import track_for
 from core.avatar.file import load_avatar
 from core.avatar.motion import moment_at
 from core.bake.backends import backend_named
-from core.bake.plan import track_for
 from core.network.deformer import Deformer, splats_at
 from core.records.audio_track import AudioTrack
 from core.records.avatar import Avatar

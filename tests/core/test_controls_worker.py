@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.engine.builtin import BuiltinEngine
-from core.engine.seam import Engine
+from core.engine.interface import Engine
 from core.engine.worker import WorkerEngine
 from tests.support.synthetic import random_pose
 from tests.support.talking import job_for, small_avatar

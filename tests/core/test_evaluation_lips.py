@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from core.audio.waveform import RATE, Waveform
 from core.dataset.landmarks import triangulate_each
 from core.errors import InputError
 from core.evaluation import landmark_detector, lips
@@ -20,6 +19,7 @@ from core.evaluation.sounds import loudness
 from core.evaluation.sync import best_shift, correlation, shifted
 from core.prepare.mesh import IBUG
 from core.records.camera import Camera
+from core.records.voice import RATE, Waveform
 from tests.support.talking_clip import FOCAL, SIDE, places
 from tests.support.training_inputs import poses, viewmat_from_track
 

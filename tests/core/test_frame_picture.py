@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from core.audio.features import track_for
 from core.avatar.file import load_avatar
 from core.avatar.motion import moment_at
 from core.bake.backends import backend_named
-from core.bake.plan import track_for
 from core.engine.cache.frames import MEGABYTE, frame_of
 from core.network.deformer import splats_at
 from core.records.gaussians import Splats

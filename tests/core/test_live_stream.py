@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from core.audio.features import track_from_waveform
 from core.audio.logmel import LogMel, log_mel
-from core.audio.waveform import RATE, Waveform, from_samples
+from core.audio.streams import LogMelStream
+from core.audio.waveform import from_samples
 from core.errors import AudioError, FeatureMismatchError
 from core.live.resampler import StreamResampler
-from core.live.steps import StepStream
 from core.live.stream import SETTLING, SoundStream, full_lookahead
 from core.records.feature_spec import FeatureSpec
+from core.records.voice import RATE, Waveform
 
 SPEC = FeatureSpec(
     "log-mel",
@@ -70,7 +71,7 @@ def test_equal_rates_copy_bit_for_bit():
 def test_steps_come_as_soon_as_they_are_complete(sizes, count):
     samples = noise(count)
     whole = log_mel(samples, LogMel())
-    stream = StepStream(LogMel(), keep=1000)
+    stream = LogMelStream(LogMel(), keep=1000)
     got = [whole[:0], *(stream.push(piece) for piece in pieces(samples, sizes))]
     steps = np.concatenate(got)
     # Step k needs the 200 samples from k * 320 on.

@@ -18,26 +18,26 @@ from numpy.typing import NDArray
 
 from core.audio import phonetic as module
 from core.audio import phonetic_weights
-from core.audio.features import (
-    BOTH,
-    COMPUTED,
-    computed_spec,
-    raw_steps,
-    silence,
-    track_from_waveform,
-)
+from core.audio.extractor import BOTH, COMPUTED, computed_spec, extractor_of
+from core.audio.features import track_from_waveform
 from core.audio.phonetic import CORE, DIM, KIND, phonetic, readout, silent_step
 from core.audio.phonetic_network import STEP, bands, hidden_layers
 from core.audio.phonetic_weights import PATH, load_weights
-from core.audio.waveform import RATE, Waveform
+from core.audio.streams import SPAN, PhoneticStream
 from core.avatar.header import document_of, header_of
 from core.errors import FeatureMismatchError
-from core.live.steps import HEARD, PhoneticStream
 from core.live.stream import SoundStream
+from core.records.feature_spec import FeatureSpec
+from core.records.voice import RATE, Waveform
+from core.system.steps import finished
 from tests.support.avatar_inputs import small_avatar
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "audio_phonetic.npz"
 Float32 = NDArray[np.float32]
+
+
+def raw_steps(samples: Float32, spec: FeatureSpec) -> Float32:
+    return finished(extractor_of(spec).pieces(samples))
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +115,17 @@ def test_any_length(length: int) -> None:
 @pytest.mark.parametrize("kind", COMPUTED)
 def test_kinds_are_tracks(kind: str, speech: Float32) -> None:
     spec = computed_spec(kind)
-    steps = raw_steps(Waveform(speech), spec)
+    steps = raw_steps(speech, spec)
     assert steps.shape == (1 + len(speech) // STEP, spec.dim)
     track = track_from_waveform(Waveform(speech), spec)
     assert track.outside is not None
-    np.testing.assert_array_equal(track.outside[0], silence(spec))
+    np.testing.assert_array_equal(track.outside[0], extractor_of(spec).silence())
     np.testing.assert_array_equal(track.windows[track.margin + 4, spec.pad], steps[8])
 
 
 def test_joined_kind_is_both_side_by_side(speech: Float32) -> None:
-    sound = Waveform(speech)
-    joined = raw_steps(sound, computed_spec(BOTH))
-    apart = [raw_steps(sound, computed_spec(kind)) for kind in ("log-mel", KIND)]
+    joined = raw_steps(speech, computed_spec(BOTH))
+    apart = [raw_steps(speech, computed_spec(kind)) for kind in ("log-mel", KIND)]
     np.testing.assert_array_equal(joined, np.concatenate(apart, 1))
 
 
@@ -163,19 +162,19 @@ def test_another_network_names_both_sides(
     new = {**old, **change}
     spec = replace(spec, parameters=new if kind == KIND else {**spec.parameters, KIND: new})
     with pytest.raises(FeatureMismatchError, match=message):
-        raw_steps(Waveform(speech), spec)
+        raw_steps(speech, spec)
 
 
 def test_another_version_dim_or_rate_is_refused(speech: Float32) -> None:
     spec = computed_spec(KIND)
     with pytest.raises(FeatureMismatchError, match=r"version 2 of 22 .* version 1 of 22"):
-        raw_steps(Waveform(speech), replace(spec, version=2))
+        raw_steps(speech, replace(spec, version=2))
     with pytest.raises(FeatureMismatchError, match="of 23 values"):
-        raw_steps(Waveform(speech), replace(spec, dim=23))
+        raw_steps(speech, replace(spec, dim=23))
     with pytest.raises(FeatureMismatchError, match="at 25 Hz"):
-        raw_steps(Waveform(speech), replace(spec, rate=25.0, stride=1))
+        raw_steps(speech, replace(spec, rate=25.0, stride=1))
     with pytest.raises(FeatureMismatchError, match="lack those of log-mel"):
-        raw_steps(Waveform(speech), replace(computed_spec(BOTH), parameters={}))
+        raw_steps(speech, replace(computed_spec(BOTH), parameters={}))
 
 
 @pytest.fixture
@@ -206,7 +205,7 @@ class TestLive:
         assert stream.count == 1 + (len(samples) - 200) // STEP
         assert sum(map(len, made)) == stream.count
         whole = phonetic(samples)[: stream.count]
-        error = np.sqrt(np.mean((stream.steps - whole)[HEARD:-16] ** 2))
+        error = np.sqrt(np.mean((stream.steps - whole)[SPAN:-16] ** 2))
         assert error < 0.3 * whole.std()
 
     @pytest.mark.parametrize("kind", COMPUTED)
@@ -219,7 +218,7 @@ class TestLive:
         stream.push(block)
         windows = stream.newest().windows
         assert windows.shape == (8, spec.window, spec.dim)
-        np.testing.assert_allclose(windows[4, 8], silence(spec), rtol=0, atol=0.25)
+        np.testing.assert_allclose(windows[4, 8], extractor_of(spec).silence(), rtol=0, atol=0.25)
 
 
 def test_every_value_has_a_class() -> None:

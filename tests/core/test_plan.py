@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.audio.features import track_for
 from core.avatar.motion import moment_at
 from core.bake.plan import (
     frames_of_sound,
     parse_size,
-    track_for,
     training_tasks,
 )
 from core.errors import ArgumentError

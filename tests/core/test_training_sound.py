@@ -78,7 +78,7 @@ def test_the_datasets_own_statistics_count(clip_folder: Path) -> None:
 def test_any_kind_that_is_heard_from_a_sound_is_normalised_alike(
     clip: TrainingClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The seam for further extractors: a spec in SOUND_KINDS and track_from_waveform."""
+    """The interface for further extractors: a spec in SOUND_KINDS and track_from_waveform."""
     from dataclasses import replace
 
     raw = SOUND_KINDS["log-mel"]()

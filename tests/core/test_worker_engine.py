@@ -52,7 +52,7 @@ def worker(tmp_path):
     yield make
     for engine in opened:
         engine.close()
-        assert not engine._shelf.folder.exists()
+        assert not engine._files.folder.exists()
 
 
 def wrapped(tmp_path, code):
@@ -141,7 +141,7 @@ def test_after_the_tries_the_builtin_engine_goes_on_and_says_why(egs, expected, 
     notes = []
     for progress in engine.bake(job):
         if progress.number == 2:
-            (engine._shelf.folder / "stop").write_bytes(b"")
+            (engine._files.folder / "stop").write_bytes(b"")
         notes += [progress.note] if progress.note else []
     assert files(job.directory) == expected
     assert len(notes) == 3 and "code 7" in notes[0]
@@ -204,10 +204,10 @@ def test_errors_cross_with_class_and_text(egs, worker, tmp_path):
 def test_a_full_temporary_folder_is_an_error_in_one_line(egs, worker, tmp_path):
     engine = worker()
     engine.start()
-    engine._shelf.folder.rename(tmp_path / "gone")
+    engine._files.folder.rename(tmp_path / "gone")
     with pytest.raises(EngineError, match="make room"):
         list(engine.bake(job_for(*egs, tmp_path / "out")))
-    (tmp_path / "gone").rename(engine._shelf.folder)
+    (tmp_path / "gone").rename(engine._files.folder)
 
 
 def test_a_worker_ends_when_its_client_is_gone(tmp_path):
@@ -279,7 +279,7 @@ def test_nothing_is_left_of_a_client_that_was_killed(tmp_path):
     code = (
         "import sys, time, pathlib; from core.engine.worker import WorkerEngine as W\n"
         "e = W(pathlib.Path(sys.executable), pathlib.Path(sys.argv[1]), backend='numpy')\n"
-        "e.start(); print(e.pid, e._shelf.folder, flush=True); time.sleep(60)"
+        "e.start(); print(e.pid, e._files.folder, flush=True); time.sleep(60)"
     )
     root = Path(__file__).parents[2]
     client = subprocess.Popen(

@@ -14,7 +14,14 @@ from core.bake.backends import backend_named
 from core.bake.deformers import StillDeformer
 from core.records.moment import Moment
 from core.worker import server as server_module
-from core.worker.exchange import copy_out, map_splats, moment_fields, write_job, write_track
+from core.worker.exchange import (
+    copy_out,
+    map_splats,
+    moment_fields,
+    voice_fields,
+    write_job,
+    write_track,
+)
 from core.worker.protocol import VERSION, encode, read_message
 from core.worker.server import Server
 from tests.support.talking import files, job_for, small_avatar, sound
@@ -174,7 +181,11 @@ def test_a_file_of_another_shape_or_place_is_refused(client, egs):
 def bake(client, egs, number, directory, count):
     write_track(client.folder / "b.npy", sound())
     job = job_for(*egs, directory, count=count)
-    client.send("bake", number, job=write_job(client.folder, f"f{number}.npy", job, "b.npy"))
+    client.send(
+        "bake",
+        number,
+        job=write_job(client.folder, f"f{number}.npy", job, voice_fields(job.voice, "b.npy")),
+    )
 
 
 def test_a_deform_is_answered_between_two_frames_of_a_bake(client, egs, tmp_path):
@@ -206,7 +217,7 @@ def test_a_job_arrives_as_it_was_sent(egs, tmp_path):
 
     job = job_for(*egs, tmp_path / "out", count=5, stem="s_", file_format="exr", background=False)
     write_track(tmp_path / "t.npy", job.track)
-    back = read_job(tmp_path, write_job(tmp_path, "f.npy", job, "t.npy"))
+    back = read_job(tmp_path, write_job(tmp_path, "f.npy", job, voice_fields(job.voice, "t.npy")))
     assert len(back.track) == len(job.track)
     for row in range(-12, len(job.track) + 12):
         assert np.array_equal(back.track.around(row), job.track.around(row))

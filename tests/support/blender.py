@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.audio.logmel import LogMel
-from core.avatar.file import save_avatar
+from core.avatar.file import load_avatar, save_avatar
+from core.records.audio_track import AudioTrack
 from core.records.camera import viewmat_from_track
 from core.records.feature_spec import FeatureSpec
+from core.records.voice import Waveform
 from tests.support.avatars import moving_avatar
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,3 +93,19 @@ def job_of(obj: Any) -> Any:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def waveform_of_strip(window: Any) -> Waveform:
+    """What a strip plays, decoded as for an engine."""
+    from egstalker.core.audio.files import decoded
+    from egstalker.egstalker_blender.sound.voice import decoded_voice, voice_from
+
+    return decoded(decoded_voice(voice_from(window)))
+
+
+def track_of_job(obj: Any) -> AudioTrack:
+    """The features that an engine computes for the BakeJob of the object."""
+    from egstalker.core.audio.features import track_for
+
+    job = job_of(obj)
+    return track_for(load_avatar(job.avatar_path), job.voice)

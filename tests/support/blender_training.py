@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-LONG = {"steps": 100_000, "pause": 0.02}  # longer than any test waits
+LONG = {"steps": 100_000, "pause": 0.02}  # half an hour of each stage
 FAKE = Path(__file__).with_name("training_fake.py")
 
 
@@ -19,19 +17,3 @@ def fake_python(path: Path, avatar: Path, words: str = "", **values: object) -> 
     path.write_text("\n".join(["#!/bin/sh", *lines, f"exec '{sys.executable}' '{FAKE}' \"$@\"\n"]))
     path.chmod(0o755)
     return path
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not within the time"
-        time.sleep(0.01)
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that nobody waits for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"

@@ -1,4 +1,4 @@
-"""Stands for the worker's Python in tests of the Train panel: says what `train` and `prepare` say.
+"""Stands for the worker's Python in tests of the Train panel: prints what `train` and `prepare` do.
 
 Run as a script: `training_fake.py -m core train DATASET OUT ... --json`, or `-c CODE NAMES` for the
 question about packages. EGS_FAKE steers it: words, separated by blanks. Standard library alone.
@@ -20,12 +20,21 @@ from pathlib import Path
 WORDS = os.environ.get("EGS_FAKE", "").split()
 AVATAR = os.environ.get("EGS_FAKE_AVATAR", "")  # what a training ends with
 PICTURES = os.environ.get("EGS_FAKE_PICTURES", "")  # a folder of previews
-PAUSE = float(os.environ.get("EGS_FAKE_PAUSE", "0.01"))  # seconds between two lines
+GATES = os.environ.get("EGS_FAKE_GATES", "")  # a folder of gates, see waiting.Gate
+PAUSE = float(os.environ.get("EGS_FAKE_PAUSE", "0"))  # seconds between two lines
+HANG = 600  # seconds, longer than any test waits
 STEPS = int(os.environ.get("EGS_FAKE_STEPS", "5"))
 
 
 def say(event: str, **values: object) -> None:
     print(json.dumps({"event": event, **values}), flush=True)
+
+
+def pass_gate(stage: str) -> None:
+    """Wait in that stage until the test opens its gate, if it has one."""
+    gate = Path(GATES) / stage
+    if GATES and gate.exists():
+        gate.open().close()
 
 
 def fail(text: str, code: int) -> None:
@@ -79,6 +88,8 @@ def train(arguments: list[str]) -> None:
             )  # fmt: skip
             if step % 5 == 0:
                 write_preview(work, step)
+            if step == 0:
+                pass_gate(stage)
             time.sleep(PAUSE)
     (work / "state.safetensors").write_bytes(b"state")
     say("saved", what="state", path=str(work / "state.safetensors"))
@@ -106,13 +117,13 @@ def misbehave(work: Path) -> None:
     if "nothing" in WORDS:
         sys.exit(0)
     if "orphan" in WORDS:
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({HANG})"])
         (work / "orphan").write_text(str(child.pid))
         fail("error: the parent ends first", 1)
     if "deaf" in WORDS:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "silent" in WORDS:
-        time.sleep(60)
+        time.sleep(HANG)
 
 
 def prepare(arguments: list[str]) -> None:
@@ -121,6 +132,8 @@ def prepare(arguments: list[str]) -> None:
         fail(f"error: {arguments[0]} shows no face in any frame; choose another video", 2)
     for done in range(STEPS + 1):
         say("progress", what="landmarks", done=done, total=STEPS, step="landmarks")
+        if done == 0:
+            pass_gate("landmarks")
         time.sleep(PAUSE)
     folder.mkdir(exist_ok=True)
     write_png(folder / "prepare_report.png")

@@ -12,19 +12,20 @@ import io
 import os
 import threading
 import zlib
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import OutputError
-from ...records.gaussians import SH_COEFFICIENTS, Float32, Splats
+from ...records.arrays import Float32
+from ...records.gaussians import SH_COEFFICIENTS, Splats
+from ...records.splat_blocks import MOVED, blocks_of, fields_from, width
 from ...system.files import open_regular, reason, remove_parts, write_atomic
-from .colours import Colours
-from .frames import MOVED, Frame
+from ...system.lru import LRU
+from .frames import Colours, Frame
 
 SUFFIX = ".npy"
-MOVED_FLOATS = 11
+MOVED_FLOATS = width(MOVED)
 COLOUR_FLOATS = 1 + 3 * SH_COEFFICIENTS // 4  # four levels in the place of a float
 
 
@@ -36,10 +37,17 @@ class DiskCache:
         self.folder, self._budget = folder, budget
         self.reason = ""
         self._guard = threading.RLock()
-        self._sizes: OrderedDict[str, int] = OrderedDict()
-        self.nbytes = 0
-        self.version = 0  # another number whenever a frame came or left
+        self._sizes: LRU[str, int] = LRU(budget, cost=int, dropped=self._delete)
         self._scan()
+
+    @property
+    def nbytes(self) -> int:
+        return self._sizes.total
+
+    @property
+    def version(self) -> int:
+        """Another number whenever a frame came or left."""
+        return self._sizes.version
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -56,11 +64,11 @@ class DiskCache:
             frame = _frame_from(_read(path, len(canonical_sh)), canonical_sh)
             os.utime(path)
         except (OSError, ValueError, OutputError):
-            self._remove(key)
+            with self._guard:
+                self._sizes.drop(key)
             return None
         with self._guard:
-            if key in self._sizes:
-                self._sizes.move_to_end(key)
+            self._sizes.get(key)  # it counts as used now
         return frame
 
     def put(self, key: str, frame: Frame) -> None:
@@ -77,20 +85,19 @@ class DiskCache:
             self.reason = f"no frames on disk: {text}"
             return
         with self._guard:
-            self._add(key, sum(map(len, content)))
-            self._fit()
+            if key not in self._sizes:
+                self._sizes.put(key, sum(map(len, content)))
 
     def set_budget(self, budget: int) -> None:
         with self._guard:
             self._budget = budget
-            self._fit()
+            self._sizes.set_budget(budget)
 
     def clear(self) -> None:
         """Delete every frame, and the folder where nothing else is in it."""
         with self._guard:
             remove_parts(self.folder, os.getpid())
-            for key in list(self._sizes):
-                self._remove(key)
+            self._sizes.clear()
             self.reason = ""
             if self.folder.is_dir() and not any(self.folder.iterdir()):
                 self.folder.rmdir()
@@ -115,26 +122,13 @@ class DiskCache:
         with self._guard:
             for _, key, size in sorted(found):
                 if _is_key(key):
-                    self._add(key, size)
-            self._fit()
+                    self._sizes.put(key, size)
 
-    def _add(self, key: str, size: int) -> None:
-        self.nbytes += size - self._sizes.pop(key, 0)
-        self._sizes[key] = size
-        self.version += 1
-
-    def _fit(self) -> None:
-        while self.nbytes > self._budget and self._sizes:
-            self._remove(next(iter(self._sizes)))
-
-    def _remove(self, key: str) -> None:
-        with self._guard:
-            self.nbytes -= self._sizes.pop(key, 0)
-            self.version += 1
-            try:
-                self._path(key).unlink(missing_ok=True)
-            except OSError as error:
-                self.reason = f"no frames on disk: {self.folder}: {reason(error)}"
+    def _delete(self, key: str, _size: int) -> None:
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            self.reason = f"no frames on disk: {self.folder}: {reason(error)}"
 
 
 def _is_key(name: str) -> bool:
@@ -143,7 +137,7 @@ def _is_key(name: str) -> bool:
 
 
 def _floats_of(frame: Frame) -> Float32:
-    parts = [np.asarray(getattr(frame.still, name), np.float32).ravel() for name in MOVED]
+    parts = blocks_of(frame.still, MOVED)
     if frame.colours is not None:
         parts += [frame.colours.steps, frame.colours.levels.ravel().view(np.float32)]
     out = np.concatenate([np.empty(1, np.float32), *parts])
@@ -179,16 +173,8 @@ def _read(path: Path, count: int) -> Float32:
 
 def _frame_from(values: Float32, canonical_sh: Float32) -> Frame:
     n = len(canonical_sh)
-    ends = np.cumsum([3 * n, 4 * n, 3 * n, n, n])
-    means, quats, scales, opacities, steps, levels = np.split(values[1:], ends)
+    moved, rest = fields_from(values[1:], n, MOVED)
     colours = None
-    if len(steps):
-        colours = Colours(levels.view(np.int8).reshape(canonical_sh.shape), steps)
-    still = Splats(
-        means=means.reshape(n, 3),
-        quats=quats.reshape(n, 4),
-        scales=scales.reshape(n, 3),
-        opacities=opacities,
-        sh=canonical_sh,
-    )
-    return Frame(still, colours)
+    if len(rest):
+        colours = Colours(rest[n:].view(np.int8).reshape(canonical_sh.shape), rest[:n])
+    return Frame(Splats(**moved, sh=canonical_sh), colours)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ...records.arrays import Float32
 from ...records.audio_track import AudioTrack
-from ...records.gaussians import Float32, Splats
+from ...records.gaussians import Splats
 from ...records.moment import Moment
-from .colours import Colours, packed, unpacked
+from ...records.splat_blocks import MOVED
+from ...system.lru import LRU
 
 # Raise it when the network or a control gives other numbers for the same input: frames that lie on
 # disk from before are then not found any more.
 KEY_VERSION = 1
 MEGABYTE = 1_000_000
-MOVED = tuple(field.name for field in fields(Splats) if field.name != "sh")
+LEVELS = 127
 
 
 def track_digest(track: AudioTrack) -> str:
-    """SHA-256 of all that a track can say."""
+    """SHA-256 of all that a track holds."""
     digest = hashlib.sha256(f"{track.windows.shape} {track.margin}".encode())
     digest.update(np.ascontiguousarray(track.windows))
     if track.outside is not None:
@@ -41,6 +43,40 @@ def frame_key(avatar: str, track: str, moment: Moment) -> str:
 
 
 @dataclass(frozen=True, eq=False)
+class Colours:
+    """Distance from the avatar's colours. levels (N, 16, 3) int8; steps (N,) float32: what one
+    level of a Gaussian is worth."""
+
+    levels: NDArray[np.int8]
+    steps: Float32
+
+    @property
+    def nbytes(self) -> int:
+        return self.levels.nbytes + self.steps.nbytes
+
+
+def packed(sh: Float32, canonical_sh: Float32) -> Colours:
+    """sh (N, 16, 3) to within 1/254 of the largest distance that the Gaussian's coefficients have
+    from `canonical_sh`."""
+    distances = sh - canonical_sh
+    rows = distances.reshape(len(sh), -1)
+    # What is not finite comes back as NaN, by its step.
+    with np.errstate(invalid="ignore"):
+        largest = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
+        steps = np.maximum(largest / np.float32(LEVELS), np.finfo(np.float32).tiny)
+        rows *= (1 / steps)[:, None]
+        return Colours(np.rint(distances, out=distances).astype(np.int8), steps)
+
+
+def unpacked(colours: Colours, canonical_sh: Float32) -> Float32:
+    """(N, 16, 3) float32."""
+    with np.errstate(invalid="ignore"):
+        sh = np.multiply(colours.levels, colours.steps[:, None, None], dtype=np.float32)
+    sh += canonical_sh
+    return sh
+
+
+@dataclass(frozen=True, eq=False)
 class Frame:
     """still: the splats in the avatar's colours. colours: the frame's own, None where they are
     the avatar's."""
@@ -55,7 +91,8 @@ class Frame:
         return moved + (self.colours.nbytes if self.colours else 0)
 
     def splats(self) -> Splats:
-        """What was computed: the colours as near as `packed` says, all else bit for bit."""
+        """The splats that were computed: colours as near as `packed` keeps them, the rest to the
+        bit."""
         if self.colours is None:
             return self.still
         return replace(self.still, sh=unpacked(self.colours, self.still.sh))
@@ -77,51 +114,13 @@ def _alone(array: Float32) -> Float32:
     return array.copy() if larger else array
 
 
-class MemoryCache:
+class MemoryCache(LRU[str, Frame]):
     """Frames by key, as many as the budget allows. For one thread."""
 
     def __init__(self, budget: int) -> None:
         """budget: bytes. The frame that was put last is always kept."""
-        self._frames: OrderedDict[str, Frame] = OrderedDict()
-        self._budget = budget
-        self.nbytes = 0
-        self.version = 0  # another number whenever a frame came or left
+        super().__init__(budget, cost=lambda frame: frame.nbytes, least=1)
 
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._frames
-
-    def get(self, key: str) -> Frame | None:
-        """The frame, which counts as used now."""
-        frame = self._frames.get(key)
-        if frame is not None:
-            self._frames.move_to_end(key)
-        return frame
-
-    def put(self, key: str, frame: Frame) -> None:
-        self._drop(key)
-        self._frames[key] = frame
-        self.nbytes += frame.nbytes
-        self.version += 1
-        self._fit()
-
-    def set_budget(self, budget: int) -> None:
-        self._budget = budget
-        self._fit()
-
-    def clear(self) -> None:
-        self._frames.clear()
-        self.nbytes = 0
-        self.version += 1
-
-    def _fit(self) -> None:
-        while self.nbytes > self._budget and len(self._frames) > 1:
-            self._drop(next(iter(self._frames)))
-
-    def _drop(self, key: str) -> None:
-        frame = self._frames.pop(key, None)
-        if frame is not None:
-            self.nbytes -= frame.nbytes
-            self.version += 1
+    @property
+    def nbytes(self) -> int:
+        return self.total

@@ -1,4 +1,4 @@
-"""The seam of the architecture: what the add-on and the command line know of an engine."""
+"""The interface of an engine: all that the add-on and the command line know of one."""
 
 from __future__ import annotations
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..audio import logmel, phonetic
-from ..audio.features import BOTH
-from ..audio.logmel import LogMel, log_mel, parameters_from
-from ..audio.phonetic_network import N_FFT, STEP, bands, hidden_layers
-from ..audio.phonetic_weights import load_weights
-from ..records.feature_spec import FeatureSpec
+from ..records.arrays import Float32
+from . import phonetic
+from .logmel import LogMel, log_mel
+from .phonetic_network import N_FFT, STEP, bands, hidden_layers
+from .phonetic_weights import load_weights
 
-Float32 = NDArray[np.float32]
-
-HEARD = 150  # steps (3 s) that the phonetic network hears at once
+SPAN = 150  # steps (3 s) that the phonetic network works on at once
 REVISED = 16  # of the newest steps are made anew as the sound after them comes
 
 
-class Steps(Protocol):
+class Stream(Protocol):
     """`steps` (n, D) float32 are the newest, `count` were made in all."""
 
     @property
@@ -34,7 +30,7 @@ class Steps(Protocol):
         ...
 
 
-class StepStream:
+class LogMelStream:
     """Log-mel steps of samples at mel.sample_rate, as they become complete. `steps` (n, n_mels)
     float32 are the newest of them, `keep` at most; `count` were made in all. The window is narrower
     than the transform: a step is complete half a window after its centre (12.5 ms of 400)."""
@@ -52,8 +48,8 @@ class StepStream:
         """(n, n_mels): the steps that these (m,) samples complete."""
         hop = self._mel.hop_length
         self._samples = np.concatenate([self._samples, samples])
-        heard = self._first * hop + len(self._samples)
-        ready = max(self.count, (heard - self._after) // hop + 1)
+        received = self._first * hop + len(self._samples)
+        ready = max(self.count, (received - self._after) // hop + 1)
         if ready == self.count:
             return self.steps[:0]
         new = log_mel(self._samples, self._mel)[self.count - self._first : ready - self._first]
@@ -67,7 +63,7 @@ class StepStream:
 
 class PhoneticStream:
     """Phonetic steps at 16 kHz, each made half a window (12.5 ms) after its centre from the sound
-    of the last HEARD steps, and made better while the next REVISED - 1 follow it. Root mean square
+    of the last SPAN steps, and made better while the next REVISED - 1 follow it. Root mean square
     difference from the steps of the whole sound, as a part of their own deviation: 62 % with no
     step after it, 37 % with 2, 27 % with 4, 21 % with 8, 18 % with 13."""
 
@@ -81,22 +77,22 @@ class PhoneticStream:
     def push(self, samples: Float32) -> Float32:
         """(n, 22): the steps that these (m,) samples complete."""
         self._samples = np.concatenate([self._samples, samples])
-        heard = self._first * STEP + len(self._samples)
-        ready = max(self.count, (heard - N_FFT // 2) // STEP + 1)
+        received = self._first * STEP + len(self._samples)
+        ready = max(self.count, (received - N_FFT // 2) // STEP + 1)
         if ready == self.count:
             return self.steps[:0]
-        # A block of more than HEARD steps is heard whole.
-        first = max(self._first, min(ready - HEARD, self.count))
+        # A block of more than SPAN steps is taken whole.
+        first = max(self._first, min(ready - SPAN, self.count))
         weights = load_weights()
-        heard_now = self._samples[(first - self._first) * STEP :]
-        used = heard_now[: (ready - 1 - first) * STEP + N_FFT // 2 + 1]
+        latest = self._samples[(first - self._first) * STEP :]
+        used = latest[: (ready - 1 - first) * STEP + N_FFT // 2 + 1]
         made = phonetic.readout(hidden_layers(bands(used, weights), weights), weights)
         revised = max(first, self.count - REVISED, self.count - len(self.steps))
         older = self.steps[: len(self.steps) - (self.count - revised)]
         self.steps = np.concatenate([older, made[revised - first :]])[-self._keep :]
         new = made[self.count - first :]
         self.count = ready
-        keep = max(self._first, ready - HEARD)
+        keep = max(self._first, ready - SPAN)
         self._samples = self._samples[(keep - self._first) * STEP :]
         self._first = keep
         return new
@@ -105,7 +101,7 @@ class PhoneticStream:
 class JoinedStream:
     """Log-mel's values and the phonetic ones side by side, of the steps that both have made."""
 
-    def __init__(self, left: StepStream, right: PhoneticStream) -> None:
+    def __init__(self, left: Stream, right: Stream) -> None:
         self._both = (left, right)
 
     @property
@@ -124,13 +120,3 @@ class JoinedStream:
             half.push(samples)
         steps = self.steps
         return steps[max(0, len(steps) - (self.count - before)) :]
-
-
-def steps_of(spec: FeatureSpec, keep: int) -> Steps:
-    """The stream of a kind that is computed here; keep: steps that stay known."""
-    if spec.kind == phonetic.KIND:
-        return PhoneticStream(keep)
-    if spec.kind == BOTH:
-        mel = parameters_from(spec.parameters[logmel.KIND])
-        return JoinedStream(StepStream(mel, keep), PhoneticStream(keep))
-    return StepStream(parameters_from(spec.parameters), keep)

@@ -1,0 +1,42 @@
+"""The features of a voice on their own thread, so that a bake can report and stop meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Generator
+
+from ..audio.features import track_pieces
+from ..errors import CancelledError
+from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
+from ..records.voice import AnyVoice
+from ..system.steps import in_background
+
+
+def track_in_background(
+    avatar: Avatar, voice: AnyVoice
+) -> Generator[float | None, None, AudioTrack]:
+    """`track_for` on another thread, yielding every steps.TICK seconds the share that is done (None
+    before the first piece) and returning the track. Closing it abandons the work, which ends after
+    the piece in hand. Errors as track_for."""
+    share: list[float] = []
+
+    def work(abandoned: threading.Event) -> AudioTrack:
+        pieces = track_pieces(avatar, voice)
+        while not abandoned.is_set():
+            try:
+                share[:] = [next(pieces)]
+            except StopIteration as end:
+                track: AudioTrack = end.value
+                return track
+        raise CancelledError("nobody waits for the features any more")
+
+    with contextlib.closing(in_background(work)) as steps:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                track: AudioTrack = end.value
+                return track
+            yield share[0] if share else None

@@ -1,0 +1,85 @@
+"""The voice of an avatar as the core takes it: a file where it can read it, else decoded samples.
+
+A strip's volume is left out on purpose: it belongs to the mix, not to the voice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ...core.audio.features import is_feature_file
+from ...core.audio.files import part_of
+from ...core.audio.wav import wav_layout
+from ...core.errors import AudioError
+from ...core.records.voice import RATE, SoundPart, Voice, Waveform
+from .decode import decodes_anywhere, waveform_of_bytes, waveform_of_file
+from .mixdown import mixed_strip
+from .strips import StripWindow
+
+Source = StripWindow | Path | None
+"""A strip, a sound file or feature file, or no voice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Undecoded:
+    """A packed or compressed sound. decode: may be called on any thread. longest: seconds that it
+    lasts at most, None where only decoding says."""
+
+    decode: Callable[[], Waveform]
+    longest: float | None
+
+
+def voice_from(source: Source) -> Voice | Undecoded | None:
+    """Nothing is decoded where the core reads the file by itself: features (.npy) and plain WAV,
+    also the part of one that a strip plays. Of a muted strip come zeros; a retimed one is mixed
+    down by Blender, here and now, on the main thread alone. AudioError where the file is missing,
+    broken, or cannot be mixed down."""
+    if isinstance(source, StripWindow):
+        return _strip_voice(source)
+    if source is None or is_feature_file(source) or _is_plain_wav(source):
+        return source
+    return _later(partial(waveform_of_file, source), None)
+
+
+def decoded_voice(voice: Voice | Undecoded | None) -> Voice | None:
+    return voice.decode() if isinstance(voice, Undecoded) else voice
+
+
+def _later(decode: Callable[[], Waveform], longest: float | None) -> Waveform | Undecoded:
+    return Undecoded(decode, longest) if decodes_anywhere() else decode()
+
+
+def _strip_voice(window: StripWindow) -> Voice | Undecoded:
+    if window.muted:
+        return Waveform(np.zeros(max(round(window.seconds * RATE), 1), np.float32))
+    if window.retimed:
+        return mixed_strip(window)
+    part = SoundPart(
+        path=window.path,
+        skip=window.skip,
+        seconds=window.seconds,
+        # A strip is whole frames long: an untrimmed one must not lose the last part of a frame.
+        slack=None if window.cut else 1 / window.fps,
+        name=window.name,
+    )
+    if window.packed is None and _is_plain_wav(window.path):
+        return part
+
+    def decode() -> Waveform:
+        if window.packed is not None:
+            return part_of(waveform_of_bytes(window.packed, window.path.name), part)
+        return part_of(waveform_of_file(window.path), part)
+
+    return _later(decode, window.seconds + (part.slack or 0.0))
+
+
+def _is_plain_wav(path: Path) -> bool:
+    """By its header. AudioError where there is no such file, or where it is broken."""
+    if not path.is_file():
+        raise AudioError(f"sound file {str(path)!r} is not there; link it again")
+    return wav_layout(path) is not None

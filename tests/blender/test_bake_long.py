@@ -1,0 +1,187 @@
+"""Pressing Bake with ten minutes of sound: the window stays alive while features are computed.
+
+Times are processor time of Blender's own thread, so that a busy machine does not matter."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from egstalker.core.audio import features
+from egstalker.core.audio.extractor import extractor_of
+from egstalker.core.records.voice import SoundPart
+from egstalker.core.system.steps import finished
+from egstalker.egstalker_blender import preferences
+from egstalker.egstalker_blender.gather import job_steps
+from egstalker.egstalker_blender.sound import decode
+from egstalker.egstalker_blender.timeline import timer
+
+from tests.blender.test_bake_operator import ESC, TIMER, Operator, Window
+from tests.support.blender import write_wav
+
+SECONDS = 600
+LIMIT = 0.2  # seconds of Blender's thread
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten minutes at 48 kHz, so that they have to be resampled too."""
+    samples = 0.1 * np.random.default_rng(0).standard_normal(SECONDS * 48000)
+    return write_wav(tmp_path_factory.mktemp("long") / "speech.wav", samples, 48000)
+
+
+@pytest.fixture
+def context(head: Any, speech: Path) -> Any:
+    bpy.ops.egstalker.link_sound_file(filepath=str(speech))
+    head.egstalker.range_source = "SOUND"
+    manager = Window()
+    return SimpleNamespace(
+        object=head,
+        scene=bpy.context.scene,
+        window=None,
+        window_manager=manager,
+        workspace=manager,
+        evaluated_depsgraph_get=bpy.context.evaluated_depsgraph_get,
+    )
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.thread_time()
+    result = work()
+    return result, time.thread_time() - start
+
+
+def pressed(context: Any, engine: str) -> tuple[Operator, float]:
+    """Bake from the press to its first progress, and what that took Blender's thread."""
+    operator = Operator()
+    operator.engine = engine
+    operator._engine()  # opened before, as by the viewport
+
+    def press() -> None:
+        assert operator.invoke(context, TIMER) == {"RUNNING_MODAL"}
+        assert operator.modal(context, TIMER) == {"RUNNING_MODAL"}
+
+    _, seconds = timed(press)
+    assert context.window_manager.calls[0] == f"0..{25 * SECONDS}"
+    return operator, seconds
+
+
+def until_computing(operator: Operator, context: Any) -> float:
+    """Ticks until the features are said to be computed; the longest, in Blender's thread."""
+    longest, end = 0.0, time.monotonic() + 120
+    while "computing sound features" not in (context.workspace.text or ""):
+        assert time.monotonic() < end
+        result, seconds = timed(lambda: operator.modal(context, TIMER))
+        assert result == {"RUNNING_MODAL"}, operator.reports
+        longest = max(longest, seconds)
+    return longest
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Stands in for the extractor: `asked` are the threads that want a piece; each piece waits for
+    `go`."""
+    seen = SimpleNamespace(asked=[], go=threading.Event())
+
+    class Slow:
+        def __init__(self, real: Any) -> None:
+            self._real = real
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+        def pieces(self, samples: Any) -> Generator[float, None, Any]:
+            for k in range(1, 100):
+                seen.asked.append(threading.current_thread())
+                seen.go.wait(30)
+                yield k / 100
+            return self._real.pieces(samples)
+
+    monkeypatch.setattr(features, "extractor_of", lambda spec: Slow(extractor_of(spec)))
+    yield seen
+    seen.go.set()
+
+
+def test_builtin_starts_at_once_and_stops_at_once(context: Any, pieces: Any) -> None:
+    operator, seconds = pressed(context, "builtin")
+    assert seconds < LIMIT and not pieces.asked
+    assert until_computing(operator, context) < LIMIT
+    end = time.monotonic() + 60
+    while not pieces.asked:
+        assert time.monotonic() < end
+        assert operator.modal(context, TIMER) == {"RUNNING_MODAL"}
+    assert threading.main_thread() not in pieces.asked
+    begun = len(pieces.asked)
+    result, seconds = timed(lambda: operator.modal(context, ESC))  # the piece in hand still waits
+    assert result == {"CANCELLED"} and seconds < LIMIT
+    pieces.go.set()
+    pieces.asked[0].join(30)
+    assert not pieces.asked[0].is_alive() and len(pieces.asked) == begun
+
+
+def test_the_worker_computes_the_features(
+    context: Any, pieces: Any, tmp_path: Path, head: Any
+) -> None:
+    if not os.environ.get(preferences.WORKER_PYTHON_VARIABLE):
+        pytest.skip(f"needs {preferences.WORKER_PYTHON_VARIABLE}, a Python that can run the worker")
+    operator, seconds = pressed(context, "worker")
+    assert seconds < LIMIT
+    assert until_computing(operator, context) < 2 * LIMIT  # one tick writes 15,000 moments
+    start = time.monotonic()
+    assert operator.modal(context, ESC) == {"CANCELLED"}
+    assert time.monotonic() - start < 5  # else it would have been killed
+    assert operator._engine().pid is not None
+    assert not pieces.asked  # in this process
+
+
+def test_a_compressed_sound_is_decoded_on_another_thread(
+    context: Any, head: Any, pieces: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aud = pytest.importorskip("aud", reason="this Blender has no audaspace")
+    path, seconds = tmp_path / "speech.flac", 20.5
+    samples = 0.1 * np.random.default_rng(1).standard_normal(round(seconds * 48000))
+    aud.Sound.buffer(np.float32(samples)[:, None], 48000).write(
+        str(path), 48000, aud.CHANNELS_MONO, aud.FORMAT_S16, aud.CONTAINER_FLAC, aud.CODEC_FLAC
+    )
+    bpy.ops.egstalker.link_sound_file(filepath=str(path))
+    threads = []
+    real = decode._decode
+
+    def watched(path: Path) -> Any:
+        threads.append(threading.current_thread())
+        return real(path)
+
+    monkeypatch.setattr(decode, "_decode", watched)
+    gathered = Operator()._gather(context)
+    assert not threads
+    job = finished(job_steps(gathered))
+    assert len(threads) == 1 and threads[0] is not threading.main_thread()
+    assert [task.number for task in job.frames] == list(range(1, 1 + 25 * 20 + 13))
+    assert np.array_equal(job.voice.samples, decode.waveform_of_file(path).samples)
+
+
+def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Path) -> None:
+    operator = Operator()
+    assert operator._gather(context).voice == SoundPart(
+        speech, 0.0, float(SECONDS), 1 / 25, "speech"
+    )
+    timer.mark(scene=True)
+    service, end = timer.service(), time.monotonic() + 120
+    assert service is not None
+    while not (found := service.heads.get(head.session_uid)) or found.sound is None:
+        assert time.monotonic() < end
+        timer.tick()
+        time.sleep(0.01)
+    gathered = operator._gather(context)
+    assert gathered.voice is found.sound.track and gathered.avatar is found.avatar
+    write_wav(speech.with_name("other.wav"), np.zeros(16000))
+    bpy.ops.egstalker.link_sound_file(filepath=str(speech.with_name("other.wav")))
+    assert isinstance(operator._gather(context).voice, SoundPart)
