@@ -1,6 +1,6 @@
 """Latency of the demo avatar's frames in Blender, and the share that is in time in playback.
 
-Run by a Python with bpy: `.venv-blender-5.2/bin/python .ci/bench_timeline_in_blender.py [PYTHON]`;
+Run by a Python with bpy: `.venv-blender-5.3/bin/python .ci/bench_timeline_in_blender.py [PYTHON]`;
 PYTHON serves as worker, without it the built-in engine computes. There is no window: a clock moves
 the scene at 25 frames a second, as playback with sync does, and the loop that computes frames runs
 as often as Blender's timer would call it.

@@ -1,6 +1,6 @@
 """CPU time of a redraw of the demo avatar: sort, upload, draw call.
 
-Run by a Python with bpy: `.venv-blender-5.2/bin/python .ci/bench_viewport_in_blender.py`. One quad
+Run by a Python with bpy: `.venv-blender-5.3/bin/python .ci/bench_viewport_in_blender.py`. One quad
 is drawn instead of all, because a software GPU would draw the others on the CPU, too.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 
 import bpy
 import gpu
+import graphics
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +54,7 @@ def module(name: str) -> Any:
 
 
 def open_gpu() -> None:
+    os.environ.update(graphics.environ_for_blender(os.environ))
     if hasattr(gpu, "init"):  # since 5.2; before, a small render opens it
         gpu.init()
         return

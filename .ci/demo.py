@@ -19,7 +19,8 @@ from pathlib import Path
 import build_zip
 import demo_in_blender
 import environments
-from environments import BLENDER_45, BLENDER_52, MAIN, ROOT
+import graphics
+from environments import BLENDERS, MAIN, ROOT
 from process import SetupError, say, tail
 
 POLL_SECONDS = 1.0
@@ -29,7 +30,7 @@ FRAMES_EVERY_SECONDS = 5.0
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
     parser.add_argument("--engine", choices=("auto", "builtin", "worker"), default="auto")
-    parser.add_argument("--blender", choices=("4.5", "5.2"), help="default: what is there")
+    parser.add_argument("--blender", choices=tuple(BLENDERS), help="default: what is there")
     parser.add_argument("--avatar", type=Path, help="an .egs file; default: the bundled one")
     parser.add_argument("--speech", type=Path, help="a sound file; default: the bundled one")
     parser.add_argument("--out", type=Path, default=ROOT / "demo_out")
@@ -39,7 +40,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def prepare_blender(version: str | None) -> Path:
     if version is None:
         return environments.prepare_preferred_blender()
-    return environments.prepare(BLENDER_45 if version == "4.5" else BLENDER_52)
+    return environments.prepare(BLENDERS[version])
 
 
 def run_in_blender(python: Path, arguments: Sequence[str], frames: Path, log: Path) -> int:
@@ -47,7 +48,7 @@ def run_in_blender(python: Path, arguments: Sequence[str], frames: Path, log: Pa
     script = ROOT / ".ci" / "demo_in_blender.py"
     with tempfile.TemporaryDirectory(prefix="egstalker-demo-") as profile:
         environ = {
-            **os.environ,
+            **graphics.environ_for_blender(os.environ),
             "BLENDER_USER_RESOURCES": profile,
             "EGSTALKER_WORKER_PYTHON": str(MAIN.executable),
         }

@@ -4,10 +4,11 @@
     .venv-prepare       Python 3.11 with the packages that make datasets of videos
     .venv-blender-4.5   Python 3.11 with Blender 4.5 as a module
     .venv-blender-5.2   Python 3.13 with Blender 5.2 as a module
+    .venv-blender-5.3   Python 3.13 with Blender 5.3 as a module
 
-uv finds, or downloads, the Python of the other three. pip, the one of .venv, installs the groups of
-pyproject.toml in the versions of a lock file; its configuration chooses the index and with it the
-build of torch. A stamp, written last, says what is installed.
+uv finds, or downloads, the Python of all but the first. pip, the one of .venv, installs the groups
+of pyproject.toml in the versions of a lock file; its configuration chooses the index and with it
+the build of torch. A stamp, written last, says what is installed.
 """
 
 from __future__ import annotations
@@ -66,6 +67,9 @@ MAIN = Environment(".venv", None, DEVELOP, "numpy")
 PREPARE = Environment(".venv-prepare", "3.11", ("prepare", "prepare-test"), "av, mediapipe, scipy")
 BLENDER_45 = Environment(".venv-blender-4.5", "3.11", ("blender-4-5",), "bpy")
 BLENDER_52 = Environment(".venv-blender-5.2", "3.13", ("blender-5-2",), "bpy")
+BLENDER_53 = Environment(".venv-blender-5.3", "3.13", ("blender-5-3",), "bpy")
+BLENDERS = {"4.5": BLENDER_45, "5.2": BLENDER_52, "5.3": BLENDER_53}  # oldest first
+ALL = (MAIN, PREPARE, *BLENDERS.values())
 
 
 def installed(environment: Environment) -> set[str]:
@@ -102,13 +106,13 @@ def prepare(environment: Environment, groups: Sequence[str] = ()) -> Path:
 
 def prepare_preferred_blender() -> Path:
     """One Blender: what is there already, else the newest whose Python is there, else 4.5."""
-    for environment in (BLENDER_52, BLENDER_45):
+    for environment in reversed(BLENDERS.values()):
         if installed(environment):
             return environment.executable
-    version = str(BLENDER_52.python)
+    version = str(BLENDER_53.python)
     find = [_uv(), "python", "find", "--system", "--no-python-downloads", version]
     found = subprocess.run(find, env=_with_pyenv(), capture_output=True, check=False)
-    return prepare(BLENDER_45 if found.returncode else BLENDER_52)
+    return prepare(BLENDER_45 if found.returncode else BLENDER_53)
 
 
 def _digest(environment: Environment) -> str:
@@ -190,7 +194,7 @@ def main(argv: Sequence[str]) -> int:
         "setup": [(MAIN, DEVELOP)],
         "worker": [(MAIN, WORKER)],
         "prepare": [(PREPARE, ("prepare",))],
-        "all": [(environment, ()) for environment in (MAIN, PREPARE, BLENDER_45, BLENDER_52)],
+        "all": [(environment, ()) for environment in ALL],
     }
     if what not in wanted:
         print(f"error: {what!r} is none of {', '.join(wanted)}", file=sys.stderr)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import environments
-from environments import BLENDER_45, BLENDER_52, MAIN, PREPARE, ROOT
+from environments import ALL, MAIN, ROOT
 from process import SetupError, say
 
 SET_UP = ROOT / "egstalker_blender" / "setup_worker"
@@ -51,7 +51,7 @@ def main() -> int:
         uv = str(environments.prepare(MAIN, ("tools",)).with_name("uv"))
         for path, groups in SHIPPED.items():
             compile_lock(uv, path, groups, "3.11")
-        for environment in (MAIN, PREPARE, BLENDER_45, BLENDER_52):
+        for environment in ALL:
             # `make test` tests the versions that Set Up installs.
             same = [f"--constraint={SET_UP / 'constraints.txt'}"] if environment == MAIN else []
             python = environment.python or "3.11"

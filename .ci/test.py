@@ -22,7 +22,7 @@ from pathlib import Path
 import build_zip
 import environments
 import lint
-from environments import BLENDER_45, BLENDER_52, MAIN, PREPARE, ROOT, Environment
+from environments import ALL, BLENDER_53, BLENDERS, MAIN, PREPARE, ROOT, Environment
 from process import SetupError, say, tail
 
 Counts = tuple[int, int, int]  # passed, failed, skipped
@@ -57,8 +57,7 @@ def runs(cores: int) -> tuple[Run, ...]:
 
 
 OTHERS = (
-    Run("blender-5.2", BLENDER_52, ("tests/blender",)),
-    Run("blender-4.5", BLENDER_45, ("tests/blender",)),
+    *(Run(f"blender-{name}", BLENDERS[name], ("tests/blender",)) for name in reversed(BLENDERS)),
     Run("prepare", PREPARE, ("tests/prepare",)),
 )
 
@@ -168,7 +167,7 @@ def main() -> int:
         start = time.monotonic()
         tally.add(name, action(), time.monotonic() - start)
 
-    for environment in (MAIN, PREPARE, BLENDER_45, BLENDER_52):
+    for environment in ALL:
         prepare = functools.partial(environments.prepare, environment)
         name = environment.name.removeprefix(".venv-").replace(".venv", "main")
         stage(f"environment {name}", functools.partial(attempt, prepare))
@@ -178,7 +177,7 @@ def main() -> int:
     cores = max(1, cores or 1)
     say("\n== tests")
     run_side_by_side(runs(cores), cores, tally)
-    zip_it = functools.partial(build_zip.build, BLENDER_52.executable)
+    zip_it = functools.partial(build_zip.build, BLENDER_53.executable)
     stage("zip", functools.partial(attempt, zip_it))
     say("\n" + "\n".join(tally.lines) + "\n")
     say(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")

@@ -31,6 +31,7 @@ LOCKS = {
     ".ci/locks/venv-prepare.txt": ("prepare", "prepare-test"),
     ".ci/locks/venv-blender-4.5.txt": ("blender-4-5",),
     ".ci/locks/venv-blender-5.2.txt": ("blender-5-2",),
+    ".ci/locks/venv-blender-5.3.txt": ("blender-5-3",),
     f"{SET_UP}/constraints.txt": WORKER,
     f"{SET_UP}/constraints_videos.txt": (*WORKER, "prepare"),
 }

@@ -194,6 +194,56 @@ def test_a_python_that_is_nowhere_ends_in_what_to_do(tmp_path: Path) -> None:
     assert line.endswith("connect to the network, or install Python 3.13, and run again")
 
 
+# Blender -----------------------------------------------------------------------------------------
+
+
+def test_the_newest_blender_that_is_there_is_preferred(tmp_path: Path) -> None:
+    program = """
+present = [environments.BLENDER_45, environments.BLENDER_52]
+environments.installed = lambda environment: {environment.name} if environment in present else set()
+print(environments.prepare_preferred_blender().parts[-3])
+present.append(environments.BLENDER_53)
+print(environments.prepare_preferred_blender().parts[-3])
+"""
+    assert run(program, tmp_path) == [".venv-blender-5.2", ".venv-blender-5.3"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux: its devices")
+@pytest.mark.parametrize(
+    ("device", "named", "expected"),
+    [
+        ("", {}, {"VK_ICD_FILENAMES": "/nonexistent/vulkan-driver.json"}),
+        ("dri/card0", {}, {"VK_ICD_FILENAMES": "/nonexistent/vulkan-driver.json"}),
+        ("nvidiactl", {}, {"VK_ICD_FILENAMES": "/nonexistent/vulkan-driver.json"}),
+        ("dri/renderD128", {}, {}),
+        ("nvidia0", {}, {}),
+        ("dxg", {}, {}),
+        ("", {"VK_ICD_FILENAMES": "/a.json"}, {"VK_ICD_FILENAMES": "/a.json"}),
+        ("", {"VK_DRIVER_FILES": "/a.json"}, {"VK_DRIVER_FILES": "/a.json"}),
+    ],
+)
+def test_without_a_gpu_blender_finds_no_vulkan_driver(
+    tmp_path: Path, device: str, named: dict[str, str], expected: dict[str, str]
+) -> None:
+    """A driver that the user names stays."""
+    if device:
+        (tmp_path / device).parent.mkdir(exist_ok=True)
+        (tmp_path / device).touch()
+    program = f"import graphics\nprint(graphics.environ_for_blender({named}, folder) == {expected})"
+    assert run(program, tmp_path) == ["True"]
+
+
+def test_the_session_in_a_window_keeps_a_backend_that_the_user_names(tmp_path: Path) -> None:
+    program = """
+import graphics
+from window import run
+graphics.environ_for_blender = lambda base: {"without": "driver"}
+print(run._environ(["--offline-mode"]))
+print(run._environ(["--gpu-backend", "vulkan"]) == dict(os.environ))
+"""
+    assert run(program, tmp_path) == ["{'without': 'driver'}", "True"]
+
+
 # Other programs ----------------------------------------------------------------------------------
 
 

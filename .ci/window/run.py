@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import graphics
 from process import say
 
 from . import MARK, REPORT, blender, console, display, leftovers
@@ -45,19 +46,20 @@ class Outcome:
 def run(request: Request) -> Outcome:
     """Install the extension in a Blender profile of its own and run the script in a window.
     SetupError where there is no Blender or no display."""
-    program = blender.find(os.environ)
+    environ = _environ(request.options)
+    program = blender.find(environ)
     request.out.mkdir(parents=True, exist_ok=True)
     (request.out / REPORT).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="blender-", ignore_cleanup_errors=True) as at:
         profile = blender.Profile(program, Path(at))
-        screen = display.find(os.environ, profile.folder, request.virtual)
+        screen = display.find(environ, profile.folder, request.virtual)
         say(f"Blender {program}")
-        archive = request.archive or blender.build_zip(profile, os.environ)
-        blender.install(profile, archive, os.environ)
+        archive = request.archive or blender.build_zip(profile, environ)
+        blender.install(profile, archive, environ)
         command = blender.session_command(
             profile, screen, request.script, request.out, request.options
         )
-        environ = {**profile.environ(os.environ), "TMPDIR": str(profile.folder)}
+        environ = {**profile.environ(environ), "TMPDIR": str(profile.folder)}
         log = request.out / f"{request.script}.log"
         adopted = leftovers.adopt()
         status = _follow(command, environ, log, request.limit_seconds)
@@ -65,6 +67,12 @@ def run(request: Request) -> Outcome:
         if adopted and not leftovers.wait(LEFTOVER_SECONDS):
             outcome.failures.append(f"processes still run {LEFTOVER_SECONDS:.0f} s after Blender")
     return outcome
+
+
+def _environ(options: Sequence[str]) -> dict[str, str]:
+    """A user who names the GPU backend wants its driver as well, on any machine."""
+    named = "--gpu-backend" in options
+    return dict(os.environ) if named else graphics.environ_for_blender(os.environ)
 
 
 def _follow(command: Sequence[str], environ: dict[str, str], log: Path, limit: float) -> int | None:

@@ -58,7 +58,7 @@ def scene_time(scene: Any, frame: float) -> float:
 
 
 def _is_active(curve: Any) -> bool:
-    # Blender evaluates the curves of a muted group, too (4.5 and 5.2).
+    # Blender evaluates the curves of a muted group, too (4.5 to 5.3).
     return curve.is_valid and not curve.is_empty and not curve.mute
 
 

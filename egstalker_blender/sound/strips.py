@@ -1,4 +1,4 @@
-"""The sequencer's names in every Blender from 4.5 to 5.2; no other module touches a strip.
+"""The sequencer's names in every Blender from 4.5 to 5.3; no other module touches a strip.
 
 5.2 renamed the positions (left_handle for frame_final_start and so on) and warns about the old
 names, which 5.1 and earlier have alone.

@@ -18,16 +18,23 @@ HAS_BLENDER = importlib.util.find_spec("bpy") is not None
 # Only a run of these tests in a Python with bpy may collect them.
 collect_ignore_glob = [] if HAS_BLENDER else ["test_*.py"]
 
+
+def load(name: str, path: Path) -> Any:
+    """A module of a file that no package holds."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 if HAS_BLENDER:
     PROFILE = tempfile.mkdtemp(prefix="egstalker_profile_")
     os.environ["BLENDER_USER_RESOURCES"] = PROFILE
+    graphics = load("graphics", ROOT / ".ci" / "graphics.py")
+    os.environ.update(graphics.environ_for_blender(os.environ))
     import bpy
 
-    spec = importlib.util.spec_from_file_location(
-        "egstalker_batch", ROOT / "egstalker_blender" / "batch.py"
-    )
-    batch = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(batch)
+    batch = load("egstalker_batch", ROOT / "egstalker_blender" / "batch.py")
     batch.load_extension()  # from here on `import egstalker...` works
     from tests.support.blender import make_avatar, voice, write_wav
 

@@ -220,8 +220,8 @@ def test_a_control_of_a_linked_avatar_is_keyed_over_its_override(
     bpy.ops.wm.read_homefile(use_empty=True)
     with bpy.data.libraries.load(library, link=True) as (_, here):
         here.objects = [name]
+    bpy.context.scene.collection.objects.link(here.objects[0])
     local = here.objects[0].override_create(remap_local_usages=True)
-    bpy.context.scene.collection.objects.link(local)
     assert set(animation(local).curves) == {"opacity"}  # the library's own keys
     check(local)
     action = local.animation_data.action.copy()

@@ -205,8 +205,8 @@ def test_a_linked_avatar_is_overridden_saved_and_found_again(
         here.objects = [name for name in there.objects if name == head_name(there)]
     linked = here.objects[0]
     assert linked.egstalker.mouth_gain == 0.5
+    bpy.context.scene.collection.objects.link(linked)
     local = linked.override_create(remap_local_usages=True)
-    bpy.context.scene.collection.objects.link(local)
     target = empty(bpy.context.scene)
     for name, value in NUMBERS.items():
         setattr(local.egstalker, name, value)
