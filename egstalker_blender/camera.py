@@ -47,7 +47,7 @@ def vertices_of(means: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def means_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The other way round."""
+    """(N, 3) object's local axes -> head's frame."""
     return (vertices @ np.linalg.inv(HEAD_TO_OBJECT[:3, :3]).T).astype(np.float32)
 
 
@@ -83,15 +83,15 @@ def viewmat_between(object_world: Float64, camera_world: Float64, name: str) -> 
 
 
 def head_motion(object_world: Float64, target_world: Float64, name: str) -> Float64:
-    """(4, 4) rigid, in the head's frame: how the head has moved from where the axes of the target
-    are those of the object. Of the target only place and rotation count. CameraError."""
+    """(4, 4) rigid, in the head's frame: the head's motion away from the pose in which the axes of
+    target and object agree. The target's scale is ignored. CameraError."""
     rotation_and_scale(object_world, name)
     local = np.linalg.inv(object_world) @ target_world
     motion = np.asarray(np.linalg.inv(HEAD_TO_OBJECT) @ local @ HEAD_TO_OBJECT, np.float64)
     if not np.isfinite(motion).all():
-        raise CameraError(f"the object that {name!r} follows has no place; set its transform")
+        raise CameraError(f"the object that {name!r} follows has no valid transform; reset it")
     u, _, vt = np.linalg.svd(motion[:3, :3])
-    u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # a mirrored target turns all the same
+    u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # also if mirrored
     motion[:3, :3] = u @ vt
     return motion
 
