@@ -1,7 +1,7 @@
-"""Latency of the demo avatar's frames in Blender, and the share that is in time in playback.
+"""Latency of the demo avatar's frames in Blender, and the share of playback that is in time.
 
 Run by a Python with bpy: `.venv-blender-5.2/bin/python .ci/bench_timeline_in_blender.py [PYTHON]`;
-PYTHON serves as worker, without it the built-in engine computes. There is no window: a clock moves
+PYTHON runs the worker; without it the built-in engine computes. There is no window: a clock moves
 the scene at 25 frames a second, as playback with sync does, and the loop that computes frames runs
 as often as Blender's timer would call it.
 """
@@ -35,7 +35,9 @@ class Bench:
     def __init__(self) -> None:
         self.pump, self.meter = module("timeline.pump"), module("timeline.meter").meter
         self.store, self.stage = module("timeline.store").store, module("viewport.stage")
-        budget = module("preferences").CacheBudget(1024, 0, None)  # no disk: as if the first time
+        budget = module("preferences").CacheBudget(
+            1024, 0, None
+        )  # no disk, so no frame is cached before
         module("preferences").cache_budget = lambda: budget
         self.scene = bpy.context.scene
         self.scene.render.fps, self.scene.frame_end = FPS, LAST
@@ -61,8 +63,8 @@ class Bench:
         return (time.perf_counter() - start) * 1e3
 
     def play(self) -> Counter[str]:
-        """Ten seconds by the clock. exact: the frame was there when the playhead came to it; late:
-        one at most 0.2 s before it was shown; old: one before that. skipped: by the clock."""
+        """Play ten seconds by the clock. exact: the frame was ready when the playhead reached it;
+        late: one at most 0.2 s older was shown; old: a still older one. skipped: by the clock."""
         found: Counter[str] = Counter()
         self.pump.is_playing = lambda: True
         start, last = time.perf_counter(), -1
