@@ -1,4 +1,4 @@
-"""What `make setup`, `make demo` and `make test` promise when something is missing or stopped.
+"""`make setup`, `make demo` and `make test` if something is missing or they are stopped.
 
 The scripts of .ci are programs and no package, so each case runs in a process of its own.
 """

@@ -1,4 +1,4 @@
-"""Our cameras against Blender's own projection."""
+"""Our cameras compared with Blender's own projection."""
 
 from __future__ import annotations
 

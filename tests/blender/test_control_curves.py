@@ -1,4 +1,4 @@
-"""Keyed controls at frames where the scene is not: read from the curves, equal to going there."""
+"""Keyed controls at frames other than the current one: the curves give the scene's values."""
 
 from __future__ import annotations
 

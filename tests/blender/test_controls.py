@@ -1,4 +1,4 @@
-"""Controls on the object: what they are, what they do to the moment, how they live in files."""
+"""Controls on the object: their properties, their effect on the moment, saving and loading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live microphone in Blender, with a microphone that is none."""
+"""The live microphone in Blender, with a fake microphone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an animator does to a scene between two bakes: undo, copy, delete, rename, many of all."""
+"""Edits of a scene between two bakes: undo, copy, delete, rename, and many of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blend files: saved, opened, reverted, appended, linked, overridden; avatar files that move."""
+"""Saving, opening, reverting, appending, linking, overriding .blend files; moved avatar files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twenty times on and off, from the zip as a user has it: nothing is said, nothing stays.
+"""The installed zip is enabled and disabled twenty times: no output, nothing left behind.
 
 Everything that an extension can leave behind is counted in a Blender of its own: classes,
 properties, operators, menu entries, handlers, timers, draw handlers, threads, processes, temporary

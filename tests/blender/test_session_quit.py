@@ -1,4 +1,4 @@
-"""Blender ends, crashes or runs out of disk while it bakes: nothing half written, nothing left."""
+"""Blender ends, crashes or runs out of disk while it bakes: no partial files, no processes left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The timeline in a session: undo, copies, scenes and files change while frames are on their way.
+"""The timeline in a session: undo, copies, scenes and files change while frames are computed.
 The timer is called by hand, since none fires without a window."""
 
 from __future__ import annotations

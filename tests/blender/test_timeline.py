@@ -1,4 +1,4 @@
-"""From the playhead to splats: marks, requests, what is shown meanwhile."""
+"""From the playhead to splats: marks, requests, and the picture that is shown meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames are wanted, which one is shown, and what the bar is made of: plain functions."""
+"""Plain functions of the timeline: wanted frames, the shown frame, the parts of the bar."""
 
 from __future__ import annotations
 

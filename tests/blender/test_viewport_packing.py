@@ -1,4 +1,4 @@
-"""What the textures hold, and when they are made anew."""
+"""The contents of the textures, and when they are made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The viewport's picture is the bake's: the draw code in an offscreen against the rasteriser."""
+"""The viewport's picture equals the bake's: offscreen drawing compared with the rasteriser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Into a region: linear colour, hidden by what is in front, the state left as it was found."""
+"""Drawing into a region: linear colour, hidden by meshes in front, GPU state restored."""
 
 from __future__ import annotations
 

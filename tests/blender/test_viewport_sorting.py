@@ -1,4 +1,4 @@
-"""Farthest first, over all heads, with 16 bits of depth."""
+"""Sorting: farthest first, over all heads, with 16 bits of depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Helpers of the timeline's tests. The timer is called by hand: none fires without a window."""
+"""Helpers of the timeline's tests. They call the timer, because none fires without a window."""
 
 from __future__ import annotations
 
