@@ -1,4 +1,4 @@
-"""The Train panel: buttons, reasons for disabled ones, contents; events that a training survives."""
+"""The Train panel: buttons, reasons for disabled ones, contents; events a training survives."""
 
 from __future__ import annotations
 
