@@ -1,4 +1,4 @@
-"""Controls on the object: their properties, their effect on the moment, saving and loading."""
+"""The controls of an object: properties, effect on the moment, saving and linking."""
 
 from __future__ import annotations
 
