@@ -124,7 +124,7 @@ environments.say = lambda text: None
 environments._check_imports = lambda environment: None
 """
 INSTALL = "python -m ensurepip, pip install pip uv, pip install, "
-MAKE = f"making the environment, {INSTALL}"
+MAKE = f"creating the environment, {INSTALL}"
 
 
 def test_an_environment_is_made_once(tmp_path: Path) -> None:
