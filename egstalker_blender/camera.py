@@ -81,8 +81,8 @@ def viewmat_between(object_world: Float64, camera_world: Float64, name: str) -> 
 
 
 def head_motion(object_world: Float64, target_world: Float64, name: str) -> Float64:
-    """(4, 4) rigid motion of the target relative to the object, in the head's frame; identity where
-    both have the same place and axes. The target's scale is ignored. CameraError where the object
+    """(4, 4) rigid motion of the target relative to the object, in the head's frame; identity if
+    both have the same place and axes. The target's scale is ignored. CameraError if the object
     is scaled unevenly, or either has no finite transform."""
     rotation_and_scale(object_world, name)
     local = np.linalg.inv(object_world) @ target_world
@@ -147,7 +147,7 @@ def render_size(scene: Any) -> tuple[int, int]:
 
 def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) -> Camera:
     """The scene's evaluated camera, relative to the head's frame of `obj`. size: width, height in
-    pixels. CameraError where there is none, or it is no perspective camera."""
+    pixels. CameraError if there is none, or if it is not a perspective camera."""
     if scene.camera is None or scene.camera.type != "CAMERA":
         raise CameraError(f"scene {scene.name!r} has no camera; add one or use the training camera")
     camera = scene.camera.evaluated_get(depsgraph)

@@ -189,8 +189,8 @@ def _frames(scene: Any, props: Any) -> tuple[int, ...] | None:
 
 
 def start_of(avatar: Avatar, voice: Source) -> float:
-    """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME, whatever
-    the scene's range is."""
+    """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME in
+    every scene range."""
     if avatar.features is not None and isinstance(voice, StripWindow):
         return voice.left
     return FIRST_FRAME

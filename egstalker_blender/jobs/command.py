@@ -47,9 +47,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Place:
-    """Where commands run. log: the file that their output is appended to. folder: their current
-    folder, None for Blender's. merged: stderr is read with stdout, in the order of writing; else it
-    goes to the log directly."""
+    """Log, variables and folder of a job's commands. log: the file that output is appended to.
+    folder: their current folder, None for Blender's. merged: stderr is read with stdout, in the
+    order of writing; otherwise it goes to the log directly."""
 
     log: Path
     environment: Mapping[str, str]
@@ -58,7 +58,7 @@ class Place:
 
 
 def to_log(_line: bytes) -> bool:
-    """For a command whose whole output belongs in the log."""
+    """Handles a line of a command whose whole output belongs in the log."""
     return False
 
 

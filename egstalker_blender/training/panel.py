@@ -120,7 +120,7 @@ def _draw_picture(layout: Any, context: Any) -> None:
 
 
 def bar_text(state: State, progress: Progress | None) -> str:
-    """The stage and how far it is."""
+    """The stage and its progress."""
     if state.kind == STOPPING:
         return translated("Saving the state, then stopping")
     if progress is None:
