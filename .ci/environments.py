@@ -105,7 +105,7 @@ def prepare(environment: Environment, groups: Sequence[str] = ()) -> Path:
 
 
 def prepare_preferred_blender() -> Path:
-    """One Blender: the newest installed one, else the newest whose Python is installed, else 4.5."""
+    """The newest Blender that is installed, else 5.3 if its Python is installed, else 4.5."""
     for environment in reversed(BLENDERS.values()):
         if installed(environment):
             return environment.executable
