@@ -162,7 +162,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "torso size": (picture("torso_imgs/2.png", (8, 8), "RGBA"), r"2\.png is 8x8"),
     "torso opaque": (picture("torso_imgs/2.png", (SIDE, SIDE), "RGB"), r"2\.png has no alpha"),
     "torso text": (text("torso_imgs/2.png", "x"), r"2\.png is no readable"),
-    "track text": (text(TRACK, "x"), f"{TRACK} is no PyTorch file"),
+    "track text": (text(TRACK, "x"), f"{TRACK} is not a PyTorch file"),
     "track other": (track(None, None), "no numbers 'euler' and 'trans'"),
     "track shapes": (track(ZEROS, ZEROS[:2]), r"euler is \[3, 3\] and trans \[2, 3\]"),
     "track flat": (track(ZEROS[0], ZEROS[0]), "must be frames x 3"),

@@ -163,7 +163,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(
     with pytest.raises(CheckpointError, match="nothing in it was run"):
         read_weights(tmp_path / "a.pth", {})
     (tmp_path / "b.pth").write_bytes(pickle.dumps(Hostile()))
-    with pytest.raises(CheckpointError, match="no PyTorch file"):
+    with pytest.raises(CheckpointError, match="not a PyTorch file"):
         read_weights(tmp_path / "b.pth", {})
     assert sorted(os.listdir(tmp_path)) == ["a.pth", "b.pth"]
 

@@ -31,7 +31,7 @@ WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no bc.jpg": (lambda f: (f / "bc.jpg").unlink(), r"bc\.jpg does not exist"),
     "bc.jpg cut": (lambda f: cut(f / "bc.jpg"), r"bc\.jpg is no readable"),
     "no track": (lambda f: (f / "track_params.pt").unlink(), "poses are not known; track the clip"),
-    "track cut": (lambda f: cut(f / "track_params.pt"), "no PyTorch file"),
+    "track cut": (lambda f: cut(f / "track_params.pt"), "not a PyTorch file"),
     "no transforms": (lambda f: (f / "transforms_train.json").unlink(), "does not exist"),
     "transforms cut": (lambda f: cut(f / "transforms_train.json"), "is no valid JSON"),
     "val cut": (lambda f: cut(f / "transforms_val.json"), r"val\.json is no valid JSON"),
