@@ -28,14 +28,14 @@ def _decay(b: Any, x: Any, times: float) -> Any:
 
 
 def silu(b: Any, x: Any) -> Any:
-    """x sigmoid(x), off by less than 3e-7 of the larger of 1 and its size."""
+    """x sigmoid(x), with an error below 3e-7 times the larger of 1 and its magnitude."""
     one, e = constant(1), _decay(b, x, 1)
     positive = b.fcmp_ordered(">=", x, constant(0))
     return b.fdiv(b.fmul(x, b.select(positive, one, e)), b.fadd(one, e))
 
 
 def tanh(b: Any, x: Any) -> Any:
-    """Off by less than 3e-7."""
+    """With an error below 3e-7."""
     one, e = constant(1), _decay(b, x, 2)
     size = b.fdiv(b.fsub(one, e), b.fadd(one, e))
     return b.call(function(b, "copysign", 2), [size, x])

@@ -10,7 +10,7 @@ from ..names import PPE
 from .basics import Arrays, conv1d, leaky_relu, linear, softmax
 
 WINDOWS = 8
-MAX_STEPS = 16  # four strides of two leave one step, no more
+MAX_STEPS = 16  # four strides of two reduce them to one step
 CODE = 32
 
 
