@@ -1,1 +1,2 @@
-"""Engines: who computes. In this process (built-in), in a worker process, or nobody (fake)."""
+"""Engines: frames are computed in this process (built-in), in a worker process, or not at all
+(fake)."""

@@ -28,8 +28,8 @@ Int64 = NDArray[np.int64]
 @dataclass(frozen=True, eq=False)
 class Row:
     """One row of tiles. places (M,): where the sums of its Gaussians are stored; starts
-    (columns + 1,) and listed: the lists of its tiles, counted within the row; centres (M, 2) and table
-    (M, COLUMNS)."""
+    (columns + 1,) and listed: the lists of its tiles, counted within the row; centres (M, 2) and
+    table (M, COLUMNS)."""
 
     places: Int64
     starts: Int64
