@@ -1,2 +1,1 @@
-"""Engines: frames are computed in this process (built-in), in a worker process, or not at all
-(fake)."""
+"""Engines choose where frames are computed: in this process, in a worker, or nowhere (fake)."""

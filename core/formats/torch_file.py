@@ -56,7 +56,7 @@ def check_zip(path: Path, error: type[EgsError], limit: int) -> None:
     stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
     pickles = [m.file_size for m in members if m.filename.endswith(".pkl")]
     if len(members) > MAX_MEMBERS or not stored or max(pickles, default=0) > MAX_PICKLE:
-        raise error(f"{path} does not have PyTorch's layout; it was packed by something else")
+        raise error(f"{path} is not laid out as PyTorch writes it; it was packed by something else")
 
 
 def array_of(content: Mapping[str, Any], name: str) -> Float32 | None:
