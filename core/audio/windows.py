@@ -35,7 +35,7 @@ def check_spec(spec: FeatureSpec) -> None:
     elif not all(math.isfinite(value) for value in (*spec.mean, *spec.std)) or (
         spec.normalisation == "fixed" and min(spec.std) <= 0
     ):
-        wrong = "a mean that is not finite or a deviation that is not positive"
+        wrong = "a mean or deviation that is not finite, or a deviation that is not positive"
     else:
         return
     raise FeatureMismatchError(f"the avatar asks for {wrong}; convert or train it again")
