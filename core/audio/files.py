@@ -24,9 +24,9 @@ def decoded(voice: Voice) -> Waveform:
 
 
 def load_waveform(path: Path) -> Waveform:
-    """The waveform of a sound file. Plain WAV is read here, by content and not by suffix; the rest
-    by optional packages. AudioError (missing, empty, cut off, impossible rate, not a sound, longer
-    than six hours), MissingPackageError."""
+    """The waveform of a sound file. Plain WAV, recognised by content and not by suffix, is read
+    here; other formats by optional packages. AudioError (missing, empty, cut off, impossible rate,
+    not a sound, longer than six hours), MissingPackageError."""
     path = Path(path)
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     file.close()

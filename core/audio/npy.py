@@ -30,7 +30,7 @@ def track_from_npy(
     (T, D): raw steps at `rate` a second (or over `seconds`; neither: at the avatar's rate). They
     are resampled linearly to the avatar's rate, normalised as its header says, and windowed.
 
-    AudioError: not such a file, cut off, not finite. FeatureMismatchError: sizes other than the
+    AudioError: not a feature file, cut off, not finite. FeatureMismatchError: sizes other than the
     avatar's. ArgumentError: an impossible `rate` or `seconds`."""
     path = Path(path)
     check_spec(spec)

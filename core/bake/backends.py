@@ -150,7 +150,7 @@ def choose_backend(name: str = "auto") -> Backend:
 
 
 def best_backend() -> Backend:
-    """On a CUDA GPU gsplat or our own kernels, else numba, else numpy."""
+    """gsplat or our own kernels on a CUDA GPU, else numba, else numpy."""
     return _first_of(*_on_cuda(), "numba", "numpy")
 
 

@@ -1,4 +1,4 @@
-"""The interface of an engine: all that the add-on and the command line know of one."""
+"""The interface of an engine: all that the add-on and the command line know about it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def microphone_of(engine: Engine) -> Microphone:
 
 
 class WorkerMicrophone:
-    """If the worker dies, the live session ends: the sound of that time is lost anyway."""
+    """If the worker dies, the live session ends: sound that was not recorded is lost anyway."""
 
     def __init__(self, engine: WorkerEngine) -> None:
         self._engine = engine

@@ -243,7 +243,7 @@ class WorkerEngine:
 
 
 def _builtin(backend: str, reason: str) -> Engine:
-    """On the requested backend, if this Python has it too."""
+    """The built-in engine on the requested backend, if this Python has it too."""
     try:
         return BuiltinEngine(backend, reason)
     except MissingPackageError:

@@ -48,7 +48,7 @@ class WriteQueue:
         self._whole.remove(staged)
 
     def _stage(self, stage: Callable[[], Staged]) -> Staged:
-        """In a thread of the pool. An interrupt may have lost the future (it can come while a
+        """Runs in a thread of the pool. An interrupt may have lost the future (it can come while a
         thread is started), so the queue itself records what runs and what is on disk."""
         with self._changed:
             if self._closed:

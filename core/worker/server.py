@@ -29,13 +29,13 @@ from .microphone import Live
 from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
 
 LOADING = 1.5  # seconds, enough to load code that is already compiled
-COMPILING = "compiling for this processor, once; it is kept for later"
+COMPILING = "compiling for this processor, once; later starts reuse it"
 KEPT = 4  # avatars and tracks in memory
 
 
 class Server:
     """source and sink: binary streams to the client. beat: seconds between heartbeats. `ended` is
-    set when the client has gone or asks for the end; a computation then stops between frames.
+    set when the client has disconnected or sent shutdown; a computation then stops between frames.
     `folder` is the client's, known after hello."""
 
     def __init__(

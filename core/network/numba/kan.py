@@ -1,7 +1,7 @@
 """The inputs of a folded KAN (folded.powers) for a block of Gaussians, in LLVM's vectors.
 
-exp is taken only of numbers not above 0, so that nothing overflows: with e = exp(-|x|) the sigmoid
-is 1 / (1 + e) for x >= 0 and e / (1 + e) below; tanh is (1 - e^2) / (1 + e^2), with the sign of x.
+exp is applied only to numbers up to 0, so that nothing overflows: with e = exp(-|x|) the sigmoid is
+1 / (1 + e) for x >= 0 and e / (1 + e) below; tanh is (1 - e^2) / (1 + e^2), with the sign of x.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def check_windows(dim: int, windows: Float32) -> None:
     """Raises FeatureMismatchError unless windows is (8, dim, W) with W in 1..16."""
     if windows.ndim != 3 or windows.shape[0] != WINDOWS or not 1 <= windows.shape[2] <= MAX_STEPS:
         raise FeatureMismatchError(
-            f"sound windows of shape {windows.shape} cannot enter the network, which takes "
+            f"sound windows of shape {windows.shape} do not fit the network, which takes "
             f"({WINDOWS}, {dim}, {MAX_STEPS})"
         )
     if windows.shape[1] != dim:

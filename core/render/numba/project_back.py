@@ -41,7 +41,7 @@ def project_range_back(
 ) -> None:
     """Gaussians start..end of (N, ...) arrays; means .. limits as project_range took them, table
     and radii as it filled them. partial (M, SUMS): the sums of Gaussian i over each row of tiles
-    stand at places[i] .. places[i + 1]. Fills the slopes, all of the shapes of their inputs, and
+    are at places[i] .. places[i + 1]. Fills the slopes, all of the shapes of their inputs, and
     centre_slopes (N, 2) per pixel; 0 where nothing is drawn."""
     fx, fy = lens[0], lens[1]
     rotation, r_slope = np.empty((3, 3)), np.empty((3, 3))
