@@ -60,7 +60,7 @@ def _variants(text: str | None) -> tuple[str, ...]:
     chosen = tuple(VARIANTS) if text is None else tuple(text.split(","))
     for name in chosen:
         if name not in VARIANTS:
-            raise ArgumentError(f"variant {name!r} is none of {', '.join(VARIANTS)}")
+            raise ArgumentError(f"variant {name!r} is unknown; choose from {', '.join(VARIANTS)}")
     return chosen
 
 

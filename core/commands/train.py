@@ -1,4 +1,4 @@
-"""Train an avatar on a dataset or a video: a still head first, then what its voice moves."""
+"""Train an avatar on a dataset or a video: a still head first, then how speech moves it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Dataset folders of the field, read for avatars, training and evaluation.
 
 load.py         start here: load_dataset (an avatar's parts), load_clip (training, evaluation)
-clip.py         TrainingClip and Frame, what load_clip returns; cache.py keeps decoded frames
+clip.py         TrainingClip and Frame, from load_clip; cache.py keeps decoded frames
 files.py        which frame has which file
 transforms.py   transforms_*.json: the lens, the frames of each split
 track.py        track_params.pt: head poses and mesh     eyes.py  au.csv: eye closure

@@ -17,7 +17,7 @@ from ..system.files import read_bounded
 
 MAX_TEXT = 256 * 2**20  # bytes
 CLOSURE, FRAME, TIME = "AU45_r", "frame", "timestamp"
-MOST_MISSING = 5  # frames that the table may lack, and at most a tenth of them
+MOST_MISSING = 5  # frames that the table may lack, at most a tenth of all
 OTHER_RATE = 0.02  # relative difference from 25 rows a second that counts as another rate
 
 

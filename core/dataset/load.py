@@ -117,7 +117,7 @@ def load_clip(
     named = len(rows["train"])
     more_start = min(rows["more"], default=len(viewmats))
     if not listing.torsos:
-        report.notes.append("no torso_imgs: bc.jpg alone lies behind the head")
+        report.notes.append("no torso_imgs: only bc.jpg is behind the head")
     rows = _without(rows, _broken(rows, listing, viewmats, lens, report))
     clip = TrainingClip(
         folder=folder,
@@ -171,7 +171,7 @@ def _without(rows: Rows, broken: set[int]) -> Rows:
 def _broken(
     rows: Rows, listing: Listing, viewmats: Float64, lens: Lens, report: Report
 ) -> set[int]:
-    """Frames that cannot be trained on, as far as names, sizes and ends of files show."""
+    """Frames that cannot be trained on, judged by the names, sizes and ends of their files."""
     broken = set()
     for row in _all(rows):
         complaint = _complaint(row, listing, viewmats, lens[1:])

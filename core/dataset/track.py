@@ -120,6 +120,6 @@ def _by_frame(viewmats: Float64, listing: Listing, report: Report) -> Float64:
     out[tracked] = viewmats
     report.notes.append(
         f"{NAME} has {len(viewmats)} poses for {frames} frames, {frames - len(tracked)} "
-        "of which have no landmarks: the poses were put back to their frames"
+        "of which have no landmarks: the poses were moved back to their frames"
     )
     return out

@@ -84,13 +84,13 @@ def rows_of(folder: Path, documents: Documents, count: int, report: Report) -> R
                 rows.add(row)
         if odd:
             report.notes.append(
-                f"{odd} entries of {_path(folder, name).name} have an img_id that is none of the "
+                f"{odd} entries of {_path(folder, name).name} have an img_id outside the "
                 f"{count} tracked frames: left out"
             )
         if twice:
             report.notes.append(
-                f"{twice} entries of {_path(folder, name).name} name a frame again that is there "
-                "already or in an earlier split: left out"
+                f"{twice} entries of {_path(folder, name).name} repeat a frame of this "
+                "or an earlier split: left out"
             )
         taken |= rows
         found[name] = tuple(sorted(rows))

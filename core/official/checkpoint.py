@@ -113,7 +113,7 @@ def read_weights(path: Path, settings: Mapping[str, Any]) -> NetworkWeights:
     kind = kind_of(table)
     if kind is None:
         raise CheckpointError(
-            f"{path} is of neither EGSTalker nor GaussianTalker; give the checkpoint of one of them"
+            f"{path} is from neither EGSTalker nor GaussianTalker; give a checkpoint of one of them"
         )
     names = tensor_names(architecture_named(kind, table))
     arrays = {name: array for name in names if (array := array_of(table, name)) is not None}

@@ -15,7 +15,7 @@ from ..records.arrays import Float64
 from .rotations import rotation
 
 HUBER = 2.0  # standard deviations beyond which a landmark counts less
-SHAPE_SIGMA = 0.06  # decimetres that a point may lie off the first guess
+SHAPE_SIGMA = 0.06  # decimetres by which a point may deviate from the first guess
 FOCAL_GUESS = 2.35  # in picture widths; official clips lie between 1.3 and 3.1
 FOCAL_SIGMA = 0.25  # of its logarithm
 

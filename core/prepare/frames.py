@@ -81,7 +81,7 @@ def _note_rate(step: Step, facts: Facts, count: int, repeated: int) -> None:
             "the frames are repeated, and lips will follow the sound less well"
         )
     elif facts.rate and abs(facts.rate - FPS) > 0.01:
-        step.note(f"{facts.rate:g} pictures a second were brought to {FPS}")
+        step.note(f"{facts.rate:g} pictures a second were converted to {FPS}")
     if facts.turned:
         step.note(f"the pictures were turned upright ({facts.turned} degrees)")
 

@@ -64,7 +64,7 @@ def make_background(step: Step, count: int) -> dict[str, Any]:
     if moved > LARGEST_CHANGE:
         step.note(
             f"the background changes by {moved:.0f} grey levels through the clip; a camera on a "
-            "tripod and a still background give a better head's edge"
+            "tripod and a still background give a cleaner edge of the head"
         )
     return {"seen": round(float(known.mean()), 4), "moved": round(moved, 2)}
 

@@ -92,7 +92,7 @@ def test_poses_that_the_tracker_moved_up_are_put_back(tmp_path: Path) -> None:
     kept = [row for row in range(FRAMES) if row != 3]
     torch.save({key: value[kept] for key, value in content.items()}, folder / "track_params.pt")
     dataset = load_dataset(folder)
-    assert dataset.track is not None and "put back" in " ".join(dataset.notes)
+    assert dataset.track is not None and "moved back" in " ".join(dataset.notes)
     expected = whole.viewmats[[0, 1, 2, 2, 4, 5]]  # frame 3 keeps the pose of the one before
     np.testing.assert_array_equal(dataset.track.viewmats, expected)
 

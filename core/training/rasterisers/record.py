@@ -12,7 +12,7 @@ Tensor = Any  # torch's, without torch
 
 class Rendered(NamedTuple):
     """colour (H, W, 3) sRGB-encoded and premultiplied, BEFORE any background; alpha (H, W) in 0..1;
-    radii (N,) pixels, three standard deviations rounded up, 0 for what is not drawn, no gradient.
+    radii (N,) pixels, three standard deviations rounded up, 0 if not drawn, no gradient.
     float32 on the device of the inputs. The picture is colour + (1 - alpha) * background."""
 
     colour: Tensor
