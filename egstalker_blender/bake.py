@@ -18,7 +18,7 @@ from . import engines, preferences
 from .gather import NOTHING, Gathered, absolute, gather, job_steps, read_settings
 from .properties import active_avatar
 from .sound.strips import link_problem
-from .timeline import pump
+from .timeline import timer
 
 Steps = Generator[Progress, None, None]
 
@@ -158,7 +158,7 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
 
     def _gather(self, context: Any) -> Gathered:
         obj = active_avatar(context)
-        settings, timeline = read_settings(context.scene, obj), pump.service()
+        settings, timeline = read_settings(context.scene, obj), timer.service()
         known = timeline.loaded(context.scene, obj) if timeline else NOTHING
         return gather(context, obj, settings, known)
 

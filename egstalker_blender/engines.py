@@ -109,7 +109,7 @@ def close() -> None:
     _holder.close()
 
 
-_exit_hook = ExitHook(close)
+_exit_hook = ExitHook(close, __name__)
 
 
 def register() -> None:

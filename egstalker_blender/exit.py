@@ -13,14 +13,15 @@ from bpy.app.handlers import persistent
 class ExitHook:
     """Calls `close`, which may be called more than once, before Blender ends: from Blender's own
     handler (since 5.1), and when Python ends. With bpy as a module Python ends first, and Blender
-    must not call a handler after that, so the handler is removed then."""
+    must not call a handler after that, so the handler is removed then. owner: the module that
+    Blender's list of handlers names."""
 
-    def __init__(self, close: Callable[[], object]) -> None:
+    def __init__(self, close: Callable[[], object], owner: str) -> None:
         @persistent
         def before_exit(*_: Any) -> None:
             close()
 
-        before_exit.__module__ = close.__module__  # the owner's name in Blender's list of handlers
+        before_exit.__module__ = owner
         self._before_exit, self._close = before_exit, close
 
     def register(self) -> None:

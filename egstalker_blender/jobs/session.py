@@ -20,7 +20,7 @@ class Session:
     extension is disabled, and then Blender hangs when it quits."""
 
     def __init__(self) -> None:
-        self._exit = ExitHook(self.close)
+        self._exit = ExitHook(self.close, type(self).__module__)
         self._timer = self._on_timer  # Blender identifies a timer by its function object
         self.reset()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.records.avatar import Avatar
-from ..timeline import pump
+from ..timeline import timer
 from .labels import draw_text, translated
 
 
@@ -28,6 +28,6 @@ def text_of(avatar: Avatar) -> str:
 
 def _avatar_of(obj: Any) -> Avatar | None:
     """As the timeline has loaded it, None before."""
-    service = pump.service()
+    service = timer.service()
     head = service.heads.get(obj.session_uid) if service else None
     return head.avatar if head else None

@@ -22,7 +22,7 @@ from egstalker.core.system.steps import finished
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.gather import job_steps
 from egstalker.egstalker_blender.sound import decode
-from egstalker.egstalker_blender.timeline import pump
+from egstalker.egstalker_blender.timeline import timer
 
 from tests.blender.test_bake_operator import ESC, TIMER, Operator, Window
 from tests.support.blender import write_wav
@@ -173,12 +173,12 @@ def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Pa
     assert operator._gather(context).voice == SoundPart(
         speech, 0.0, float(SECONDS), 1 / 25, "speech"
     )
-    pump.mark(scene=True)
-    service, end = pump.service(), time.monotonic() + 120
+    timer.mark(scene=True)
+    service, end = timer.service(), time.monotonic() + 120
     assert service is not None
     while not (found := service.heads.get(head.session_uid)) or found.sound is None:
         assert time.monotonic() < end
-        pump.tick()
+        timer.tick()
         time.sleep(0.01)
     gathered = operator._gather(context)
     assert gathered.voice is found.sound.track and gathered.avatar is found.avatar
