@@ -1,7 +1,7 @@
-"""Latency of the demo avatar's frames in Blender, and the share that is in time in playback.
+"""Latency of the demo avatar's frames in Blender, and the share of playback that is in time.
 
 Run by a Python with bpy: `.venv-blender-5.2/bin/python .ci/bench_timeline_in_blender.py [PYTHON]`;
-PYTHON serves as worker, without it the built-in engine computes. There is no window: a clock moves
+PYTHON runs the worker; without it the built-in engine computes. There is no window: a clock moves
 the scene at 25 frames a second, as playback with sync does, and the loop that computes frames runs
 as often as Blender's timer would call it.
 """
@@ -36,7 +36,7 @@ class Bench:
         self.timer = module("timeline.timer")
         self.stopwatch = module("timeline.stopwatch").stopwatch
         self.store, self.stage = module("timeline.store").store, module("viewport.stage")
-        budget = module("preferences").CacheBudget(1024, 0, None)  # no disk: as if the first time
+        budget = module("preferences").CacheBudget(1024, 0, None)  # no disk: nothing is cached yet
         module("preferences").cache_budget = lambda: budget
         self.scene = bpy.context.scene
         self.scene.render.fps, self.scene.frame_end = FPS, LAST

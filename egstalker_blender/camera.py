@@ -81,14 +81,14 @@ def viewmat_between(object_world: Float64, camera_world: Float64, name: str) -> 
 
 
 def head_motion(object_world: Float64, target_world: Float64, name: str) -> Float64:
-    """(4, 4) rigid motion of the target relative to the object, in the head's frame; identity where
-    both have the same place and axes. The target's scale is ignored. CameraError where the object
+    """(4, 4) rigid motion of the target relative to the object, in the head's frame; identity if
+    both have the same place and axes. The target's scale is ignored. CameraError if the object
     is scaled unevenly, or either has no finite transform."""
     rotation_and_scale(object_world, name)
     local = np.linalg.inv(object_world) @ target_world
     motion = np.asarray(np.linalg.inv(HEAD_TO_OBJECT) @ local @ HEAD_TO_OBJECT, np.float64)
     if not np.isfinite(motion).all():
-        raise CameraError(f"the object that {name!r} follows has no place; set its transform")
+        raise CameraError(f"the object that {name!r} follows has no valid transform; reset it")
     u, _, vt = np.linalg.svd(motion[:3, :3])
     u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # no mirroring
     motion[:3, :3] = u @ vt
@@ -147,7 +147,7 @@ def render_size(scene: Any) -> tuple[int, int]:
 
 def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) -> Camera:
     """The scene's evaluated camera, relative to the head's frame of `obj`. size: width, height in
-    pixels. CameraError where there is none, or it is no perspective camera."""
+    pixels. CameraError if there is none, or if it is not a perspective camera."""
     if scene.camera is None or scene.camera.type != "CAMERA":
         raise CameraError(f"scene {scene.name!r} has no camera; add one or use the training camera")
     camera = scene.camera.evaluated_get(depsgraph)

@@ -1,4 +1,4 @@
-"""What is closed when Blender quits, however it was started."""
+"""Closes resources when Blender quits, however it was started."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bpy.app.handlers import persistent
 
 
 class ExitHook:
-    """Calls `close`, which may be called more than once, before Blender ends: from Blender's own
-    handler (since 5.1), and when Python ends. With bpy as a module Python ends first, and Blender
-    must not call a handler after that, so the handler is removed then. owner: the module that
-    Blender's list of handlers names."""
+    """Calls `close` before Blender ends: from Blender's own handler (since 5.1) and when Python
+    ends, so `close` may be called more than once. With bpy as a module Python ends first, and
+    Blender must not call a handler after that, so the handler is removed then. owner: the module
+    that Blender's list of handlers names."""
 
     def __init__(self, close: Callable[[], object], owner: str) -> None:
         @persistent

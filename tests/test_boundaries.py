@@ -1,4 +1,4 @@
-"""Who may import whom: floors, circles, libraries; each rule is tried on sources that break it."""
+"""Import rules: floors, circles, libraries. Each rule is tried on sources that break it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pressing Bake with ten minutes of sound: the window stays alive while features are computed.
+"""Baking with ten minutes of sound: the window responds while features are computed.
 
 Times are processor time of Blender's own thread, so that a busy machine does not matter."""
 

@@ -1,4 +1,4 @@
-"""A training as a process: its output, its ends, its stop. No window, no torch."""
+"""A training as a process: output, ends, stopping. No window, no torch."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_preparing_is_stopped_by_an_interrupt(
     until_progress(job)
     job.stop()
     state = finish(job)
-    assert state.kind == STOPPED and "what was prepared stays" in state.text
+    assert state.kind == STOPPED and "finished steps are kept" in state.text
     assert not (tmp_path / "head.egs").exists() and not has_state(work(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""What the handlers keep and free. `make window` tests that they draw."""
+"""Data that the draw handlers keep and free. `make window` tests that they draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Python for the worker: set up by commands that are injected, checked by its hello."""
+"""Setting up a Python for the worker by injected commands, and checking it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beyond exact: what is held rests, what moves is exact, and the pictures keep their bound."""
+"""Approximate: frozen Gaussians rest, the others are exact, and pictures keep their bound."""
 
 from __future__ import annotations
 

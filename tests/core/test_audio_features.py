@@ -1,4 +1,4 @@
-"""From a sound to the windows the network hears: the official loader's layout, any length."""
+"""From a sound to the network's windows: the official loader's layout, any length."""
 
 from __future__ import annotations
 

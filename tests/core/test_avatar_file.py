@@ -1,4 +1,4 @@
-"""The avatar file: what goes in comes out, bit for bit; what is wrong is named."""
+"""The avatar file: reading returns what was written, bit for bit; errors name the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command prints: one schema with --json; for people, progress and results."""
+"""The output of every command: one schema with --json; for people, progress and results."""
 
 from __future__ import annotations
 

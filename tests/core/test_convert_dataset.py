@@ -1,4 +1,4 @@
-"""Dataset folders: camera, plates, poses, eyes and features; what is wrong is named by its file."""
+"""Dataset folders: camera, background, poses, eyes and features; errors name the file."""
 
 from __future__ import annotations
 

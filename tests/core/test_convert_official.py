@@ -1,4 +1,4 @@
-"""Official output folders: which iteration, which flags, and nothing in them is ever run."""
+"""Official output folders: the iteration, the flags, and no code in them is ever run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound features of an import: chosen, their statistics read, and what is wrong named."""
+"""Sound features of an import: their choice, their statistics, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LPIPS: the network against scipy, and weights that are read without running anything."""
+"""LPIPS: the network compared with scipy, and weights that are read without running code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a preparation writes, and what it remembers of itself."""
+"""The files of a preparation, and its record of finished steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crops, eyes, masks, backgrounds and patches, on drawn pictures whose truth is known."""
+"""Crops, eyes, masks, backgrounds and patches, on drawn pictures with known truth."""
 
 from __future__ import annotations
 

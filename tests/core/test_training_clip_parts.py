@@ -1,4 +1,4 @@
-"""Dataset folders as a training reads them: boxes, points, poses, landmarks and splits."""
+"""Parts of a dataset as training reads them: boxes, points, poses, landmarks and splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broken dataset folders: frames are left out and counted, the rest is one line that names all."""
+"""Faulty dataset folders: bad frames are left out and counted; one line names other faults."""
 
 from __future__ import annotations
 

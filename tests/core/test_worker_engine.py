@@ -1,4 +1,4 @@
-"""The worker as a process: same pictures, and nothing that happens to it costs a frame."""
+"""The worker process: same pictures, and no failure of it loses a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole preparation, on a short video of a synthetic head: what it finds, what it keeps."""
+"""The whole preparation of a short video of a synthetic head: results, and kept steps."""
 
 from __future__ import annotations
 
