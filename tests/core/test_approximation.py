@@ -29,14 +29,7 @@ from core.records.gaussians import Gaussians, activate, flat_of, gaussians_of
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from core.render.background import background_of
 from core.system.threads import in_order
-from core.worker.exchange import (
-    moment_fields,
-    moment_from,
-    read_job,
-    voice_fields,
-    write_job,
-    write_track,
-)
+from core.worker import exchange
 from tests.core.test_network_paper import paper_avatar
 from tests.support.events import result_of
 from tests.support.synthetic import random_avatar, random_pose
@@ -244,18 +237,21 @@ def test_a_measurement_that_is_no_measurement(tmp_path: Path) -> None:
 
 def test_a_worker_hears_of_it(tmp_path: Path) -> None:
     moment = replace(job_moment(), approximate=True)
-    assert moment_from(moment_fields(moment)).approximate is True
+    assert exchange.moment_from(exchange.moment_fields(moment)).approximate is True
     avatar = small_avatar(tmp_path / "small.egs")
     job = job_for(tmp_path / "small.egs", avatar, tmp_path, 2)
     second = replace(job.frames[1], moment=replace(job.frames[1].moment, approximate=True))
-    write_track(tmp_path / "track.npy", job.track)
-    fields = write_job(
+    exchange.write_track(tmp_path / "track.npy", job.track)
+    fields = exchange.write_job(
         tmp_path,
         "frames.npy",
         replace(job, frames=(job.frames[0], second)),
-        voice_fields(job.voice, "track.npy"),
+        exchange.voice_fields(job.voice, "track.npy"),
     )
-    assert [task.moment.approximate for task in read_job(tmp_path, fields).frames] == [False, True]
+    assert [task.moment.approximate for task in exchange.read_job(tmp_path, fields).frames] == [
+        False,
+        True,
+    ]
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
