@@ -70,14 +70,14 @@ def test_an_iteration_folder_is_found_from_inside(
 
 
 def test_incomplete_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="is no folder"):
+    with pytest.raises(CheckpointError, match="is not a folder"):
         load_checkpoint(tmp_path / "none")
     run = tmp_path / "run"
     run.mkdir()
     with pytest.raises(CheckpointError, match="no folder 'point_cloud'"):
         load_checkpoint(run)
     (run / "point_cloud").mkdir()
-    with pytest.raises(CheckpointError, match="holds no folder iteration_N"):
+    with pytest.raises(CheckpointError, match="contains no folder iteration_N"):
         load_checkpoint(run)
     (run / "point_cloud/coarse_iteration_5").mkdir()
     with pytest.raises(CheckpointError, match="coarse iterations only"):
