@@ -188,12 +188,12 @@ def test_the_file_keeps_what_is_held(tmp_path: Path) -> None:
 ROWS = np.arange(AGENTS, 120, 2)
 WRONG = {
     "no rows": ({"held.rows": None}, "'held.rows' is missing"),
-    "rows of floats": ({"held.rows": ROWS.astype(np.float32)}, "no int64 list"),
-    "rows in a table": ({"held.rows": ROWS[:, None]}, "no int64 list"),
-    "no row": ({"held.rows": ROWS[:0]}, "no int64 list"),
-    "an agent": ({"held.rows": ROWS - 1}, "no ascending list within 40..119"),
-    "beyond": ({"held.rows": ROWS + 2}, "no ascending list within 40..119"),
-    "twice": ({"held.rows": np.sort(np.r_[ROWS[1:], ROWS[1]])}, "no ascending list"),
+    "rows of floats": ({"held.rows": ROWS.astype(np.float32)}, "not an int64 list"),
+    "rows in a table": ({"held.rows": ROWS[:, None]}, "not an int64 list"),
+    "no row": ({"held.rows": ROWS[:0]}, "not an int64 list"),
+    "an agent": ({"held.rows": ROWS - 1}, "not an ascending list within 40..119"),
+    "beyond": ({"held.rows": ROWS + 2}, "not an ascending list within 40..119"),
+    "twice": ({"held.rows": np.sort(np.r_[ROWS[1:], ROWS[1]])}, "not an ascending list"),
     "no offsets": ({"held.quats": None}, "'held.quats' is missing"),
     "too few": ({"held.means": np.zeros((3, 3), np.float16)}, "not float 40 x 3"),
     "endless": ({"held.opacities": np.full((40, 1), np.inf, np.float16)}, "40 values that are not"),

@@ -220,7 +220,7 @@ def test_a_worker_ends_when_its_client_is_gone(tmp_path):
 def test_a_worker_ends_when_it_is_told_to_and_leaves_no_source_cache(egs, worker):
     engine = worker()
     engine.start()
-    process = engine._life.result()
+    process = engine._run.result()
     engine.close()
     assert process._popen.returncode == 0
     engine.close()
