@@ -1,7 +1,7 @@
 """Access to strips in every Blender from 4.5 to 5.3; no other module touches a strip.
 
-Blender 5.2 renamed the positions (left_handle for frame_final_start and so on) and warns about the old
-names; 5.1 and earlier have only those.
+Blender 5.2 renamed the positions (left_handle for frame_final_start and so on) and warns about the
+old names; 5.1 and earlier have only those.
 """
 
 from __future__ import annotations
