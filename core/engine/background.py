@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """name: identifies its result; a task with the name of the running one is not started again.
+    """name: identifies its result; a task with the name of the running one, or of one whose result
+    has not been taken yet, is not started again.
     work: runs in the thread, so it must own everything it uses."""
 
     name: Hashable
@@ -50,7 +51,8 @@ class Background:
         with self._changed:
             if self._closed:
                 return
-            self._waiting = [task for task in tasks if task.name != self._running]
+            known = {self._running, *(done.name for done in self._finished)}
+            self._waiting = [task for task in tasks if task.name not in known]
             if self._waiting and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="egstalker", daemon=True)
                 self._thread.start()

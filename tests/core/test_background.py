@@ -53,6 +53,18 @@ def test_the_newest_list_wins_and_keeps_its_order(background: Background) -> Non
     assert background.take() == []
 
 
+def test_a_result_that_was_not_taken_is_not_computed_again(background: Background) -> None:
+    """A frame may be finished between the timeline's look at the results and its next request."""
+    background.want([value_of("frame")])
+    assert background.settle(LIMIT)
+    background.want([value_of("frame"), value_of("other")])
+    assert background.settle(LIMIT)
+    assert [done.name for done in background.take()] == ["frame", "other"]
+    background.want([value_of("frame")])  # taken: it may be wanted again
+    assert background.settle(LIMIT)
+    assert [done.name for done in background.take()] == ["frame"]
+
+
 def test_what_runs_is_not_begun_again(background: Background) -> None:
     gate = Gate()
     background.want([Task("gate", gate)])
@@ -126,8 +138,8 @@ def test_a_bake_and_the_thread_share_one_engine(background: Background, tmp_path
     moment = moment_at(avatar, 0.2)
     alone = BuiltinEngine("numpy").deform(avatar, job.track, moment)
     steps = engine.bake(job)
-    for _ in range(len(job.frames) + 1):  # the bake has the turn only while it is asked to go on
-        background.want([Task("deform", lambda: engine.deform(avatar, job.track, moment))])
+    for turn in range(len(job.frames) + 1):  # the bake advances step by step
+        background.want([Task(turn, lambda: engine.deform(avatar, job.track, moment))])
         next(steps)
         assert background.settle(LIMIT)
     assert next(steps, None) is None
