@@ -1,7 +1,7 @@
-"""Latency of the demo avatar's frames in Blender, and the share that is in time in playback.
+"""Latency of the demo avatar's frames in Blender, and the share of playback that is in time.
 
 Run by a Python with bpy: `.venv-blender-5.2/bin/python .ci/bench_timeline_in_blender.py [PYTHON]`;
-PYTHON serves as worker, without it the built-in engine computes. There is no window: a clock moves
+PYTHON runs the worker; without it the built-in engine computes. There is no window: a clock moves
 the scene at 25 frames a second, as playback with sync does, and the loop that computes frames runs
 as often as Blender's timer would call it.
 """
@@ -33,9 +33,10 @@ def module(name: str) -> Any:
 
 class Bench:
     def __init__(self) -> None:
-        self.pump, self.meter = module("timeline.pump"), module("timeline.meter").meter
+        self.timer = module("timeline.timer")
+        self.stopwatch = module("timeline.stopwatch").stopwatch
         self.store, self.stage = module("timeline.store").store, module("viewport.stage")
-        budget = module("preferences").CacheBudget(1024, 0, None)  # no disk: as if the first time
+        budget = module("preferences").CacheBudget(1024, 0, None)  # no disk: nothing is cached yet
         module("preferences").cache_budget = lambda: budget
         self.scene = bpy.context.scene
         self.scene.render.fps, self.scene.frame_end = FPS, LAST
@@ -52,40 +53,40 @@ class Bench:
         """Milliseconds from the change of the frame until its splats are on the stage."""
         start = time.perf_counter()
         self.scene.frame_set(number)
-        self.pump.tick()
+        self.timer.tick()
         while not self.ready():
             if time.perf_counter() - start > PATIENCE:
                 raise TimeoutError(f"frame {number} was not ready in {PATIENCE:g} s")
-            time.sleep(self.pump.BUSY)
-            self.pump.tick()
+            time.sleep(self.timer.BUSY)
+            self.timer.tick()
         return (time.perf_counter() - start) * 1e3
 
     def play(self) -> Counter[str]:
-        """Ten seconds by the clock. exact: the frame was there when the playhead came to it; late:
-        one at most 0.2 s before it was shown; old: one before that. skipped: by the clock."""
+        """Play for SECONDS, count frames. exact: ready when the playhead came to it; late: a frame
+        at most 0.2 s earlier was shown; old: an even earlier one. skipped: by the playback."""
         found: Counter[str] = Counter()
-        self.pump.is_playing = lambda: True
+        self.timer.is_playing = lambda: True
         start, last = time.perf_counter(), -1
-        self.meter.reset()
+        self.stopwatch.reset()
         while (now := time.perf_counter() - start) < SECONDS:
             if (position := int(now * FPS)) == last:
-                self.pump.tick()
-                time.sleep(max(0.0, min(self.pump.BUSY, (last + 1) / FPS - now)))
+                self.timer.tick()
+                time.sleep(max(0.0, min(self.timer.BUSY, (last + 1) / FPS - now)))
                 continue
             found["skipped"] += position - last - 1
             last = position
             self.scene.frame_set(1 + position % LAST)
-            self.pump.tick()
+            self.timer.tick()
             found[self._outcome()] += 1
-        self.pump.is_playing = lambda: False
+        self.timer.is_playing = lambda: False
         return found
 
     def _outcome(self) -> str:
-        head = self.pump.service().heads[self.uid]
+        head = self.timer.service().heads[self.uid]
         if not head.stale:
             return "exact"
-        near = range(head.number - FPS // 5, head.number)
-        keys = {head.known[number].key for number in near if number in head.known}
+        near = range(head.playhead.number - FPS // 5, head.playhead.number)
+        keys = {head.moments[number].key for number in near if number in head.moments}
         return "late" if head.shown in keys else "old"
 
 
@@ -104,7 +105,7 @@ def main() -> None:
     for name in ("cold", "again"):
         found = bench.play()
         counts = ", ".join(f"{kind} {found[kind]}" for kind in ("exact", "late", "old", "skipped"))
-        longest = bench.meter.longest["tick"] * 1e3
+        longest = bench.stopwatch.longest["tick"] * 1e3
         print(f"play {SECONDS} s at {FPS}, {name}: {counts}; longest tick {longest:.1f} ms")
     megabytes, count = bench.store.megabytes()[0], len(bench.store.memory)
     print(f"cache: {count} frames, {megabytes / count:.2f} MB each")

@@ -18,7 +18,7 @@ TOP_FOLDERS = {"core", "egstalker_blender"}
 
 
 class BuildError(Exception):
-    """One line: what is wrong with the extension."""
+    """One line about a fault of the extension."""
 
 
 def version() -> str:
@@ -53,7 +53,7 @@ def _blender_ext(python: Path, *arguments: str) -> None:
     for line in done.stdout.splitlines():
         say(f"  {line}")
     if done.returncode != 0 or "warn" in done.stdout.lower():
-        raise BuildError(f"blender_ext {arguments[0]} is not content with {arguments[-1]}")
+        raise BuildError(f"blender_ext {arguments[0]} reports faults in {arguments[-1]}")
 
 
 def _check_members(archive: Path) -> int:
@@ -70,7 +70,9 @@ def _check_members(archive: Path) -> int:
     ]
     missing = sorted((TOP_FILES | {f"{folder}/__init__.py" for folder in TOP_FOLDERS}) - set(names))
     if strangers or missing:
-        raise BuildError(f"{archive.name} has {strangers[:5]} too many and lacks {missing}")
+        raise BuildError(
+            f"{archive.name} contains {strangers[:5]}, which do not belong, and lacks {missing}"
+        )
     return total
 
 

@@ -1,4 +1,4 @@
-"""`contact_sheet.py FRAMES SHEET.png`: frames at equal distances on one picture, with numbers."""
+"""`contact_sheet.py FRAMES SHEET.png`: evenly spaced frames on one picture, with their numbers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`make demo`: from the zip to a talking head in Blender, with a film to look at.
+"""`make demo`: installs the zip in Blender, bakes a talking head and encodes a film.
 
-Makes the environments (no torch), builds the zip, and runs demo_in_blender.py in a Blender module
-with a profile of its own, so that no setting of the user's Blender is read or written.
+It creates the environments (no torch), builds the zip, and runs demo_in_blender.py in a Blender
+module with a profile of its own, so that no setting of the user's Blender is read or written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FRAMES_EVERY_SECONDS = 5.0
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
     parser.add_argument("--engine", choices=("auto", "builtin", "worker"), default="auto")
-    parser.add_argument("--blender", choices=("4.5", "5.2"), help="default: what is there")
+    parser.add_argument("--blender", choices=("4.5", "5.2"), help="default: an installed one")
     parser.add_argument("--avatar", type=Path, help="an .egs file; default: the bundled one")
     parser.add_argument("--speech", type=Path, help="a sound file; default: the bundled one")
     parser.add_argument("--out", type=Path, default=ROOT / "demo_out")
@@ -43,7 +43,7 @@ def prepare_blender(version: str | None) -> Path:
 
 
 def run_in_blender(python: Path, arguments: Sequence[str], frames: Path, log: Path) -> int:
-    """Run the Blender half; show its marked lines, and how many frames are there meanwhile."""
+    """Run the Blender half; show its marked lines and the number of frames so far."""
     script = ROOT / ".ci" / "demo_in_blender.py"
     with tempfile.TemporaryDirectory(prefix="egstalker-demo-") as profile:
         environ = {

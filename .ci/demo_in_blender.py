@@ -1,6 +1,6 @@
-"""The Blender half of the demo: install, enable, import, link, bake, make the film.
+"""The Blender half of the demo: install, enable, import, link, bake, encode the film.
 
-Runs under a Python with bpy. Everything goes through the operators that a user has.
+It runs under a Python with bpy, and uses the operators that a user has.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-MARK = "demo| "  # lines that the driver shows
+MARK = "demo| "  # prefix of the lines that the driver shows
 EXTENSION = "bl_ext.user_default.egstalker"
 FRAMES_PER_SECOND = 25
 
 
 class DemoError(Exception):
-    """One line: the step that did not do what it should."""
+    """One line about the step that failed."""
 
 
 def say(text: str) -> None:
@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 
 def install(archive: Path) -> Path:
-    """Install and enable the zip as dropping it on the window does; returns its folder."""
+    """Install and enable the zip, as if it were dropped on the window. Returns its folder."""
     import addon_utils
     import bpy
 

@@ -1,13 +1,13 @@
-"""Virtual environments, made and kept up to date: `environments.py [setup|worker|prepare|all]`.
+"""Creates and updates virtual environments: `environments.py [setup|worker|prepare|all]`.
 
     .venv               the Python that runs this: core, worker, tests, lint, torch
-    .venv-prepare       Python 3.11 with the packages that make datasets of videos
+    .venv-prepare       Python 3.11 with the packages that turn videos into datasets
     .venv-blender-4.5   Python 3.11 with Blender 4.5 as a module
     .venv-blender-5.2   Python 3.13 with Blender 5.2 as a module
 
-uv finds, or downloads, the Python of the other three. pip, the one of .venv, installs the groups of
+uv finds or downloads the Python of the other three. The pip of .venv installs the groups of
 pyproject.toml in the versions of a lock file; its configuration chooses the index and with it the
-build of torch. A stamp, written last, says what is installed.
+build of torch. A stamp, written last, records the installed groups.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import system
 from process import SetupError, run_or_fail, say
 
 ROOT = Path(__file__).resolve().parents[1]
-WORKER = ("tools", "worker")  # tools: pip and uv
+WORKER = ("tools", "worker")  # tools are pip and uv
 LINT = (*WORKER, "test", "lint")
 DEVELOP = (*LINT, "torch", "gsplat")
 ADVICE = "correct what the log names (network, index, disk space) and run again"
@@ -37,7 +37,7 @@ ADVICE = "correct what the log names (network, index, disk space) and run again"
 @dataclass(frozen=True)
 class Environment:
     """python: the version it needs, None for the Python that runs this. groups: all that it may
-    hold. imports: modules that must load when it is ready."""
+    contain. imports: modules that must load when it is ready."""
 
     name: str
     python: str | None
@@ -69,7 +69,7 @@ BLENDER_52 = Environment(".venv-blender-5.2", "3.13", ("blender-5-2",), "bpy")
 
 
 def installed(environment: Environment) -> set[str]:
-    """The groups that its stamp names; none where it is absent, stopped half-way or out of date."""
+    """The groups in its stamp; none if it is absent, incomplete or out of date."""
     try:
         stamp = json.loads((environment.folder / "installed.json").read_text(encoding="utf-8"))
         whole = _runs(environment.executable) and stamp["digest"] == _digest(environment)
@@ -79,7 +79,7 @@ def installed(environment: Environment) -> set[str]:
 
 
 def prepare(environment: Environment, groups: Sequence[str] = ()) -> Path:
-    """Make the environment hold the groups (none: all); returns its Python. Quick when it does."""
+    """Install the groups (none: all) that are missing; returns the environment's Python."""
     wanted, present = set(groups or environment.groups), installed(environment)
     if wanted <= present:
         return environment.executable
@@ -101,7 +101,7 @@ def prepare(environment: Environment, groups: Sequence[str] = ()) -> Path:
 
 
 def prepare_preferred_blender() -> Path:
-    """One Blender: what is there already, else the newest whose Python is there, else 4.5."""
+    """One Blender: an installed one, else the newest whose Python is installed, else 4.5."""
     for environment in (BLENDER_52, BLENDER_45):
         if installed(environment):
             return environment.executable
@@ -112,7 +112,7 @@ def prepare_preferred_blender() -> Path:
 
 
 def _digest(environment: Environment) -> str:
-    """Of all that decides what is installed."""
+    """Digest of everything that decides what is installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     lists = json.dumps(project["dependency-groups"], sort_keys=True)
     lock = environment.lock.read_text(encoding="utf-8")
@@ -134,9 +134,9 @@ def _runs(python: Path) -> bool:
 
 
 def _make(environment: Environment) -> None:
-    # A folder without a running Python is a leftover: of a stopped run, or of a removed Python.
+    # A folder without a running Python is left over from a stopped run or a removed Python.
     shutil.rmtree(environment.folder, ignore_errors=True)
-    say(f"  {environment.name}: making it")
+    say(f"  {environment.name}: creating it")
     advice = ADVICE
     command = [sys.executable, "-m", "venv", "--without-pip", str(environment.folder)]
     if environment.python is None:
@@ -145,11 +145,11 @@ def _make(environment: Environment) -> None:
         advice = f"connect to the network, or install Python {environment.python}, and run again"
         command = [_uv(), "venv", "--allow-existing", "--no-project"]
         command += ["--python", environment.python, str(environment.folder)]
-    run_or_fail(command, environment.log, "making the environment", advice, _with_pyenv())
+    run_or_fail(command, environment.log, "creating the environment", advice, _with_pyenv())
 
 
 def _update_tools() -> None:
-    """A pip that knows --group and every Python, and uv."""
+    """Install uv, and a pip that supports --group and every Python version."""
     if "tools" not in installed(MAIN):
         if not _runs(MAIN.executable):
             _make(MAIN)
@@ -165,7 +165,7 @@ def _uv() -> str:
 
 
 def _with_pyenv() -> dict[str, str]:
-    """pyenv's Pythons first on PATH: its shims fail for the versions that are not switched on."""
+    """Put pyenv's Pythons first on PATH: its shims fail for versions that are not active."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     folders = [*map(str, sorted(pyenv.glob("versions/*/bin"))), os.environ.get("PATH", "")]
     return {**os.environ, "PATH": os.pathsep.join(folders)}
@@ -193,7 +193,7 @@ def main(argv: Sequence[str]) -> int:
         "all": [(environment, ()) for environment in (MAIN, PREPARE, BLENDER_45, BLENDER_52)],
     }
     if what not in wanted:
-        print(f"error: {what!r} is none of {', '.join(wanted)}", file=sys.stderr)
+        print(f"error: {what!r} is not one of {', '.join(wanted)}", file=sys.stderr)
         return 2
     start = time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""`make lint`: ruff's rules, ruff's layout, and types of both halves and of these scripts."""
+"""`make lint`: ruff's rules and layout, and the types of both halves and of these scripts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """What `make lint` runs, in order; `make test` runs the same."""
+    """The checks of `make lint`, in order; `make test` runs the same."""
     python = str(MAIN.executable)
     ruff = str(MAIN.folder / "bin" / "ruff")
     config = ("--config-file", str(ROOT / "pyproject.toml"))
-    # Without a cache: an old one misses modules that were added since.
+    # Without a cache, because an old one misses modules that were added since.
     mypy = (python, "-m", "mypy", *config, "--cache-dir", os.devnull)
     packages = ("-p", "egstalker.core", "-p", "egstalker.egstalker_blender")
-    # tools/ imports core by its name there, whose own types the package's check looks at.
+    # tools/ imports core by its name; the package's check covers the types of core.
     namespace = ("--explicit-package-bases", "--follow-imports", "silent")
     folder = ROOT / ".ci"
     scripts = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py"))

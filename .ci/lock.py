@@ -1,7 +1,7 @@
 """`make lock`: renew the exact versions of every environment from the lists of pyproject.toml.
 
-Each file holds for every system and for the Pythons its packages have; it names no index and no
-hashes, because where torch comes from, and for which device, is the choice of who installs it.
+Each file is valid on every system and for the Pythons that its packages support. It names no index
+and no hashes, because the user chooses the index, and with it the build of torch.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from process import SetupError, say
 
 SET_UP = ROOT / "egstalker_blender" / "setup_worker"
 WORKER = ("worker", "torch", "gsplat")
-# Part of the zip: what Set Up in Blender installs, without and with the packages for videos.
+# These are part of the zip: Set Up in Blender installs them, without or with those for videos.
 SHIPPED = {
     SET_UP / "constraints.txt": WORKER,
     SET_UP / "constraints_videos.txt": (*WORKER, "prepare"),
 }
-# torch's own requirements for CUDA: each build of torch pins others.
+# torch's own requirements for CUDA; each build of torch pins different ones.
 CUDA = ("cuda-", "nvidia-", "triton")
 
 

@@ -1,4 +1,4 @@
-"""Running other programs: output to a log file, signs of life on the terminal, plain errors."""
+"""Runs other programs: output to a log file, progress on the terminal, plain errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TAIL_LINES = 20
 
 
 class SetupError(Exception):
-    """What is missing and the command that mends it. The programs here end with exit code 2."""
+    """Something is missing; the message names the remedy. The programs here exit with code 2."""
 
 
 def say(text: str) -> None:

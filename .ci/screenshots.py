@@ -1,6 +1,6 @@
 """`make screenshots`: pictures of the running extension for docs/images, from a real window.
 
-Needs a full Blender ($BLENDER, else `blender` on PATH) and a desktop, or xvfb-run.
+It needs a full Blender ($BLENDER, else `blender` on PATH) and a desktop, or xvfb-run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="screenshots.py", description=__doc__)
     parser.add_argument("--out", type=Path, default=IMAGES)
     parser.add_argument("--zip", type=Path, help="default: built from this checkout")
-    parser.add_argument("--virtual", action="store_true", help="xvfb-run although there is DISPLAY")
+    parser.add_argument(
+        "--virtual", action="store_true", help="use xvfb-run even if DISPLAY is set"
+    )
     args = parser.parse_args(argv)
     work = run.WORK / "tour"
     for old in _pictures(work):

@@ -1,4 +1,4 @@
-"""Packages of the operating system: installed by apt-get as root, otherwise named."""
+"""Packages of the operating system: as root, apt-get installs them; otherwise they are named."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from process import SetupError, run_or_fail, say
 
-# Debian and Ubuntu package -> the library in it that Blender's module is linked to. EGL is opened
-# when Blender draws without a display.
+# Debian and Ubuntu package -> its library that Blender's module is linked to. Blender opens EGL
+# when it draws without a display.
 BLENDER_LIBRARIES = {
     "libegl1": "libEGL.so.1",
     "libgl1": "libGL.so.1",
@@ -54,7 +54,7 @@ def may_install() -> bool:
 
 
 def install(packages: Sequence[str], log: Path, reason: str) -> None:
-    """As root on Debian and Ubuntu: install. Otherwise a SetupError that names the command."""
+    """Install as root on Debian and Ubuntu; otherwise raise a SetupError that names the command."""
     names = " ".join(packages)
     command = f"sudo apt-get update && sudo apt-get install -y {names}"
     if not may_install():

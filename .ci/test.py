@@ -1,9 +1,9 @@
 """`make test`: environments, lint, tests of the core and in each Blender, and the zip.
 
-Every stage runs even when an earlier one failed. Test runs go side by side where there are cores
-for them; each writes a log, which is shown when it ends. No run has a time limit that a slow
-machine could meet: a test that hangs is ended by pytest-timeout (pyproject.toml). The last line
-counts tests, and each stage that is not a test run (an environment, a lint check, the zip) as one.
+Every stage runs even if an earlier one failed. Test runs go side by side if there are enough cores;
+each writes a log, which is shown when it ends. No run has a time limit that a slow machine could
+reach: pytest-timeout ends a test that hangs (pyproject.toml). The last line counts tests, and each
+stage that is not a test run (an environment, a lint check, the zip) as one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Run:
 
 
 def runs(cores: int) -> tuple[Run, ...]:
-    """The longest first. The core's files go side by side on the cores that the others leave."""
+    """The longest first. The core's test files share the cores that the other runs leave."""
     core: tuple[str, ...] = ("tests", "--ignore=tests/blender", "--ignore=tests/prepare")
     if cores > len(OTHERS) + 1:
         core += (f"--numprocesses={cores - len(OTHERS)}", "--dist=loadfile")
@@ -83,7 +83,7 @@ class Tally:
 
 
 def read_counts(report: Path) -> Counts:
-    """Passed, failed, skipped of a JUnit report; a run that left none has failed once."""
+    """Passed, failed and skipped tests of a JUnit report; without a report, one failure."""
     try:
         suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
     except (OSError, ElementTree.ParseError):
@@ -138,7 +138,7 @@ def run_side_by_side(wanted: tuple[Run, ...], cores: int, tally: Tally) -> None:
 
 
 def _state(run: Run) -> str:
-    """How far pytest has come, as it prints it: "[ 37%]"."""
+    """pytest's progress as it prints it: "[ 37%]"."""
     lines = tail(run.log, 3) if run.log.exists() else []
     return next((line[line.index("[") :] for line in reversed(lines) if "%]" in line), "[  0%]")
 

@@ -1,6 +1,6 @@
-"""`make window`: what a session must survive, in a real window; see window/safety.py.
+"""`make window`: tests the events that a session must survive, in a real window (window/safety.py).
 
-Needs a full Blender ($BLENDER, else `blender` on PATH) and a desktop, or xvfb-run. Options that
+It needs a full Blender ($BLENDER, else `blender` on PATH) and a desktop, or xvfb-run. Options that
 are not its own go to Blender: `window_session.py --gpu-backend vulkan`.
 """
 
@@ -20,7 +20,9 @@ WORK = run.WORK / "safety"
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="window_session.py", description=__doc__)
     parser.add_argument("--zip", type=Path, help="default: built from this checkout")
-    parser.add_argument("--virtual", action="store_true", help="xvfb-run although there is DISPLAY")
+    parser.add_argument(
+        "--virtual", action="store_true", help="use xvfb-run even if DISPLAY is set"
+    )
     args, options = parser.parse_known_args(argv)
     try:
         options = ["--offline-mode", *options]
@@ -31,12 +33,12 @@ def main(argv: Sequence[str]) -> int:
     # The last step quits Blender in the middle of a bake.
     halves = [path.name for path in (WORK / "bake").glob("*") if path.suffix != ".png"]
     if halves:
-        outcome.failures.append(f"half written after the end: {', '.join(halves)}")
+        outcome.failures.append(f"incomplete files after the end: {', '.join(halves)}")
     for name, value in outcome.report.get("measures", {}).items():
         say(f"  {name}: {value:g}")
     for line in outcome.failures:
         print(f"error: {line}", file=sys.stderr)
-    say("failed" if outcome.failures else "all well")
+    say("failed" if outcome.failures else "passed")
     return 1 if outcome.failures else 0
 
 

@@ -4,9 +4,9 @@ import os
 
 
 def start() -> int:
-    # Before numpy is imported. The network's products are small: OpenBLAS's threads gain nothing on
-    # an idle machine and wait for each other on a busy one (a deform of 130 ms took 700), and the
-    # bits depend on their number.
+    # Set before numpy is imported. The network's matrix products are small: OpenBLAS's threads gain
+    # nothing on an idle machine and wait for each other on a busy one (a deform of 130 ms took
+    # 700), and their number changes the last bits.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from .cli import main
 

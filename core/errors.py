@@ -1,7 +1,7 @@
 """Everything the core raises on purpose.
 
     EgsError                      one line for the user: what, which value, what to do next
-    ├── InputError                something given to us is wrong              exit code 2
+    ├── InputError                an input is wrong              exit code 2
     │   ├── ArgumentError         an option or a value of a job
     │   ├── AvatarFileError       .egs
     │   ├── CheckpointError       official output folder: cfg_args, deformation.pth
@@ -13,9 +13,9 @@
     │   └── CameraError           a camera that cannot be rendered from
     ├── MissingPackageError       an optional package is not installed        exit code 1
     ├── EngineError               an engine failed                            exit code 1
-    │   ├── WorkerError           the worker cannot start, died, or was silent
+    │   ├── WorkerError           the worker cannot start, died, or does not answer
     │   └── ProtocolError         a message that is not in the protocol
-    ├── TrainingError             a training cannot go on: NaN, no memory     exit code 1
+    ├── TrainingError             training cannot continue: NaN, no memory     exit code 1
     ├── OutputError               a result cannot be written                  exit code 1
     └── CancelledError            the user asked to stop                      exit code 130
 

@@ -1,4 +1,4 @@
-"""The half that knows Blender: it gathers, the core works. Modules register in this order."""
+"""The Blender half: it reads the scene, and core computes. Modules register in this order."""
 
 from __future__ import annotations
 

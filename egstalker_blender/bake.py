@@ -18,16 +18,19 @@ from . import engines, preferences
 from .gather import NOTHING, Gathered, absolute, gather, job_steps, read_settings
 from .properties import active_avatar
 from .sound.strips import link_problem
-from .timeline import pump
+from .timeline import timer
 
 Steps = Generator[Progress, None, None]
 
 TICK = 0.01  # seconds between two steps of the modal operator
-ENGINE_ITEMS = (("preferences", "Preferences", "As the preferences say"), *preferences.ENGINE_ITEMS)
+ENGINE_ITEMS = (
+    ("preferences", "Preferences", "The engine set in the preferences"),
+    *preferences.ENGINE_ITEMS,
+)
 
 
 def bake_steps(engine: Engine, gathered: Gathered) -> Steps:
-    """From what was gathered to files: the job in slices, then `bake_frames`."""
+    """Build the job of a gathered bake in slices, then write its frames by `bake_frames`."""
     total, slices = len(gathered.frames), job_steps(gathered)
     while True:
         try:
@@ -40,8 +43,8 @@ def bake_steps(engine: Engine, gathered: Gathered) -> Steps:
 
 
 def bake_frames(engine: Engine, job: BakeJob) -> Steps:
-    """The engine's steps; in the end OutputError unless each frame was written and is there.
-    Closing the generator stops the engine within a frame."""
+    """Yields the engine's progress; at the end OutputError unless every frame was written and its
+    file exists. Closing the generator stops the engine within a frame."""
     written = set()
     with engines.baking(), closing(engine.bake(job)) as steps:
         for progress in steps:
@@ -64,7 +67,7 @@ def _is_written(path: Path) -> bool:
 
 
 def blocker(context: Any) -> str:
-    """Why a bake cannot start now, empty where it can. Cheap: a panel asks at every redraw."""
+    """The reason why a bake cannot start now, empty if it can. Cheap: used at every redraw."""
     obj = active_avatar(context)
     if obj is None:
         return "Select an avatar, or import one"
@@ -90,10 +93,12 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
     bl_description = "Write the talking head as pictures. Esc stops; finished files stay"
     bl_options = {"REGISTER"}
 
-    engine: EnumProperty(name="Engine", description="What computes the frames", items=ENGINE_ITEMS)
+    engine: EnumProperty(
+        name="Engine", description="Engine that computes the frames", items=ENGINE_ITEMS
+    )
     worker_python: StringProperty(
         name="Worker Python",
-        description="Interpreter of the worker; empty for the preferences",
+        description="Interpreter of the worker. Empty: the one in the preferences",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
@@ -153,12 +158,12 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: Any) -> None:
-        """Blender ends the operator: it quits, or another file is opened."""
+        """Called by Blender when it quits or opens another file."""
         self._end(context, "CANCELLED")
 
     def _gather(self, context: Any) -> Gathered:
         obj = active_avatar(context)
-        settings, timeline = read_settings(context.scene, obj), pump.service()
+        settings, timeline = read_settings(context.scene, obj), timer.service()
         known = timeline.loaded(context.scene, obj) if timeline else NOTHING
         return gather(context, obj, settings, known)
 

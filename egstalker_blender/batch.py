@@ -3,8 +3,8 @@
     blender -b [scene.blend] --python .../batch.py -- --avatar A --audio W --out DIR
     python .../batch.py --avatar A --audio W --out DIR          (with bpy importable)
 
-Options and exit codes are those of cli.py. The extension is the folder that this file lies in: the
-one that is enabled, where it is this one, else loaded from here for this run.
+Options and exit codes are those of cli.py. This script runs the extension that contains it: the
+enabled one if that is the same folder, otherwise a copy loaded from here for this run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = "egstalker"
 
 
 def arguments(argv: list[str]) -> list[str]:
-    """What follows `--`; all of it where this file is the program itself."""
+    """The arguments after `--`, or all of them if this file is the program itself."""
     if "--" in argv:
         return argv[argv.index("--") + 1 :]
     return argv[1:] if Path(argv[0]).resolve() == Path(__file__).resolve() else []
@@ -49,7 +49,7 @@ def load_extension() -> ModuleType:
 
 
 def _put_aside() -> None:
-    """An installed copy that is enabled is switched off for this run: both register one name."""
+    """Disable an installed copy for this run, because both register the same names."""
     import addon_utils
 
     for name, module in list(sys.modules.items()):

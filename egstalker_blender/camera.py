@@ -1,4 +1,4 @@
-"""Every change of axes and units between Blender and the core is here and nowhere else.
+"""All conversions of axes and units between Blender and the core.
 
 Head's frame (core): x right, y up, z to the viewer, decimetres. Object: X right, Z up, facing -Y,
 metres. Camera in core: x right, y down, z forward; in Blender: x right, y up, z backward.
@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.errors import CameraError
+from ..core.records.arrays import Float32, Float64
 from ..core.records.camera import Camera
-
-Float64 = NDArray[np.float64]
 
 METRES = 0.1  # in a decimetre
 HEAD_TO_OBJECT: Float64 = np.array(
@@ -41,13 +39,13 @@ class Lens:
     pixel_aspect: tuple[float, float] = (1.0, 1.0)
 
 
-def vertices_of(means: NDArray[np.float32]) -> NDArray[np.float32]:
+def vertices_of(means: Float32) -> Float32:
     """(N, 3) head's frame -> (N, 3) object's local axes."""
     return (means @ HEAD_TO_OBJECT[:3, :3].T).astype(np.float32)
 
 
-def means_of(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The other way round."""
+def means_of(vertices: Float32) -> Float32:
+    """(N, 3) object's local axes -> (N, 3) head's frame."""
     return (vertices @ np.linalg.inv(HEAD_TO_OBJECT[:3, :3]).T).astype(np.float32)
 
 
@@ -83,21 +81,23 @@ def viewmat_between(object_world: Float64, camera_world: Float64, name: str) -> 
 
 
 def head_motion(object_world: Float64, target_world: Float64, name: str) -> Float64:
-    """(4, 4) rigid, in the head's frame: how the head has moved from where the axes of the target
-    are those of the object. Of the target only place and rotation count. CameraError."""
+    """(4, 4) rigid motion of the target relative to the object, in the head's frame; identity if
+    both have the same place and axes. The target's scale is ignored. CameraError if the object
+    is scaled unevenly, or either has no finite transform."""
     rotation_and_scale(object_world, name)
     local = np.linalg.inv(object_world) @ target_world
     motion = np.asarray(np.linalg.inv(HEAD_TO_OBJECT) @ local @ HEAD_TO_OBJECT, np.float64)
     if not np.isfinite(motion).all():
-        raise CameraError(f"the object that {name!r} follows has no place; set its transform")
+        raise CameraError(f"the object that {name!r} follows has no valid transform; reset it")
     u, _, vt = np.linalg.svd(motion[:3, :3])
-    u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # a mirrored target turns all the same
+    u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # no mirroring
     motion[:3, :3] = u @ vt
     return motion
 
 
 def camera_from_lens(viewmat: Float64, lens: Lens) -> Camera:
-    """Blender's rules: sensor fit by the longer side in square pixels, shift in fitted sides."""
+    """The camera of a lens by Blender's rules: AUTO fits the sensor to the longer side in square
+    pixels, shifts are in units of the fitted side. viewmat (4, 4): head's frame -> camera."""
     ratio = lens.pixel_aspect[1] / lens.pixel_aspect[0]  # height of a pixel over its width
     fit = lens.sensor_fit
     if fit == "AUTO":
@@ -117,8 +117,8 @@ def camera_from_lens(viewmat: Float64, lens: Lens) -> Camera:
 
 
 def lens_of_camera(camera: Camera) -> tuple[Lens, Float64]:
-    """A Blender camera like the training camera: its lens and its (4, 4) matrix local to the
-    avatar object. The height is fitted, as Camera.resized does."""
+    """The Blender camera equal to `camera`: its lens, and its (4, 4) matrix local to the avatar
+    object. The sensor fits the height, as in Camera.resized."""
     ratio = camera.fx / camera.fy
     sensor = 24.0  # mm; only the ratio to the lens matters
     side = camera.height * ratio
@@ -139,14 +139,15 @@ def lens_of_camera(camera: Camera) -> tuple[Lens, Float64]:
 
 
 def render_size(scene: Any) -> tuple[int, int]:
-    """Pixels of the scene's render, after the resolution percentage."""
+    """Width and height of the scene's render in pixels, with the resolution percentage applied."""
     render = scene.render
     percent = render.resolution_percentage
     return render.resolution_x * percent // 100, render.resolution_y * percent // 100
 
 
 def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) -> Camera:
-    """The scene's camera, as evaluated, in the head's frame of the avatar `obj`."""
+    """The scene's evaluated camera, relative to the head's frame of `obj`. size: width, height in
+    pixels. CameraError if there is none, or if it is not a perspective camera."""
     if scene.camera is None or scene.camera.type != "CAMERA":
         raise CameraError(f"scene {scene.name!r} has no camera; add one or use the training camera")
     camera = scene.camera.evaluated_get(depsgraph)

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 from ..core.avatar.blinks import MAX_DURATION, MAX_PER_MINUTE
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
-FIXED: set[str] = set()  # options of a choice that is made once: not animatable
+FIXED: set[str] = set()  # options of a choice that is made once, so it is not animatable
 
 EYE_ITEMS = (
     ("TRACK", "Training", "The eyes close as they did in training"),
@@ -177,7 +177,7 @@ class AvatarControls:
     )
     colour_gain: FloatProperty(
         name="Color Gain",
-        description="Factor of the head's colors as they are stored (sRGB): 0 black, 1 as trained",
+        description="Brightness factor of the head's sRGB colors: 0 black, 1 as trained",
         default=1.0,
         min=0.0,
         soft_max=2.0,

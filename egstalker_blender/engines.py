@@ -31,7 +31,7 @@ def open_engine(kind: str, python: Path | None, backend: str = "auto") -> Engine
 
 
 class Holder:
-    """The engine that is open and what it was asked for; nothing else outlives a call here. May be
+    """The open engine and the key that it was opened with; this module has no other state. May be
     used from several threads."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Holder:
             return self._engine
 
     def for_viewport(self, key: Key) -> Engine:
-        """While a bake runs, its engine, whatever else was asked for."""
+        """The engine of that key; while a bake runs, the bake's engine, whatever the key."""
         with self._guard:
             if self.bakes and self._engine is not None:
                 return self._engine
@@ -68,8 +68,8 @@ _holder = Holder()
 
 
 def engine_for(kind: str = "", python: Path | None = None) -> Engine:
-    """The session's engine of that kind and worker Python; what is not given comes from the
-    preferences. Raises MissingPackageError, EngineError, ArgumentError."""
+    """The session's engine of that kind and worker Python; the preferences supply what is not
+    given. Raises MissingPackageError, EngineError, ArgumentError."""
     return _holder.get(_key(kind, python))
 
 
@@ -79,15 +79,15 @@ def _key(kind: str = "", python: Path | None = None) -> Key:
 
 
 def viewport_source() -> Callable[[], Engine]:
-    """What gives the viewport its engine, in any thread: the preferences are read now, the engine
-    is opened when it is called. ArgumentError where the preferences name no interpreter."""
+    """A function that returns the viewport's engine in any thread. The preferences are read now;
+    the engine is opened by the call. ArgumentError if the preferences name no interpreter."""
     key = _key()
     return lambda: _holder.for_viewport(key)
 
 
 @contextmanager
 def baking() -> Iterator[None]:
-    """Around a bake: the viewport does not change the engine meanwhile."""
+    """Context of a bake: inside it the viewport does not change the engine."""
     _holder.bakes += 1
     try:
         yield
@@ -96,7 +96,7 @@ def baking() -> Iterator[None]:
 
 
 def bake_needs_all() -> bool:
-    """A bake runs on the built-in engine, which would have to share this process."""
+    """True while a bake runs on the built-in engine, which computes in this process."""
     return _holder.bakes > 0 and not _holder.line().startswith("worker")
 
 
@@ -109,7 +109,7 @@ def close() -> None:
     _holder.close()
 
 
-_exit_hook = ExitHook(close)
+_exit_hook = ExitHook(close, __name__)
 
 
 def register() -> None:

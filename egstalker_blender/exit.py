@@ -1,4 +1,4 @@
-"""What is closed when Blender quits, however it was started."""
+"""Closes resources when Blender quits, however it was started."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from bpy.app.handlers import persistent
 
 
 class ExitHook:
-    """Calls `close`, which may be called more than once, before Blender ends: from Blender's own
-    handler (since 5.1), and when Python ends. With bpy as a module Python ends first, and Blender
-    must not call a handler after that, so the handler is removed then."""
+    """Calls `close` before Blender ends: from Blender's own handler (since 5.1) and when Python
+    ends, so `close` may be called more than once. With bpy as a module Python ends first, and
+    Blender must not call a handler after that, so the handler is removed then. owner: the module
+    that Blender's list of handlers names."""
 
-    def __init__(self, close: Callable[[], object]) -> None:
+    def __init__(self, close: Callable[[], object], owner: str) -> None:
         @persistent
         def before_exit(*_: Any) -> None:
             close()
 
-        before_exit.__module__ = close.__module__  # the owner's name in Blender's list of handlers
+        before_exit.__module__ = owner
         self._before_exit, self._close = before_exit, close
 
     def register(self) -> None:

@@ -1,4 +1,4 @@
-"""Where this extension may write: never into its own folder."""
+"""The folder that this extension may write to, which is never its own."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ SLICE = 500  # frames, about a hundredth of a second
 
 @dataclass(frozen=True)
 class Settings:
-    """What an avatar object and its scene ask for. voice: a strip, a sound or feature file, or
+    """The settings of an avatar object and its scene. voice: a strip, a sound or feature file, or
     None (a still). frames: scene frames in order, None for the whole sound. size: (width, height)
     in pixels, None for the camera's own. camera, pose, file_format: as core names them."""
 
@@ -54,7 +54,7 @@ class Settings:
 
 
 def read_settings(scene: Any, obj: Any) -> Settings:
-    """The object's property group as plain values. ArgumentError, AudioError where it cannot be."""
+    """The object's property group as plain values. ArgumentError or AudioError for bad ones."""
     props = obj.egstalker
     if not props.avatar_path:
         raise ArgumentError(f"object {obj.name!r} is no avatar; import one")
@@ -76,8 +76,8 @@ def read_settings(scene: Any, obj: Any) -> Settings:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """What the timeline has of an object already, None where it has not: the avatar of its file,
-    the track of its voice."""
+    """The avatar and the track of an object that the timeline has already loaded; None for what it
+    has not."""
 
     avatar: Avatar | None = None
     track: AudioTrack | None = None
@@ -88,9 +88,9 @@ NOTHING = Loaded()
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """A bake as read from Blender; nothing of Blender is in it. start: scene frame at which the
-    voice's time is 0. frames: more than are baked where the whole of an undecoded sound is wanted.
-    states: one for each of them."""
+    """A bake as read from Blender, as plain values. start: scene frame at which the voice's time is
+    0. frames: if the whole of an undecoded sound is wanted, more than will be baked. states: one
+    for each frame."""
 
     settings: Settings
     avatar: Avatar
@@ -101,10 +101,9 @@ class Gathered:
 
 
 def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING) -> Gathered:
-    """Reads all that Blender alone knows. Walks the frames of the scene where the object is
-    animated or the scene's camera is asked for, and goes back to the frame it was at. InputError.
-    """
-    from ..core.bake.loop import load_checked  # it brings the engines' modules, slow to import
+    """Read everything that needs Blender. If the object is animated or the scene's camera is used,
+    this steps the scene through the frames and returns to the current one. InputError."""
+    from ..core.bake.loop import load_checked  # imports the engines' modules, which is slow
 
     avatar = loaded.avatar or load_checked(settings.avatar_path, settings.avatar_hash)
     voice: AnyVoice | Undecoded = loaded.track
@@ -127,8 +126,8 @@ def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING)
 
 
 def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
-    """The job of what was gathered; yields after every SLICE frames, and while a sound is decoded
-    on another thread. AudioError, ArgumentError, CameraError."""
+    """Make the job of a gathered bake. Yields after every SLICE frames, and while another thread
+    decodes a sound. AudioError, ArgumentError, CameraError."""
     settings, avatar, voice = gathered.settings, gathered.avatar, gathered.voice
     frames = gathered.frames
     if isinstance(voice, Undecoded):
@@ -157,7 +156,7 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
 
 
 def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
-    """Everything that an engine needs, at once: for a Blender without a window. InputError."""
+    """The whole job in one call, for a Blender without a window. InputError."""
     return finished(job_steps(gather(context, obj, settings)))
 
 
@@ -190,8 +189,8 @@ def _frames(scene: Any, props: Any) -> tuple[int, ...] | None:
 
 
 def start_of(avatar: Avatar, voice: Source) -> float:
-    """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME, whatever
-    the scene's range is."""
+    """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME in
+    every scene range."""
     if avatar.features is not None and isinstance(voice, StripWindow):
         return voice.left
     return FIRST_FRAME
@@ -200,7 +199,7 @@ def start_of(avatar: Avatar, voice: Source) -> float:
 def moment_of(
     avatar: Avatar, pose: str, state: State, number: float, start: float, fps: float
 ) -> Moment:
-    """Scene frame to moment: the one way, of the bake and of the timeline. start: see start_of."""
+    """The moment of a scene frame, for both bake and timeline. start: see start_of."""
     seconds = seconds_of_frame(number, start, fps) - state.audio_offset
     return Moment(
         seconds,
@@ -222,8 +221,8 @@ def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) ->
 
 
 def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -> list[State]:
-    """The scene is stepped only where it must be: for its own camera, or controls that more
-    than F-curves move."""
+    """Steps the scene only if it must: for the scene's camera, or for controls that something
+    other than F-curves moves."""
     scene = context.scene
     in_scene = settings.camera == "scene"
     if not in_scene:

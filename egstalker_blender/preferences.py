@@ -16,9 +16,9 @@ from ..core.errors import ArgumentError
 WORKER_PYTHON_VARIABLE = "EGSTALKER_WORKER_PYTHON"
 
 ENGINE_ITEMS = (
-    ("auto", "Auto", "The worker if one is set up, else the built-in engine"),
-    ("builtin", "Built-in", "Inside Blender: nothing to install, slower"),
-    ("worker", "Worker", "A separate Python with numba, or with torch and a GPU"),
+    ("auto", "Auto", "The worker if one is set up, otherwise the built-in engine"),
+    ("builtin", "Built-in", "Runs inside Blender: nothing to install, but slower"),
+    ("worker", "Worker", "Runs in a separate Python with numba, or with torch and a GPU"),
 )
 BACKENDS = {"auto": "auto", "cpu": "numba", "cuda": "cuda"}  # device -> core.bake.backends' name
 MEMORY_MB, DISK_MB = 1024, 4096  # default budgets of the cache
@@ -26,8 +26,8 @@ MEMORY_MB, DISK_MB = 1024, 4096  # default budgets of the cache
 
 @dataclass(frozen=True)
 class CacheBudget:
-    """Megabytes (10^6 bytes) that frames may take. disk_mb 0: nothing is written. folder: of the
-    files, None for a folder next to the .blend, or the user's while that is not saved."""
+    """Megabytes (10^6 bytes) that frames may take. disk_mb 0: nothing is written. folder: for the
+    files; None for a folder next to the .blend, or the user's cache folder if that is not saved."""
 
     memory_mb: int = MEMORY_MB
     disk_mb: int = DISK_MB
@@ -46,7 +46,7 @@ def engine_kind() -> str:
 
 
 def device() -> str:
-    """What the worker computes on: auto, cpu or cuda."""
+    """Device that the worker computes on: auto, cpu or cuda."""
     preferences = get()
     return str(preferences.device) if preferences else "auto"
 
@@ -69,7 +69,7 @@ def cache_budget() -> CacheBudget:
 
 
 def worker_python() -> Path | None:
-    """The worker's interpreter: of the preferences, else of the environment variable, else None."""
+    """The worker's interpreter from the preferences, else the environment variable, else None."""
     preferences = get()
     text = preferences.worker_python if preferences else ""
     return python_path(text or os.environ.get(WORKER_PYTHON_VARIABLE, ""))

@@ -13,7 +13,7 @@ from .preferences import DISK_MB, ENGINE_ITEMS, MEMORY_MB, WORKER_PYTHON_VARIABL
 from .setup_worker.draw import draw_worker
 
 DEVICE_ITEMS = (
-    ("auto", "Auto", "The GPU if the worker has one, else the CPU"),
+    ("auto", "Auto", "The GPU if the worker has one, otherwise the CPU"),
     ("cpu", "CPU", "All CPU cores (the worker needs numba)"),
     ("cuda", "CUDA", "An NVIDIA GPU (the worker needs torch with CUDA)"),
 )
@@ -37,11 +37,14 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
     engine: EnumProperty(
-        name="Engine", description="What computes the frames", items=ENGINE_ITEMS, default="auto"
+        name="Engine",
+        description="Engine that computes the frames",
+        items=ENGINE_ITEMS,
+        default="auto",
     )
     device: EnumProperty(
         name="Device",
-        description="What the worker computes on",
+        description="Device that the worker computes on",
         items=DEVICE_ITEMS,
         default="auto",
     )
@@ -55,7 +58,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
     )
     cache_disk_mb: IntProperty(
         name="Cache Disk (MB)",
-        description="Megabytes on disk for frames that leave the memory. 0: none are written",
+        description="Megabytes on disk for frames removed from memory. 0: none are written",
         default=DISK_MB,
         min=0,
         soft_max=65536,
@@ -69,7 +72,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
     )
     log_level: EnumProperty(
         name="Log Level",
-        description="How much is written to the terminal",
+        description="Lowest level of messages that are written to the terminal",
         items=LOG_ITEMS,
         default="WARNING",
         update=_apply_log_level,

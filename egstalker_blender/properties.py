@@ -11,10 +11,10 @@ from ..core.records.camera import MAX_SIDE
 from .control_properties import OVERRIDABLE, AvatarControls, touched
 from .sound import strips
 
-RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # to the .blend, with // in front
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # paths that begin with // are relative to the .blend
 
 SOUND_ITEMS = (
-    ("STRIP", "Strip", "A sound strip of this scene's sequencer: as it is trimmed and placed"),
+    ("STRIP", "Strip", "A sound strip in this scene's sequencer, as it is trimmed and placed"),
     ("FILE", "File", "A sound file; it starts at frame 1"),
 )
 CAMERA_ITEMS = (
@@ -58,7 +58,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     sound_source: EnumProperty(
         name="Sound",
-        description="Where the voice comes from",
+        description="Source of the voice",
         items=SOUND_ITEMS,
         override=OVERRIDABLE,
         update=touched,
@@ -71,7 +71,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     sound_strip_id: StringProperty(
         name="Strip Id",
-        description="Mark by which the strip is found after it was renamed",
+        description="Mark that identifies the strip after it was renamed",
         options={"HIDDEN"},
         override=OVERRIDABLE,
         update=touched,
@@ -86,7 +86,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     camera_source: EnumProperty(
         name="Camera",
-        description="Camera that the frames are drawn from",
+        description="Camera that the frames are rendered from",
         items=CAMERA_ITEMS,
         override=OVERRIDABLE,
     )
@@ -112,7 +112,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         override=OVERRIDABLE,
     )
     range_source: EnumProperty(
-        name="Frames", description="Which frames to bake", items=RANGE_ITEMS, override=OVERRIDABLE
+        name="Frames", description="Frames to bake", items=RANGE_ITEMS, override=OVERRIDABLE
     )
     frame_start: IntProperty(
         name="Start", description="First frame to bake", default=1, override=OVERRIDABLE
@@ -131,7 +131,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     output_path: StringProperty(
         name="Output",
-        description="Folder where the frames are written",
+        description="Folder that the frames are written to",
         default="//egstalker/",
         subtype="DIR_PATH",
         options=RELATIVE,

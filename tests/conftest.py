@@ -1,4 +1,4 @@
-"""Shared fixtures. Real input beside the project is used where it exists and skipped visibly."""
+"""Shared fixtures. Tests of real input next to the project are skipped visibly if it is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What core imports is declared, and what is declared is locked to exact versions."""
+"""The packages that core imports are declared, and declared ones are locked to exact versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documentation promises: its links resolve, and the sections that comments cite exist."""
+"""The documentation: its links resolve, and the sections that comments cite exist."""
 
 from __future__ import annotations
 

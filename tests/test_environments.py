@@ -1,4 +1,4 @@
-"""What `make setup`, `make demo` and `make test` promise when something is missing or stopped.
+"""`make setup`, `make demo` and `make test` if something is missing or they are stopped.
 
 The scripts of .ci are programs and no package, so each case runs in a process of its own.
 """
@@ -126,7 +126,7 @@ environments.say = lambda text: None
 environments._check_imports = lambda environment: None
 """
 INSTALL = "python -m ensurepip, pip install pip uv, pip install, "
-MAKE = f"making the environment, {INSTALL}"
+MAKE = f"creating the environment, {INSTALL}"
 
 
 def test_an_environment_is_made_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How the phonetic features' weights are made: phonemes to classes, the fit, hama's file."""
+"""Making the weights of the phonetic features: phonemes to classes, the fit, hama's file."""
 
 from __future__ import annotations
 

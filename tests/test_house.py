@@ -1,7 +1,8 @@
-"""What the files at the top of the project promise about each other."""
+"""The files at the top of the project agree with each other."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -56,3 +57,13 @@ def test_the_top_level_holds_nothing_else() -> None:
     tops = {name.split("/")[0] for name in listed.split("\0") if name}
     assert tops, "git lists no file"
     assert tops - TOP_LEVEL == set()
+
+
+def test_the_workflow_reads_the_index_of_torch_from_the_set_up() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    command = re.search(r"index=\$\((sed .+)\)$", workflow, re.MULTILINE)
+    assert command and "://" not in workflow
+    found = subprocess.run(
+        ["bash", "-c", command[1]], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"https://\S+/cpu\n", found.stdout)

@@ -1,4 +1,4 @@
-"""Rules that every source file keeps, each tried on a snippet that breaks it."""
+"""Rules for every source file, each tried on a snippet that breaks it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from tests.support.waiting import LIMIT
 
 ROOT = Path(__file__).resolve().parents[1]
+
+MODULE = re.compile(r'module\("([\w.]+)"\)')
 
 PREAMBLE = """
 import pathlib, sys, time
@@ -140,3 +143,12 @@ for status in (0, 1, None):
 print(run._judge(0, folder / "log", folder / "report.json").failures)
 """
     assert run(program, tmp_path).splitlines() == ["1", "2", "2", "[]"]
+
+
+def test_the_modules_that_a_session_asks_for_exist() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / ".ci" / "window").glob("*.py")]
+    names = {name for text in texts for name in MODULE.findall(text)}
+    assert "egstalker_blender.viewport.stage" in names
+    for name in names:
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), name

@@ -53,7 +53,7 @@ def imports() -> Graph:
 
 
 def own_file(module: Path) -> Path | None:
-    """The file or folder of a module; None where there is none, or it is one of the two halves."""
+    """The file or folder of a module; None if there is none, or if it is one of the two halves."""
     if module in (ROOT, ROOT / "core", ROOT / ADD_ON):
         return None
     return next((path for path in (module.with_suffix(".py"), module) if path.exists()), None)
@@ -71,7 +71,7 @@ def reachable(graph: Graph, start: str) -> set[str]:
 
 
 def reduced(graph: Graph) -> Graph:
-    """Without the arrows that follow from others."""
+    """The graph without the arrows that follow from others."""
     below = {name: reachable(graph, name) for name in graph}
     return {
         name: {target for target in targets if not any(target in below[via] for via in targets)}
@@ -80,7 +80,7 @@ def reduced(graph: Graph) -> Graph:
 
 
 def levels(graph: Graph) -> dict[str, int]:
-    """Longest way down, so that every arrow points to a lower row."""
+    """Length of each box's longest path, so that every arrow points to a lower row."""
     found: dict[str, int] = {}
 
     def level(name: str) -> int:
@@ -140,7 +140,7 @@ def ways(graph: Graph) -> list[list[Stop]]:
 
 
 def places(graph: Graph, arrows: list[list[Stop]]) -> dict[Stop, tuple[float, float]]:
-    """Stop -> the middle of its upper edge. A row is ordered by the stops that its own point to."""
+    """Stop -> the middle of its upper edge. Rows are ordered by the targets of their stops."""
     rows: dict[int, set[Stop]] = {}
     for name, level in levels(graph).items():
         rows.setdefault(level, set()).add(Stop(name, level, True))

@@ -1,6 +1,10 @@
 """Scripted sessions in a real Blender window.
 
-display, blender, console, run      outside: find, install, start, judge
-profile, start, driver, picture     inside Blender: install, run steps by a timer, save pictures
-tour, safety                        the steps: pictures for docs/, and what a session must survive
+display, blender, console, leftovers, run     outside: find, install, start, judge
+profile, start, driver, picture, sidebar      inside Blender: install, run steps by a timer
+tour, safety                                  the steps: pictures for docs/, tests of a session
+talking, heads, files, bakes, training        parts of these steps
 """
+
+MARK = "window| "  # begins the driver's lines on the console
+REPORT = "report.json"

@@ -29,12 +29,10 @@ def bake_while_playing_and_stop_by_esc(session: Session) -> Wait:
     folder = _folder(session)
     shutil.rmtree(folder, ignore_errors=True)
     talking.set_bake(talking.avatar(), folder, FRAMES)
-    with session.over():
-        bpy.ops.screen.animation_play()
+    session.call(bpy.ops.screen.animation_play)
     talking.start_bake(session)
     yield from session.wait(lambda: len(talking.baked(folder)) >= 2, START_SECONDS, "two frames")
-    with session.over():
-        bpy.ops.screen.animation_cancel(restore_frame=True)
+    session.call(bpy.ops.screen.animation_cancel, restore_frame=True)
     check(_is_baking(session), "a bake that still runs")
     yield from session.press_over("ESC")
     yield from session.wait(lambda: not _is_baking(session), 10, "the end of the bake after Esc")
@@ -75,7 +73,7 @@ def quit_during_a_bake(session: Session) -> Wait:
 
 
 def _check_whole(folder: Path) -> None:
-    """Nothing half written: each file is a PNG with an end."""
+    """Each file is a complete PNG."""
     parts = [path.name for path in folder.iterdir() if path.suffix != ".png"]
     check(not parts, f"only pictures in the folder, not {parts}")
     for path in talking.baked(folder):

@@ -1,7 +1,7 @@
-"""Inside a Blender window: runs the steps of a script by a timer, notes what fails, then quits.
+"""Inside a Blender window: runs the steps of a script by a timer, records failures, then quits.
 
-A step is a generator: it yields the seconds after which it wants to go on, so that Blender draws,
-plays and works in between as it does under a user's hands.
+A step is a generator. It yields the seconds until it continues; in between Blender draws, plays and
+works as usual.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from typing import Any
 
 import bpy
 
-from . import picture
+from . import MARK, REPORT, picture
 
 EXTENSION = "bl_ext.user_default.egstalker"
-MARK = "window| "
 PAUSE = 0.2  # seconds in which Blender handles an event and draws
 Wait = Iterator[float]
 
 
 class StepError(Exception):
-    """One line: what the step expected and what was there."""
+    """One line: what the step expected, and what it found."""
 
 
 def check(condition: object, expected: str) -> None:
@@ -36,7 +35,7 @@ def check(condition: object, expected: str) -> None:
 
 
 class Session:
-    """The hands and eyes of a script."""
+    """Lets a script use Blender's window. out: folder of pictures and report. measures: by name."""
 
     def __init__(self, out: Path, framebuffer: Path | None) -> None:
         self.out = out
@@ -60,6 +59,12 @@ class Session:
         """Context of an operator that is called with the mouse over that area."""
         area = self.area(kind)
         return bpy.context.temp_override(window=self.window, area=area, region=self.region(area))
+
+    def call(self, operator: Any, *args: Any, **options: Any) -> set[str]:
+        """The operator's result, called with the mouse over the 3D view."""
+        with self.over():
+            found: set[str] = operator(*args, **options)
+        return found
 
     def module(self, name: str) -> Any:
         """A module of the installed extension, such as `egstalker_blender.engines`."""
@@ -95,7 +100,7 @@ class Session:
         yield PAUSE
 
     def pixels(self) -> picture.Pixels:
-        """The window as the screen shows it now."""
+        """The current picture of the window."""
         return picture.of_window(self.window, self._framebuffer)
 
     def save(self, name: str, part: Any = None) -> Wait:
@@ -137,7 +142,7 @@ class Driver:
                 line = str(error).strip().splitlines()[0]
                 self._failures.append(f"{name}: {line}")
                 self._say(f"FAILED {name}: {line}")
-            except Exception:  # a fault of the script itself: shown whole, and the next step runs
+            except Exception:  # an error in the script itself
                 traceback.print_exc()
                 self._failures.append(f"{name}: see the traceback in the log")
             else:
@@ -152,9 +157,9 @@ class Driver:
             "failures": self._failures,
             "measures": self._session.measures,
         }
-        temporary = self._session.out / "report.json.tmp"
+        temporary = self._session.out / f"{REPORT}.tmp"
         temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
-        os.replace(temporary, self._session.out / "report.json")
+        os.replace(temporary, self._session.out / REPORT)
         bpy.ops.wm.quit_blender()
 
 

@@ -21,12 +21,12 @@ def save_reload_and_revert(session: Session) -> Wait:
     yield from session.redraw()
     bpy.ops.wm.open_mainfile(filepath=path)
     yield 1.0
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
     talking.avatar().location.x = 3.0
     bpy.ops.wm.revert_mainfile()
     yield 1.0
     check(talking.avatar().location.x == 0.0, "the head back in its place")
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
 
 
 def append_into_a_new_file(session: Session) -> Wait:
@@ -45,7 +45,7 @@ def append_into_a_new_file(session: Session) -> Wait:
 
 
 def _rests_and_says_why(session: Session, obj: Any) -> Wait:
-    """The strip stayed behind: the head is there at rest, and the panel says what it lacks."""
+    """Without its strip the head is shown at rest, and the panel says what is missing."""
     problems = session.module("egstalker_blender.timeline.status").problems
     shown = talking.stage(session).shown
     key = obj.session_uid
@@ -57,7 +57,5 @@ def _rests_and_says_why(session: Session, obj: Any) -> Wait:
 def open_the_saved_file_again(session: Session) -> Wait:
     bpy.ops.wm.open_mainfile(filepath=str(saved(session)))
     yield 1.0
-    obj = talking.avatar()
-    obj.select_set(True)
-    bpy.context.view_layer.objects.active = obj
-    yield from talking.wait_for_head(session, obj)
+    talking.select(talking.avatar())
+    yield from talking.wait_for_head(session)

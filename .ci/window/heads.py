@@ -1,4 +1,4 @@
-"""The head in the 3D view against the rasteriser, pixel by pixel, as the screen shows it."""
+"""The head on the screen compared to the rasteriser, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import picture, talking
 from .driver import Session, Step, Wait, check
 
 ENOUGH = 45.0  # decibels, where the head is opaque
-HIDDEN = 25.0  # no more than this where something else is seen
+HIDDEN = 25.0  # at most, where something else is visible
 OPAQUE = 0.98
 SETTLE_SECONDS = 3.0  # for EEVEE to compile its shaders
 REGIONS = ("toolbar", "ui", "header", "tool_header")
@@ -42,7 +42,7 @@ def _seen(session: Session) -> Pixels:
 
 
 def _wanted(session: Session, obj: Any) -> tuple[Pixels, NDArray[np.bool_]]:
-    """(H, W, 3) straight colours by the rasteriser, and where they are opaque."""
+    """(H, W, 3) straight colours of the rasteriser, (H, W) where they are opaque."""
     region = session.region(session.area())
     data = session.area().spaces.active.region_3d
     view = session.module("egstalker_blender.viewport.view").View(
@@ -85,14 +85,13 @@ def a_mesh_before_the_head_hides_it(session: Session) -> Wait:
     obj = talking.avatar()
     yield from prepare(session)
     for y, hides in ((-0.35, True), (0.4, False)):
-        with session.over():
-            bpy.ops.mesh.primitive_cube_add(size=0.3, location=(0, y, 0))
+        session.call(bpy.ops.mesh.primitive_cube_add, size=0.3, location=(0, y, 0))
         cube = bpy.context.object
         yield from session.redraw()
         found = _decibels(session, obj)
         bpy.data.meshes.remove(cube.data)
-        what = "before" if hides else "behind"
-        check((found < HIDDEN) == hides, f"a head seen rightly with a cube {what} it: {found:.1f}")
+        wanted = "a hidden head behind" if hides else "a visible head before"
+        check((found < HIDDEN) == hides, f"{wanted} a cube, not {found:.1f} dB")
 
 
 def hidden_heads_and_quad_views(session: Session) -> Wait:
@@ -104,8 +103,7 @@ def hidden_heads_and_quad_views(session: Session) -> Wait:
     obj.hide_set(False)
     check(found < HIDDEN, f"nothing of a hidden head, not {found:.1f} dB")
     for _ in range(2):
-        with session.over():
-            bpy.ops.screen.region_quadview()
+        session.call(bpy.ops.screen.region_quadview)
         yield from session.redraw()
         fault = session.module("egstalker_blender.viewport.handler").failure()
         check(not fault, f"heads in every view, not: {fault}")
@@ -119,9 +117,7 @@ def put_the_view_back(session: Session) -> Wait:
     space.show_gizmo = True
     for name in REGIONS:
         setattr(space, f"show_region_{name}", name != "ui")
-    obj = talking.avatar()
-    obj.select_set(True)
-    bpy.context.view_layer.objects.active = obj
+    talking.select(talking.avatar())
     yield from session.redraw()
 
 

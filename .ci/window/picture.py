@@ -1,4 +1,4 @@
-"""The window's pixels inside Blender: from the virtual screen's file, or Blender's own reading."""
+"""The window's pixels inside Blender: from the virtual screen's file, or Blender's screenshot."""
 
 from __future__ import annotations
 
@@ -48,19 +48,24 @@ def _read_by_blender(window: Any) -> Pixels:
         path = Path(folder) / "window.png"
         with bpy.context.temp_override(window=window):
             bpy.ops.screen.screenshot(filepath=str(path))
-        image = bpy.data.images.load(str(path))
-        try:
-            flat = np.empty(len(image.pixels), np.float32)
-            image.pixels.foreach_get(flat)
-            width, height = image.size
-        finally:
-            bpy.data.images.remove(image)
+        return read(path)
+
+
+def read(path: Path) -> Pixels:
+    """A picture file, by Blender."""
+    image = bpy.data.images.load(str(path))
+    try:
+        flat = np.empty(len(image.pixels), np.float32)
+        image.pixels.foreach_get(flat)
+        width, height = image.size
+    finally:
+        bpy.data.images.remove(image)
     rows = flat.reshape(height, width, -1)[::-1, :, :3]
     return np.rint(rows * 255.0).astype(np.uint8)
 
 
 def write_jpeg(path: Path, pixels: Pixels) -> None:
-    """Through Blender; for pictures of the head, which PNG packs badly."""
+    """By Blender; for pictures of the head, which are large as PNG."""
     height, width = pixels.shape[:2]
     image = bpy.data.images.new(path.name, width, height)
     try:
@@ -74,8 +79,8 @@ def write_jpeg(path: Path, pixels: Pixels) -> None:
 
 
 def crop(pixels: Pixels, window: Any, part: Any) -> Pixels:
-    """The part of an area or region (x, y from the bottom left; window pixels, which may be larger
-    than the window's own units on a fine screen)."""
+    """The part of the window that an area or region covers. Its x and y are from the bottom left,
+    in units that may be several pixels on a high-resolution screen."""
     scale = pixels.shape[1] / window.width
     left, right = round(part.x * scale), round((part.x + part.width) * scale)
     top = pixels.shape[0] - round((part.y + part.height) * scale)

@@ -15,12 +15,10 @@ from typing import Any
 
 from process import say
 
-from . import blender, console, display, leftovers
+from . import MARK, REPORT, blender, console, display, leftovers
 
-MARK = "window| "  # lines of the driver that are shown
 POLL_SECONDS = 0.5
 LEFTOVER_SECONDS = 10.0
-REPORT = "report.json"
 WORK = blender.ROOT / "dist" / "window"  # logs, reports and pictures of the last runs
 
 

@@ -1,6 +1,8 @@
-"""What an animator's session must survive; the steps run in this order in one Blender."""
+"""What an animator's session must survive. The steps run in this order in one Blender."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import addon_utils
 import bpy
@@ -17,32 +19,30 @@ TOGGLES = 20
 def import_the_demo_and_link_its_speech(session: Session) -> Wait:
     yield from talking.load_demo(session)
     yield from talking.frame_view(session)
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
 
 
 def play(session: Session) -> Wait:
     scene = bpy.context.scene
     scene.sync_mode = "AUDIO_SYNC"
     before = scene.frame_current
-    with session.over():
-        bpy.ops.screen.animation_play()
+    session.call(bpy.ops.screen.animation_play)
     yield PLAY_SECONDS
     check(session.window.screen.is_animation_playing, "a screen that plays")
-    with session.over():
-        bpy.ops.screen.animation_cancel(restore_frame=False)
+    session.call(bpy.ops.screen.animation_cancel, restore_frame=False)
     check(scene.frame_current != before, "another frame after playing")
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
 
 
 def scrub(session: Session) -> Wait:
-    """The newest position wins, and no change of the frame holds Blender up."""
+    """The newest position is shown, and no change of the frame blocks Blender."""
     scene = bpy.context.scene
     longest = 0.0
     for frame in SCRUB:
         longest = max(longest, talking.timed(lambda frame=frame: scene.frame_set(frame)))
         yield PAUSE / 4
     session.measures["frame change, longest, ms"] = longest
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
     check(longest < BLOCK_MILLISECONDS, f"frame changes below 50 ms, not {longest:.0f} ms")
 
 
@@ -55,20 +55,18 @@ def undo_and_redo(session: Session) -> Wait:
         bpy.ops.ed.undo_push(message="moved")
     yield from session.redraw()
     for operator, place in ((bpy.ops.ed.undo, 0.0), (bpy.ops.ed.redo, 1.0), (bpy.ops.ed.undo, 0.0)):
-        with session.over():
-            operator()
+        session.call(operator)
         yield from session.redraw()
         x = bpy.data.objects[name].location.x
         check(abs(x - place) < 1e-4, f"the head at x = {place}, not {x}")
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
 
 
 def duplicate_rename_and_delete(session: Session) -> Wait:
     obj = talking.avatar()
     with session.over():
         bpy.ops.object.select_all(action="DESELECT")
-        obj.select_set(True)
-        bpy.context.view_layer.objects.active = obj
+        talking.select(obj)
         bpy.ops.object.duplicate(linked=True)
     copy = bpy.context.view_layer.objects.active
     check(copy != obj and copy.data == obj.data, "a copy that shares the data")
@@ -82,22 +80,15 @@ def duplicate_rename_and_delete(session: Session) -> Wait:
     yield from talking.go_to(session, 20)
     shown = talking.stage(session).shown
     yield from session.wait(lambda: key not in shown(), 5, "splats of a deleted head gone")
-    obj.select_set(True)
-    bpy.context.view_layer.objects.active = obj
+    talking.select(obj)
 
 
-def quad_view_and_camera_view(session: Session) -> Wait:
-    for operator in (bpy.ops.screen.region_quadview, bpy.ops.view3d.view_camera):
+def quad_camera_and_local_view(session: Session) -> Wait:
+    localview = partial(bpy.ops.view3d.localview, frame_selected=False)
+    for operator in (bpy.ops.screen.region_quadview, bpy.ops.view3d.view_camera, localview):
         for _ in range(2):
-            with session.over():
-                operator()
+            session.call(operator)
             yield from session.redraw()
-    with session.over():
-        bpy.ops.view3d.localview(frame_selected=False)
-    yield from session.redraw()
-    with session.over():
-        bpy.ops.view3d.localview(frame_selected=False)
-    yield from session.redraw()
 
 
 def hide_and_show(session: Session) -> Wait:
@@ -109,15 +100,13 @@ def hide_and_show(session: Session) -> Wait:
     for excluded in (True, False):
         layer.exclude = excluded
         yield from session.redraw()
-    obj.select_set(True)
-    bpy.context.view_layer.objects.active = obj
-    yield from talking.wait_for_head(session, obj)
+    talking.select(obj)
+    yield from talking.wait_for_head(session)
 
 
 def several_windows(session: Session) -> Wait:
     manager = bpy.context.window_manager
-    with session.over():
-        bpy.ops.wm.window_new()
+    session.call(bpy.ops.wm.window_new)
     yield 1.0
     check(len(manager.windows) == 2, f"two windows, not {len(manager.windows)}")
     for frame in (30, 31, 32):
@@ -130,8 +119,7 @@ def several_windows(session: Session) -> Wait:
 
 def another_scene_and_back(session: Session) -> Wait:
     first = session.window.scene
-    with session.over():
-        bpy.ops.scene.new(type="EMPTY")
+    session.call(bpy.ops.scene.new, type="EMPTY")
     second = session.window.scene
     check(second != first, "a new scene in the window")
     yield from talking.go_to(session, 10)
@@ -139,7 +127,7 @@ def another_scene_and_back(session: Session) -> Wait:
     yield from session.redraw()
     bpy.data.scenes.remove(second)
     yield from talking.go_to(session, 11)
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
 
 
 def disable_and_enable(session: Session) -> Wait:
@@ -150,7 +138,7 @@ def disable_and_enable(session: Session) -> Wait:
         yield PAUSE / 4
     check(addon_utils.check(EXTENSION)[1], "an extension that is enabled")
     yield from talking.go_to(session, 15)
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
 
 
 STEPS: list[Step] = [
@@ -160,7 +148,7 @@ STEPS: list[Step] = [
     scrub,
     undo_and_redo,
     duplicate_rename_and_delete,
-    quad_view_and_camera_view,
+    quad_camera_and_local_view,
     hide_and_show,
     several_windows,
     another_scene_and_back,

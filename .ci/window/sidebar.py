@@ -1,4 +1,4 @@
-"""The sidebar's tab and its panels, opened as a user would: neither can be set by name."""
+"""Opens the sidebar's tab and its panels by clicks, because Blender sets neither by name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_tab(session: Session) -> Wait:
 
 @contextmanager
 def opened(panel: Any) -> Iterator[None]:
-    """A panel that is closed by default is open meanwhile."""
+    """Inside, a panel that is closed by default is open."""
     variant = type(f"{panel.__name__}_opened", (panel,), {"bl_options": set()})
     bpy.utils.unregister_class(panel)
     bpy.utils.register_class(variant)

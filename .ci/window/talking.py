@@ -1,4 +1,4 @@
-"""What the tour and the safety session share: a scene with the demo head that speaks."""
+"""Helpers of the tour and the safety session: a scene with the demo head and its speech."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def avatar() -> Any:
     return found[0]
 
 
+def select(obj: Any) -> None:
+    obj.select_set(True)
+    bpy.context.view_layer.objects.active = obj
+
+
 def load_demo(session: Session) -> Wait:
     """Demo avatar and speech in a scene without the default cube, through the operators."""
     cube = bpy.data.objects.get("Cube")
@@ -26,18 +31,16 @@ def load_demo(session: Session) -> Wait:
         bpy.data.objects.remove(cube)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = 25, 1.0
-    with session.over():
-        result = bpy.ops.egstalker.import_avatar(filepath=session.asset("demo.egs"))
-        check(result == {"FINISHED"}, f"an import that finishes, not {result}")
-        result = bpy.ops.egstalker.link_sound_file(filepath=session.asset("demo.wav"))
-        check(result == {"FINISHED"}, f"a sound that links, not {result}")
+    result = session.call(bpy.ops.egstalker.import_avatar, filepath=session.asset("demo.egs"))
+    check(result == {"FINISHED"}, f"an import that finishes, not {result}")
+    result = session.call(bpy.ops.egstalker.link_sound_file, filepath=session.asset("demo.wav"))
+    check(result == {"FINISHED"}, f"a sound that links, not {result}")
     scene.frame_start, scene.frame_end = 1, 100
     yield from session.redraw()
 
 
 def frame_view(session: Session) -> Wait:
-    with session.over():
-        bpy.ops.view3d.view_selected()
+    session.call(bpy.ops.view3d.view_selected)
     yield from session.redraw()
 
 
@@ -45,13 +48,14 @@ def stage(session: Session) -> Any:
     return session.module("egstalker_blender.viewport.stage")
 
 
-def wait_for_head(session: Session, obj: Any, seconds: float = READY_SECONDS) -> Wait:
-    """Until the viewport shows the splats of this very frame."""
+def wait_for_head(session: Session, obj: Any = None) -> Wait:
+    """Until the viewport shows the current frame of the head, by default of `avatar()`."""
+    obj = avatar() if obj is None else obj
     shown = stage(session).shown
     key = obj.session_uid
-    yield from session.redraw()  # the timer marks what this frame makes out of date
+    yield from session.redraw()  # the timer marks splats of other frames as stale
     yield from session.wait(
-        lambda: key in shown() and not shown()[key].stale, seconds, f"splats of {obj.name}"
+        lambda: key in shown() and not shown()[key].stale, READY_SECONDS, f"splats of {obj.name}"
     )
     yield from session.redraw()
     fault = session.module("egstalker_blender.viewport.handler").failure()
@@ -59,7 +63,7 @@ def wait_for_head(session: Session, obj: Any, seconds: float = READY_SECONDS) ->
 
 
 def go_to(session: Session, frame: int) -> Wait:
-    """As a click on the timeline does; notes nothing, waits for nothing but the redraw."""
+    """As a click on the timeline does. Waits only for the redraw."""
     bpy.context.scene.frame_set(frame)
     yield from session.redraw()
 
@@ -75,8 +79,7 @@ def set_bake(obj: Any, folder: Path, frames: int) -> None:
 
 
 def start_bake(session: Session) -> None:
-    with session.over():
-        result = bpy.ops.egstalker.bake("INVOKE_DEFAULT")
+    result = session.call(bpy.ops.egstalker.bake, "INVOKE_DEFAULT")
     check(result == {"RUNNING_MODAL"}, f"a bake that runs on, not {result}")
 
 

@@ -1,4 +1,4 @@
-"""The pictures of docs/images: one step each."""
+"""The steps that save the pictures of docs/images."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ def make_the_scene(session: Session) -> Wait:
     yield from talking.load_demo(session)
     head = talking.avatar()
     _put_ring_around(head)
-    head.select_set(True)
-    bpy.context.view_layer.objects.active = head
-    _save_beside_the_avatar(session, head)
+    talking.select(head)
+    _save_with_the_avatar(session, head)
     space = session.area().spaces.active
     space.show_region_ui = True
     space.show_gizmo = False
@@ -39,7 +38,7 @@ def make_the_scene(session: Session) -> Wait:
     yield from sidebar.open_tab(session)
 
 
-def _save_beside_the_avatar(session: Session, head: Any) -> None:
+def _save_with_the_avatar(session: Session, head: Any) -> None:
     folder = Path(bpy.app.tempdir)
     shutil.copy(session.asset("demo.egs"), folder)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "talking.blend"))
@@ -47,7 +46,7 @@ def _save_beside_the_avatar(session: Session, head: Any) -> None:
 
 
 def _put_ring_around(head: Any) -> None:
-    """Half before and half behind the head, so that a picture shows who hides whom."""
+    """Half before and half behind the head, so that a picture shows that depth is respected."""
     corners = [head.matrix_world @ Vector(corner) for corner in head.bound_box]
     low = Vector(min(corner[axis] for corner in corners) for axis in range(3))
     high = Vector(max(corner[axis] for corner in corners) for axis in range(3))
@@ -66,7 +65,7 @@ def _put_ring_around(head: Any) -> None:
 
 def show_the_head(session: Session) -> Wait:
     yield from talking.go_to(session, TALKING_FRAME)
-    yield from talking.wait_for_head(session, talking.avatar())
+    yield from talking.wait_for_head(session)
     space = session.area().spaces.active
     space.shading.color_type = "OBJECT"
     space.overlay.show_overlays = space.show_region_ui = False
@@ -79,10 +78,9 @@ def show_the_panel(session: Session) -> Wait:
 
 
 def show_the_timeline(session: Session) -> Wait:
-    obj = talking.avatar()
     for frame in (*range(20, 60, 8), TALKING_FRAME):
         yield from talking.go_to(session, frame)
-        yield from talking.wait_for_head(session, obj)
+        yield from talking.wait_for_head(session)
     yield 1.0
     yield from session.save("window.jpg")
     yield from session.save("timeline.png", session.area("DOPESHEET_EDITOR"))
@@ -98,7 +96,8 @@ def show_the_bake(session: Session) -> Wait:
 
 
 def show_the_live_panel(session: Session) -> Wait:
-    """Open, in a sidebar that is scrolled down; with a worker, but nothing is recorded."""
+    """The open panel in a sidebar that is scrolled down. A worker is set, but nothing is
+    recorded."""
     panel = session.module("egstalker_blender.panels.live").EGSTALKER_PT_live
     preferences = bpy.context.preferences.addons[EXTENSION].preferences
     preferences.worker_python = sys.executable
@@ -120,7 +119,7 @@ def show_the_preferences(session: Session) -> Wait:
     yield from session.redraw()
     bpy.ops.preferences.addon_expand(module=EXTENSION)
     system = bpy.context.preferences.system
-    system.use_online_access = True  # a new profile is offline; nothing here asks for anything
+    system.use_online_access = True  # a new profile is offline; nothing here uses the network
     yield from session.save("preferences.png", area)
     system.use_online_access = False
     area.type = "VIEW_3D"

@@ -1,4 +1,4 @@
-"""The Train panel in a window: a training that only pretends, from the button to the import."""
+"""The Train panel in a window: a fake training, from the button to the import of its avatar."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from . import sidebar
+from . import picture, sidebar
 from .driver import EXTENSION, Session, Wait, check
 
 FAKE = Path(__file__).resolve().parents[2] / "tests" / "support" / "training_fake.py"
-LOOK = "training"  # a folder of pictures that are looked at and kept out of docs/
+PREVIEWS = "training"  # a folder of pictures that docs/ does not need
 STEPS = 60  # of each stage
 PAUSE = 0.15  # seconds between two, and for Blender to draw
 
 
-def pretended_python(folder: Path, session: Session, steps: int) -> Path:
-    """Takes what the worker's Python takes; see tests/support/training_fake.py. In the folder's
-    `pictures` are its previews."""
+def fake_python(folder: Path, session: Session, steps: int) -> Path:
+    """A program that takes the arguments of the worker's Python and runs
+    tests/support/training_fake.py. Its previews are in the folder `pictures`."""
     values = {
         "AVATAR": session.asset("demo.egs"),
         "PICTURES": folder / "pictures",
@@ -38,7 +37,7 @@ def pretended_python(folder: Path, session: Session, steps: int) -> Path:
 def train(session: Session) -> Wait:
     """From an empty scene to an imported avatar, with a stop and a resume on the way."""
     folder = Path(bpy.app.tempdir)
-    (session.out / LOOK).mkdir(exist_ok=True)
+    (session.out / PREVIEWS).mkdir(exist_ok=True)
     (folder / "pictures").mkdir()
     yield from make_previews(session, folder / "pictures")
     area = session.area()
@@ -48,22 +47,22 @@ def train(session: Session) -> Wait:
     region = session.region(area, "UI")
     panel = session.module("egstalker_blender.training.panel").EGSTALKER_PT_train
     with sidebar.opened(panel):
-        yield from session.save(f"{LOOK}/off.png", region)
-        preferences = settle(session, folder)
-        yield from session.save(f"{LOOK}/idle.png", region)
+        yield from session.save(f"{PREVIEWS}/off.png", region)
+        preferences = set_up(session, folder)
+        yield from session.save(f"{PREVIEWS}/idle.png", region)
         yield from _run(session, region)
         preferences.worker_python = ""
-    bpy.ops.wm.read_homefile()  # what follows begins as it did before
+    bpy.ops.wm.read_homefile()  # the next steps start from the startup file
     yield 1.0
 
 
 def train_on(session: Session) -> Wait:
-    """Begin one that other files leave alone and that still runs when Blender quits."""
+    """Start a training that goes on while another file opens, and still runs when Blender quits."""
     folder = Path(bpy.app.tempdir) / "training"
     folder.mkdir()
     blend = folder / "training.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), copy=True)
-    preferences = settle(session, folder, 100 * STEPS)
+    preferences = set_up(session, folder, 100 * STEPS)
     training = session.module("egstalker_blender.training.session").session()
     _press("train", session)
     preferences.worker_python = ""
@@ -75,11 +74,11 @@ def train_on(session: Session) -> Wait:
     check(training.running, "a training that another file leaves alone")
 
 
-def settle(session: Session, folder: Path, steps: int = STEPS) -> Any:
-    """What a training needs; returns the preferences, whose worker only pretends."""
+def set_up(session: Session, folder: Path, steps: int = STEPS) -> Any:
+    """Set up a training with the fake worker; returns the preferences."""
     (folder / "clip").mkdir()
     preferences = bpy.context.preferences.addons[EXTENSION].preferences
-    preferences.worker_python = str(pretended_python(folder, session, steps))
+    preferences.worker_python = str(fake_python(folder, session, steps))
     props = bpy.context.scene.egstalker_training
     props.dataset, props.output = str(folder / "clip"), str(folder / "head.egs")
     props.minutes = 5
@@ -88,9 +87,8 @@ def settle(session: Session, folder: Path, steps: int = STEPS) -> Any:
 
 
 def make_previews(session: Session, folder: Path) -> Wait:
-    """Strips of the bundled avatar, as a training looks at itself."""
-    with session.over():
-        bpy.ops.egstalker.add_talking_head()
+    """Preview pictures as a training writes them, of the bundled avatar."""
+    session.call(bpy.ops.egstalker.add_talking_head)
     obj = bpy.context.object
     settings = obj.egstalker
     settings.camera_source, settings.size_source = "training", "OWN"
@@ -98,26 +96,15 @@ def make_previews(session: Session, folder: Path) -> Wait:
     settings.range_source, settings.frame_start, settings.frame_end = "OWN", 20, 23
     frames = folder.parent / "frames"
     settings.output_path = str(frames)
-    with session.over():
-        bpy.ops.egstalker.bake("EXEC_DEFAULT")
+    session.call(bpy.ops.egstalker.bake, "EXEC_DEFAULT")
     yield 0.5
-    pixels = [_read(path) for path in sorted(frames.glob("*.png"))]
-    for number in range(len(pixels)):  # two frames, below them two for the true ones
+    pixels = [picture.read(path) for path in sorted(frames.glob("*.png"))]
+    for number in range(len(pixels)):  # two rendered frames above two for the ground truth
         row = np.concatenate([pixels[number], pixels[number - 1]], axis=1)
         strip = np.concatenate([row, row])
         session.module("core.images.png").write_png(folder / f"{number}.png", strip)
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3), first row on top."""
-    image = bpy.data.images.load(str(path))
-    width, height = image.size
-    values = np.empty(width * height * 4, np.float32)
-    image.pixels.foreach_get(values)
-    bpy.data.images.remove(image)
-    return np.rint(values.reshape(height, width, 4)[::-1, :, :3] * 255).astype(np.uint8)
 
 
 def _run(session: Session, region: Any) -> Wait:
@@ -126,23 +113,22 @@ def _run(session: Session, region: Any) -> Wait:
     yield from session.wait(lambda: _step(training) >= STEPS // 2, 60, "half of the first stage")
     yield 1.0
     yield from session.save("train.png", region)
-    bpy.ops.ed.undo_push(message="meanwhile")
+    bpy.ops.ed.undo_push(message="during the training")
     bpy.ops.ed.undo()
     check(training.running, "a training that an undo leaves alone")
     _press("train_stop", session)
     yield from session.wait(lambda: not training.running, 20, "a training that stops")
-    yield from session.save(f"{LOOK}/stopped.png", region)
+    yield from session.save(f"{PREVIEWS}/stopped.png", region)
     _press("train_resume", session)
     yield from session.wait(lambda: not training.running, 90, "the end of the training")
     yield from session.wait(lambda: training.result is None, 10, "the import of its result")
-    yield from session.save(f"{LOOK}/done.png", region)
+    yield from session.save(f"{PREVIEWS}/done.png", region)
     names = [obj.name for obj in bpy.data.objects if obj.egstalker.avatar_path]
     check(len(names) == 1, f"one imported avatar, not {names}")
 
 
 def _press(name: str, session: Session) -> None:
-    with session.over():
-        result = getattr(bpy.ops.egstalker, name)("INVOKE_DEFAULT")
+    result = session.call(getattr(bpy.ops.egstalker, name), "INVOKE_DEFAULT")
     check(result == {"FINISHED"}, f"egstalker.{name} that finishes, not {result}")
 
 

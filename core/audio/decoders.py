@@ -17,7 +17,7 @@ def decode(path: Path) -> Waveform:
 
     The header's length is not trusted: reading stops one second past the longest sound allowed.
     """
-    # Both packages import what Python calls deprecated, and librosa warns of its second decoder.
+    # Both packages import deprecated modules, and librosa warns about its second decoder.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -35,7 +35,7 @@ def decode(path: Path) -> Waveform:
             )
         except MemoryError:
             raise AudioError(f"{path.name} does not fit in memory; cut it into parts") from None
-        except Exception as error:  # each decoder has its own
+        except Exception as error:  # each decoder raises its own
             raise AudioError(
                 f"{path.name} cannot be decoded ({_reasons(error, path)}); convert it to WAV"
             ) from None
@@ -45,7 +45,7 @@ def decode(path: Path) -> Waveform:
 
 
 def _reasons(error: Exception, path: Path) -> str:
-    """What soundfile said and, if librosa went on to audioread, what that said."""
+    """soundfile's message and, if librosa went on to audioread, that one's."""
     both = [error] if error.__context__ is None else [error.__context__, error]
     opening = f"Error opening {str(path)!r}: "
     return "; ".join(_one_line(each).removeprefix(opening).rstrip(".") for each in both)

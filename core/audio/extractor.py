@@ -1,4 +1,4 @@
-"""What turns a sound into steps of features: chosen once, by the kind that an avatar names."""
+"""Turns a sound into steps of features; chosen once, by the kind that an avatar names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ COMPUTED = (logmel.KIND, phonetic.KIND, BOTH)  # kinds that are made from a soun
 
 
 class Extractor(Protocol):
-    """dim: values a step, D. effort: seconds of work for a second of sound, about, on one core."""
+    """dim: values a step, D. effort: approximate seconds of work for a second of sound on one
+    core."""
 
     @property
     def dim(self) -> int: ...
@@ -40,7 +41,7 @@ class Extractor(Protocol):
         ...
 
     def stream(self, keep: int) -> Stream:
-        """The same for a sound that is still going on; keep: steps that stay known."""
+        """The same for a live sound; keep: how many of the newest steps stay available."""
         ...
 
 
@@ -80,7 +81,7 @@ class PhoneticExtractor:
 
 @dataclass(frozen=True)
 class Joined:
-    """The values of two extractors side by side, those of `first` first."""
+    """The values of two extractors concatenated, those of `first` first."""
 
     first: Extractor
     second: Extractor
@@ -107,13 +108,13 @@ class Joined:
 
 
 def extractor_of(spec: FeatureSpec) -> Extractor:
-    """The extractor of these features. FeatureMismatchError where they cannot be computed here from
-    a sound: another kind, another version, other parameters."""
+    """The extractor of these features. FeatureMismatchError if this program cannot compute them
+    from a sound: another kind, another version, other parameters."""
     if spec.kind not in _CHOICE:
         raise FeatureMismatchError(
-            f"the avatar was trained on {spec.kind} features of {spec.dim} values and a sound "
-            f"gives {', '.join(COMPUTED)}; give the {spec.kind} features of the sound as a .npy "
-            "file"
+            f"the avatar was trained on {spec.kind} features of {spec.dim} values; this program "
+            f"computes only {', '.join(COMPUTED)}; give the {spec.kind} features of the sound as a "
+            ".npy file"
         )
     check_spec(spec)
     return _CHOICE[spec.kind](spec)
@@ -137,7 +138,7 @@ def computed_spec(kind: str, bands: int = 29) -> FeatureSpec:
 def _scaled(
     pieces: Generator[float, None, Float32], start: float, share: float
 ) -> Generator[float, None, Float32]:
-    """The pieces as a part of a longer work: `share` of it, from `start` on."""
+    """The pieces as part of a longer computation: `share` of it, from `start` on."""
     while True:
         try:
             done = next(pieces)

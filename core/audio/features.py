@@ -1,4 +1,4 @@
-"""The one way from an avatar and a voice to a track: what every engine and command calls."""
+"""Turns a voice into the track that an avatar needs; every engine and command calls this."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def track_pieces(avatar: Avatar, voice: AnyVoice) -> Generator[float, None, Audi
 
 
 def counted(avatar: Avatar, voice: AnyVoice) -> tuple[AnyVoice, int]:
-    """The rows that `track_for` will give, without computing their features; and the voice, decoded
-    where only that gives its length. Errors as track_for."""
+    """The voice, decoded if only that gives its length, and the number of rows that `track_for`
+    will return; features are not computed. Errors as track_for."""
     spec = avatar.features
     if spec is None:
         return None, 0
@@ -54,7 +54,7 @@ def counted(avatar: Avatar, voice: AnyVoice) -> tuple[AnyVoice, int]:
         return voice, len(voice)
     if is_feature_file(voice):
         return voice, rows_of_npy(voice, spec)
-    extractor_of(spec)  # its errors come before anything is opened
+    extractor_of(spec)  # raises its errors before anything is opened
     length = sound_length(voice)
     if length is None:
         voice = decoded(voice)
@@ -75,19 +75,19 @@ def load_track(
 
 def track_from_waveform(waveform: Waveform, spec: FeatureSpec) -> AudioTrack:
     """The track of a sound of any length (rows: Waveform.rows), none for an empty sound.
-    FeatureMismatchError where the avatar was not trained on features as computed here."""
+    FeatureMismatchError if the avatar was not trained on features as computed here."""
     return finished(_pieces(waveform, spec))
 
 
 def is_feature_file(voice: AnyVoice) -> TypeGuard[Path]:
-    """Ready features (.npy), not a sound."""
+    """True for a file of computed features (.npy), False for a sound."""
     return isinstance(voice, Path) and voice.suffix.lower() == FEATURE_SUFFIX
 
 
 def _pieces(voice: Voice, spec: FeatureSpec) -> Generator[float, None, AudioTrack]:
     if is_feature_file(voice):
         return track_from_npy(voice, spec)
-    extractor = extractor_of(spec)  # its errors come before anything is decoded
+    extractor = extractor_of(spec)  # raises its errors before anything is decoded
     yield 0.0
     waveform = decoded(voice)
     steps = yield from extractor.pieces(waveform.samples)

@@ -1,4 +1,4 @@
-"""Sound files of any kind, and parts of them, to the waveform that everything else works on."""
+"""Reads sound files of any kind, and parts of them, as the waveform that everything else uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .wav import MAX_FILE_BYTES, load_wav, wav_layout
 
 
 def decoded(voice: Voice) -> Waveform:
-    """The samples of any voice. Errors as load_waveform; AudioError where a part is empty."""
+    """The samples of any voice. Errors as load_waveform; AudioError if a part is empty."""
     if isinstance(voice, Waveform):
         return voice
     if isinstance(voice, SoundPart):
@@ -24,9 +24,9 @@ def decoded(voice: Voice) -> Waveform:
 
 
 def load_waveform(path: Path) -> Waveform:
-    """The waveform of a sound file. Plain WAV is read here, by content and not by suffix; the rest
-    by optional packages. AudioError (missing, empty, cut off, silly rate, not a sound, longer than
-    six hours), MissingPackageError."""
+    """The waveform of a sound file. Plain WAV, recognised by content and not by suffix, is read
+    here; other formats by optional packages. AudioError (missing, empty, cut off, impossible rate,
+    not a sound, longer than six hours), MissingPackageError."""
     path = Path(path)
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     file.close()
@@ -37,8 +37,8 @@ def load_waveform(path: Path) -> Waveform:
 
 
 def sound_length(voice: Voice) -> int | None:
-    """How many samples `decoded` will give, by the header of a plain WAV file; None where only
-    decoding gives the length. AudioError where the file is missing or broken, or the part empty."""
+    """The number of samples that `decoded` will return, from the header of a plain WAV file; None
+    if only decoding gives it. AudioError if the file is missing or broken, or the part empty."""
     if isinstance(voice, Waveform):
         return len(voice)
     layout = wav_layout(voice.path if isinstance(voice, SoundPart) else voice)
@@ -52,8 +52,8 @@ def sound_length(voice: Voice) -> int | None:
 
 
 def part_of(whole: Waveform, part: SoundPart) -> Waveform:
-    """The part of the file's waveform, silence before it where there is some. AudioError where
-    nothing of the file is in it."""
+    """The part of the file's waveform, after silence if `skip` is negative. AudioError if nothing
+    of the file is in it."""
     silence, start, stop = _range(part, len(whole))
     samples = whole.samples[start:stop]
     if silence:

@@ -1,4 +1,5 @@
-"""Log-mel bands, equal to librosa's (htk=False, norm="slaney", centred, power), by numpy alone."""
+"""Log-mel bands, equal to librosa's (htk=False, norm="slaney", centred, power), with numpy
+alone."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from ..system.steps import finished
 KIND = "log-mel"
 VERSION = 1
 WHOLE = ("sample_rate", "n_fft", "win_length", "hop_length", "n_mels")
-CHUNK = 1 << 21  # samples in the transforms worked on at a time, about
+CHUNK = 1 << 21  # samples transformed at a time, approximately
 
 # Slaney's mel scale: linear to 1 kHz, then 27 mels for each factor of 6.4.
 HZ_PER_MEL = 200 / 3
@@ -26,9 +27,9 @@ LOG_STEP = math.log(6.4) / 27
 
 @dataclass(frozen=True)
 class LogMel:
-    """sample_rate (Hz). n_fft: samples of a transform, an even number, at whose centre lies a
-    periodic Hann window of win_length samples. hop_length: samples from one step to the next.
-    n_mels triangular bands of equal area between fmin and fmax (Hz). A value is
+    """sample_rate (Hz). n_fft: samples of a transform, an even number, with a periodic Hann window
+    of win_length samples at its centre. hop_length: samples from one step to the next. n_mels
+    triangular bands of equal area between fmin and fmax (Hz). A value is
     log(log_epsilon + power)."""
 
     sample_rate: int = 16000
@@ -47,7 +48,7 @@ class LogMel:
 
 
 def parameters_from(values: Mapping[str, Any]) -> LogMel:
-    """The parameters in an avatar's header. FeatureMismatchError where one is missing, unknown or
+    """The parameters in an avatar's header. FeatureMismatchError if one is missing, unknown or
     impossible: a default in its place would give other features."""
     names = [field.name for field in fields(LogMel)]
     for name in (*names, *values):
@@ -87,8 +88,8 @@ def step_count(samples: int, hop_length: int) -> int:
 
 
 def log_mel(samples: Float32, mel: LogMel) -> Float32:
-    """(steps, n_mels) float32 of (T,) samples at mel.sample_rate; zeros lie before and after the
-    sound. Works in float64, piece by piece."""
+    """(steps, n_mels) float32 of (T,) samples at mel.sample_rate; the sound is padded with zeros.
+    Works in float64, piece by piece."""
     return finished(pieces(samples, mel))
 
 

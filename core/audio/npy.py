@@ -1,4 +1,4 @@
-"""Feature files made elsewhere: .npy of ready windows or of steps, never with objects inside."""
+"""Feature files from other programs: .npy arrays of ready windows or of steps, never of objects."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def track_from_npy(
 ) -> AudioTrack:
     """The track of a feature file of half, single or double floats.
 
-    (F, W, D): ready windows, 25 a second, in the official order. Taken as they are: whoever made
-    them has normalised them (DeepSpeech's are not, the talker clip's are).
+    (F, W, D): ready windows, 25 a second, in the official order. Used unchanged: their author
+    decides whether they are normalised (DeepSpeech's are not, the talker clip's are).
     (T, D): raw steps at `rate` a second (or over `seconds`; neither: at the avatar's rate). They
     are resampled linearly to the avatar's rate, normalised as its header says, and windowed.
 
-    AudioError: not such a file, cut off, not finite. FeatureMismatchError: other sizes than the
+    AudioError: not a feature file, cut off, not finite. FeatureMismatchError: sizes other than the
     avatar's. ArgumentError: an impossible `rate` or `seconds`."""
     path = Path(path)
     check_spec(spec)
@@ -86,7 +86,7 @@ def _rate_of(steps: int, default: float, seconds: float | None, rate: float | No
 
 
 def _at_rate(steps: NDArray[np.float32], wanted: float, rate: float) -> NDArray[np.float32]:
-    """(T', D): linear between steps, step k at k / rate seconds; the same rate touches nothing."""
+    """(T', D): linear between steps, step k at k / rate seconds; at the same rate unchanged."""
     count = round(len(steps) * wanted / rate)
     if math.isclose(rate, wanted, rel_tol=1e-6):
         return steps

@@ -1,7 +1,7 @@
-"""Phonetic features: how much a step sounds like each of 22 mouth shapes, whoever speaks.
+"""Phonetic features: how much a step sounds like each of 22 mouth shapes, for any speaker.
 
 A linear readout of the phonetic network's four blocks, over two steps to either side. Long sounds
-are worked on in windows on a fixed grid that overlap, so memory is bounded and a step depends on
+are processed in overlapping windows on a fixed grid, so memory is bounded and a step depends on
 nothing farther than a window away."""
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ KIND = "phonetic"
 VERSION = 1
 DIM = 22
 STEPS_PER_SECOND = RATE / STEP
-CORE = 400  # steps (8 s) that a window gives
+CORE = 400  # steps (8 s) that a window produces
 CONTEXT = 100  # steps (2 s) of context before and after them
 BLEND = 20  # steps over which one window's values pass into the next one's
 AROUND = 2  # steps of the readout to either side
 
 
 def parameters() -> dict[str, Any]:
-    """Of the extractor, as an avatar's header carries them."""
+    """The extractor's parameters, as in an avatar's header."""
     return {"sample_rate": RATE, "hop_length": STEP, **provenance()}
 
 
 def check_parameters(values: Mapping[str, Any], version: int, dim: int) -> None:
-    """FeatureMismatchError where an avatar was trained on another phonetic network."""
+    """FeatureMismatchError if an avatar was trained on another phonetic network."""
     here = parameters()
     if (version, dim) != (VERSION, DIM):
         raise FeatureMismatchError(
@@ -73,12 +73,12 @@ def pieces(samples: Float32) -> Generator[float, None, Float32]:
 
 
 def phonetic(samples: Float32) -> Float32:
-    """What `pieces` makes, at once."""
+    """The result of `pieces`, in one call."""
     return finished(pieces(samples))
 
 
 def readout(layers: Float32, weights: PhoneticWeights) -> Float32:
-    """(T, 22) of (T, 4, 144) hidden layers; the first and the last stand for what is outside."""
+    """(T, 22) of (T, 4, 144) hidden layers; the first and the last step are repeated outside."""
     flat = layers.reshape(len(layers), -1)
     padded = np.pad(flat, ((AROUND, AROUND), (0, 0)), mode="edge")
     near = np.concatenate([padded[k : k + len(flat)] for k in range(2 * AROUND + 1)], 1)

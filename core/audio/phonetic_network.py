@@ -1,4 +1,5 @@
-"""The phonetic network in numpy: sound of one voice to a hidden layer that knows phonemes.
+"""The phonetic network in numpy: from the sound of one voice to a hidden layer that encodes
+phonemes.
 
 Log-mel of 80 bands, a convolution to 50 steps a second, four Conformer blocks (feed-forward,
 attention, convolution over 31 steps, feed-forward), 191 phoneme scores. The attention has no
@@ -28,7 +29,7 @@ _erf = np.frompyfunc(math.erf, 1, 1)  # numpy has none
 
 def bands(samples: Float32, weights: PhoneticWeights) -> Float32:
     """(1 + T // 160, 80) log power of (T,) samples, mirrored at both ends; step k is centred on
-    sample 160 k. A sound shorter than the mirror needs is preceded and followed by silence."""
+    sample 160 k. A sound too short to be mirrored is first padded with silence."""
     short = max(0, N_FFT // 2 + 1 - len(samples))
     padded = np.pad(np.pad(samples, (0, short)), N_FFT // 2, mode="reflect")
     count = 1 + len(samples) // HOP
@@ -88,7 +89,7 @@ def _attention(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
 
 
 def _convolution(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
-    """(T, 144): a gate, each channel's own filter over 31 steps, and a mixture of the channels."""
+    """(T, 144): a gate, a depthwise convolution over 31 steps, and a linear layer."""
     x = _linear(x, at + "in.", weights)
     x = x[:, :WIDTH] * _sigmoid(x[:, WIDTH:])
     kernel = weights[at + "depth.weight"]

@@ -39,8 +39,8 @@ class PhoneticWeights:
 
 @cache
 def load_weights() -> PhoneticWeights:
-    """The shipped weights, read once. FeatureMismatchError where the file is missing, damaged or
-    another one."""
+    """The shipped weights, read once. FeatureMismatchError if the file is missing, damaged or not
+    the expected one."""
     try:
         tensors, metadata, sha256 = read_tensors(PATH)
     except AvatarFileError as error:

@@ -1,4 +1,4 @@
-"""Sample rates, by numpy alone: Blender, worker and command line get the same samples.
+"""Resampling with numpy alone: Blender, worker and command line get the same samples.
 
 Equal to scipy.signal.resample_poly with its default filter (windowed sinc, Kaiser beta 5.0, ten
 zero crossings of the slower rate on each side, zeros outside the sound). Sums run in float64 and
@@ -19,7 +19,7 @@ Reader = Callable[[int, int], NDArray[np.float32]]
 CROSSINGS = 10
 KAISER_BETA = 5.0
 GROUP = 64  # outputs of one matrix product: wide enough for BLAS, narrow enough for few zeros
-BLOCK = 1 << 19  # source samples in memory at a time, about
+BLOCK = 1 << 19  # source samples in memory at a time, approximately
 
 
 def resampled_length(length: int, rate_in: int, rate_out: int) -> int:

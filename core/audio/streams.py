@@ -1,4 +1,4 @@
-"""Features of a sound that is still going on, step by step as it comes."""
+"""Features of a live sound, step by step as it arrives."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .phonetic_network import N_FFT, STEP, bands, hidden_layers
 from .phonetic_weights import load_weights
 
 SPAN = 150  # steps (3 s) that the phonetic network works on at once
-REVISED = 16  # of the newest steps are made anew as the sound after them comes
+REVISED = 16  # newest steps that are recomputed as the sound after them arrives
 
 
 class Stream(Protocol):
-    """`steps` (n, D) float32 are the newest, `count` were made in all."""
+    """`steps` (n, D) float32: the newest ones. `count`: steps computed in all."""
 
     @property
     def count(self) -> int: ...
@@ -32,8 +32,9 @@ class Stream(Protocol):
 
 class LogMelStream:
     """Log-mel steps of samples at mel.sample_rate, as they become complete. `steps` (n, n_mels)
-    float32 are the newest of them, `keep` at most; `count` were made in all. The window is narrower
-    than the transform: a step is complete half a window after its centre (12.5 ms of 400)."""
+    float32: the newest ones, `keep` at most; `count`: steps computed in all. The window is narrower
+    than the transform: a step is complete half a window after its centre (12.5 ms for 400
+    samples)."""
 
     def __init__(self, mel: LogMel, keep: int) -> None:
         self.count = 0
@@ -62,9 +63,9 @@ class LogMelStream:
 
 
 class PhoneticStream:
-    """Phonetic steps at 16 kHz, each made half a window (12.5 ms) after its centre from the sound
-    of the last SPAN steps, and made better while the next REVISED - 1 follow it. Root mean square
-    difference from the steps of the whole sound, as a part of their own deviation: 62 % with no
+    """Phonetic steps at 16 kHz, each computed half a window (12.5 ms) after its centre from the
+    last SPAN steps of sound, and refined while the next REVISED - 1 arrive. Root mean square
+    difference from the steps of the whole sound, relative to their standard deviation: 62 % with no
     step after it, 37 % with 2, 27 % with 4, 21 % with 8, 18 % with 13."""
 
     def __init__(self, keep: int) -> None:
@@ -81,7 +82,7 @@ class PhoneticStream:
         ready = max(self.count, (received - N_FFT // 2) // STEP + 1)
         if ready == self.count:
             return self.steps[:0]
-        # A block of more than SPAN steps is taken whole.
+        # A block of more than SPAN steps is processed whole.
         first = max(self._first, min(ready - SPAN, self.count))
         weights = load_weights()
         latest = self._samples[(first - self._first) * STEP :]
@@ -99,7 +100,7 @@ class PhoneticStream:
 
 
 class JoinedStream:
-    """Log-mel's values and the phonetic ones side by side, of the steps that both have made."""
+    """Log-mel and phonetic values concatenated, for the steps that both have computed."""
 
     def __init__(self, left: Stream, right: Stream) -> None:
         self._both = (left, right)

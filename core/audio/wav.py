@@ -1,4 +1,4 @@
-"""WAV files by numpy alone: PCM of 8, 16, 24, 32 bits and float of 32, 64 bits, any channels."""
+"""WAV files with numpy alone: PCM of 8, 16, 24, 32 bits and float of 32, 64 bits, any channels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 1 << 36
 MAX_CHUNKS = 1000
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
-UNKNOWN_SIZE = 0x7FFFF000  # this and more: a recorder that could not seek back left a placeholder
+UNKNOWN_SIZE = 0x7FFFF000  # or more: the placeholder of a recorder that could not seek back
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class WavLayout:
 
 
 def load_wav(path: Path) -> Waveform | None:
-    """The waveform of a WAV file, or None where it is something else (another container, or
-    compressed samples) that another decoder may know. AudioError where the file is broken."""
+    """The waveform of a WAV file, or None if it is another container or has compressed samples,
+    which another decoder may read. AudioError if the file is broken."""
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
         layout = _layout_with_sound(file, size, path.name)
@@ -82,7 +82,7 @@ def read_layout(file: BinaryIO, size: int, name: str) -> WavLayout | None:
             if form is None:
                 raise AudioError(f"{name} has sound before its format; convert it to WAV again")
             rest = size - position
-            # Placeholders of an unfinished header: the sound goes on to the end of the file.
+            # Placeholders of an unfinished header: the sound extends to the end of the file.
             if (count >= UNKNOWN_SIZE and count > rest) or (count == 0 and riff_end <= position):
                 count = rest
             if count > rest:

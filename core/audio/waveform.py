@@ -1,4 +1,4 @@
-"""Samples of any rate and number of channels to a Waveform: mono, float32, 16 kHz."""
+"""Converts samples of any rate and number of channels to a Waveform: mono, float32, 16 kHz."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def from_reader(read: Reader, length: int, rate: int) -> Waveform:
 
 
 def check_layout(length: int, channels: int, rate: float, name: str) -> int:
-    """`rate` as a whole number. AudioError where a sound cannot be so; allocates nothing."""
+    """`rate` as a whole number. AudioError if no sound can have this layout; allocates nothing."""
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioError(f"{name} has {channels} channels; give 1 to {MAX_CHANNELS}")
     if not MIN_SOURCE_RATE <= rate <= MAX_SOURCE_RATE or rate != int(rate):
@@ -55,7 +55,7 @@ def check_layout(length: int, channels: int, rate: float, name: str) -> int:
 
 
 def mono(samples: NDArray[np.floating[Any]], name: str) -> Float32:
-    """(n,) float32 of (n,) or (n, channels): one channel as it is, several as their mean."""
+    """(n,) float32 of (n,) or (n, channels): one channel unchanged, the mean of several."""
     if samples.ndim == 2:
         samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(1, dtype=np.float64)
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, caught below

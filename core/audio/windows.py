@@ -12,13 +12,13 @@ from ..records.audio_track import MARGIN, AudioTrack
 from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec
 from ..records.timeline import ROW_RATE
 
-MAX_STEPS = 64  # of a window, from one to the next, before the first
+MAX_STEPS = 64  # limit of window, stride and pad
 MAX_BYTES = 1 << 32  # of a track; six hours of windows of 16 x 29 are a quarter of it
 FLAT = 1e-5  # a value that deviates less than this over a clip is constant, and becomes 0
 
 
 def check_spec(spec: FeatureSpec) -> None:
-    """FeatureMismatchError where an avatar asks for windows that cannot be."""
+    """FeatureMismatchError if the windows that an avatar asks for are impossible."""
     sizes = (spec.dim, spec.window, spec.stride)
     if min(sizes) < 1 or spec.pad < 0 or max(spec.window, spec.stride, spec.pad) > MAX_STEPS:
         wrong = f"windows of {spec.window} x {spec.dim}, stride {spec.stride}, pad {spec.pad}"
@@ -35,7 +35,7 @@ def check_spec(spec: FeatureSpec) -> None:
     elif not all(math.isfinite(value) for value in (*spec.mean, *spec.std)) or (
         spec.normalisation == "fixed" and min(spec.std) <= 0
     ):
-        wrong = "a mean or a deviation that is no positive number"
+        wrong = "a mean or deviation that is not finite, or a deviation that is not positive"
     else:
         return
     raise FeatureMismatchError(f"the avatar asks for {wrong}; convert or train it again")
@@ -44,8 +44,8 @@ def check_spec(spec: FeatureSpec) -> None:
 def normalise(
     steps: NDArray[np.float32], spec: FeatureSpec, clip: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """(T, D) float32 raw steps as the avatar was trained on them. clip: the steps whose mean and
-    deviation "clip" means, where they are not these."""
+    """(T, D) float32 raw steps, normalised as in the avatar's training. clip: the steps whose mean
+    and deviation "clip" uses, if not these."""
     clip = steps if clip is None else clip
     if spec.normalisation == "none" or not len(steps):
         return steps
@@ -67,7 +67,7 @@ def windowed(
     """`rows` windows of (T, D) normalised steps: row i holds steps stride * i - pad and the
     window - 1 after it (docs/method.md §5.3). outside (D,): the step where there are none; None
     means zeros and no margin, as in the official loader.
-    AudioError where they would not fit into memory."""
+    AudioError if they would not fit into memory."""
     margin = 0 if outside is None else MARGIN
     rows += 2 * margin
     pad = spec.pad + spec.stride * margin

@@ -1,5 +1,5 @@
-"""Blinks without a recording: a pure function of time, so that any frame rate, any order of frames
-and any machine sees the same ones."""
+"""Synthetic blinks as a pure function of time: the same at any frame rate, in any order of frames
+and on any machine."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _MASK = (1 << 64) - 1
 
 
 def blink_at(seconds: float, seed: int, per_minute: float, duration: float) -> float:
-    """Eye closure in [0, 1]. Each slot of a second has a blink or none: `per_minute` (0 to 60) of
-    60 on average, so that a higher rate adds blinks and moves none. duration: seconds of one, up
-    to 1. seconds: from any origin, may be negative."""
+    """Eye closure in [0, 1]. In each slot of a second at most one blink begins, on average in
+    `per_minute` (0 to 60) of 60 slots; a higher rate adds blinks and moves none. duration: of a
+    blink, up to 1 second. seconds: from any origin, may be negative."""
     duration = min(duration, MAX_DURATION)
     share = per_minute / MAX_PER_MINUTE
     if not (duration > 0 and share > 0 and math.isfinite(seconds)):
         return 0.0
     slot = math.floor(seconds / SLOT)
     closure = 0.0
-    for candidate in (slot - 1, slot):  # what began in the slot before may still last
+    for candidate in (slot - 1, slot):  # a blink of the previous slot may not be over
         if _uniform(seed, candidate, 0) < share:
             onset = (candidate + JITTER * _uniform(seed, candidate, 1)) * SLOT
             closure = max(closure, blink_shape((seconds - onset) / duration))
@@ -35,7 +35,7 @@ def blink_at(seconds: float, seed: int, per_minute: float, duration: float) -> f
 
 
 def blink_shape(part: float) -> float:
-    """Closure over one blink; part: 0 where it begins, 1 where it has ended."""
+    """Closure over one blink; part: 0 at its beginning, 1 at its end."""
     if not 0.0 < part < 1.0:
         return 0.0
     if part < CLOSED_AT:
@@ -48,7 +48,7 @@ def _ease(x: float) -> float:
 
 
 def _uniform(seed: int, slot: int, stream: int) -> float:
-    """[0, 1): SplitMix64 over integers alone, the same on every machine."""
+    """A number in [0, 1) by SplitMix64, from integers only: the same on every machine."""
     state = (seed * 0x9E3779B97F4A7C15 + slot * 0xD1B54A32D192ED03 + stream) & _MASK
     for _ in range(2):
         state = (state + 0x9E3779B97F4A7C15) & _MASK

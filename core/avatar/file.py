@@ -45,10 +45,10 @@ MAX_GAUSSIANS = 10_000_000
 HALF_MAX = 65504.0  # the largest float16
 GRID = "network.tri_plane.grid.grids."
 
-Lift = Callable[[dict[str, Any], dict[str, Array]], None]
+Upgrade = Callable[[dict[str, Any], dict[str, Array]], None]
 
-# How the document and the tensors of version k become those of version k + 1, in place.
-LIFTS: dict[int, Lift] = {}
+# Version k -> function that upgrades a document and its tensors to version k + 1, in place.
+UPGRADES: dict[int, Upgrade] = {}
 
 
 def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
@@ -57,7 +57,7 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
     Lossless by default. `half` stores the tri-planes and the spherical harmonics above degree 0 as
     float16; everything that is added to or squared (means, scales, quaternions, opacities, colour,
     the small networks) stays float32. Values that were read as float16 are written as float16.
-    OutputError where the file cannot be written."""
+    OutputError if the file cannot be written."""
     tensors = _gaussian_tensors(avatar.gaussians)
     if avatar.network is not None:
         check_weights(avatar.network)
@@ -83,7 +83,7 @@ def load_avatar(path: str | Path) -> Avatar:
     path = Path(path)
     tensors, metadata, content_hash = read_tensors(path)
     try:
-        document = _lifted(metadata, tensors)
+        document = _upgraded(metadata, tensors)
         header = header_of(document)
         network = None if header.network is None else _network(header.network, tensors)
         _check_features(header.features, network)
@@ -122,7 +122,7 @@ def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
 
 
 def _halved(name: str, array: Array, half: bool) -> Array:
-    """The array as float16 where `half` allows it or nothing is lost by it."""
+    """The array as float16 if `half` allows it or if that loses nothing."""
     tolerant = name == "gaussians.sh_rest" or name.startswith(GRID)
     if not tolerant or np.abs(array).max(initial=0) > HALF_MAX:
         return array
@@ -130,15 +130,15 @@ def _halved(name: str, array: Array, half: bool) -> Array:
     return halved if half or np.array_equal(halved, array) else array
 
 
-def _lifted(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str, Any]:
-    """The document in today's version."""
+def _upgraded(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str, Any]:
+    """The document, upgraded to the current version."""
     if metadata.get("format") != FORMAT:
         raise AvatarFileError(
-            "this is a safetensors file but no avatar; convert a checkpoint first"
+            "this is a safetensors file but not an avatar; convert a checkpoint first"
         )
     text = metadata.get("version", "")
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 6):
-        raise AvatarFileError(f"format version {text[:20]!r} is no number; the file is damaged")
+        raise AvatarFileError(f"format version {text[:20]!r} is not a number; the file is damaged")
     version = int(text)
     if version > VERSION:
         raise AvatarFileError(
@@ -148,13 +148,15 @@ def _lifted(metadata: Mapping[str, str], tensors: dict[str, Array]) -> dict[str,
     try:
         document = parse_json(metadata.get("avatar", ""))
     except ValueError:
-        raise AvatarFileError("the avatar's header is no valid JSON; the file is damaged") from None
+        raise AvatarFileError(
+            "the avatar's header is not valid JSON; the file is damaged"
+        ) from None
     while version < VERSION:
-        if version not in LIFTS:
+        if version not in UPGRADES:
             raise AvatarFileError(
                 f"format version {version} is not known; convert the avatar again"
             )
-        LIFTS[version](document, tensors)
+        UPGRADES[version](document, tensors)
         version += 1
     return document
 
@@ -222,7 +224,7 @@ def _track(tensors: Mapping[str, Array]) -> Track | None:
     if not len(eyes):
         raise AvatarFileError("the track has no rows; the file is damaged")
     if not is_rigid(viewmats):
-        raise AvatarFileError("the track's cameras are no rotations and translations")
+        raise AvatarFileError("the track's cameras are not rotations and translations")
     if eyes.min() < 0 or eyes.max() > 1:
         raise AvatarFileError("the track's eye closures are outside 0..1; the file is damaged")
     return Track(float32(viewmats), eyes.astype(np.float64))

@@ -1,4 +1,4 @@
-"""A head pose that comes from outside, kept within what training saw."""
+"""An external head pose, limited to the range seen in training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..records.arrays import Float64
 from ..records.avatar import Avatar
 
-# Used where there is no training track; a talking head turns at least this far.
+# Used without a training track; a talking head turns at least this far.
 UNKNOWN_RADIANS = np.radians(15.0)
 
 _ranges: MutableMapping[Avatar, HeadRange] = WeakKeyDictionary()
@@ -19,9 +19,9 @@ _ranges: MutableMapping[Avatar, HeadRange] = WeakKeyDictionary()
 
 @dataclass(frozen=True, eq=False)
 class HeadRange:
-    """How far the head moved in training, measured from the still pose in the head's frame:
-    rotation vectors (3,) in radians and translations (3,) in decimetres, lowest and highest. The
-    still pose itself, 0, is always within."""
+    """The range of head motion in training, relative to the still pose, in the head's frame:
+    rotation vectors (3,) in radians and translations (3,) in decimetres, lowest and highest. It
+    always contains the still pose, 0."""
 
     turn_low: Float64
     turn_high: Float64
@@ -30,8 +30,8 @@ class HeadRange:
 
 
 def head_range(avatar: Avatar) -> HeadRange:
-    """The range of the training track; where there is none, 15 degrees about every axis and no
-    shift. Cached as long as the avatar exists."""
+    """The range of the training track; without a track, 15 degrees about every axis and no shift.
+    Cached as long as the avatar exists."""
     found = _ranges.get(avatar)
     if found is None:
         found = _ranges[avatar] = _measure(avatar)
@@ -54,8 +54,8 @@ def _measure(avatar: Avatar) -> HeadRange:
 
 
 def followed_viewmat(avatar: Avatar, motion: Float64, limits: HeadRange) -> Float64:
-    """(4, 4) training camera before which the still head has moved by `motion` (4, 4), rigid, in
-    the head's frame; turn and shift are cut off at the limits, each component by itself."""
+    """(4, 4) training camera that shows the still head moved by `motion` (4, 4), a rigid motion in
+    the head's frame. Rotation and translation are clamped to the limits component by component."""
     turn = np.clip(rotation_vector(motion[:3, :3]), limits.turn_low, limits.turn_high)
     moved = np.eye(4)
     moved[:3, :3] = rotation_matrix(turn)

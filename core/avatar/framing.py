@@ -1,4 +1,4 @@
-"""Training cameras where no dataset says better (docs/method.md §3.10)."""
+"""Training cameras for avatars without a dataset (docs/method.md §3.10)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..records.camera import Camera
 DISTANCE = 7.7  # decimetres from the head's origin; trackers give 7 to 8
 FOCAL = 1200.0  # pixels at SIZE
 SIZE = 512  # pixels a side
-FILL = 0.8  # of the picture's half height, taken by the half extent of a still
+FILL = 0.8  # half extent of a still head, as a share of the picture's half height
 
 
 def _looking_from_front(target: Float64, distance: float) -> Float64:
@@ -22,14 +22,14 @@ def _looking_from_front(target: Float64, distance: float) -> Float64:
 
 
 def head_camera() -> Camera:
-    """The middle of what official datasets have: straight in front of the head's origin."""
+    """A typical camera of official datasets: straight in front of the head's origin."""
     viewmat = _looking_from_front(np.zeros(3), DISTANCE)
     return Camera(viewmat, FOCAL, FOCAL, SIZE / 2, SIZE / 2, SIZE, SIZE)
 
 
 def framing_camera(means: ArrayLike) -> Camera:
-    """Frames any points (N, 3) from +z at the same field of view; the outermost 1 % on each side,
-    often stray Gaussians, do not count."""
+    """A camera that frames any points (N, 3) from +z with the same field of view. The outermost 1 %
+    on each side, often stray Gaussians, are ignored."""
     low, high = np.percentile(np.asarray(means, np.float64), [1, 99], axis=0)
     half = (high - low) / 2
     distance = max(half[0], half[1], 1e-3) * FOCAL / (FILL * SIZE / 2) + half[2]

@@ -28,8 +28,8 @@ def frozen_of(
     network: NetworkWeights | None,
     count: int,
 ) -> FrozenGaussians | None:
-    """The frozen Gaussians of `tensors`; None where `measured`, from the header, is. count:
-    Gaussians of the avatar. AvatarFileError."""
+    """The frozen Gaussians in `tensors`; None if the header has no measurement. count: Gaussians of
+    the avatar. AvatarFileError."""
     if measured is None:
         return None
     if network is None:
@@ -38,10 +38,12 @@ def frozen_of(
     architecture = architecture_of(network)
     first = architecture.agents
     if rows is None or rows.dtype != np.int64 or rows.ndim != 1 or not len(rows):
-        raise AvatarFileError(f"tensor {ROWS!r} is missing or no int64 list; the file is damaged")
+        raise AvatarFileError(
+            f"tensor {ROWS!r} is missing or not an int64 list; the file is damaged"
+        )
     if rows[0] < first or rows[-1] >= count or (np.diff(rows) <= 0).any():
         raise AvatarFileError(
-            f"tensor {ROWS!r} is no ascending list within {first}..{count - 1}: the first "
+            f"tensor {ROWS!r} is not an ascending list within {first}..{count - 1}: the first "
             f"{first} Gaussians are never frozen; the file is damaged"
         )
     offsets = {

@@ -110,19 +110,19 @@ class _Entries:
     def __init__(self, value: Any, where: str) -> None:
         self.where = where
         if not isinstance(value, dict):
-            raise AvatarFileError(f"{where} is no JSON object; the file is damaged")
+            raise AvatarFileError(f"{where} is not a JSON object; the file is damaged")
         self.value = value
 
     def bad(self, key: str, wanted: str) -> AvatarFileError:
         return AvatarFileError(
-            f"{self.where} entry {key!r} is missing or no {wanted}; the file is damaged"
+            f"{self.where} entry {key!r} is missing or not a {wanted}; the file is damaged"
         )
 
     def take(self, key: str, kind: type) -> Any:
         value = self.value.get(key)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise self.bad(
-                key, {str: "text", int: "whole number", dict: "object"}.get(kind, "list")
+                key, {str: "string", int: "whole number", dict: "JSON object"}.get(kind, "list")
             )
         return value
 
@@ -225,7 +225,7 @@ def _camera(entries: _Entries) -> Camera:
 
 
 def is_rigid(viewmats: Any) -> bool:
-    """True where every (F, 4, 4) matrix is a rotation and a translation, to float32 precision."""
+    """True if every (F, 4, 4) matrix is a rotation and a translation, to float32 precision."""
     matrices = np.asarray(viewmats, np.float64)
     if not np.isfinite(matrices).all() or np.abs(matrices).max(initial=0) > 1e6:
         return False

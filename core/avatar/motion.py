@@ -15,8 +15,8 @@ POSE_SOURCES = ("track", "still")
 
 
 def viewmat_at(avatar: Avatar, seconds: float, pose: str = "track") -> Float64:
-    """(4, 4) training camera at `seconds`; the track plays forwards and backwards for ever. Between
-    two rows the matrices are mixed and the rotation is made orthonormal again."""
+    """(4, 4) training camera at `seconds`; the track plays forwards and backwards forever. Between
+    two rows the matrices are interpolated and the rotation is made orthonormal again."""
     if pose not in POSE_SOURCES:
         raise ArgumentError(
             f"pose source {pose!r} is unknown; choose one of {', '.join(POSE_SOURCES)}"

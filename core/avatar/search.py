@@ -1,4 +1,4 @@
-"""Finding an avatar file that was moved: by its content, whatever it is called now."""
+"""Find an avatar file that was moved or renamed, by its content."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MAX_FILES = 500  # avatar files read
 
 @dataclass(frozen=True)
 class Search:
-    """found: the file, None where it is not there. files: how many avatar files were read.
-    complete: False where a bound was reached first."""
+    """found: the file, None if it is not there. files: number of avatar files read. complete: False
+    if a limit was reached first."""
 
     found: Path | None
     files: int
@@ -32,7 +32,7 @@ def find_avatar(
     max_files: int = MAX_FILES,
 ) -> Search:
     """The .egs file under `folder` whose SHA-256 is `digest`. Files called `name` are read first.
-    Folders that cannot be read are passed over; links to folders are not followed."""
+    Folders that cannot be read are skipped; links to folders are not followed."""
     candidates, complete = _avatars(folder, max_entries)
     candidates.sort(key=lambda path: (path.name != name, len(path.parts), str(path)))
     complete = complete and len(candidates) <= max_files
@@ -59,7 +59,7 @@ def _avatars(folder: Path, limit: int) -> tuple[list[Path], bool]:
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Breadth first: what is near is found before what is deep."""
+    """Breadth first: near files are found before deep ones."""
     waiting = [str(folder)]
     while waiting:
         following: list[str] = []

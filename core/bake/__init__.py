@@ -1,1 +1,1 @@
-"""From a job to picture files: what is computed, with which backend, and the one loop."""
+"""From a job to picture files: the plan, the backends and the loop over the frames."""

@@ -1,14 +1,14 @@
-"""The backends: what deforms and what draws, by name, as far as this Python can import it.
+"""The backends by name: each deforms and draws, if this Python can import its packages.
 
     numpy       numpy deformation, numpy tiles         needs nothing
     numba       compiled deformation and tiles on all cores
     gsplat      torch and gsplat on a CUDA GPU; gsplat is prebuilt, or compiled at first use
-    nvrtc       torch and kernels of our own on a CUDA GPU; no compiler needed
+    nvrtc       torch and our own kernels on a CUDA GPU; no compiler needed
     reference   numpy deformation, float64 oracle      slow, for comparison
 
-"cuda" is gsplat where it is prebuilt, else nvrtc; "cuda-half" is that with the network in half
-precision; "auto" is "cuda", else numba, else numpy. torch on a CPU deforms slower than numba, so
-that no backend does it. Nothing heavy is imported before it is needed.
+"cuda" is gsplat if it is prebuilt, else nvrtc; "cuda-half" is "cuda" with the network in half
+precision; "auto" is "cuda", else numba, else numpy. torch on a CPU deforms slower than numba, so no
+backend uses it. Nothing heavy is imported before it is needed.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ PACKAGES = ("numpy", "torch", "numba", "gsplat", "librosa")
 KEPT_AVATARS = 2
 
 Batches = Callable[[BakeJob, Avatar, Deformer, bool], Generator[Image | Pixels, None, None]]
-"""(job, avatar, its deformer, in bytes) -> the job's pictures in order: Pixels where bytes are
-wanted, else Images."""
+"""(job, avatar, its deformer, in bytes) -> the job's pictures in order: Pixels if bytes are wanted,
+else Images."""
 
 
 @dataclass(frozen=True)
 class Backend:
     """name: one of BACKENDS. label: for people, for example "numba". device: "CPU" or the GPU's
-    name. prepare: an avatar to its deformer. rasterise: see render/rasteriser.py. missing: None
-    where it can be used, else the reason in one line. warm_up: compile, or load what was compiled
-    before, ahead of the first frame; on any thread. batches: the pictures of a whole job, where
-    several at once are cheaper than one after the other. side_by_side: else, how many frames of a
-    bake are made at once, each on one thread."""
+    name. prepare: makes an avatar's deformer. rasterise: see render/rasteriser.py. missing: None if
+    it can be used, else the reason in one line. warm_up: compile, or load what was compiled before,
+    ahead of the first frame; on any thread. batches: the pictures of a whole job, if several at
+    once are cheaper than one after the other. side_by_side: otherwise, how many frames of a bake
+    are computed at once, each on one thread."""
 
     name: str
     label: str
@@ -61,7 +61,7 @@ class Backend:
     side_by_side: int = 1
 
 
-# What the table below is made of --------------------------------------------------------------
+# Parts of the table below ---------------------------------------------------------------------
 
 
 def _rasteriser(module: str) -> Rasteriser:
@@ -89,7 +89,8 @@ def _batches(drawer: Callable[[], Drawer]) -> Batches:
 
 
 def _numba_missing() -> str | None:
-    """Imports it, since an installed package may still fail (another numpy, a missing library)."""
+    """Imports numba, since an installed package may still fail (another numpy, a missing
+    library)."""
     try:
         importlib.import_module("numba")
     except (ImportError, OSError) as error:
@@ -106,7 +107,7 @@ def _warm_up_numba() -> None:
     warm_up_tiles()
 
 
-GPU = ""  # a device whose name is asked for when the backend is chosen
+GPU = ""  # a device whose name is looked up when the backend is chosen
 
 TABLE = (
     Backend("numpy", "numpy", "CPU", prepare_numpy, _rasteriser("numpy.tiles")),
@@ -137,7 +138,7 @@ CHOICES = ("auto", "cuda", "cuda-half", *BACKENDS)
 
 
 def choose_backend(name: str = "auto") -> Backend:
-    """name: one of CHOICES. Raises ArgumentError for an unknown name, MissingPackageError where
+    """name: one of CHOICES. Raises ArgumentError for an unknown name, MissingPackageError if
     the backend cannot be used."""
     if name == "auto":
         return best_backend()
@@ -149,7 +150,7 @@ def choose_backend(name: str = "auto") -> Backend:
 
 
 def best_backend() -> Backend:
-    """On a CUDA GPU gsplat or our own kernels, else numba, else numpy."""
+    """gsplat or our own kernels on a CUDA GPU, else numba, else numpy."""
     return _first_of(*_on_cuda(), "numba", "numpy")
 
 
@@ -176,13 +177,14 @@ def in_half_precision(backend: Backend) -> Backend:
 
 
 def _on_cuda() -> tuple[str, str]:
-    """gsplat first where it is prebuilt: it compiles for minutes, our own kernels for a second."""
+    """gsplat first if it is prebuilt: otherwise it compiles for minutes, our own kernels for a
+    second."""
     prebuilt = gsplat.available() is None and gsplat.prebuilt()
     return ("gsplat", "nvrtc") if prebuilt else ("nvrtc", "gsplat")
 
 
 def _first_of(*names: str) -> Backend:
-    """The first that can be used; the error of the first where none can."""
+    """The first that can be used; the error of the first if none can."""
     errors = []
     for name in names:
         try:
@@ -193,8 +195,8 @@ def _first_of(*names: str) -> Backend:
 
 
 def remembering(backend: Backend) -> Backend:
-    """The same backend, whose `prepare` keeps the last avatars: by content hash, or by identity
-    where an avatar was not written yet."""
+    """The same backend, whose `prepare` caches the last avatars by content hash, or by identity if
+    an avatar is not written yet."""
     kept: LRU[str | int, tuple[Avatar, Deformer]] = LRU(KEPT_AVATARS)
 
     def prepare(avatar: Avatar) -> Deformer:
@@ -206,7 +208,7 @@ def remembering(backend: Backend) -> Backend:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of what is installed, read without importing it."""
+    """The versions of the installed packages, read without importing them."""
     found = {}
     for name in PACKAGES:
         try:

@@ -36,7 +36,8 @@ AT_ONCE = 8  # batches whose sound, eyes and poses are prepared together
 
 
 def batch_for(device: torch.device) -> int:
-    """By the memory of the GPU, used or not, since the last bits of a product may depend on it."""
+    """The batch size for the GPU's total memory, used or not, since the last bits of a product may
+    depend on the size."""
     if device.type != "cuda":
         return BATCH
     small = torch.cuda.get_device_properties(device).total_memory < SMALL_GPU
@@ -45,7 +46,8 @@ def batch_for(device: torch.device) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """tasks: without the copies that fill it up. inputs, strengths, views: first axis the batch."""
+    """tasks: without the copies that pad the batch. inputs, strengths, views: first axis the
+    batch."""
 
     tasks: tuple[FrameTask, ...]
     inputs: Inputs
@@ -68,8 +70,8 @@ class Sent:
 
 
 class BatchRenderer:
-    """The pictures of one job. Batches of a size are always full, filled up with their last frame:
-    so a frame takes the same products, of the same shape, wherever it stands and however many
+    """The pictures of one job. Batches are always full, padded with copies of their last frame: so
+    a frame goes through products of the same shape wherever it is in the job and however many
     frames the job has. On a CPU its bits are then the same (tests/core/test_batch_renderer.py)."""
 
     def __init__(
@@ -82,8 +84,8 @@ class BatchRenderer:
         in_bytes: bool,
         batch: int | None = None,
     ) -> None:
-        """deformer: a FastDeformer on that device; with another one the avatar stands still. batch:
-        frames at most, None for `batch_for` the device."""
+        """deformer: a FastDeformer on that device; with another one the avatar does not move.
+        batch: the most frames at once, None for `batch_for` the device."""
         self._job, self._avatar, self._drawer = job, avatar, drawer
         self._device, self._in_bytes = device, in_bytes
         self._batch = batch or batch_for(device)
@@ -94,8 +96,8 @@ class BatchRenderer:
 
     def pictures(self) -> Generator[Image | Pixels, None, None]:
         """One for each task in order: uint8 (H, W, 4) with straight alpha where `in_bytes`, else an
-        Image. Each belongs to its receiver. Raises OutputError for a picture in bytes that is not
-        finite, EngineError where the GPU has too little memory, ArgumentError."""
+        Image. Each belongs to the caller. Raises OutputError for a picture in bytes that is not
+        finite, EngineError if the GPU has too little memory, ArgumentError."""
         before: Sent | None = None
         for batch in self._batches():
             sent = self._send(batch)
@@ -118,7 +120,7 @@ class BatchRenderer:
                 yield from self._prepared(tasks[first : first + AT_ONCE * batch], batch)
 
     def _prepared(self, tasks: tuple[FrameTask, ...], batch: int) -> Iterator[Batch]:
-        """Prepared for AT_ONCE batches, whatever the number of tasks."""
+        """Prepares AT_ONCE batches together, whatever the number of tasks."""
         moments = [task.moment for task in tasks]
 
         def filled(values: ArrayLike, kind: type[np.floating] = np.float32) -> Tensor:
@@ -173,7 +175,7 @@ class BatchRenderer:
 
     def _received(self, sent: Sent) -> Iterator[Image | Pixels]:
         pictures, broken, pairs = sent.pending()
-        while pairs > sent.capacity:  # the list was too short: once more, with one that is not
+        while pairs > sent.capacity:  # the list was too short: draw again with a longer one
             shape = (len(sent.batch.views), len(self._avatar.gaussians), *sent.batch.size)
             self._drawer.learn(shape, int(pairs))
             sent = self._send(sent.batch)
@@ -198,7 +200,7 @@ class BatchRenderer:
         return self._background[1]
 
     def _put(self, array: NDArray[np.floating]) -> Tensor:
-        """On the device. From memory of the GPU's own kind, so that nothing waits for the copy."""
+        """A copy on the device, through page-locked memory, so that nothing waits for it."""
         tensor = torch.from_numpy(np.array(array))
         if self._device.type != "cuda":
             return tensor

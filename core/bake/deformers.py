@@ -1,4 +1,4 @@
-"""An avatar's deformer, by library, which is imported when an avatar is prepared."""
+"""An avatar's deformer for each library, which is imported only when an avatar is prepared."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _approximable(avatar: Avatar, network: NetworkWeights, prepare: Prepare) -> 
 
 
 def torch_deformers(device: str, half: bool = False) -> Callable[[Avatar], Deformer]:
-    """A function of the avatar for that device. half: the network in half precision."""
+    """The function that prepares an avatar on that device. half: the network in half precision."""
 
     def prepare(avatar: Avatar) -> Deformer:
         if avatar.network is None:

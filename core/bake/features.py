@@ -1,4 +1,5 @@
-"""The features of a voice on their own thread, so that a bake can report and stop meanwhile."""
+"""Computes the features of a voice on another thread, so that a bake can report and stop
+meanwhile."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from ..system.steps import in_background
 def track_in_background(
     avatar: Avatar, voice: AnyVoice
 ) -> Generator[float | None, None, AudioTrack]:
-    """`track_for` on another thread, yielding every steps.TICK seconds the share that is done (None
-    before the first piece) and returning the track. Closing it abandons the work, which ends after
-    the piece in hand. Errors as track_for."""
+    """`track_for` on another thread, which yields the share that is done every steps.TICK seconds
+    (None before the first piece) and returns the track. Closing it abandons the work, which ends
+    after the current piece. Errors as track_for."""
     share: list[float] = []
 
     def work(abandoned: threading.Event) -> AudioTrack:
@@ -30,7 +31,7 @@ def track_in_background(
             except StopIteration as end:
                 track: AudioTrack = end.value
                 return track
-        raise CancelledError("nobody waits for the features any more")
+        raise CancelledError("the features are no longer needed")
 
     with contextlib.closing(in_background(work)) as steps:
         while True:

@@ -48,7 +48,7 @@ def freeze(
     frames: int = FRAMES,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FrozenGaussians | None:
-    """The Gaussians to freeze, None where fewer than a twentieth can be. sound: the track's name.
+    """The Gaussians to freeze, None if fewer than a twentieth can be. sound: the track's name.
     backend: draws the pictures. least: dB. frames: of the measurement. on_progress: called with
     pictures done and their total. Raises ArgumentError for an avatar without a network and for a
     sound without length."""
@@ -92,9 +92,9 @@ def freeze(
 
 
 def measured_tasks(avatar: Avatar, rows: int, frames: int) -> tuple[FrameTask, ...]:
-    """`frames` moments evenly spaced over a sound of `rows` rows, fewer where it is shorter."""
+    """`frames` moments evenly spaced over a sound of `rows` rows, fewer if it is shorter."""
     if rows < 1:
-        raise ArgumentError("the sound has no length; give one that lasts some seconds")
+        raise ArgumentError("the sound has no length; give one that lasts a few seconds")
     whole = frames_of_sound(rows, ROW_RATE)
     picked = np.unique(np.linspace(whole[0], whole[-1], frames).astype(int))
     tasks = []
@@ -130,8 +130,9 @@ class Movement:
             total += there[name][:, :width] - here[name][:, :width]
 
     def stillest(self) -> NDArray[np.int64]:
-        """The Gaussians that can be frozen (no agents), in rising order of the box within which the
-        centre stays. Rankings that include size or opacity were worse by 2 dB and more."""
+        """The Gaussians that can be frozen (no agents), by the size of the box that each centre
+        stays in, the smallest first. Rankings that include size or opacity were worse by 2 dB
+        and more."""
         reach = np.linalg.norm(self._high - self._low, axis=1)
         order = np.argsort(reach, kind="stable")
         return np.asarray(order[order >= self._first])

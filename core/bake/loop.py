@@ -1,4 +1,4 @@
-"""The one loop from a moment to a file: engines, worker, command line and Blender share it."""
+"""The loop that turns moments into files, shared by engines, worker, command line and Blender."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .backends import Backend
 from .features import track_in_background
 
 BYTES_PER_PIXEL = 16  # of an Image
-MAX_BYTES = 1 << 29  # of pictures that are drawn side by side
+MAX_BYTES = 1 << 29  # of pictures that are drawn at once
 COMPUTING = "computing sound features"
 
 
 def load_checked(path: Path, content_hash: str) -> Avatar:
-    """The avatar of that file. Raises InputError where it is no longer the file it was."""
+    """The avatar in that file. Raises InputError if its content has changed."""
     avatar = load_avatar(path)
     if avatar.content_hash != content_hash:
         raise InputError(
@@ -46,17 +46,16 @@ def load_checked(path: Path, content_hash: str) -> Avatar:
 def bake(
     job: BakeJob, backend: Backend, avatar: Avatar | None = None
 ) -> Generator[Progress, None, None]:
-    """Write every frame of the job in its order, yielding once before the first and after each.
+    """Write every frame of the job in order, yielding once before the first and after each.
 
     A frame depends on its task, the avatar and the track alone, so frame k is the same bits alone
     or in a sequence (on a GPU: see batch_renderer_torch.py). Files are encoded and written on other
     threads while the next frame is computed; they get their names in order, each just before it is
-    reported. Closing the iterator stops; the files reported are whole, and no other file is left.
-    avatar: the one that job.avatar_path holds, where it is in memory already.
+    reported. Closing the iterator stops the bake; the reported files are complete, and no other
+    file is left. avatar: the one at job.avatar_path, if it is already in memory.
 
-    The features of a voice that is no track are computed first, on another thread; until they are
-    there it yields every steps.TICK seconds.
-    Raises InputError, OutputError, EngineError.
+    Unless the voice is a track, its features are computed first, on another thread; meanwhile it
+    yields every steps.TICK seconds. Raises InputError, OutputError, EngineError.
     """
     total = len(job.frames)
     if not isinstance(job.voice, AudioTrack):
@@ -80,13 +79,13 @@ def bake(
             while not queue.ready() and (task := next(tasks, None)) is not None:
                 image = next(computed)
                 queue.put(partial(stage_image, job.path_of(task), image, job.file_format))
-                del image  # the queue lets go of it once it is encoded
+                del image  # the queue frees it once it is encoded
             queue.finish()
             yield Progress(done, total, written.number, job.path_of(written))
 
 
 def _computed(avatar: Avatar, voice: AnyVoice, total: int) -> Generator[Progress, None, AudioTrack]:
-    """The track of the voice; the progress says how much of it is computed, in steps of 10 %."""
+    """The track of the voice; the progress notes show the computed share in steps of 10 %."""
     shown = None
     with contextlib.closing(track_in_background(avatar, voice)) as steps:
         while True:
@@ -104,9 +103,9 @@ def _computed(avatar: Avatar, voice: AnyVoice, total: int) -> Generator[Progress
 def pictures(
     job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, in_bytes: bool = False
 ) -> Generator[Image | Pixels, None, None]:
-    """The job's pictures in order, the only way from a strip to pixels: the head at each moment,
-    before the avatar's background where the job wants it. in_bytes: Pixels are welcome; a backend
-    that works picture by picture gives Images all the same, which are the same in a PNG."""
+    """The job's pictures in order, for every caller that turns a strip into pixels: the head at
+    each moment, over the avatar's background if the job asks for it. in_bytes: Pixels are accepted;
+    a backend that draws one picture at a time still gives Images, which make the same PNG."""
     if backend.batches is not None:
         yield from backend.batches(job, avatar, deformer, in_bytes)
         return
@@ -138,13 +137,13 @@ def picture(
 
 
 def make_folder(folder: Path) -> None:
-    """Create the output folder where it is missing. Raises OutputError before anything is computed
-    where nothing can be written into it."""
+    """Create the output folder if it is missing. Raises OutputError, before anything is computed,
+    if it is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"folder {folder} cannot be made: {reason(error)}; choose another folder"
+            f"folder {folder} cannot be created: {reason(error)}; choose another folder"
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"folder {folder} may not be written to; choose another folder")
+        raise OutputError(f"folder {folder} is not writable; choose another folder")

@@ -1,4 +1,4 @@
-"""From options to a bake job, without Blender: ranges, sizes, which frame shows which moment."""
+"""Turns options into a bake job, without Blender: ranges, sizes, and the moment of each frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """ "512x512" -> (width, height). Raises ArgumentError."""
     match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text, re.ASCII)
     if not match:
-        raise ArgumentError(f"size {text!r} is no WIDTHxHEIGHT; give for example 512x512")
+        raise ArgumentError(f"size {text!r} is not WIDTHxHEIGHT; give for example 512x512")
     width, height = int(match[1]), int(match[2])
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ArgumentError(f"size {width}x{height} is outside 1..{MAX_SIDE} pixels a side")
@@ -30,7 +30,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def check_measured(avatar: Avatar) -> None:
-    """ArgumentError where the avatar cannot be approximated: `approximate` was not run on it."""
+    """ArgumentError if the avatar cannot be approximated: `approximate` was not run on it."""
     if avatar.frozen_gaussians is None:
         raise ArgumentError(
             f"avatar {avatar.name!r} was not measured for --approximate; run `python -m core "
@@ -41,8 +41,8 @@ def check_measured(avatar: Avatar) -> None:
 def frames_of_sound(
     rows: int, fps: float, first_frame: int = FIRST_FRAME, offset: float = 0.0
 ) -> range:
-    """The frames from the first until the sound has ended, at least one. offset: seconds from the
-    first frame to the beginning of the sound. Raises ArgumentError."""
+    """The frames from the first until the sound ends, at least one. offset: seconds from the first
+    frame to the beginning of the sound. Raises ArgumentError."""
     _check_finite(offset=offset, fps=fps)
     seconds_of_frame(0, 0, fps)
     count = max(1, math.ceil((offset + rows / ROW_RATE) * fps - SNAP))
@@ -59,7 +59,7 @@ def training_camera(
 
 
 def camera_like_training(avatar: Avatar, viewmat: Float64, size: tuple[int, int] | None) -> Camera:
-    """The avatar's own camera where `viewmat` (4, 4) puts it, at its own size or resized."""
+    """The avatar's own camera, moved to `viewmat` (4, 4), at its own size or resized."""
     own = avatar.camera
     camera = Camera(viewmat, own.fx, own.fy, own.cx, own.cy, own.width, own.height)
     return camera.resized(*size) if size else camera
@@ -81,8 +81,8 @@ def training_tasks(
     size: tuple[int, int] | None = None,
 ) -> tuple[FrameTask, ...]:
     """Each frame seen by the training camera. first_frame, offset: the sound begins `offset`
-    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. The others: as a Moment
-    names them. Raises ArgumentError."""
+    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. The others: as in Moment.
+    Raises ArgumentError."""
     _check_finite(offset=offset, strength=strength)
     _check_finite(mouth_gain=mouth_gain, opacity=opacity, colour_gain=colour_gain)
     tasks = []
@@ -102,6 +102,4 @@ def training_tasks(
 def _check_finite(**values: float) -> None:
     for name, given in values.items():
         if not abs(given) < 1e6:
-            raise ArgumentError(
-                f"{name} {given:g} is no sensible number; give one within a million"
-            )
+            raise ArgumentError(f"{name} {given:g} is out of range; give a number within a million")

@@ -22,8 +22,8 @@ SIZES = ((512, 512), (1920, 1080))
 @dataclass(frozen=True)
 class Row:
     """One stage on one backend: milliseconds a frame, over `runs` frames after the first, which
-    compiles and fills caches (`first_ms`). cpu_ms: the least processor time of a frame, all threads
-    together, which says more than the clock where the machine does other work."""
+    compiles and fills caches (`first_ms`). cpu_ms: the least CPU time of a frame, summed over all
+    threads; on a busy machine it is more reliable than the clock."""
 
     stage: str
     backend: str
@@ -37,8 +37,8 @@ class Row:
 def per_item(
     stage: str, backend: str, work: Callable[[Item], object], items: Sequence[Item]
 ) -> Row:
-    """As `measured`, where the work of one item goes on during the next: the mean of all after the
-    first stands for each."""
+    """Like `measured`, for work that continues during the next item: its time is the mean over all
+    items after the first."""
     starts = []
     for item in items:
         starts.append((time.perf_counter(), time.process_time()))
@@ -53,7 +53,7 @@ def per_item(
 def measured(
     stage: str, backend: str, work: Callable[[Item], object], items: Iterable[Item]
 ) -> Row:
-    """Times `work(item)` for each item."""
+    """Time `work(item)` for each item."""
     times, cpu = [], []
     for item in items:
         start, busy = time.perf_counter(), time.process_time()
@@ -66,7 +66,7 @@ def measured(
 
 
 def resampled(avatar: Avatar, count: int) -> Avatar:
-    """The avatar with `count` Gaussians, drawn from its own; the first, which are the agents of its
+    """The avatar with `count` Gaussians, drawn from its own. The first ones, the agents of its
     attention, stay."""
     gaussians = avatar.gaussians
     kept = avatar.network.agents if avatar.network else 0

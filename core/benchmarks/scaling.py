@@ -1,5 +1,4 @@
-"""How the time of a frame grows with threads, Gaussians and pixels; and the time of the authors'
-order of arithmetic."""
+"""The time of a frame by threads, Gaussians and pixels, and in the authors' order of operations."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ BATCHED = 128  # frames
 
 def authors(avatar: Avatar, job: BakeJob, frames: int = 3) -> Iterator[Row]:
     """The network in the authors' order, in numpy: each frame samples the planes, computes agents
-    and full attention, and runs every head apart (network/numpy/reference.py, docs/method.md §3,
-    §9)."""
+    and full attention, and runs every head separately (network/numpy/reference.py, docs/method.md
+    §3, §9)."""
     network = avatar.network
     if network is None:
         return

@@ -27,7 +27,7 @@ MADE_SECONDS = 8.0
 
 
 def made_sound() -> Waveform:
-    """A buzz in syllables, the same at each call."""
+    """A synthetic buzz with syllables, the same at each call."""
     seconds = np.arange(int(MADE_SECONDS * RATE)) / RATE
     buzz = np.zeros_like(seconds)
     for harmonic in range(1, 20):
@@ -38,7 +38,7 @@ def made_sound() -> Waveform:
 
 
 def made_track(avatar: Avatar) -> AudioTrack:
-    """The made sound as the avatar's features, or noise where they are of another kind."""
+    """Features of the synthetic sound for the avatar; noise if its features are of another kind."""
     spec = avatar.features
     if spec is None:
         return AudioTrack(np.zeros((0, 1, 1), np.float32))
@@ -49,7 +49,7 @@ def made_track(avatar: Avatar) -> AudioTrack:
 
 
 def features(avatar: Avatar, waveform: Waveform, runs: int = 5) -> Iterator[Row]:
-    """The whole sound divided by its frames, where this program computes the features."""
+    """Time a frame over the whole sound, if this program computes the avatar's features."""
     spec = avatar.features
     if spec is None or spec.kind != KIND:
         return
@@ -92,7 +92,7 @@ def frames(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
 
 
 def approximate(job: BakeJob) -> BakeJob:
-    """The same, approximately (network/frozen.py)."""
+    """The same job with frozen Gaussians (network/frozen.py)."""
     tasks = (replace(task, moment=replace(task.moment, approximate=True)) for task in job.frames)
     return replace(job, frames=tuple(tasks))
 

@@ -34,7 +34,7 @@ TRIES = 3
 
 
 def startup(path: Path, backend: str) -> list[Row]:
-    """path: an .egs file. Cold: nothing compiled is kept on disk."""
+    """path: an .egs file. Cold: no compiled code is cached on disk."""
     with tempfile.TemporaryDirectory(prefix="egstalker-") as cache:
         environ = {**worker_environment(), "NUMBA_CACHE_DIR": cache}
 

@@ -1,5 +1,4 @@
 """One module per command: `add_arguments(parser)` and `run(args, console) -> exit code`.
 
-Commands print through their console alone. Modules here import at their top only what needs numpy;
-anything heavier inside `run`.
-"""
+Commands print only through their console. At their top, modules here import only what needs numpy;
+`run` imports anything heavier."""

@@ -1,7 +1,6 @@
-"""Train and measure the whole method and each of its four parts left out: the paper's table.
+"""Train and measure the full method and variants without one of its four parts: the paper's table.
 
-Options of this command stand before DATASET, those of `train` after OUT_DIR.
-"""
+Options of this command stand before DATASET, those of `train` after OUT_DIR."""
 
 from __future__ import annotations
 
@@ -61,7 +60,7 @@ def _variants(text: str | None) -> tuple[str, ...]:
     chosen = tuple(VARIANTS) if text is None else tuple(text.split(","))
     for name in chosen:
         if name not in VARIANTS:
-            raise ArgumentError(f"variant {name!r} is none of {', '.join(VARIANTS)}")
+            raise ArgumentError(f"variant {name!r} is unknown; choose from {', '.join(VARIANTS)}")
     return chosen
 
 

@@ -35,7 +35,7 @@ def add_backend(parser: argparse.ArgumentParser, choices: Sequence[str]) -> None
 
 
 def add_measuring(parser: argparse.ArgumentParser) -> None:
-    """What `evaluate` and `ablate` share; the caller adds --rows."""
+    """Options that `evaluate` and `ablate` share; the caller adds --rows."""
     parser.add_argument(
         "--context",
         action="store_true",
@@ -60,7 +60,7 @@ def add_licence(parser: argparse.ArgumentParser) -> None:
 
 
 def add_bake(parser: argparse.ArgumentParser, *, frames: str, size: str, approximate: str) -> None:
-    """What `render` and Blender's command share. frames, size, approximate: their defaults."""
+    """Options of `render` and of Blender's command. frames, size, approximate: their defaults."""
     from ..engine.choose import KINDS  # not at the top: Blender must start quickly
 
     add = parser.add_argument

@@ -82,7 +82,7 @@ def _rows(
             try:
                 yield from _scaling(avatar, job, backend_named(name))
             except MissingPackageError as error:
-                if "stages" not in args.parts:  # which name it, too
+                if "stages" not in args.parts:  # they name it too
                     skipped.append(f"{name}: {error}")
     if "startup" in args.parts:
         name = "auto" if args.backend == "all" else args.backend

@@ -66,13 +66,13 @@ class Console:
             self._show(done, total, text, now, fields.get("remaining"))
 
     def note(self, text: str, /, **fields: Any) -> None:
-        """Something that the user should know and that ends nothing."""
+        """A message to the user that does not end the command."""
         self._event("note", text=text, **fields)
         self._line(f"note: {text}")
 
     def saved(self, what: str, path: Path | str, text: str = "", /, **fields: Any) -> None:
         """A file is complete before the command has ended. what: its kind, for example "state".
-        text: for people, as not every file interests them."""
+        text: for people, who do not need to see every file."""
         self._event("saved", what=what, path=path, **fields)
         self._line(text)
 
@@ -82,8 +82,8 @@ class Console:
         self._result(result)
 
     def failed(self, message: str, code: int, result: str = "", /, **fields: Any) -> None:
-        """The command has ended with exit code `code`. message: one line. result: for people, what
-        there is of one."""
+        """The command has ended with exit code `code`. message: one line. result: for people, a
+        partial result if there is one."""
         self._result(result)
         self._error(f"error: {message}")
         with contextlib.suppress(BrokenPipeError):  # the exit code says it too
@@ -133,7 +133,7 @@ class Console:
 
 
 class _Pace:
-    """The step that is under way: since when, from which count, and what was shown of it."""
+    """The current step: its start time, its first count and its last output."""
 
     def __init__(self, what: str, first: int, began: float) -> None:
         self.what, self._first, self._began = what, first, began
@@ -150,8 +150,8 @@ class _Pace:
 
 
 def print_line(text: str) -> None:
-    """On stdout. BrokenPipeError if nobody reads it any more (`| head`), and then Python does not
-    complain at its end about what it could not write."""
+    """Print on stdout. BrokenPipeError if nobody reads it any more (`| head`); Python then reports
+    no unwritten output when it ends."""
     try:
         sys.stdout.write(f"{text}\n")  # at once, so that an interrupt does not cut a line
         sys.stdout.flush()

@@ -102,7 +102,7 @@ def _crop(text: str) -> tuple[int, int, int]:
 def prepared(
     video: Path, folder: Path, options: PrepareOptions, console: Console
 ) -> dict[str, Any]:
-    """Prepare the video, with its events on the console. Returns what `prepare` found out."""
+    """Prepare the video and report progress on the console. Returns the results of `prepare`."""
     from ..prepare.pipeline import prepare
 
     def progress(step: str, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Bake an avatar that speaks a sound to image files."""
+"""Bake an avatar that speaks a recording to image files."""
 
 from __future__ import annotations
 

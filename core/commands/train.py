@@ -1,4 +1,4 @@
-"""Train an avatar on a dataset or a video: a still head first, then what its voice moves."""
+"""Train an avatar on a dataset or a video: a still head first, then how speech moves it."""
 
 from __future__ import annotations
 
@@ -146,9 +146,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         licence=args.licence,
     )
     check_places(job)
-    if args.dataset.is_file():  # preparing takes long: last of what can fail at once
+    if args.dataset.is_file():  # preparing is slow: first everything that can fail at once
         job = replace(job, dataset=_prepared(args, console))
-    # Ctrl-C ends the training as the stop file does: between two steps, its state saved.
+    # Ctrl-C works like the stop file: the training ends between two steps and saves its state.
     before = signal.signal(signal.SIGINT, lambda *_: _stop(job.work))
     try:
         train(job, partial(_report, console))
@@ -165,7 +165,7 @@ def _prepared(args: argparse.Namespace, console: Console) -> Path:
 
 
 def _stop(work: Path) -> None:
-    """Without a work folder there is nothing to save."""
+    """Ask the training to stop; without a work folder it has not begun."""
     if not work.is_dir():
         raise KeyboardInterrupt
     (work / STOP).touch()

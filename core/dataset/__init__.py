@@ -1,15 +1,15 @@
 """Dataset folders of the field, read for avatars, training and evaluation.
 
-load.py         the way in: load_dataset (an avatar's parts), load_clip (training, evaluation)
-clip.py         TrainingClip and Frame, what load_clip returns; cache.py keeps decoded frames
+load.py         start here: load_dataset (an avatar's parts), load_clip (training, evaluation)
+clip.py         TrainingClip and Frame, from load_clip; cache.py keeps decoded frames
 files.py        which frame has which file
 transforms.py   transforms_*.json: the lens, the frames of each split
 track.py        track_params.pt: head poses and mesh     eyes.py  au.csv: eye closure
 pictures.py     the one picture reader; background, torso, masks
 landmarks.py    .lms files, the lips' square, triangulation
 visual_hull.py  first points for a head without a mesh
-sound.py        the sound track of a training            sound_npy.py  features made elsewhere
+sound.py        audio features of a training             sound_npy.py  features from .npy files
 features.py     feature kinds and their normalisation
-rows.py         which frames are trained on and measured on
+rows.py         frames to train on and frames to measure
 report.py       errors and notes, collected
 """

@@ -12,8 +12,8 @@ Value = TypeVar("Value")
 
 
 class ByteCache(Generic[Value]):
-    """The most recently used values, by number, up to `limit` bytes. Safe for several threads; two
-    that need the same missing value at once both make it, and neither waits."""
+    """The most recently used values, by number, up to `limit` bytes. Thread-safe: two threads that
+    need the same missing value both compute it, and neither waits."""
 
     def __init__(self, limit: int, size: Callable[[Value], int]) -> None:
         self._kept: LRU[int, Value] = LRU(limit, cost=size)

@@ -1,7 +1,6 @@
-"""One talking head: cameras, eyes, landmarks and boxes in memory, frames decoded when asked for.
+"""One talking head: cameras, eyes, landmarks and boxes in memory, frames decoded on demand.
 
-Row i of every table is frame i, at i / 25 s.
-"""
+Row i of every table is frame i, at i / 25 s."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ MASKS = 200  # decoded at most for a box around the head
 class Frame:
     """image (H, W, 3) uint8: the target of training, the original inside the head mask and the
     background outside (docs/method.md §3.9). background (H, W, 3) uint8: this frame's torso over
-    bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None where the
+    bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None if the
     frame has no landmarks. The arrays are read-only."""
 
     row: int
@@ -62,12 +61,12 @@ def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainingClip:
-    """focal: pixels; width, height: pixels, the principal point in their middle. *_rows: frames
-    that are whole, ascending: of transforms_train, _val and (where it exists) _more.json.
-    viewmats (F, 4, 4): head's frame to camera, NaN where a frame has no pose. eyes (F,): closure in
-    0..1. landmarks (F, 68, 2): x y in pixels, NaN where missing. points (P, 3): the head's surface
-    in its own frame, decimetres, to begin with. sound: of rows 0 and on; sound_more: of the
-    rows from more_start on. notes: what was absent or left out, one line each."""
+    """focal: pixels; width, height: pixels, the principal point in their middle. *_rows: intact
+    frames, ascending: of transforms_train, _val and (if it exists) _more.json. viewmats (F, 4, 4):
+    head's frame to camera, NaN where a frame has no pose. eyes (F,): closure in 0..1. landmarks
+    (F, 68, 2): x y in pixels, NaN where missing. points (P, 3): initial points on the head's
+    surface, in its own frame, decimetres. sound: from row 0 on; sound_more: from row more_start on.
+    notes: one line for each missing or excluded item."""
 
     folder: Path
     focal: float
@@ -98,17 +97,17 @@ class TrainingClip:
         return len(self.viewmats)
 
     def camera(self, row: int) -> Camera:
-        """The camera of frame `row`, in the head's frame. CameraError where it has no pose."""
+        """The camera of frame `row`, in the head's frame. CameraError if it has no pose."""
         middle = (self.width / 2, self.height / 2)
         return Camera(self.viewmats[row], self.focal, self.focal, *middle, self.width, self.height)
 
     def lip_box(self, row: int) -> Box | None:
-        """(y0, y1, x0, x1) of the lips; None where the frame has no landmarks."""
+        """(y0, y1, x0, x1) of the lips; None if the frame has no landmarks."""
         return lip_box(self.landmarks[row], self.width, self.height)
 
     def frame(self, row: int) -> Frame:
-        """Frame `row`, from the cache or decoded now. Safe for several threads. DatasetError where
-        one of its files is missing or damaged."""
+        """Frame `row`, from the cache or decoded now. Thread-safe. DatasetError if one of its files
+        is missing or damaged."""
         return self._cache.get(row, self.decode)
 
     def mask(self, row: int) -> NDArray[np.bool_]:
@@ -117,9 +116,9 @@ class TrainingClip:
         return head_mask(read_picture(path, "RGB", (self.width, self.height)))
 
     def head_box(self, rows: Sequence[int], margin: int = 16) -> Box:
-        """(y0, y1, x0, x1): what the head masks of `rows` cover, and `margin` pixels around it,
-        inside the picture. Of many rows every nth is used: a head moves slowly.
-        DatasetError where none of them has a head."""
+        """(y0, y1, x0, x1): the box around the head masks of `rows`, enlarged by `margin` pixels,
+        inside the picture. Of many rows every nth is used, because a head moves slowly.
+        DatasetError if none of them has a head."""
         rows = [rows[k] for k in range(0, len(rows), max(1, len(rows) // MASKS))]
         found = [box for box in map(self._mask_box, rows) if box is not None]
         if not found:
@@ -142,7 +141,7 @@ class TrainingClip:
         return self._boxes[row]
 
     def decode(self, row: int) -> Frame:
-        """The same as `frame`, past the cache."""
+        """`frame` without the cache."""
         path = self.listing.images.get(row, self.folder / f"ori_imgs/{row}.jpg")
         original = read_picture(path, "RGB", (self.width, self.height))
         head = self.mask(row)
@@ -171,8 +170,8 @@ class TrainingClip:
 
 
 class _LastBackground:
-    """The last torso over bc.jpg, kept by the content of the torso's file: many datasets have the
-    same torso in all frames. Safe for several threads."""
+    """The last torso over bc.jpg, identified by the content of the torso's file, because many
+    datasets have the same torso in all frames. Thread-safe."""
 
     def __init__(self) -> None:
         self._last: tuple[bytes, NDArray[np.uint8]] | None = None
@@ -189,7 +188,7 @@ class _LastBackground:
 
 
 def box_of(mask: NDArray[np.bool_]) -> Box | None:
-    """(y0, y1, x0, x1) around what is set; None for nothing."""
+    """(y0, y1, x0, x1) around the set pixels; None if there are none."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return None
@@ -197,5 +196,5 @@ def box_of(mask: NDArray[np.bool_]) -> Box | None:
 
 
 def _bytes_of(frame: Frame) -> int:
-    # The background is counted too, although equal ones are shared: the bound holds either way.
+    # The background is counted too, although equal ones are shared, so the bound is safe.
     return sum(a.nbytes for a in (frame.image, frame.background, frame.head, frame.original))

@@ -17,16 +17,16 @@ from ..system.files import read_bounded
 
 MAX_TEXT = 256 * 2**20  # bytes
 CLOSURE, FRAME, TIME = "AU45_r", "frame", "timestamp"
-MOST_MISSING = 5  # frames that the table may lack, and at most a tenth of them
-OTHER_RATE = 0.02  # of 25 rows a second, from which a table counts as one of another rate
+MOST_MISSING = 5  # frames that the table may lack, at most a tenth of all
+OTHER_RATE = 0.02  # relative difference from 25 rows a second that counts as another rate
 
 
 def read_eyes(path: Path, count: int, notes: list[str]) -> Float64:
-    """(count,) closure in [0, 1] by frame: clip(AU45_r, 0, 2) / 2. All open where there is no such
-    file. Rows are joined to frames by the column `frame` (from 0 or 1), or by their time stamps
-    where the table has another rate than 25 rows a second; a table without these columns by
-    counting its rows. A few missing frames are filled from their neighbours and noted.
-    DatasetError where the table is damaged or far too short."""
+    """(count,) closure in [0, 1] by frame: clip(AU45_r, 0, 2) / 2; all open if there is no au.csv.
+    Rows are matched to frames by the column `frame` (from 0 or 1), by their time stamps if the
+    table does not have 25 rows a second, and by position if it lacks these columns. A few missing
+    frames are filled from their neighbours and noted. DatasetError if the table is damaged or far
+    too short."""
     if not path.exists():
         notes.append("no au.csv: the eyes stay open")
         return np.zeros(count)
@@ -39,7 +39,7 @@ def read_eyes(path: Path, count: int, notes: list[str]) -> Float64:
     rows = _frames(table[FRAME]) if FRAME in table else np.arange(len(values))
     found = np.full(count, np.nan)
     inside = np.flatnonzero((rows >= 0) & (rows < count))[::-1]
-    found[rows[inside]] = values[inside]  # of a frame with two rows (two faces) the first counts
+    found[rows[inside]] = values[inside]  # if a frame has two rows (two faces), the first counts
     missing = np.isnan(found)
     if missing.sum() > allowed:
         raise DatasetError(
@@ -68,7 +68,9 @@ def _read(path: Path) -> dict[str, Float64]:
         columns = {name: names.index(name) for name in (CLOSURE, FRAME, TIME) if name in names}
         table = [[_number(row, column) for column in columns.values()] for row in rows if row]
     except (csv.Error, ValueError):
-        raise DatasetError(f"{path} is no table of numbers; write it with OpenFace again") from None
+        raise DatasetError(
+            f"{path} is not a table of numbers; write it with OpenFace again"
+        ) from None
     values = np.array(table, np.float64).reshape(-1, len(columns))
     return dict(zip(columns, values.T, strict=True))
 
@@ -81,9 +83,9 @@ def _number(row: list[str], column: int) -> float:
 
 
 def _other_rate(times: Float64, count: int, allowed: int) -> float:
-    """Rows a second of a table that covers the clip at another rate than 25; 0 where it has the
-    clip's own rate. A table of as many rows as frames is the clip's own, whatever its time stamps
-    say: OpenFace gives pictures in a folder 30 a second."""
+    """Rows a second of a table that covers the clip at another rate than 25; 0 if it has the clip's
+    rate. A table with as many rows as frames has the clip's rate, whatever its time stamps say: for
+    a folder of pictures OpenFace assumes 30 a second."""
     if len(times) < 2 or abs(len(times) - count) <= allowed or (np.diff(times) <= 0).any():
         return 0.0
     seconds = float(times[-1] - times[0])
@@ -93,8 +95,8 @@ def _other_rate(times: Float64, count: int, allowed: int) -> float:
 
 
 def _frames(numbers: Float64) -> NDArray[np.int64]:
-    """Frame numbers from 0. OpenFace counts from 1, some scripts from 0; a table that begins far
-    behind was cut out of a longer one, and its first row is frame 0."""
+    """Frame numbers from 0. OpenFace counts from 1, some scripts from 0; a table that begins much
+    later was cut from a longer one, and its first row is frame 0."""
     whole = np.rint(np.clip(numbers, -1, 1e9)).astype(np.int64)
     first = int(whole.min()) if len(whole) else 0
     return whole - (first if first > 1 + MOST_MISSING else min(first, 1))

@@ -1,4 +1,4 @@
-"""The features of a network's sound and their normalisation.
+"""The sound features of a network and their normalisation.
 
 A checkpoint does not say which features it was trained on, so an import has to choose; a training
 computes mean and deviation from its own rows."""
@@ -25,7 +25,7 @@ from ..system.files import open_regular
 
 KINDS = ("log-mel", "deepspeech", "wav2vec2", "hubert")
 STATS_FILE = "mel.npz"
-MAX_FILE = 4 * 2**30  # bytes; the bands of the whole clip may be inside, unread
+MAX_FILE = 4 * 2**30  # bytes; it may also contain the bands of the whole clip, which are not read
 MAX_ARRAY = 2**20  # bytes of one array that is read
 
 # Parameter of the extractor -> (its name in a statistics file, default).
@@ -44,10 +44,10 @@ PARAMETERS: dict[str, tuple[str, float]] = {
 def choose_features(
     kind: str, dim: int, dataset: Path | None = None, stats: Path | None = None
 ) -> FeatureSpec:
-    """The features of a network that takes `dim` values a step. kind: "auto" means log-mel where
-    statistics are given or the dataset holds mel.npz, DeepSpeech otherwise. Log-mel without
-    statistics is normalised by each clip itself. Before and after a sound, log-mel gives the
-    features of silence and not the official zeros, which are a mean spectrum and open the mouth."""
+    """The features of a network that takes `dim` values a step. kind: "auto" means log-mel if
+    statistics are given or the dataset contains mel.npz, else DeepSpeech. Without statistics,
+    log-mel is normalised per clip. Before and after a sound, log-mel uses the features of silence
+    instead of the official zeros, which are a mean spectrum and open the mouth."""
     if stats is None and dataset is not None and (dataset / STATS_FILE).exists():
         stats = dataset / STATS_FILE if kind in ("auto", "log-mel") else None
     if kind == "auto":
@@ -113,7 +113,7 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
         EOFError,
         RuntimeError,
     ):
-        raise DatasetError(f"{path} is no valid .npz file of numbers; write it again") from None
+        raise DatasetError(f"{path} is not a valid .npz file of numbers; write it again") from None
     for key in ("mean", "std"):
         if key not in found:
             raise DatasetError(
@@ -130,7 +130,7 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _array(data: bytes) -> NDArray[Any]:
-    """A small .npy of numbers. ValueError where its header and the length of `data` disagree."""
+    """A small .npy of numbers. ValueError if its header and the length of `data` disagree."""
     stream = io.BytesIO(data)
     shape, _, dtype = read_header(stream)
     if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():

@@ -1,4 +1,4 @@
-"""Which files a dataset folder of the GaussianTalker layout holds (docs/method.md §5.1)."""
+"""The files of a dataset folder in the GaussianTalker layout (docs/method.md §5.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FRAME_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")  # 007.jpg belongs to no frame
 
 @dataclass(frozen=True)
 class Listing:
-    """Which frames have which file: frame number -> path."""
+    """The files of each frame: frame number -> path."""
 
     images: Mapping[int, Path]
     parsing: Mapping[int, Path]
@@ -25,8 +25,8 @@ class Listing:
 
 
 def list_frames(folder: Path, *, needed: bool = True) -> Listing:
-    """needed: DatasetError where ori_imgs/ or parsing/ is no readable folder. A folder that may be
-    absent counts as empty."""
+    """needed: raise DatasetError if ori_imgs/ or parsing/ is not a readable folder. Otherwise, and
+    for torso_imgs/, a missing folder counts as empty."""
     return Listing(
         _numbered(folder / "ori_imgs", (".png", ".jpg"), needed),
         _numbered(folder / "parsing", (".png",), needed),
@@ -36,8 +36,8 @@ def list_frames(folder: Path, *, needed: bool = True) -> Listing:
 
 
 def torso_files(folder: Path) -> dict[int, Path]:
-    """The pictures in torso_imgs/ by frame number, ascending; none where there is no such folder.
-    DatasetError where it cannot be read."""
+    """The pictures in torso_imgs/ by frame number, ascending; none if there is no such folder.
+    DatasetError if it cannot be read."""
     return dict(sorted(_numbered(folder / "torso_imgs", (".png",), needed=False).items()))
 
 

@@ -1,9 +1,9 @@
-"""The 68 landmarks of the frames: .lms files, the square around the lips, places in the head.
+"""The 68 landmarks of the frames: .lms files, the square around the lips, mean positions in the
+head.
 
-The network is a field: it moves any point of the canonical head, not Gaussians alone. A landmark's
-mean place in the head is one more such point, and where the network carries it must be seen at the
-landmark's pixel.
-"""
+The network is a field: it moves any point of the canonical head, not only Gaussians. The mean
+position of a landmark is such a point too: moved by the network, it must project to the landmark's
+pixel."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LIPS = slice(48, 60)  # the outer lip
 EYES = slice(36, 48)
 MAX_LMS = 2**16  # bytes of one landmark file
 MIN_FRAMES = 8
-# Of the rows that are used a second time: landmarks of a detector jump now and then.
+# Share of the rows that the second pass uses: detected landmarks jump now and then.
 KEPT = 0.9
 
 
 def read_landmarks(path: Path) -> Float32 | None:
-    """(68, 2) x y in pixels; None where the file holds anything else."""
+    """(68, 2) x y in pixels; None if the file contains anything else."""
     try:
         words = read_bounded(path, DatasetError, MAX_LMS).split()
         values = np.array([float(word) for word in words], np.float64)
@@ -39,9 +39,8 @@ def read_landmarks(path: Path) -> Float32 | None:
 
 
 def lip_box(landmarks: Float32, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """(y0, y1, x0, x1): the square around the lips that the lip loss is taken in
-    (docs/method.md §5), inside the picture; None where the landmarks are missing (NaN) or nothing
-    of it is inside."""
+    """(y0, y1, x0, x1): the square around the lips for the lip loss (docs/method.md §5), inside the
+    picture; None if landmarks are missing (NaN) or none of it is inside."""
     lips = landmarks[LIPS]
     if not np.isfinite(lips).all():
         return None
@@ -53,10 +52,10 @@ def lip_box(landmarks: Float32, width: int, height: int) -> tuple[int, int, int,
     return box if box[0] < box[1] and box[2] < box[3] else None
 
 
-# Two triangulations, because their results must not change and they answer different questions.
-# Training takes all landmarks of the frames that have all of them and solves the normal equations
-# at once; it wants no answer where the head hardly turns. Evaluation takes each landmark by itself
-# from whatever frames show it, twice, the second time without its outliers.
+# There are two triangulations: they answer different questions, and neither result may change.
+# Training uses the frames that have all landmarks and solves all normal equations at once; it needs
+# no answer if the head hardly turns. Evaluation solves each landmark separately, from all frames
+# that show it, then again without outliers.
 
 
 def triangulate(
@@ -64,7 +63,7 @@ def triangulate(
 ) -> Float64 | None:
     """(68, 3) mean places in the head's frame, decimetres: linear least squares over all rays.
     landmarks (F, 68, 2) pixels, NaN where a frame has none; viewmats (F, 4, 4); focal length and
-    principal point in pixels. None where fewer than MIN_FRAMES frames have landmarks or the head
+    principal point in pixels. None if fewer than MIN_FRAMES frames have landmarks or the head
     turns too little to show depths."""
     seen = np.isfinite(landmarks).all(axis=(1, 2))
     if seen.sum() < MIN_FRAMES:
@@ -81,9 +80,9 @@ def triangulate(
 def triangulate_each(
     landmarks: NDArray[np.floating], viewmats: Float64, focal: float, centre: tuple[float, float]
 ) -> Float64:
-    """(68, 3) in the head's frame: for each landmark the point that the frames see best, then once
-    more without the tenth of the frames that fits worst. Arguments as `triangulate` takes them.
-    NaN for a landmark that fewer than two frames see."""
+    """(68, 3) in the head's frame: for each landmark the point that fits its frames best, computed
+    again without the worst tenth of them. Arguments as in `triangulate`. NaN for a landmark that
+    fewer than two frames show."""
     slopes = (landmarks.astype(np.float64) - centre) / focal
     out = np.full((landmarks.shape[1], 3), np.nan)
     for landmark in range(landmarks.shape[1]):

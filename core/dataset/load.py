@@ -1,4 +1,4 @@
-"""The way into a dataset folder: for an avatar's background and track, and for a training.
+"""Open a dataset folder: for an avatar's background and track, or for a training.
 
 Layout of GaussianTalker, ER-NeRF and EGSTalker, unchanged (docs/method.md §5.1):
 
@@ -6,8 +6,8 @@ Layout of GaussianTalker, ER-NeRF and EGSTalker, unchanged (docs/method.md §5.1
     track_params.pt   transforms_train.json   transforms_val.json   au.csv   aud.wav
 
 An avatar needs bc.jpg and transforms_train.json; a training also ori_imgs, parsing and
-track_params.pt. Both report everything that is wrong in one error; what they can do without is left
-out and noted.
+track_params.pt. Both report everything that is wrong in one error; optional parts that are missing
+are noted.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from .visual_hull import points_from_masks
 
 __all__ = ["Box", "Dataset", "Frame", "TrainingClip", "load_clip", "load_dataset"]
 
-MIN_ROWS = 8  # frames without which there is nothing to learn from
+MIN_ROWS = 8  # whole frames that a training needs
 HULL_POINTS = 30_000
 TRIED = 8  # frames that even a fast check decodes
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What an avatar takes along. camera: focal length and size of the clip, pose of the frame
-    whose torso it has. notes: what was absent or mended, one line each."""
+    """The parts of a dataset that an avatar contains. camera: focal length and size of the clip,
+    pose of the torso's frame. notes: what was missing or repaired, one line each."""
 
     camera: Camera
     background: Background
@@ -52,8 +52,8 @@ class Dataset:
 
 
 def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
-    """The parts of a dataset folder that an avatar takes along. torso_frame: which torso picture
-    it gets, the first one where not given; the still pose is that frame's.
+    """The parts of a dataset folder that an avatar contains. torso_frame: the frame of the torso
+    picture and of the still pose, None for the first picture.
 
     DatasetError, one line that names everything that is missing or wrong. MissingPackageError:
     Pillow, torch."""
@@ -91,9 +91,9 @@ def load_clip(
     folder: str | Path, *, check: Literal["fast", "all"] = "fast", cache_bytes: int = CACHE_BYTES
 ) -> TrainingClip:
     """The dataset in `folder` for training and evaluation. check: "fast" reads the first and last
-    bytes of every picture and decodes a few frames, "all" decodes every one, as "fast" does where
-    one of the few is broken. Frames that are broken are left out of the splits and noted.
-    cache_bytes: decoded frames that are kept.
+    bytes of every picture and decodes a few frames; "all" decodes every one, as "fast" does if one
+    of the few is broken. Broken frames are left out of the splits and noted. cache_bytes: limit of
+    the cache of decoded frames.
 
     DatasetError, one line that names everything that is wrong: no such folder, files that are
     missing or damaged, too few whole frames. MissingPackageError: Pillow, torch."""
@@ -117,7 +117,7 @@ def load_clip(
     named = len(rows["train"])
     more_start = min(rows["more"], default=len(viewmats))
     if not listing.torsos:
-        report.notes.append("no torso_imgs: bc.jpg alone lies behind the head")
+        report.notes.append("no torso_imgs: only bc.jpg is behind the head")
     rows = _without(rows, _broken(rows, listing, viewmats, lens, report))
     clip = TrainingClip(
         folder=folder,
@@ -156,7 +156,7 @@ def load_clip(
 def _checked(folder: str | Path) -> Path:
     folder = Path(folder)
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is no folder; give the dataset's own folder")
+        raise DatasetError(f"{folder} is not a folder; give the dataset's own folder")
     return folder
 
 
@@ -171,7 +171,7 @@ def _without(rows: Rows, broken: set[int]) -> Rows:
 def _broken(
     rows: Rows, listing: Listing, viewmats: Float64, lens: Lens, report: Report
 ) -> set[int]:
-    """Frames that cannot be trained on, as far as names, sizes and ends of files show."""
+    """Frames that cannot be trained on, judged by the names, sizes and ends of their files."""
     broken = set()
     for row in _all(rows):
         complaint = _complaint(row, listing, viewmats, lens[1:])
@@ -182,9 +182,10 @@ def _broken(
 
 
 def _complaint(row: int, listing: Listing, viewmats: Float64, size: tuple[int, int]) -> str | None:
-    """Why a frame cannot be used, as it continues "N frames "; None where it can."""
+    """The reason why a frame cannot be used, worded to follow "N frames "; None if it can be
+    used."""
     needed = [("ori_imgs", listing.images), ("parsing", listing.parsing)]
-    if len(listing.torsos) > 1:  # one alone is a still that lies behind every frame
+    if len(listing.torsos) > 1:  # a single one is used for every frame
         needed.append(("torso_imgs", listing.torsos))
     for name, files in needed:
         if row not in files:

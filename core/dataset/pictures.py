@@ -26,13 +26,13 @@ Size = tuple[int, int]  # width, height
 
 
 class _OtherSizeError(DatasetError):
-    """The picture is whole, as far as its header says, but has another size."""
+    """The picture seems intact but has another size."""
 
 
 @contextmanager
 def _opened(path: Path, size: Size | None) -> Iterator[Any]:
     """Pillow's picture of a JPEG or PNG file, its size checked and nothing decoded yet.
-    DatasetError names the file, also where decoding in the block fails."""
+    DatasetError names the file, also if decoding in the block fails."""
     image = pillow()
     file, _ = open_regular(path, DatasetError, MAX_BYTES)
     try:
@@ -49,14 +49,14 @@ def _opened(path: Path, size: Size | None) -> Iterator[Any]:
     except image.DecompressionBombError:
         raise _OtherSizeError(f"{path} has too many pixels; make it again") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error):
-        raise DatasetError(f"{path} is no readable JPEG or PNG picture; make it again") from None
+        raise DatasetError(f"{path} is not a readable JPEG or PNG picture; make it again") from None
 
 
 def read_picture(
     path: Path, mode: Literal["L", "RGB", "RGBA"] = "RGB", size: Size | None = None
 ) -> Bytes:
     """(H, W), (H, W, 3) or (H, W, 4) of a JPEG or PNG file as `mode`. size: (width, height) that it
-    must have. DatasetError where it has another size, no alpha (RGBA) or cannot be decoded."""
+    must have. DatasetError if it has another size, no alpha (RGBA) or cannot be decoded."""
     with _opened(path, size) as picture:
         if mode == "RGBA" and not picture.has_transparency_data:
             raise DatasetError(f"{path} has no alpha; the torso must be cut out")
@@ -64,13 +64,13 @@ def read_picture(
 
 
 def fault_of(path: Path, size: Size) -> str | None:
-    """What is wrong with a picture, as it continues "N frames "; None where its first bytes, its
-    size and its last bytes are right. Takes a tenth of a millisecond; only decoding finds damage in
+    """The fault of a picture, worded to follow "N frames "; None if its first bytes, its size and
+    its last bytes are right. Takes a tenth of a millisecond; only decoding finds damage in
     between."""
     folder = path.parent.name
     try:
         with _opened(path, size) as picture:
-            if not _ends(picture.fp):  # cut off, or with something behind it: decoding shows which
+            if not _ends(picture.fp):  # cut off, or followed by other bytes: decoding shows which
                 picture.load()
     except _OtherSizeError:
         return f"in {folder} have another size than {size[0]}x{size[1]}"
@@ -80,7 +80,7 @@ def fault_of(path: Path, size: Size) -> str | None:
 
 
 def _ends(file: Any) -> bool:
-    """Whether the last bytes of a picture are there. The file's position stays."""
+    """True if the file ends as a picture does. Restores the file's position."""
     place = file.tell()
     file.seek(0)
     head = file.read(2)
@@ -95,7 +95,7 @@ def read_background(
     folder: Path, torsos: Mapping[int, Path], torso_frame: int | None, size: Size
 ) -> Background:
     """bc.jpg and, unless `torso_frame` is None, that frame's picture of `torsos` (frame -> path),
-    all of `size`. DatasetError where one is missing or wrong."""
+    all of `size`. DatasetError if one is missing or wrong."""
     background = read_picture(folder / "bc.jpg", "RGB", size)
     if torso_frame is None:
         return Background(background)

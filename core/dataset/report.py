@@ -1,4 +1,4 @@
-"""Errors and notes of one reading of a dataset, collected so that one error names them all."""
+"""Errors and notes from reading a dataset, collected so that one error names them all."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NoReturn
 
 from ..errors import DatasetError
 
-NAMED = 5  # frames named of many with the same complaint
+NAMED = 5  # frames that one complaint names at most
 
 
 class Report:
     """errors: the dataset cannot be used. notes: it can, and the user should know. Complaints about
-    single frames are counted by their text and end as one note each."""
+    single frames are grouped by their text; each group becomes one note."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
@@ -21,7 +21,7 @@ class Report:
         self._frames: dict[str, list[int]] = {}
 
     def frame(self, row: int, complaint: str) -> None:
-        """`complaint` continues "N frames " and holds for many of them, word for word."""
+        """`complaint` follows "N frames "; complaints with the same words are counted together."""
         self._frames.setdefault(complaint, []).append(row)
 
     @contextmanager
@@ -33,13 +33,14 @@ class Report:
             self.errors.append(str(error))
 
     def fail(self) -> NoReturn:
-        """DatasetError with the errors alone: notes do not matter where a needed part is wrong."""
+        """Raise DatasetError with the errors alone: notes do not matter if a needed part is
+        wrong."""
         self.notes.clear()
         self.finish()
         raise AssertionError("there is no error to raise")
 
     def finish(self) -> tuple[str, ...]:
-        """Every note. DatasetError, one line with errors and notes, where there are errors."""
+        """All notes. DatasetError, one line with errors and notes, if there are errors."""
         counted = [_counted(rows, text) for text, rows in self._frames.items()]
         if not self.errors:
             return (*self.notes, *counted)

@@ -6,7 +6,7 @@ from ..errors import ArgumentError, DatasetError
 from ..records.timeline import parse_frames
 from .clip import TrainingClip
 
-ROWS = ("train", "all")  # what a training may use
+ROWS = ("train", "all")  # names of the frames that a training may use
 SPLITS = {"val": "transforms_val.json", "more": "transforms_more.json", "train": "the training"}
 
 
@@ -35,7 +35,7 @@ def rows_to_measure(clip: TrainingClip, text: str) -> tuple[int, ...]:
     chosen = tuple(sorted(row for row in asked if row in there))
     if not chosen:
         raise ArgumentError(
-            f"rows {text!r} are none of the frames of {clip.folder}, which has {min(there)} to "
+            f"rows {text!r} match no frame of {clip.folder}, which has {min(there)} to "
             f"{max(there)}; give others, or val, more or train"
         )
     return chosen

@@ -28,10 +28,10 @@ BANDS = 29  # of log-mel, as many values as a step of DeepSpeech has
 SILENT = 1e-4  # of full scale; a 16-bit sound's last bit is a third of it
 SAMPLES_PER_ROW = RATE // int(ROW_RATE)
 ENOUGH = 0.8  # of the frames must have sound
-EXACT = 2  # rows by which sound and frames may differ unmentioned
+EXACT = 2  # rows by which sound and frames may differ without a note
 
 
-# Kinds that are computed from the sound here -> their spec, not normalised yet.
+# Kinds that are computed from the sound here -> their spec before normalisation.
 SOUND_KINDS: dict[str, Callable[[], FeatureSpec]] = {
     kind: partial(computed_spec, kind, BANDS) for kind in COMPUTED
 }
@@ -48,9 +48,9 @@ def training_track(
 
     kind: one of SOUND_KINDS, computed from the clip's sound (aud.wav, then aud_more.wav from
     `more_start` on) and normalised by mean and deviation of the training rows, or by the dataset's
-    own mel.npz; or one of FILE_KINDS, from `files`, .npy: of all rows, and where there is a second
-    one, of those from `more_start` on. Without `files`: what the dataset has (aud_ds.npy).
-    notes: a list to which what the user should know is added, one line each.
+    own mel.npz; or one of FILE_KINDS, from `files`, .npy: the first of all rows, an optional second
+    one of those from `more_start` on. Without `files`: the dataset's own (aud_ds.npy).
+    notes: a list that receives one line for each thing the user should know.
 
     ArgumentError: unknown kind. DatasetError: no sound, a silent or a far too short one.
     AudioError, FeatureMismatchError, MissingPackageError: as their readers raise them."""
@@ -78,8 +78,8 @@ def training_track(
 
 
 def shortened(track: AudioTrack, spec: FeatureSpec, window: int) -> tuple[AudioTrack, FeatureSpec]:
-    """Track and spec with windows of `window` steps around the same places; unchanged where the
-    windows are no longer than that."""
+    """Track and spec with windows of `window` steps around the same centres; unchanged if the
+    windows are not longer than that."""
     cut = (spec.window - window) // 2
     if cut <= 0:
         return track, spec
@@ -91,8 +91,8 @@ def shortened(track: AudioTrack, spec: FeatureSpec, window: int) -> tuple[AudioT
 
 
 def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
-    """The sound of all rows. DatasetError where there is none, or it is silent over the training
-    rows or ends far too early."""
+    """The sound of all rows. DatasetError if there is none, if it is silent over the training rows
+    or if it ends far too early."""
     if clip.sound is None:
         raise DatasetError(
             f"{clip.folder} has no aud.wav; put the clip's sound there, or give features as .npy"
@@ -115,8 +115,7 @@ def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
 
 
 def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | None = None) -> None:
-    """Note a sound that is shorter or longer than the frames. DatasetError where it is far
-    shorter."""
+    """Note a sound that is shorter or longer than the frames. DatasetError if it is far shorter."""
     wanted = len(clip) if wanted is None else wanted
     if rows < ENOUGH * wanted:
         raise DatasetError(
@@ -137,13 +136,13 @@ def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | No
 
 
 def _own_steps(track: AudioTrack, spec: FeatureSpec, rows: Sequence[int]) -> Float32:
-    """(T, D) the steps that begin in each of `rows`, found in the windows: whatever extractor made
-    them, no step is computed twice."""
+    """(T, D) the steps that begin in each of `rows`, taken from the windows, so that no extractor
+    computes a step twice."""
     inside = [row + track.margin for row in rows if row < len(track)]
     return track.windows[inside, spec.pad : spec.pad + spec.stride].reshape(-1, spec.dim)
 
 
 def _normalised(track: AudioTrack, spec: FeatureSpec) -> AudioTrack:
-    """A track of raw steps as `spec` normalises them, what lies outside included."""
+    """A track of raw steps, normalised by `spec`, the values outside the sound included."""
     outside = None if track.outside is None else normalise(track.outside, spec)
     return AudioTrack(normalise(track.windows, spec), outside, track.margin)

@@ -1,4 +1,4 @@
-"""Features that another program made of a clip's sound: which files, and which spec they give."""
+"""Features of a clip's sound that another program computed: their files and their spec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..records.feature_spec import FeatureSpec
 from .clip import TrainingClip
 from .features import fixed, steps_of_rows
 
-# Kind -> where the field's scripts put it in a dataset.
+# Kind -> files of a dataset in which the field's scripts store it.
 FILE_KINDS: dict[str, tuple[str, ...]] = {
     "deepspeech": ("aud_ds.npy", "aud.npy"),
     "wav2vec2": ("aud_eo.npy",),
@@ -29,10 +29,10 @@ MORE = "_more"  # at the end of the name of the file for the rows from more_star
 def track_from_files(
     clip: TrainingClip, kind: str, files: Sequence[Path]
 ) -> tuple[AudioTrack, FeatureSpec]:
-    """The track and spec of one or two .npy files (see training_track). (F, 16, D): ready windows,
-    taken as they are. (T, D) or (F, 2, D), as HuBERT's script writes it: steps at 50 a second,
-    normalised by mean and deviation of the training rows.
-    DatasetError: none found. AudioError: a file that cannot be used."""
+    """The track and spec of one or two .npy files (see training_track). (F, 16, D): complete
+    windows, used unchanged. (T, D) or (F, 2, D), as HuBERT's script writes it: steps at 50 a
+    second, normalised by mean and deviation of the training rows. DatasetError: none found.
+    AudioError: a file that cannot be used."""
     paths = [Path(path) for path in files] or _found(clip, kind)
     if len(paths) > 2 or (len(paths) == 2 and not clip.more_rows):
         raise ArgumentError(
@@ -57,8 +57,8 @@ def track_from_files(
 
 
 def _found(clip: TrainingClip, kind: str) -> list[Path]:
-    """The dataset's own file of that kind and, where there are frames of transforms_more.json and
-    it exists, the one for them."""
+    """The dataset's own file of that kind and, if there are frames of transforms_more.json and it
+    exists, the one for them."""
     for name in FILE_KINDS[kind]:
         path = clip.folder / name
         if path.is_file():
@@ -72,7 +72,7 @@ def _found(clip: TrainingClip, kind: str) -> list[Path]:
 
 
 def _windows_or_steps(path: Path) -> Float32:
-    """(F, 16, D) or (T, D). (F, 2, D), steps by the row, becomes (2 F, D)."""
+    """(F, 16, D) or (T, D). (F, 2, D), two steps per row, becomes (2 F, D)."""
     array = load_array(path)
     if array.ndim == 2 or array.shape[1] == WINDOW:
         return array
@@ -84,7 +84,7 @@ def _windows_or_steps(path: Path) -> Float32:
 
 
 def _joined(arrays: list[Float32], start: int) -> Float32:
-    """One array, or the first up to `start` entries (zeros where it is shorter) and the second."""
+    """One array, or the first up to `start` entries (padded with zeros) followed by the second."""
     if len(arrays) == 1:
         return arrays[0]
     first = np.zeros((start, *arrays[0].shape[1:]), np.float32)

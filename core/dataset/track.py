@@ -19,15 +19,14 @@ from .files import Listing
 from .report import Report
 
 NAME = "track_params.pt"
-MAX_TRACK = 64 * 2**30  # bytes; official ones hold 3.3 GB of vertices, which stay on disk
-FAR = 1e6  # decimetres; no head is there
+MAX_TRACK = 64 * 2**30  # bytes; official ones contain 3.3 GB of vertices, which stay on disk
+FAR = 1e6  # decimetres; no head is that far away
 MIN_POINTS = 1000  # of a face mesh; landmark clouds have 68 to 478
 
 
 def read_track(folder: Path, listing: Listing, report: Report) -> tuple[Float64, Float64 | None]:
-    """viewmats (F, 4, 4) by frame, NaN where a frame has no pose, and the mesh's mean points (P, 3)
-    or None where the track has no mesh. F is 0, and an error in the report, where there is no
-    track."""
+    """viewmats (F, 4, 4) by frame, NaN where a frame has no pose, and the mesh's mean points
+    (P, 3), None if the track has no mesh. Without a track F is 0 and the report has an error."""
     path = folder / NAME
     viewmats, points = np.zeros((0, 4, 4)), None
     if not path.exists():
@@ -48,23 +47,23 @@ def read_track(folder: Path, listing: Listing, report: Report) -> tuple[Float64,
 
 
 def avatar_track(folder: Path, listing: Listing, report: Report) -> Track | None:
-    """Poses and eyes as an avatar carries them, None where there is no track. DatasetError where a
-    pose is missing or out of range."""
+    """Poses and eyes for an avatar, None if there is no track. DatasetError if a pose is missing or
+    out of range."""
     path = folder / NAME
     if not path.exists():
         report.notes.append(f"no {NAME}: the head keeps a still pose")
         return None
     viewmats = _poses(load_torch(path, DatasetError, MAX_TRACK), path)
     if not is_rigid(viewmats):
-        raise DatasetError(f"{path} holds NaN or poses out of range; track the clip again")
+        raise DatasetError(f"{path} contains NaN or poses out of range; track the clip again")
     viewmats = filled(_by_frame(viewmats, listing, report))
     eyes = read_eyes(folder / "au.csv", len(viewmats), report.notes)
     return Track(viewmats.astype(np.float32), eyes)
 
 
 def filled(viewmats: Float64) -> Float64:
-    """(F, 4, 4) in which a frame without a pose (NaN) has that of the frame before it, the first
-    ones that of the first frame with a pose."""
+    """(F, 4, 4) in which a frame without a pose (NaN) takes the pose of the frame before it; frames
+    before the first pose take that one."""
     whole = np.asarray(np.isfinite(viewmats).all(axis=(1, 2)))
     last = np.maximum.accumulate(np.where(whole, np.arange(len(whole)), 0))
     return viewmats[np.where(whole[last], last, np.argmax(whole))]
@@ -91,14 +90,15 @@ def _poses(content: Mapping[str, Any], path: Path) -> Float64:
 
 
 def _wrong_with(points: Float64 | None, viewmats: Float64) -> str | None:
-    """Why a mesh cannot be the head's, as it continues a sentence; None where it can."""
+    """The reason why a mesh cannot be the head's, worded to follow the file's name; None if it
+    can."""
     if points is None:
         return "has no vertices"
     if len(points) < MIN_POINTS:
         return f"has {len(points)} vertices, too few for a face"
     posed = viewmats[np.isfinite(viewmats).all((1, 2))]
     if not np.ptp(points, axis=0).all() or not len(posed):
-        return "has vertices that are no solid body"
+        return "has vertices that are not a solid body"
     if (points @ posed[0, 2, :3] + posed[0, 2, 3] <= 0).any():
         return "has vertices that lie behind the camera"
     return None
@@ -106,8 +106,7 @@ def _wrong_with(points: Float64 | None, viewmats: Float64) -> str | None:
 
 def _by_frame(viewmats: Float64, listing: Listing, report: Report) -> Float64:
     """Poses by frame. The field's tracker skips frames without landmarks, and all later rows move
-    up (docs/method.md §5.1): they are put back where the numbers of files show that this has
-    happened."""
+    up (docs/method.md §5.1). They are moved back if the numbers of the files show this."""
     tracked = sorted(set(listing.images) & set(listing.landmarks))
     frames = len(listing.images)
     if len(viewmats) >= frames:
@@ -121,6 +120,6 @@ def _by_frame(viewmats: Float64, listing: Listing, report: Report) -> Float64:
     out[tracked] = viewmats
     report.notes.append(
         f"{NAME} has {len(viewmats)} poses for {frames} frames, {frames - len(tracked)} "
-        "of which have no landmarks: the poses were put back to their frames"
+        "of which have no landmarks: the poses were moved back to their frames"
     )
     return out

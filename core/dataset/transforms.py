@@ -36,13 +36,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(read_bounded(path, DatasetError, MAX_TEXT))
     except (ValueError, RecursionError):
-        raise DatasetError(f"{path} is no valid JSON; make the dataset again") from None
+        raise DatasetError(f"{path} is not valid JSON; make the dataset again") from None
     return document if isinstance(document, dict) else {}
 
 
 def lens_of(folder: Path, documents: Documents, report: Report) -> Lens | None:
-    """The lens that every document names; None and an error in the report where they differ or
-    name none."""
+    """The lens that every document names; None and an error in the report if they differ or name
+    none."""
     found: dict[str, Lens] = {}
     for name, document in documents.items():
         with report.collecting():
@@ -61,7 +61,7 @@ def _lens(document: Mapping[str, Any], path: Path) -> Lens:
     for key in ("focal_len", "cx", "cy"):
         value = document.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
-            raise DatasetError(f"{path}: {key} is missing or no positive number of pixels")
+            raise DatasetError(f"{path}: {key} is missing or not a positive number of pixels")
         values.append(float(value))
     return values[0], round(2 * values[1]), round(2 * values[2])
 
@@ -84,13 +84,13 @@ def rows_of(folder: Path, documents: Documents, count: int, report: Report) -> R
                 rows.add(row)
         if odd:
             report.notes.append(
-                f"{odd} entries of {_path(folder, name).name} have an img_id that is none of the "
+                f"{odd} entries of {_path(folder, name).name} have an img_id outside the "
                 f"{count} tracked frames: left out"
             )
         if twice:
             report.notes.append(
-                f"{twice} entries of {_path(folder, name).name} name a frame again that is there "
-                "already or in an earlier split: left out"
+                f"{twice} entries of {_path(folder, name).name} repeat a frame of this "
+                "or an earlier split: left out"
             )
         taken |= rows
         found[name] = tuple(sorted(rows))

@@ -20,8 +20,8 @@ MARGIN = 1.15  # of the block around the largest mask
 
 def points_from_masks(clip: TrainingClip, count: int, seed: int = 0) -> Float64:
     """(count, 3) points on the hull of the head masks of about 40 training frames, decimetres in
-    the head's frame. The same clip and seed give the same points. DatasetError where the poses and
-    the masks do not meet in one body."""
+    the head's frame. The same clip and seed give the same points. DatasetError if poses and masks
+    do not fit together."""
     rows = clip.train_rows
     picked = sorted({rows[k] for k in np.linspace(0, len(rows) - 1, FRAMES).astype(int)})
     views = [(clip.camera(row), clip.mask(row)) for row in picked]
@@ -50,7 +50,7 @@ def points_from_masks(clip: TrainingClip, count: int, seed: int = 0) -> Float64:
 
 def _block(views: list[tuple[Camera, NDArray[np.bool_]]]) -> tuple[Float64, Float64]:
     """Lowest and highest corner (3,) of the block that contains the head: trackers put it around
-    the origin in depth, and it is as wide and high as its masks."""
+    the origin in depth, and its masks give width and height."""
     middles, sides = [], []
     for camera, mask in views:
         box = box_of(mask)
@@ -59,7 +59,7 @@ def _block(views: list[tuple[Camera, NDArray[np.bool_]]]) -> tuple[Float64, Floa
         y0, y1, x0, x1 = box
         ray = ((x0 + x1) / 2 - camera.cx) / camera.fx, ((y0 + y1) / 2 - camera.cy) / camera.fy, 1.0
         direction = camera.viewmat[:3, :3].T @ np.array(ray)
-        # Where the ray through the mask's middle is nearest to the origin.
+        # The point nearest to the origin on the ray through the mask's middle.
         along = -(camera.centre @ direction) / (direction @ direction)
         middles.append(camera.centre + along * direction)
         sides.append((along * (x1 - x0) / camera.fx, along * (y1 - y0) / camera.fy))

@@ -1,1 +1,1 @@
-"""Engines: who computes. In this process (built-in), in a worker process, or nobody (fake)."""
+"""Engines choose where frames are computed: in this process, in a worker, or nowhere (fake)."""

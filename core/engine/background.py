@@ -1,8 +1,8 @@
-"""A second thread that does the most wanted task, one after the other.
+"""A second thread that runs tasks one after the other, the most urgent first.
 
-A caller gives the whole list each time (`want`), the most wanted first. What is no longer on the
-list is forgotten, so that the newest scrub position always wins. Errors
-come back as values. The thread knows neither engines nor Blender: a task is any function.
+A caller passes the whole list each time (`want`), the most urgent first. Tasks that are no longer
+on the list are dropped, so that the newest scrub position always wins. Errors are returned as
+values. The thread knows neither engines nor Blender: a task is any function.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """name: what it makes; a task whose name is at work already is not begun again. work: runs in
-    the thread, so it must own all that it touches."""
+    """name: identifies its result; a task with the name of the running one is not started again.
+    work: runs in the thread, so it must own everything it uses."""
 
     name: Hashable
     work: Callable[[], object]
@@ -24,7 +24,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """value: what the work returned, None where it raised `error`. seconds: how long it took."""
+    """value: what the work returned, None if it raised `error`. seconds: how long it took."""
 
     name: Hashable
     value: object
@@ -45,7 +45,8 @@ class Background:
         self._closed = False
 
     def want(self, tasks: Sequence[Task]) -> None:
-        """Replace all that waits by `tasks`, the most wanted first. What runs now runs on."""
+        """Replace the waiting tasks by `tasks`, the most urgent first. The running task
+        continues."""
         with self._changed:
             if self._closed:
                 return
@@ -56,26 +57,26 @@ class Background:
             self._changed.notify_all()
 
     def take(self) -> list[Finished]:
-        """What was finished since the last call, in order."""
+        """The tasks finished since the last call, in order."""
         with self._changed:
             finished, self._finished = self._finished, []
             return finished
 
     @property
     def busy(self) -> bool:
-        """Something runs, waits, or lies there to be taken."""
+        """True while a task runs or waits, or a result has not been taken."""
         with self._changed:
             return bool(self._waiting or self._finished) or self._running is not None
 
     def settle(self, seconds: float) -> bool:
-        """Wait until nothing runs or waits; False where that took longer than `seconds`."""
+        """Wait until nothing runs or waits; False if that takes longer than `seconds`."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: not self._waiting and self._running is None, seconds
             )
 
     def close(self, patience: float = 1.0) -> None:
-        """Forget all; wait at most `patience` seconds for the task in hand, whose result is
+        """Drop all tasks; wait at most `patience` seconds for the running one, whose result is
         dropped. May be called twice."""
         with self._changed:
             self._closed = True
@@ -92,10 +93,10 @@ class Background:
             value, failure = None, None
             try:
                 value = task.work()
-            except Exception as error:  # given to whoever takes the result
+            except Exception as error:  # returned with the result
                 failure = error
             done = Finished(task.name, value, failure, time.perf_counter() - start)
-            # Nothing of it may stay alive here while the thread waits.
+            # Drop all references to the task before the thread waits.
             del task, value, failure
             with self._changed:
                 self._running = None

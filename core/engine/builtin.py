@@ -19,11 +19,11 @@ from .interface import EngineStatus
 
 
 class BuiltinEngine:
-    """Calls may come from several threads; one computes at a time. A bake holds the engine for one
-    frame at a time and never while its caller has the turn, so that nothing can wait for ever."""
+    """Calls may come from several threads; one computes at a time. A bake locks the engine for one
+    frame at a time and never while its caller runs, so that nothing can wait for ever."""
 
     def __init__(self, backend: str = "auto", reason: str = "") -> None:
-        """backend: one of backends.CHOICES. reason: why another was not taken."""
+        """backend: one of backends.CHOICES. reason: why another engine was not chosen."""
         self._backend = remembering(choose_backend(backend))
         self._reason = reason
         self._turn = threading.Lock()
@@ -45,4 +45,4 @@ class BuiltinEngine:
                 yield progress
 
     def close(self) -> None:
-        """There is nothing to give back: all is in this process."""
+        """Nothing to release: everything is in this process."""

@@ -1,4 +1,4 @@
-"""Which engine: the one asked for, or the best that works here, with the reason where it is not."""
+"""Chooses the engine: the requested one, or the best that works here, with the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def open_engine(
     log: Path | None = None,
     backend: str = "auto",
 ) -> Engine:
-    """kind: one of KINDS; "auto" takes the worker where `python` answers, else the built-in engine
+    """kind: one of KINDS; "auto" takes the worker if `python` answers, else the built-in engine
     with the reason in its status. python: the worker's interpreter. log: the worker's stderr, by
     default worker.log in the user's cache. backend: one of backends.CHOICES.
     Raises ArgumentError, WorkerError ("worker" that cannot start), MissingPackageError."""

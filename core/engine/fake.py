@@ -1,4 +1,4 @@
-"""An engine for tests of the user interface: draws nothing, obeys at once, fails when asked to."""
+"""An engine for tests of the user interface: draws nothing, answers at once, fails on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .interface import EngineStatus
 @dataclass
 class FakeEngine:
     """delay: seconds per deform and per frame. fail_at: the frame (counted from 1) or deform that
-    raises `error`; 0 never. moments: what deform was asked for. closed: close was called."""
+    raises `error`; 0 never. moments: the moments that deform received. closed: close was called."""
 
     delay: float = 0.0
     fail_at: int = 0

@@ -1,4 +1,4 @@
-"""The interface of an engine: all that the add-on and the command line know of one."""
+"""The interface of an engine: all that the add-on and the command line know about it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..records.progress import Progress
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """name: "builtin", "worker" or "fake". backend: what computes, for example "numpy",
-    "numba + torch" or "gsplat". device: "CPU" or the GPU's name. reason: why it is not the one
-    that was asked for, or why something fast is not used; empty otherwise."""
+    """name: "builtin", "worker" or "fake". backend: the one in use, for example "numpy", "numba +
+    torch" or "gsplat". device: "CPU" or the GPU's name. reason: why it is not the requested engine,
+    or why something fast is not used; empty otherwise."""
 
     name: str
     backend: str
@@ -43,5 +43,5 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back processes, files and memory. May be called twice."""
+        """Release processes, files and memory. May be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""The client's side of a live voice: a worker records and deforms, at this side's request."""
+"""The client's side of a live voice: a worker records and deforms on the client's request."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Microphone(Protocol):
     cannot record) and EngineError (no device, the device or the worker is lost)."""
 
     def devices(self) -> list[Device]:
-        """What is connected, the preferred one first; ends what is live."""
+        """The connected devices, the preferred one first; ends a live session."""
         ...
 
     def start(self, avatar: Avatar, device: str = "", lookahead: int = LOOKAHEAD) -> str:
         """Let the device of that label (Device.label, "" for the preferred one) drive the avatar;
-        the label of the one that does. lookahead: see core/live/session.py."""
+        returns the label of the opened device. lookahead: see core/live/session.py."""
         ...
 
     def frame(self, avatar: Avatar, moment: Moment) -> LiveFrame:
-        """The head at the newest moment of the sound; of `moment` all but its seconds counts."""
+        """The head at the newest moment of the sound; `moment.seconds` is ignored."""
         ...
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class Microphone(Protocol):
 
 
 def microphone_of(engine: Engine) -> Microphone:
-    """EngineError where the engine has no worker, which alone can record."""
+    """EngineError if the engine has no worker: only a worker can record."""
     if isinstance(engine, WorkerEngine):
         return WorkerMicrophone(engine)
     reason = engine.status().reason
@@ -60,7 +60,7 @@ def microphone_of(engine: Engine) -> Microphone:
 
 
 class WorkerMicrophone:
-    """A worker that dies ends what is live: the voice of the meantime is lost anyway."""
+    """If the worker dies, the live session ends: sound that was not recorded is lost anyway."""
 
     def __init__(self, engine: WorkerEngine) -> None:
         self._engine = engine
@@ -82,7 +82,7 @@ class WorkerMicrophone:
     def frame(self, avatar: Avatar, moment: Moment) -> LiveFrame:
         process, files = self._engine.serving()
         if process is not self._process:
-            raise WorkerError("the worker does not record, or no longer; start live again")
+            raise WorkerError("the worker is not recording; start live again")
         digest = files.avatar(avatar)[1]
         block = files.borrow(len(avatar.gaussians))
         try:
@@ -142,7 +142,7 @@ class FakeMicrophone:
 
 
 def _ask(process: WorkerProcess, kind: str, **fields: object) -> Message:
-    """The one answer to a request. Raises what the worker raised, WorkerError where it died."""
+    """The one answer to a request. Raises what the worker raised, WorkerError if it died."""
     for message in process.replies(process.request(kind, **fields)):
         if message is not None:
             return message
@@ -150,7 +150,7 @@ def _ask(process: WorkerProcess, kind: str, **fields: object) -> Message:
 
 
 def _record(kind: type[Any], entry: Mapping[str, Any]) -> Any:
-    """The record of plain values that a message holds, each checked."""
+    """The record in a message, made of plain values, each checked."""
     kinds = {"str": str, "int": int, "float": float, "bool": bool}
     if not isinstance(entry, dict):
         raise ProtocolError(f"a {kind.__name__.lower()} in a message is not an object")

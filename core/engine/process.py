@@ -1,4 +1,4 @@
-"""The worker as a process: start it, talk to it, notice when it dies or falls silent, end it."""
+"""The worker as a process: start it, exchange messages, detect its death or silence, end it."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from ..system.files import reason
 from ..worker.exchange import FOLDER_PREFIX
 from ..worker.protocol import VERSION, Message, encode, error_from, read_message, value
 
-TICK = 0.05  # seconds between two looks at a reply that is not there yet
-LOG_BYTES = 1_000_000  # a longer log is put aside as .1 when a worker starts
+TICK = 0.05  # seconds between two checks for a reply
+LOG_BYTES = 1_000_000  # a longer log is renamed to .1 when a worker starts
 VERSION_LIMIT = 20.0  # seconds for an interpreter to answer with its version
 LEAST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds `core`
 
 
 class WorkerProcess:
-    """One life of a worker. Replies are queued by request id by a thread of its own."""
+    """One run of a worker. Its own thread queues replies by request id."""
 
     def __init__(self, python: Path, folder: Path, log: Path, silence: float) -> None:
         """folder: private, for tensors. log: where the worker's stderr goes. silence: seconds
-        without a word after which it counts as dead. Raises WorkerError."""
+        without a message after which it counts as dead. Raises WorkerError."""
         self.python, self.log = python, log
         self._silence = silence
         self._numbers = itertools.count(1)
         self._replies: dict[int, queue.SimpleQueue[Message]] = {}
         self._guard = threading.Lock()
         self._fault = ""
-        self._last_word = time.monotonic()
+        self._last_message = time.monotonic()
         try:
             with _open_log(log) as errors:
                 self._popen = subprocess.Popen(
@@ -64,7 +64,7 @@ class WorkerProcess:
         return self._popen.pid
 
     def request(self, kind: str, **fields: object) -> int:
-        """Send a request; the number that its replies carry."""
+        """Send a request; returns the number that its replies carry."""
         with self._guard:
             number = next(self._numbers)
             self._replies[number] = queue.SimpleQueue()
@@ -72,7 +72,7 @@ class WorkerProcess:
         return number
 
     def cancel(self, number: int) -> None:
-        """Ask it to stop that request; the last of its replies confirms it."""
+        """Ask it to stop that request; its last reply confirms it."""
         self._send({"type": "cancel", "id": 0, "target": number})
 
     def _send(self, message: Message) -> None:
@@ -85,16 +85,16 @@ class WorkerProcess:
                 self._fault = self._fault or "it closed its pipe"
 
     def replies(self, number: int) -> Generator[Message | None, None, Message]:
-        """The replies to a request as they come, None whenever there was none for a moment. The
-        last one is yielded and returned. Raises what the worker raised; WorkerError where it died
-        or is silent."""
+        """The replies to a request as they come, None whenever none came for TICK seconds. The last
+        one is yielded and returned. Raises what the worker raised; WorkerError if it died or is
+        silent."""
         inbox = self._replies[number]
         try:
             while True:
                 try:
                     message = inbox.get(timeout=TICK)
                 except queue.Empty:
-                    if inbox.empty() or not self._fault:  # its last words count
+                    if inbox.empty() or not self._fault:  # replies sent before it died count
                         self.check()
                     yield None
                     continue
@@ -107,8 +107,8 @@ class WorkerProcess:
             del self._replies[number]
 
     def check(self) -> None:
-        """Raises WorkerError where the worker is dead; kills it first where it fell silent."""
-        quiet = time.monotonic() - self._last_word
+        """Raises WorkerError if the worker is dead; kills it first if it is silent."""
+        quiet = time.monotonic() - self._last_message
         if not self._fault and quiet > self._silence:
             self._fault = f"it was silent for {quiet:.0f} s"
             self.kill()
@@ -120,7 +120,7 @@ class WorkerProcess:
         return not self._fault
 
     def close(self, patience: float = 2.0) -> None:
-        """Ask it to leave, then make it leave."""
+        """Ask it to exit, then kill it."""
         if self._popen.poll() is None:
             self._send({"type": "shutdown", "id": 0})
         self._close_pipe()
@@ -147,7 +147,7 @@ class WorkerProcess:
         with cast(BinaryIO, self._popen.stdout) as stream:
             try:
                 while (message := read_message(stream)) is not None:
-                    self._last_word = time.monotonic()
+                    self._last_message = time.monotonic()
                     self._route(message)
             except (EgsError, OSError, ValueError) as error:
                 fault = " ".join(str(error).split())
@@ -167,8 +167,8 @@ class WorkerProcess:
 
 
 def greet(process: WorkerProcess, backend: str, folder: Path, limit: float) -> Message:
-    """The worker's hello. WorkerError where it gives none within `limit` seconds, cannot serve, or
-    speaks another protocol; MissingPackageError where the backend is not installed."""
+    """The worker's hello. WorkerError if it gives none within `limit` seconds, cannot serve, or
+    speaks another protocol; MissingPackageError if the backend is not installed."""
     number = process.request("hello", version=VERSION, backend=backend, folder=str(folder))
     end = time.monotonic() + limit
     try:
@@ -206,7 +206,8 @@ class WorkerReport:
 
 
 def python_version(python: Path, limit: float = VERSION_LIMIT) -> tuple[int, int, int]:
-    """As the program itself reports it. WorkerError where it does not run, or is no Python."""
+    """The version that the program itself reports. WorkerError if it does not run, or is not
+    Python."""
     command = [str(python), "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
     try:
         done = subprocess.run(
@@ -229,7 +230,7 @@ def python_version(python: Path, limit: float = VERSION_LIMIT) -> tuple[int, int
 def check_worker(
     python: Path, log: Path, backend: str = "auto", limit: float = 60.0
 ) -> WorkerReport:
-    """Start a worker, take its hello, end it. Blocks for at most `limit` seconds, and
+    """Start a worker, read its hello, end it. Blocks for at most `limit` seconds, and
     VERSION_LIMIT. WorkerError, or the error that the worker answers with, in one line."""
     version = python_version(python)
     shown = ".".join(map(str, version))

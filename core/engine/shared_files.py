@@ -33,13 +33,13 @@ class Block:
 
 
 class SharedFiles:
-    """Tracks and avatars are found by the identity of their records, which never change."""
+    """Tracks and avatars are identified by their record objects, which never change."""
 
     def __init__(self) -> None:
         try:
             self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         except OSError as error:
-            raise EngineError(f"no temporary folder can be made: {reason(error)}") from error
+            raise EngineError(f"no temporary folder can be created: {reason(error)}") from error
         self._numbers = itertools.count(1)
         self._guard = threading.RLock()
         self._tracks: LRU[int, tuple[AudioTrack, str]] = LRU(
@@ -64,8 +64,8 @@ class SharedFiles:
             return found[1]
 
     def voice(self, voice: AnyVoice, name: str) -> Message:
-        """The voice as the worker finds it. name: of a new file for samples, which the caller
-        drops."""
+        """The voice in the form that the worker reads. name: of a new file for samples, which the
+        caller drops."""
         if isinstance(voice, AudioTrack):
             return voice_fields(voice, self.track(voice))
         if isinstance(voice, Waveform):
@@ -91,7 +91,8 @@ class SharedFiles:
             return Block(name, count, map_splats(self.folder / name, count, create=True))
 
     def give_back(self, block: Block) -> None:
-        """Only when the worker has answered: a late answer must not fill another's block."""
+        """Call it only when the worker has answered: a late answer must not fill a block that is in
+        use again."""
         with self._guard:
             self._free.append(block)
             for old in self._free[:-KEPT]:
@@ -99,7 +100,7 @@ class SharedFiles:
             del self._free[:-KEPT]
 
     def drop(self, name: str) -> None:
-        """Delete the file where there is one."""
+        """Delete the file if there is one."""
         # A system that cannot delete an open file leaves it to the removal of the folder.
         with self._guard:
             try:

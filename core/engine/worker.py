@@ -1,4 +1,5 @@
-"""The worker engine: another Python computes; when it dies it is started again, then replaced."""
+"""The worker engine: another Python computes; if it dies it is restarted, and after too many
+failures replaced."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from .shared_files import SharedFiles
 
 T = TypeVar("T")
 
-CANCEL_LIMIT = 5.0  # seconds for the frame in hand; a worker that takes longer is killed
+CANCEL_LIMIT = 5.0  # seconds for the current frame; a worker that takes longer is killed
 
 
 class WorkerEngine:
@@ -48,14 +49,14 @@ class WorkerEngine:
         tries: int = 3,
         back_off: float = 0.5,
     ) -> None:
-        """log: the worker's stderr. start_limit, silence: seconds to the first word and between
+        """log: the worker's stderr. start_limit, silence: seconds to the first message and between
         two. back_off: seconds before the first restart, doubled for each one after it."""
         self._python, self._log, self._backend = python, log, backend
         self._start_limit, self._silence = start_limit, silence
         self._tries, self._back_off = tries, back_off
         self._files = SharedFiles()
         self._guard = threading.Lock()
-        self._life: Future[WorkerProcess] | None = None
+        self._run: Future[WorkerProcess] | None = None
         self._failures = 0
         self._fallback: Engine | None = None
         self._status = EngineStatus("worker", backend, "not started")
@@ -63,7 +64,7 @@ class WorkerEngine:
         atexit.register(self.close)
 
     def start(self) -> None:
-        """Start now. WorkerError; MissingPackageError where the backend is not installed."""
+        """Start now. WorkerError; MissingPackageError if the backend is not installed."""
         finished(_process_of(self._current()))
 
     def status(self) -> EngineStatus:
@@ -71,19 +72,19 @@ class WorkerEngine:
 
     @property
     def pid(self) -> int | None:
-        """The process that serves now, None where there is none."""
-        process = _settled(self._life)
+        """The process that serves now, None if there is none."""
+        process = _settled(self._run)
         return process.pid if process else None
 
     def serving(self) -> tuple[WorkerProcess, SharedFiles]:
-        """A process that is alive, and its folder: for what no other engine can do."""
+        """A live process and its folder, for what only a worker can do."""
         process = self._with_process(_checked)
         if process is None:
             raise WorkerError(self.status().reason)
         return process, self._files
 
     def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
-        """Raises CancelledError where a newer moment of this avatar was asked for meanwhile."""
+        """Raises CancelledError if a newer moment of this avatar is requested meanwhile."""
         splats = self._with_process(lambda p: self._deform_with(p, avatar, track, moment))
         if splats is None and self._fallback is not None:
             return self._fallback.deform(avatar, track, moment)
@@ -92,13 +93,13 @@ class WorkerEngine:
         return splats
 
     def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
-        """A worker that dies is started again and goes on with the frames that are not written."""
+        """A worker that dies is restarted and continues with the frames that are not written."""
         done, total = 0, len(job.frames)
         while self._fallback is None:
-            start, life = done, self._current()
+            start, run = done, self._current()
             rest = replace(job, frames=job.frames[start:])
             try:
-                with contextlib.closing(self._bake_with(life, rest)) as counts:
+                with contextlib.closing(self._bake_with(run, rest)) as counts:
                     for count in counts:
                         if not count or isinstance(count, str):
                             yield Progress(done, total, note=count or "")
@@ -109,7 +110,7 @@ class WorkerEngine:
                         yield Progress(done, total, task.number, job.path_of(task))
                 return
             except WorkerError as error:
-                self._lost(life, error, job.directory)
+                self._lost(run, error, job.directory)
                 yield Progress(done, total, note=str(error))
         rest = replace(job, frames=job.frames[done:])
         yield Progress(done, total, note=self._fallback.status().reason)
@@ -120,37 +121,38 @@ class WorkerEngine:
     def close(self) -> None:
         atexit.unregister(self.close)
         with self._guard:
-            self._closed, life = True, self._life
-            self._life = None
-        process = _settled(life)
+            self._closed, run = True, self._run
+            self._run = None
+        process = _settled(run)
         if process:
             process.close()
         self._files.close()
 
-    # One life of the worker -----------------------------------------------------------------
+    # One run of the worker ------------------------------------------------------------------
 
     def _with_process(self, use: Callable[[WorkerProcess], T]) -> T | None:
-        """What `use` returns for a process that serves; it is used again with the next process
-        where one dies. None once the built-in engine has taken over."""
+        """The result of `use` for a running process; if that dies, `use` is called again with the
+        next one. None once the built-in engine has taken over."""
         while self._fallback is None:
-            life = self._current()
+            run = self._current()
             try:
-                return use(finished(_process_of(life)))
+                return use(finished(_process_of(run)))
             except WorkerError as error:
-                self._lost(life, error)
+                self._lost(run, error)
         return None
 
     def _current(self) -> Future[WorkerProcess]:
-        """The life that serves or starts now; a thread starts one, so that callers can tick."""
+        """The run that serves or starts now; a thread starts it, so that callers can go on
+        yielding."""
         with self._guard:
             if self._closed:
                 raise WorkerError("the engine is closed; open another")
-            if self._life is None:
-                self._life = Future()
-                threading.Thread(target=self._start, args=(self._life,), daemon=True).start()
-            return self._life
+            if self._run is None:
+                self._run = Future()
+                threading.Thread(target=self._start, args=(self._run,), daemon=True).start()
+            return self._run
 
-    def _start(self, life: Future[WorkerProcess]) -> None:
+    def _start(self, run: Future[WorkerProcess]) -> None:
         if self._failures:
             time.sleep(self._back_off * 2 ** (self._failures - 1))
         process = None
@@ -162,32 +164,32 @@ class WorkerEngine:
             )
             if self._closed:
                 raise WorkerError("the engine was closed while its worker started")
-        except Exception as error:  # handed to whoever waits for this life
+        except Exception as error:  # raised for whoever waits for this run
             if process:
                 process.kill()
-            life.set_exception(error)
+            run.set_exception(error)
         else:
-            life.set_result(process)
+            run.set_result(process)
 
     def _lost(
-        self, life: Future[WorkerProcess], error: WorkerError, folder: Path | None = None
+        self, run: Future[WorkerProcess], error: WorkerError, folder: Path | None = None
     ) -> None:
-        """Count the failure of a life once, clear up after it, and give up after too many."""
-        process = _settled(life)
+        """Count the failure of a run once, clean up after it, and give up after too many."""
+        process = _settled(run)
         if process:
             process.kill()
             if folder:
                 remove_parts(folder, process.pid)
         with self._guard:
-            if self._life is not life:
+            if self._run is not run:
                 return
-            self._life = None
+            self._run = None
             self._failures += 1
             if self._failures >= self._tries and self._fallback is None:
                 reason = f"the worker failed {self._failures} times, last: {error}"
                 self._fallback = _builtin(self._backend, reason)
 
-    # What it is asked for -------------------------------------------------------------------
+    # Requests -------------------------------------------------------------------------------
 
     def _deform_with(
         self, process: WorkerProcess, avatar: Avatar, track: AudioTrack, moment: Moment
@@ -202,7 +204,7 @@ class WorkerEngine:
             )
             answer = finished(process.replies(number))
             if answer["type"] == "superseded":
-                raise CancelledError("a newer moment was asked for")
+                raise CancelledError("a newer moment was requested")
             self._status = replace(self._status, reason=str(answer.get("note") or ""))
             splats = copy_out(block.data, block.count)
         except EgsError:
@@ -212,11 +214,11 @@ class WorkerEngine:
         return splats
 
     def _bake_with(
-        self, life: Future[WorkerProcess], job: BakeJob
+        self, run: Future[WorkerProcess], job: BakeJob
     ) -> Generator[int | str | None, None, None]:
-        """Yields the count of written frames after each, None or 0 where there is nothing new, and
-        the worker's notes."""
-        process = yield from _process_of(life)
+        """Yields the count of written frames after each, None or 0 if there is nothing new, and the
+        worker's notes."""
+        process = yield from _process_of(run)
         name, sound = self._files.new_name("frames"), self._files.new_name("voice")
         voice = self._files.voice(job.voice, sound)
         fields = write_job(self._files.folder, name, job, voice)
@@ -241,24 +243,24 @@ class WorkerEngine:
 
 
 def _builtin(backend: str, reason: str) -> Engine:
-    """On the backend that was asked for, where this Python has it too."""
+    """The built-in engine on the requested backend, if this Python has it too."""
     try:
         return BuiltinEngine(backend, reason)
     except MissingPackageError:
         return BuiltinEngine("auto", reason)
 
 
-def _process_of(life: Future[WorkerProcess]) -> Generator[None, None, WorkerProcess]:
-    """Waits for it in small steps. Raises what its start raised."""
-    while not life.done():
+def _process_of(run: Future[WorkerProcess]) -> Generator[None, None, WorkerProcess]:
+    """Waits for the process in small steps. Raises what its start raised."""
+    while not run.done():
         yield None
         time.sleep(TICK)
-    return life.result()
+    return run.result()
 
 
-def _settled(life: Future[WorkerProcess] | None) -> WorkerProcess | None:
-    """The process of a life that started, None for any other."""
-    return life.result() if life and life.done() and not life.exception() else None
+def _settled(run: Future[WorkerProcess] | None) -> WorkerProcess | None:
+    """The process of a run that started, None for any other."""
+    return run.result() if run and run.done() and not run.exception() else None
 
 
 def _checked(process: WorkerProcess) -> WorkerProcess:

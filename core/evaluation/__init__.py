@@ -1,1 +1,1 @@
-"""How good an avatar is: numbers and pictures."""
+"""Measure how good an avatar is, in numbers and pictures."""

@@ -29,7 +29,7 @@ from .evaluate import Options, evaluate, write_report
 from .record import document_of
 from .report.tables import table
 
-ROOT = Path(__file__).resolve().parents[2]  # the folder that holds `core`
+ROOT = Path(__file__).resolve().parents[2]  # the folder that contains `core`
 STOPPED = 130
 MAX_BYTES = 64 * 2**20
 SECONDS_TO_SAVE = 120  # that a training has to save its state and end, before it is killed

@@ -1,6 +1,6 @@
-"""The avatar driven by another voice. There are no true frames to compare with; measured is how the
-lips follow the loudness, whether they rest in silence and pauses, and whether they close for m, b
-and p."""
+"""The avatar driven by another voice. There are no true frames to compare with, so the section
+measures how the lips follow the loudness, whether they rest in silence and pauses, and whether they
+close for m, b and p."""
 
 from __future__ import annotations
 

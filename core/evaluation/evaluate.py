@@ -59,8 +59,8 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class _Trackers:
-    """How lips and eyes of the avatar are located: by its Gaussians, and in its pictures by a
-    regression that was fitted to `frames` training frames. None if the dataset has no landmarks."""
+    """Locate the avatar's lips and eyes: by its Gaussians, and in its pictures by a regression that
+    was fitted to `frames` training frames. None if the dataset has no landmarks."""
 
     binding: Binding | None
     regression: LandmarkRegression | None

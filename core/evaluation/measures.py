@@ -9,7 +9,7 @@ from .record import Metric
 
 
 class Measure(NamedTuple):
-    """label: for people. better: "up", "down", or "" where neither is."""
+    """label: for people. better: "up", "down", or "" if neither is."""
 
     label: str
     unit: str = ""

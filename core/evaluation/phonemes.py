@@ -63,8 +63,8 @@ def load_phonemes(path: Path) -> tuple[Phoneme, ...]:
 def closures(
     phonemes: Iterable[Phoneme], first: int, rows: tuple[int, ...], gap: Float64
 ) -> Closures:
-    """For each m, b, p within `rows` (the sound begins at row `first`): whether the lip gap (R,)
-    falls below a quarter of its range, the 5th to the 95th percentile."""
+    """The m, b and p within `rows` (the sound begins at row `first`), and the share for which the
+    lip gap (R,) falls below a quarter of its range, the 5th to the 95th percentile."""
     known = np.isfinite(gap)
     if known.sum() < 2:
         return Closures(0, math.nan)

@@ -1,4 +1,5 @@
-"""Render an avatar at the moments of a dataset's frames; its landmarks; the time it takes."""
+"""Render an avatar at the moments of a dataset's frames, locate its landmarks and measure the
+time."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def pause_metrics(gap: Float64, loud: Float64, missing: str) -> tuple[Metric, ..
 
 
 def pauses(loud: Float64) -> NDArray[np.bool_]:
-    """(R,) whether the sound is quiet at this row and the four before."""
+    """(R,) True if the sound is quiet at this row and the four before."""
     if not np.isfinite(loud).any():
         return np.zeros(len(loud), bool)
     low, high = np.nanpercentile(loud, (5, 95))

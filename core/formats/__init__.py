@@ -1,1 +1,1 @@
-"""File formats of others: safetensors, torch's archives, PLY, NPY."""
+"""Third-party file formats: safetensors, torch's archives, PLY, NPY."""

@@ -12,7 +12,7 @@ from numpy.lib import format as layout
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
-# Version 3 differs from 2 by the encoding of field names, which plain arrays do not have.
+# Version 3 differs from 2 only in the encoding of field names, which plain arrays do not have.
 READERS: dict[tuple[int, int], Callable[[IO[bytes]], Header]] = {
     (1, 0): layout.read_array_header_1_0,
     (2, 0): layout.read_array_header_2_0,
@@ -21,9 +21,9 @@ READERS: dict[tuple[int, int], Callable[[IO[bytes]], Header]] = {
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """(shape, whether the order is Fortran's, type); `file` is then at the first number. No
-    number is read and no memory is allocated: compare the shape with the file's size first.
-    ValueError where there is no such header. Sizes may be negative."""
+    """(shape, True for Fortran order, type). `file` is then at the first number. No number is read
+    and no memory is allocated: compare the shape with the file's size first. ValueError if the
+    header is not valid. Sizes may be negative."""
     try:
         version = layout.read_magic(file)
         with warnings.catch_warnings():

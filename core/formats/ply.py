@@ -1,4 +1,4 @@
-"""3DGS .ply files with numpy alone: what the official saver and other splat tools write.
+"""3DGS .ply files with numpy alone, as the official code and other splat tools write them.
 
 Values are raw, as in `Gaussians`; f_rest is channel-major in the file (docs/method.md §4).
 """
@@ -49,7 +49,7 @@ class _Element:
 
 @dataclass(frozen=True)
 class _Header:
-    order: str  # of the bytes, empty for ascii
+    order: str  # byte order, empty for ascii
     elements: list[_Element]
     length: int  # bytes
 
@@ -75,7 +75,7 @@ def read_ply(path: str | Path) -> Gaussians:
 
 def write_ply(gaussians: Gaussians, path: str | Path) -> None:
     """The official layout, 62 float32 a Gaussian, binary little endian, written atomically.
-    OutputError where the file cannot be written."""
+    OutputError if the file cannot be written."""
     n = len(gaussians)
     names = [*POSITION, "nx", "ny", "nz", *COLOUR, *(f"f_rest_{i}" for i in range(3 * REST))]
     names += ["opacity", *SCALE, *ROTATION]
@@ -97,7 +97,7 @@ def write_ply(gaussians: Gaussians, path: str | Path) -> None:
 def _read_header(file: BinaryIO) -> _Header:
     start = file.read(MAX_HEADER)
     if start[:4] not in (b"ply\n", b"ply\r"):
-        raise PlyError("the file does not begin with 'ply'; it is no .ply file")
+        raise PlyError("the file does not begin with 'ply'; it is not a .ply file")
     end = start.find(b"end_header")
     newline = start.find(b"\n", end)
     if end < 0 or newline < 0:
@@ -128,7 +128,7 @@ def _read_header(file: BinaryIO) -> _Header:
 
 
 def _split(elements: Sequence[_Element]) -> tuple[list[_Element], _Element]:
-    """The elements that lie before the vertices, and the vertices."""
+    """The elements before the vertices, and the vertices."""
     for index, element in enumerate(elements):
         if element.name == "vertex":
             before = list(elements[:index])
@@ -157,8 +157,8 @@ def _check_names(vertex: _Element) -> None:
     degrees = {3 * (degree + 1) ** 2 - 3 for degree in range(4)}
     if len(rest) not in degrees or any(name not in names for name in rest):
         raise PlyError(
-            f"{len(rest)} properties f_rest_* are no whole degree of spherical harmonics; "
-            "0, 9, 24 or 45 in a row from f_rest_0 are"
+            f"{len(rest)} properties f_rest_* do not make a whole degree of spherical harmonics; "
+            "give 0, 9, 24 or 45, numbered from f_rest_0"
         )
 
 

@@ -41,7 +41,7 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> str:
     """Write atomically; returns the SHA-256 of the file in hexadecimal. The same input gives the
-    same bytes. OutputError where the file cannot be written."""
+    same bytes. OutputError if the file cannot be written."""
     # Large items first keeps every tensor aligned to its own item size.
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {METADATA: dict(metadata)}
@@ -111,7 +111,7 @@ def _read(file: BinaryIO, size: int) -> tuple[dict[str, Array], dict[str, str], 
 
 
 def _refuse_constant(value: str) -> float:
-    raise ValueError(f"{value} is no JSON number")
+    raise ValueError(f"{value} is not a JSON number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_json(text: bytes | str) -> Any:
-    """Strict JSON: no NaN, no name twice, nothing nested without end. ValueError otherwise."""
+    """Strict JSON: no NaN, no duplicate name, no excessive nesting. ValueError otherwise."""
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError:
@@ -134,10 +134,12 @@ def _parse(text: bytes) -> dict[str, Any]:
         header = parse_json(text.decode())
     except ValueError:
         raise AvatarFileError(
-            "the header is no valid JSON; it is not an .egs file or is damaged"
+            "the header is not valid JSON; it is not an .egs file or is damaged"
         ) from None
     if not isinstance(header, dict):
-        raise AvatarFileError("the header is no JSON object; it is not an .egs file or is damaged")
+        raise AvatarFileError(
+            "the header is not a JSON object; it is not an .egs file or is damaged"
+        )
     return header
 
 

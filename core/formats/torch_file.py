@@ -21,8 +21,8 @@ MAX_PIECE = 2**21  # values added up at a time: 8 MiB of float32
 
 
 def load_torch(path: Path, error: type[EgsError], limit: int) -> dict[str, Any]:
-    """The dictionary in a torch file of at most `limit` bytes: tensors on the CPU, still on disk
-    (mapped). `error` where it is none, or names a class that plain tensors do not need."""
+    """The dictionary in a torch file of at most `limit` bytes: memory-mapped tensors on the CPU.
+    Raises `error` if it is not one, or names a class that plain tensors do not need."""
     check_zip(path, error, limit)
     try:
         import torch
@@ -44,14 +44,14 @@ def load_torch(path: Path, error: type[EgsError], limit: int) -> dict[str, Any]:
 
 
 def check_zip(path: Path, error: type[EgsError], limit: int) -> None:
-    """Refuse what could unpack to more than its own size, before torch sees it."""
+    """Refuse a file that could unpack to more than its own size, before torch opens it."""
     file, _ = open_regular(path, error, limit)
     try:
         with file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
         raise error(
-            f"{path} is no PyTorch file in the zip layout (torch 1.6 or newer), or is cut off"
+            f"{path} is not a PyTorch file in the zip layout (torch 1.6 or newer), or is cut off"
         ) from None
     stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
     pickles = [m.file_size for m in members if m.filename.endswith(".pkl")]
@@ -60,7 +60,7 @@ def check_zip(path: Path, error: type[EgsError], limit: int) -> None:
 
 
 def array_of(content: Mapping[str, Any], name: str) -> Float32 | None:
-    """A float32 copy of the tensor `name`; None where there is none, or it is no plain tensor of
+    """A float32 copy of the tensor `name`; None if it is missing, is not a plain tensor of
     floating-point numbers, or claims more values than any real one has."""
     import torch
 
@@ -77,7 +77,7 @@ def array_of(content: Mapping[str, Any], name: str) -> Float32 | None:
 
 def mean_points(content: Mapping[str, Any], name: str) -> Float64 | None:
     """(P, 3) mean over the frames of the tensor `name` (F, P, 3), which may be larger than memory:
-    it is read piece by piece. Frames that are not finite do not count. None where there is no such
+    it is read piece by piece. Frames that are not finite do not count. None if there is no such
     tensor, or not one finite frame."""
     import torch
 

@@ -1,8 +1,8 @@
 """Tensors written in PyTorch's file layout without PyTorch, for programs that read track_params.pt.
 
-The file is a zip of raw numbers and of a short program that names them, for a machine with a stack.
-Its instructions are written out here one by one; they say: a table, and for each name a float32
-tensor on the CPU. Nothing is read or run.
+The file is a zip of raw numbers and a short program for a stack machine, which names them. Its
+instructions are written here one by one; they build a dictionary of float32 CPU tensors by name.
+Nothing is read or run.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def torch_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    """Add a member with a fixed date; its data begin at a multiple of 64 bytes, to be mapped."""
+    """Add a member with a fixed date; its data begin at a multiple of 64 bytes, so that they can be
+    memory-mapped."""
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     stream = archive.fp
     start = (stream.tell() if stream else 0) + 30 + len(name)

@@ -1,1 +1,1 @@
-"""Pictures: the record, its colour, and the files it becomes."""
+"""Pictures: the record, its colour space, and its file formats."""

@@ -1,4 +1,4 @@
-"""OpenEXR files by numpy: scan lines, ZIP packed in blocks of 16, half or float."""
+"""OpenEXR files with numpy: scan lines, ZIP-compressed in blocks of 16, half or float."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ REC_709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # red, green, bl
 def encode_exr(image: Float32, full: bool = False) -> bytes:
     """The file's bytes, the same for the same pixels. image (H, W, 4) float32 scene-linear,
     premultiplied, Rec. 709 primaries, first row on top; as half floats (clipped to their range), or
-    floats where `full`."""
+    as floats if `full`."""
     height, width, _ = image.shape
     pixel_type, dtype = (FLOAT, "<f4") if full else (HALF, "<f2")
     values = image if full else np.clip(image, -HALF_MAX, HALF_MAX)
-    # A row is all its A, then all its B, G, R: channels lie in the order of their names.
+    # A row is all its A, then all its B, G, R: channels are sorted by name.
     rows = np.ascontiguousarray(values[..., ::-1].transpose(0, 2, 1).astype(dtype))
     data = rows.view(np.uint8).reshape(height, -1)
     header = MAGIC + _attributes(width, height, pixel_type)
@@ -61,8 +61,8 @@ def _attributes(width: int, height: int, pixel_type: int) -> bytes:
 
 
 def _block(first: int, raw: NDArray[np.uint8]) -> bytes:
-    """Up to 16 rows: even bytes before odd ones, differences offset by 128, deflated; the rows
-    themselves where that is not smaller (readers know by the size)."""
+    """Up to 16 rows: even bytes before odd ones, differences offset by 128, deflated; the raw rows
+    if that is not smaller (readers see it by the size)."""
     parted = np.concatenate([raw[0::2], raw[1::2]])
     parted[1:] = parted[1:] - parted[:-1] + np.uint8(128)
     packed = pack(parted, LEVEL)

@@ -1,4 +1,5 @@
-"""Pictures to files: the one place where a format decides what happens to colour and alpha."""
+"""Writes pictures to files: the one place where the format decides how colour and alpha are
+stored."""
 
 from __future__ import annotations
 
@@ -15,15 +16,15 @@ from .png import encode_png
 
 
 def write_image(path: Path, image: Image | Pixels, file_format: str) -> None:
-    """`stage_image`, and the name."""
+    """`stage_image`, then the final name."""
     stage_image(path, image, file_format).commit()
 
 
 def stage_image(path: Path, image: Image | Pixels, file_format: str) -> Staged:
-    """Write a picture whole or not at all, up to its name: "png" as 8-bit sRGB with straight alpha,
+    """Write a picture completely under a temporary name: "png" as 8-bit sRGB with straight alpha,
     "exr" as scene-linear premultiplied half floats. The same picture gives the same bytes wherever
-    zlib is the same. OutputError where the file cannot be written or the picture is empty or not
-    finite; ArgumentError for another format, and for pixels in eight bits as anything but PNG."""
+    zlib is the same. OutputError if the file cannot be written or the picture is empty or not
+    finite; ArgumentError for another format, and for 8-bit pixels in anything but PNG."""
     if file_format not in ("png", "exr"):
         raise ArgumentError(f"format {file_format!r} is unknown; choose png or exr")
     if image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:

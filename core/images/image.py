@@ -17,7 +17,8 @@ make them there, by the same arithmetic."""
 
 def to_uint8(image: Image) -> Pixels:
     """(H, W, 4) uint8 with STRAIGHT alpha, as PNG wants it. Scaled by 255, clipped, truncated:
-    official renders truncate (docs/method.md §3.9), so an opaque picture is theirs to the bit."""
+    official renders truncate (docs/method.md §3.9), so an opaque picture equals theirs bit for
+    bit."""
     if (image[..., 3] == 1).all():  # over a background: a third of the time
         straight = np.clip(image, 0, 1)
     else:

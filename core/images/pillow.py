@@ -16,7 +16,7 @@ Bytes = NDArray[np.uint8]
 
 
 def pillow() -> Any:
-    """Pillow's Image module. MissingPackageError where it is not installed."""
+    """Pillow's Image module. MissingPackageError if it is not installed."""
     try:
         from PIL import Image
     except ImportError:
@@ -45,7 +45,7 @@ def encode_png(pixels: Bytes) -> bytes:
 def resized(
     pixels: Bytes, width: int, height: int, filter_: Literal["LANCZOS", "BICUBIC", "BOX"]
 ) -> Bytes:
-    """(height, width[, C]) of (H, W[, C]); itself where it has that size."""
+    """(height, width[, C]) of (H, W[, C]); itself if it has that size."""
     if pixels.shape[:2] == (height, width):
         return pixels
     image = pillow()

@@ -1,4 +1,4 @@
-"""Values of pictures between their pixels."""
+"""Interpolates pictures between their pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def bilinear(
     pictures: NDArray[np.floating], places: Float64, dtype: DTypeLike = np.float64
 ) -> NDArray[Any]:
     """(K, ..., [C]) values of pictures (K, H, W, [C]) at places (K, ..., 2), x and y in pixels, the
-    first pixel's centre at 0.5; outside, the edge goes on. dtype: of the weights, float32 where
+    first pixel's centre at 0.5; outside, the edge is repeated. dtype: of the weights, float32 where
     speed matters more than the last bits. Pictures are at least 2 x 2."""
     count, height, width = pictures.shape[:3]
     channels = pictures.shape[3:]

@@ -1,1 +1,1 @@
-"""A voice as it is spoken: from an input device to the windows that the network takes."""
+"""Live voice: from an input device to the windows that the network takes."""

@@ -1,4 +1,4 @@
-"""Input devices through sounddevice (PortAudio). Imported nowhere but in a worker."""
+"""Input devices through sounddevice (PortAudio). Imported only in a worker."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from ..errors import EngineError, MissingPackageError
 from .source import Device, Float32, Ring
 
-MAX_CHANNELS = 2  # sound systems offer up to 128 of a device that has one
+MAX_CHANNELS = 2  # sound systems report up to 128 for a device that has one
 MAX_DELAY = 2.0  # seconds; the clock of a driver that claims more is wrong
 NO_DEVICE = "no input device; connect a microphone and refresh the list"
 
 
 def input_devices() -> list[Device]:
-    """What is connected now, the preferred one first. Raises MissingPackageError, EngineError. Not
-    while a source is open: the list is made afresh."""
+    """The connected devices, the preferred one first. Call it only while no source is
+    open: it restarts PortAudio. Raises MissingPackageError, EngineError."""
     library = _sounddevice()
     try:
         library._terminate()  # PortAudio looks for devices only when it starts
@@ -42,7 +42,7 @@ def input_devices() -> list[Device]:
 
 def open_source(label: str) -> DeviceSource:
     """Record from the device of that label, "" for the preferred one. Raises MissingPackageError,
-    EngineError where there is none, or where it cannot be opened."""
+    and EngineError if there is none or it cannot be opened."""
     found = input_devices()
     if not found:
         raise EngineError(NO_DEVICE)
@@ -53,7 +53,7 @@ def open_source(label: str) -> DeviceSource:
 
 
 class DeviceSource:
-    """A stream of the device at its own rate, in blocks as small as its driver likes."""
+    """A stream of the device at its own rate, in blocks as small as its driver allows."""
 
     def __init__(self, device: Device) -> None:
         library = _sounddevice()
@@ -83,17 +83,17 @@ class DeviceSource:
         self._stream.close(ignore_errors=True)
 
     def _record(self, block: Float32, count: int, times: Any, status: Any) -> None:
-        """In the sound's own thread."""
+        """Runs in PortAudio's own thread."""
         now = time.monotonic()
         delay = times.currentTime - times.inputBufferAdcTime - count / self.ring.rate
-        if not 0 <= delay <= MAX_DELAY:  # no time from this driver; what it promised instead
+        if not 0 <= delay <= MAX_DELAY:  # the driver gives no usable time: use its stated latency
             delay = self._stream.latency
         self.ring.overruns += bool(status.input_overflow)
         self.ring.write(block, now - delay)
 
 
 def _number(library: ModuleType, device: Device) -> int:
-    """Where the device stands in the list now. ValueError where it is no longer there."""
+    """The device's current index in the list. ValueError if it is no longer there."""
     hosts = library.query_hostapis()
     for number, entry in enumerate(library.query_devices()):
         name = " ".join(entry["name"].split())
@@ -104,7 +104,7 @@ def _number(library: ModuleType, device: Device) -> int:
 
 
 def _sounddevice() -> ModuleType:
-    # Else PulseAudio collects 0.3 s before it hands anything over, or hangs with blocks this small.
+    # Otherwise PulseAudio buffers 0.3 s of sound, or hangs with blocks this small.
     os.environ.setdefault("PULSE_LATENCY_MSEC", "10")
     try:
         import sounddevice

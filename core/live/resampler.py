@@ -1,4 +1,4 @@
-"""The resampler of core/audio/resample.py for a sound that is still going on."""
+"""The resampler of core/audio/resample.py for a live sound."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ CHUNK = 4096  # outputs worked on at a time
 
 class StreamResampler:
     """Blocks of any size at `rate_in` (whole numbers, Hz) become samples at `rate_out`: the same
-    numbers as `resample` gives for the whole sound, up to the order of a float64 sum. A sample
-    comes as soon as all samples that its filter reaches are there: ten crossings of the slower
-    rate, 0.6 ms at 48 kHz to 16 kHz."""
+    numbers as `resample` gives for the whole sound, up to the order of a float64 sum. A sample is
+    returned as soon as all samples that its filter reaches have arrived: ten crossings of the
+    slower rate, 0.6 ms at 48 kHz to 16 kHz."""
 
     def __init__(self, rate_in: int, rate_out: int) -> None:
         divisor = math.gcd(rate_in, rate_out)
@@ -25,7 +25,7 @@ class StreamResampler:
         self._taps = np.ones(1) if self._equal else low_pass(self._up, self._down)
         self._half = len(self._taps) // 2
         self._width = 2 * self._half // self._up + 1  # source samples that a result reaches
-        self._kept = np.zeros(self._width)  # zeros lie before the sound
+        self._kept = np.zeros(self._width)  # zeros precede the sound
         self._received = 0  # source samples so far; the last of _kept is the last of them
         self._made = 0
 

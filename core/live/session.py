@@ -1,4 +1,4 @@
-"""One voice that drives one avatar: from what the device recorded to the newest windows."""
+"""One voice drives one avatar: from the device's recording to the newest windows."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .source import Source
 from .stream import SoundStream
 
 LOOKAHEAD = 4
-"""Steps of 20 ms. Less is sooner and less exact. Root mean square error of the audio code on the
-demo speech, as a part of the code's own deviation: 70 % with 0, 36 % with 2, 20 % with 4, 14 % with
-6, 9 % with 8, 0 with 13."""
+"""Steps of 20 ms. Fewer give less delay and more error. Root mean square error of the audio code on
+the demo speech, relative to the code's standard deviation: 70 % with 0, 36 % with 2, 20 % with 4,
+14 % with 6, 9 % with 8, 0 with 13."""
 STALL = 2.0  # seconds without a sample after which a device counts as lost
 
 
 @dataclass(frozen=True)
 class Report:
     """peak, rms: of the samples since the last report, 1 is full scale. seconds: the moment of the
-    sound that is shown. latency_ms: since that moment entered the device. waiting_ms, compute_ms:
-    parts of it: from the newest sample to this request, and from there to the splats; the rest is
-    look-ahead and half a window. overruns: how often sound was lost. settling: the mouth rests
-    until the avatar's normalisation knows the voice."""
+    sound that is shown. latency_ms: the time since that moment entered the device. waiting_ms,
+    compute_ms: parts of it: from the newest sample to this request, and from there to the splats;
+    the rest is look-ahead and half a window. overruns: how often sound was lost. settling: True
+    while the mouth rests, until the avatar's normalisation has measured the voice."""
 
     peak: float
     rms: float
@@ -47,7 +47,7 @@ class LiveSession:
         lookahead: int = LOOKAHEAD,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Takes the source and closes it. Raises FeatureMismatchError, after closing it too."""
+        """Owns the source and closes it, also before it raises FeatureMismatchError."""
         self._source, self._clock = source, clock
         try:
             self._stream = SoundStream(spec, source.ring.rate, lookahead)
@@ -60,8 +60,8 @@ class LiveSession:
         self._level = (0.0, 0.0)
 
     def listen(self) -> AudioTrack:
-        """Take in what was recorded; the windows of the newest moment (see SoundStream.newest).
-        EngineError where the device is lost."""
+        """Process the recorded sound and return the windows of the newest moment (see
+        SoundStream.newest). EngineError if the device is lost."""
         block, entered = self._source.ring.read()
         self._begun = self._clock()
         if len(block):
@@ -82,7 +82,7 @@ class LiveSession:
         return self._stream.newest()
 
     def report(self) -> Report:
-        """Of the last `listen`, whose splats are ready now."""
+        """The report on the last `listen`; call it when its splats are ready."""
         now = self._clock()
         behind = self._received / self._source.ring.rate - self._stream.seconds
         return Report(

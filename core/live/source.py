@@ -1,4 +1,5 @@
-"""Recording: the interface between a session and a sound library, and the ring of two threads.
+"""Recording: the interface between a session and a sound library, and the ring buffer between their
+threads.
 
 A source's own thread writes the ring, the worker's thread reads it. The writer copies a block and
 stores one tuple; it never waits."""
@@ -18,8 +19,8 @@ RING_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Device:
-    """An input device: its name, the sound system that offers it, how many channels it has, its own
-    rate in Hz, whether it is the one that the system prefers."""
+    """An input device. host: the sound system that offers it. channels: their number. rate: its
+    own, in Hz. default: True for the one that the system prefers."""
 
     name: str
     host: str
@@ -29,7 +30,7 @@ class Device:
 
     @property
     def label(self) -> str:
-        """What identifies it from one start of the system to the next."""
+        """Identifies the device, also after the system restarts."""
         return f"{self.name}, {self.host}"
 
 
@@ -55,7 +56,7 @@ class Ring:
         self._newest = (written + len(block), entered)
 
     def read(self) -> tuple[Float32, float]:
-        """What came since the last call, and when the last of it entered."""
+        """The samples since the last call, and the time at which the last of them entered."""
         (written, entered), size = self._newest, len(self._data)
         if written - self._read > size // 2:
             self.overruns += 1
@@ -72,7 +73,7 @@ class Source(Protocol):
     ring: Ring
 
     def fault(self) -> str:
-        """Why nothing more will come, empty while it records."""
+        """The reason why the recording ended, empty while it goes on."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Features of a sound that is still going on, and the newest windows of them."""
+"""Features of a live sound, and their newest windows."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ..records.timeline import ROW_RATE
 from ..records.voice import RATE
 from .resampler import StreamResampler
 
-BEFORE = AROUND // 2  # windows before the row that the network is asked for
-HERE = BEFORE / ROW_RATE  # seconds of that row in the track that SoundStream.newest gives
+BEFORE = AROUND // 2  # windows before the row that the network computes
+HERE = BEFORE / ROW_RATE  # seconds of that row in the track that SoundStream.newest returns
 SETTLING = 2.0  # seconds of sound from which "clip" takes its first mean and deviation
 
 
 class SoundStream:
-    """Blocks of sound in, the network's newest eight windows out. Complete steps are those of
-    core/audio/features.py (phonetic ones nearly, see PhoneticStream), and with all the look-ahead
-    so are the windows, from the moment on at which they no longer reach before the first sample.
+    """Blocks of sound in, the network's newest eight windows out. Complete steps equal those of
+    core/audio/features.py (phonetic ones nearly, see PhoneticStream). With full look-ahead the
+    windows do too, once they no longer reach back before the first sample.
 
-    lookahead: steps of 20 ms that are waited for after the moment that is shown, 0 to `full`. The
-    steps that the network takes beyond them are copies of the last one.
+    lookahead: steps of 20 ms to wait for after the moment that is shown, 0 to `full`. Beyond them
+    the network receives copies of the last step.
 
-    "clip" normalisation, which means mean and deviation of a whole clip, uses those of all sound
-    since the start, and gives silence for the first SETTLING seconds.
-    Raises FeatureMismatchError where the avatar's features are not computed from a sound."""
+    "clip" normalisation, which needs mean and deviation of a whole clip, uses those of all sound
+    since the start, and gives silence for the first SETTLING seconds. Raises FeatureMismatchError
+    if the avatar's features cannot be computed from a sound."""
 
     def __init__(self, spec: FeatureSpec, rate: int, lookahead: int) -> None:
         extractor = extractor_of(spec)
@@ -62,11 +62,11 @@ class SoundStream:
 
     @property
     def settling(self) -> bool:
-        """Whether mean and deviation are still unknown."""
+        """True while mean and deviation are unknown."""
         return self._spec.normalisation == "clip" and self.count < SETTLING * self._spec.rate
 
     def newest(self) -> AudioTrack:
-        """Eight windows around the moment `seconds`; in this track it lies at the second HERE."""
+        """Eight windows around the moment `seconds`; in this track it is at HERE seconds."""
         spec = self._spec
         first = self.count - 1 - self.lookahead - BEFORE * spec.stride - spec.pad
         wanted = np.arange(first, first + self._span)
@@ -81,7 +81,7 @@ class SoundStream:
         return AudioTrack(np.ascontiguousarray(views[:: spec.stride].transpose(0, 2, 1)))
 
     def _outside(self) -> Float32:
-        """(D,) the step before the sound, and while nothing else is known."""
+        """(D,) the step before the sound, also used until another one is known."""
         if self._spec.outside == "silence" and self.count and not self.settling:
             return self._normal(self._silence[None])[0]
         return np.zeros(self._spec.dim, np.float32)
@@ -99,5 +99,5 @@ class SoundStream:
 
 
 def full_lookahead(spec: FeatureSpec) -> int:
-    """Steps after a row that its eight windows reach (13 of the official layout)."""
+    """Steps after a row that its eight windows reach (13 in the official layout)."""
     return max(0, (AROUND - BEFORE - 1) * spec.stride + spec.window - spec.pad - 1)

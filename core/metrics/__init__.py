@@ -1,1 +1,1 @@
-"""Measures of how alike two pictures are: PSNR, SSIM, LPIPS."""
+"""The similarity of two pictures: PSNR, SSIM, LPIPS."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from .lpips_weights import LAYERS, Arrays
 
-# How each convolution strides and pads, and before which a 3 x 3 maximum of stride 2 is taken.
+# Stride and padding of each convolution; which of them follow a 3 x 3 max-pooling of stride 2.
 STRIDES, PADDINGS, POOLED = (4, 1, 1, 1, 1), (2, 2, 1, 1, 1), (1, 2)
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-SMALLEST = 31  # pixels a side; under it the last pooling has nothing to take
+SMALLEST = 31  # pixels a side; below it the last pooling has no input
 EPSILON = 1e-10
 
 
@@ -27,8 +27,8 @@ class Lpips:
 
     @torch.no_grad()
     def __call__(self, picture: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
-        """The distance of two (H, W, 3) pictures in [0, 1]; 0 where they are equal. Both at least
-        31 pixels a side."""
+        """The distance between two (H, W, 3) pictures in [0, 1]; 0 where they are equal. Both at
+        least 31 pixels a side."""
         pair = (
             torch.from_numpy(np.asarray(values, np.float32)).to(self._device)
             for values in (picture, truth)
@@ -36,7 +36,7 @@ class Lpips:
         return float(self.distance(*pair))
 
     def distance(self, picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """The distance of two tensors on the device, with a gradient: a loss."""
+        """The distance between two tensors on the device, with a gradient: a loss."""
         batch = torch.stack([picture, truth]).permute(0, 3, 1, 2)
         total = batch.new_zeros(())
         for number, features in enumerate(

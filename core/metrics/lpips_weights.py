@@ -23,8 +23,8 @@ ADVICE = 'make the .npz with the command under "LPIPS" in docs/training.md and g
 
 
 def find_weights(file: Path | None = None) -> Arrays:
-    """The weights in `file`, of AlexNet's shapes and finite. InputError where the file holds
-    anything else, MissingPackageError where none is given."""
+    """The weights in `file`, of AlexNet's shapes and finite. InputError if the file holds
+    anything else, MissingPackageError if none is given."""
     if file is None:
         raise MissingPackageError(f"LPIPS has no weights; {ADVICE}")
     arrays = _read(file)
@@ -48,5 +48,5 @@ def _read(path: Path) -> Arrays:
             return {name: np.asarray(table[name], np.float32) for name in table.files}
     except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile):
         raise InputError(
-            f"{path} is no .npz table of arrays (a .pth or .ckpt has to be converted); {ADVICE}"
+            f"{path} is not a .npz table of arrays (a .pth or .ckpt has to be converted); {ADVICE}"
         ) from None

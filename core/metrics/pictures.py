@@ -1,4 +1,4 @@
-"""How far a picture is from another: PSNR and SSIM, of the whole picture or inside a mask.
+"""PSNR and SSIM of two pictures, over the whole picture or inside a mask.
 
 Pictures are (H, W, 3) in [0, 1], sRGB-encoded, any float type.
 """
@@ -34,7 +34,7 @@ def psnr(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
 def ssim(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
     """Structural similarity (Wang et al. 2004): Gaussian window of 11 x 11, sigma 1.5, population
     variances, mean over the three channels and all windows that lie inside the picture, or those
-    whose centre is in mask (H, W). NaN where there is none. core/training/losses.py has the same
+    whose centre is in mask (H, W). NaN if there is none. core/training/losses.py has the same
     with a gradient."""
     values = ssim_map(picture, truth)
     if mask is not None:

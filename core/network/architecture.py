@@ -1,7 +1,7 @@
-"""What a network is made of. How the kinds of networks differ is written here and nowhere else.
+"""The structure of a network. Only this file says how the kinds of networks differ.
 
 "egstalker" and "gaussiantalker" are the networks of the official code (docs/method.md §3). "paper"
-is the method as the paper describes it (§1.3), where the official code differs (§2):
+is the method as the paper describes it (§1.3); the official code differs from it (§2):
 
     X       = KAN(tri-plane features - 1)        once for each avatar: the encoder
     code    = attention over the eight window codes + PPE, a periodic encoding of time
@@ -9,7 +9,7 @@ is the method as the paper describes it (§1.3), where the official code differs
     h       = ESAA and feed-forward as in EGSTalker, without an encoding of the token's index
     offsets = KAN(tanh(KAN(h)))                  one decoder for all attributes
 
-ESAA's agents are the first Gaussians; training puts those first that lie farthest apart. The
+ESAA's agents are the first Gaussians; training puts those that are farthest apart first. The
 decoder moves 14 values a Gaussian: position, log-scale, quaternion, opacity and the constant
 spherical harmonic; the harmonics that depend on the viewing direction stay canonical.
 
@@ -56,17 +56,16 @@ class Architecture:
 
     kan: the token layers, the encoder and the decoder are TaylorKANs; linear layers otherwise.
     esaa: attention through agents; multi-head attention over the tokens otherwise. optional: a
-    network of this kind may lack either; the names of its tensors say so.
-    heads: of the attention; ESAA has one head, whose scale this number sets. agents: how many of
-    the first Gaussians are agents, 0 without ESAA. positions: what ESAA attends to carries an
-    encoding of the token's index.
-    encoder: a layer between the tri-plane and the attention. decoder: one decoder moves `DECODED`
-    values of a Gaussian; otherwise every attribute has a head of its own. constants: it has the
-    untrained tensors of `names.CONSTANTS`, which standardise its inputs. static: the heads of the
-    first training stage are there (docs/method.md §3.3).
-    layers: of the transformer. levels: resolutions of the tri-plane. frozen: names of attributes
-    that stay canonical.
-    planes: lowest and highest value of a new tri-plane. token_gain: of new KANs for the tokens."""
+    network of this kind may lack either; the names of its tensors show it. heads: of the attention;
+    ESAA has one head, whose scale this number sets. agents: how many of the first Gaussians are
+    agents, 0 without ESAA. positions: the tokens that ESAA attends to carry an encoding of their
+    index. encoder: a layer between the tri-plane and the attention. decoder: one decoder moves
+    `DECODED` values of a Gaussian; otherwise every attribute has its own head. constants: it has
+    the untrained tensors of `names.CONSTANTS`, which standardise its inputs. static: it has the
+    heads of the first training stage (docs/method.md §3.3). layers: of the transformer. levels:
+    resolutions of the tri-plane. frozen: names of attributes that stay canonical.
+    planes: lowest and highest value of a new tri-plane. token_gain: initial gain of the tokens'
+    KANs."""
 
     kind: str
     official: bool
@@ -88,7 +87,7 @@ class Architecture:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Attribute -> how many of its values the network moves, frozen ones left out."""
+        """Attribute -> how many of its values the network moves, without frozen attributes."""
         return {
             a.name: a.base if self.decoder else a.width
             for a in ATTRIBUTES
@@ -132,8 +131,8 @@ KINDS = {
         decoder=True,
         constants=True,
         static=False,
-        # Products around 1 that differ from place to place: planes that are nearly alike make the
-        # first steps insensitive to sound.
+        # Products around 1 that vary over space: nearly constant planes make the first steps
+        # insensitive to sound.
         planes=(0.6, 1.4),
         token_gain=2.0,
     ),
@@ -141,7 +140,7 @@ KINDS = {
 
 
 def architecture_of(weights: NetworkWeights) -> Architecture:
-    """Of weights of a known kind."""
+    """The architecture of weights of a known kind."""
     found = architecture_named(weights.kind, weights.arrays)
     return replace(
         found,
@@ -152,8 +151,8 @@ def architecture_of(weights: NetworkWeights) -> Architecture:
 
 
 def architecture_named(kind: str, arrays: Mapping[str, Any]) -> Architecture:
-    """What follows from the kind and the names of the tensors; heads, agents and frozen attributes
-    are the defaults."""
+    """The architecture that follows from the kind and the names of the tensors, with default heads,
+    agents and frozen attributes."""
     found = KINDS[kind]
     if found.optional:
         multi_head = f"{attention_name(0)}w_q.weight" in arrays

@@ -1,4 +1,4 @@
-"""New weights, with which training begins, for each kind of network."""
+"""Initial weights for training, for each kind of network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DIM = CHANNELS * LEVELS
 HEAD_WIDTH = 128  # hidden values of an official head
 MULTI_HEADS = 2  # of an attention without ESAA
 OWN, OWN_BIAS = 4, 4.0  # the frame's own window of the eight, and its logit; the others' are 0
-# Slow waves of the eye's closure. The official ones oscillate a thousand times between open and
+# Low frequencies for the eye code. The official ones oscillate a thousand times between open and
 # shut, so that two nearly equal closures have unrelated codes (docs/method.md §3.5).
 SLOW = np.linspace(0.2, 3.2, 16)
 
@@ -134,7 +134,7 @@ def _constants(plan: NetworkPlan) -> dict[str, Float32]:
     times = positions(WINDOWS, CODE) if plan.ppe else np.zeros((WINDOWS, CODE), np.float32)
     poses = np.asarray(plan.poses, np.float64)
     deviation = poses.std(axis=0)
-    # What hardly moves in training must not be amplified.
+    # A pose value that hardly varies in training must not be amplified.
     scale = np.where(deviation > 1e-3, 1 / np.maximum(deviation, 1e-3), 0)
     return {
         PPE: times,
@@ -175,7 +175,7 @@ class _Maker:
         self.arrays[f"{name}.bias"] = np.zeros(out, np.float32)
 
     def kan(self, name: str, out: int, inputs: int, gain: float = 1.0) -> None:
-        """As the official TaylorKAN begins (§3.6)."""
+        """Initialised as the official TaylorKAN (§3.6)."""
         limit = gain / np.sqrt(inputs)
         self.uniform(f"{name}.base_weight", (out, inputs), -limit, limit)
         self.normal(f"{name}.taylor_coeffs", (out, inputs, 3), gain / (inputs * np.sqrt(3)))

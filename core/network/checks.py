@@ -60,7 +60,7 @@ def check_weights(weights: NetworkWeights, gaussians: Gaussians | None = None) -
 
 
 def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
-    """Name -> shape of every tensor of inference, and of the coarse heads where all are present.
+    """Name -> shape of every tensor of inference, and of the coarse heads if all are present.
     Raises CheckpointError if no sizes can be read (no tri-plane, no layer, no head)."""
     architecture = architecture_named(kind, arrays)
     levels, layers = architecture.levels, architecture.layers

@@ -17,7 +17,7 @@ from ..records.timeline import row_of_seconds
 
 
 class Deformer(ABC):
-    """One avatar, prepared: everything that does not depend on the frame is computed already."""
+    """One prepared avatar: everything that does not depend on the frame is already computed."""
 
     @abstractmethod
     def encode_audio(self, windows: Float32) -> Float32:
@@ -34,22 +34,22 @@ class Deformer(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why a faster path is not used, one line for each reason."""
+        """The reasons why a faster path is not used, one line each."""
         return ()
 
     @property
     def approximate(self) -> Deformer:
-        """The faster deformer that leaves some Gaussians frozen (frozen.py); itself where the
-        avatar has none."""
+        """The faster deformer that keeps some Gaussians frozen (frozen.py); itself if the avatar
+        has none."""
         return self
 
 
-# By identity, as long as both live; the value depends on nothing else.
+# Keyed by identity, for as long as both live; the value depends on nothing else.
 _silent: MutableMapping[Deformer, MutableMapping[AudioTrack, Float32]] = WeakKeyDictionary()
 
 
 def splats_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Splats:
-    """The head at one moment, its controls applied."""
+    """The head at one moment, with its controls applied."""
     code = code_of_moment(deformer, track, moment)
     if moment.approximate:
         deformer = deformer.approximate
@@ -58,7 +58,7 @@ def splats_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Splats:
 
 
 def code_of_moment(deformer: Deformer, track: AudioTrack, moment: Moment) -> Float32:
-    """(32,) the audio code of one moment, the mouth's gain applied."""
+    """(32,) the audio code of one moment, with the mouth gain applied."""
     code = code_at(deformer, track, moment.seconds)
     if moment.mouth_gain != 1.0:
         silent = silent_code(deformer, track)
@@ -79,7 +79,7 @@ def code_at(deformer: Deformer, track: AudioTrack, seconds: float) -> Float32:
 
 
 def silent_code(deformer: Deformer, track: AudioTrack) -> Float32:
-    """(32,) the audio code far outside the sound, which is that of silence if the track has one."""
+    """(32,) the audio code far outside the sound: the code of silence if the track has one."""
     known = _silent.setdefault(deformer, WeakKeyDictionary())
     code = known.get(track)
     if code is None:
@@ -90,7 +90,7 @@ def silent_code(deformer: Deformer, track: AudioTrack) -> Float32:
 def adjusted(splats: Splats, opacity: float = 1.0, colour_gain: float = 1.0) -> Splats:
     """Opacities times `opacity` within [0, 1]. A colour is max(0, sum + 0.5) (render/sh.py):
     scaling every coefficient and moving the first one by the half's share scales the colour in
-    every rasteriser. At 1.0 the arrays are the given ones."""
+    every rasteriser. At 1.0 the arrays are returned unchanged."""
     opacities, sh = splats.opacities, splats.sh
     if opacity != 1.0:
         opacities = np.clip(opacities * np.float32(opacity), 0, 1)

@@ -32,7 +32,7 @@ Prepare = Callable[[NetworkWeights, Gaussians], Deformer]
 
 
 class ApproximableDeformer(Deformer):
-    """Exact; `approximate` is the deformer that leaves Gaussians frozen."""
+    """Exact; `approximate` is the deformer that keeps Gaussians frozen."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ STATIC_HEADS = {a.official: a.width for a in ATTRIBUTES if a.name != "means"}
 
 TOKEN_MLPS = ("audio_mlp", "eye_mlp", "cam_mlp")
 
-# What only a "paper" network has: see architecture.py.
+# Tensors that only a "paper" network has: see architecture.py.
 ENCODER = "encoder.0"
 DECODER = ("decoder.0", "decoder.1")
 PPE = "ppe.table"
@@ -39,7 +39,7 @@ def layer_prefix(layer: int) -> str:
 
 
 def attention_name(layer: int) -> str:
-    """What the names of an attention's linear layers begin with."""
+    """The prefix of the names of an attention's linear layers."""
     return f"{layer_prefix(layer)}enc_dec_attention."
 
 
@@ -72,12 +72,12 @@ def has_static_heads(arrays: Mapping[str, Any]) -> bool:
 
 
 def layer_count(arrays: Mapping[str, Any]) -> int:
-    """Transformer layers that any name belongs to."""
+    """The number of transformer layers, counted by name."""
     return _count(arrays, r"transformer\.layers\.(\d+)\.")
 
 
 def level_count(arrays: Mapping[str, Any]) -> int:
-    """Resolutions of the tri-plane that any name belongs to."""
+    """The number of tri-plane resolutions, counted by name."""
     return _count(arrays, r"tri_plane\.grid\.grids\.(\d+)\.")
 
 
@@ -88,7 +88,7 @@ def _count(names: Iterable[str], pattern: str) -> int:
 
 
 def agent_count(arrays: Mapping[str, Any]) -> int:
-    """ESAA's agents: the columns of the unused attention_proj_layer (64, agents) where it is
-    present, 200 otherwise. Read it before dropping what `architecture.tensor_names` omits."""
+    """ESAA's agents: the columns of the unused attention_proj_layer (64, agents) if it is present,
+    200 otherwise. Read it before dropping what `architecture.tensor_names` omits."""
     weight = arrays.get(f"{attention_name(0)}attention_proj_layer.weight")
     return int(weight.shape[1]) if weight is not None and weight.ndim == 2 else DEFAULT_AGENTS

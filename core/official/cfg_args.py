@@ -1,6 +1,6 @@
 """cfg_args, the official trainers' settings file: one line `Namespace(name=value, ...)`.
 
-Parsed as a syntax tree and taken apart by hand: nothing in it is ever run (docs/method.md §4)."""
+Its syntax tree is read value by value; nothing in it is ever run (docs/method.md §4)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FREEZE_FLAGS = {
     "no_do": "opacities",
     "no_dshs": "sh",
 }
-# Variants of the official graph that no shipped configuration uses, and that are not built here.
+# Variants of the official graph that no shipped configuration uses; they are not supported.
 UNSUPPORTED = ("no_grid", "empty_voxel", "static_mlp", "apply_rotation")
 # Settings that go into the avatar's provenance; paths and user names do not.
 KEPT = ("iterations", "coarse_iterations", "batch_size", "sh_degree")
 
 
 def read_cfg_args(path: Path) -> dict[str, Any] | None:
-    """The settings, None where there is no such file. CheckpointError for anything that is not
+    """The settings, None if there is no such file. CheckpointError for anything that is not
     `Namespace(...)` of plain values."""
     if not path.exists():
         return None

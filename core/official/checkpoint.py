@@ -37,9 +37,9 @@ class Checkpoint:
 
 
 def load_checkpoint(folder: str | Path, iteration: int | None = None) -> Checkpoint:
-    """The largest fine iteration of a folder, or the one asked for; `folder` may also be one
-    `iteration_N` itself. CheckpointError and PlyError name what is wrong; MissingPackageError
-    where torch is not installed."""
+    """The largest fine iteration of a folder, or the requested one; `folder` may also be an
+    `iteration_N` folder. CheckpointError and PlyError name what is wrong; MissingPackageError if
+    torch is not installed."""
     folder = Path(folder)
     where, number = find_iteration(folder, iteration)
     root = where.parent.parent
@@ -62,7 +62,9 @@ def load_checkpoint(folder: str | Path, iteration: int | None = None) -> Checkpo
 def find_iteration(folder: Path, iteration: int | None) -> tuple[Path, int]:
     """(folder of the iteration, its number)."""
     if not folder.is_dir():
-        raise CheckpointError(f"{folder} is no folder; give the trainer's output folder or a .ply")
+        raise CheckpointError(
+            f"{folder} is not a folder; give the training's output folder or a .ply"
+        )
     own = folder.resolve().name
     if _COARSE.fullmatch(own):
         raise CheckpointError(
@@ -85,9 +87,9 @@ def find_iteration(folder: Path, iteration: int | None) -> tuple[Path, int]:
     if not found:
         coarse = any(_COARSE.fullmatch(name) for name in names)
         raise CheckpointError(
-            f"{clouds} holds coarse iterations only; let the training reach its fine stage"
+            f"{clouds} contains coarse iterations only; let the training reach its fine stage"
             if coarse
-            else f"{clouds} holds no folder iteration_N; let the training save one"
+            else f"{clouds} contains no folder iteration_N; let the training save one"
         )
     if iteration is None:
         iteration = max(found)
@@ -105,13 +107,13 @@ def _member(where: Path, name: str) -> Path:
 
 
 def read_weights(path: Path, settings: Mapping[str, Any]) -> NetworkWeights:
-    """The network of a deformation.pth, with what cfg_args says of it."""
+    """The network of a deformation.pth, with the settings of cfg_args."""
     content = load_torch(path, CheckpointError, MAX_WEIGHTS)
     table = {name.removeprefix(PREFIX): value for name, value in content.items()}
     kind = kind_of(table)
     if kind is None:
         raise CheckpointError(
-            f"{path} is of neither EGSTalker nor GaussianTalker; give the checkpoint of one of them"
+            f"{path} is from neither EGSTalker nor GaussianTalker; give a checkpoint of one of them"
         )
     names = tensor_names(architecture_named(kind, table))
     arrays = {name: array for name in names if (array := array_of(table, name)) is not None}

@@ -42,8 +42,8 @@ STATIC_WIDTH = 128
 
 def write_official(avatar: Avatar, folder: Path) -> Path:
     """Write to `folder`, which must be new or empty; returns the folder of the iteration.
-    ArgumentError where the official code has no such network, or the folder holds something;
-    OutputError, MissingPackageError (torch)."""
+    ArgumentError if the official code has no such network, or the folder is not empty; OutputError,
+    MissingPackageError (torch)."""
     network = avatar.network
     if network is None or not KINDS[network.kind].official:
         kind = "a still" if network is None else f"of the kind {network.kind!r}"
@@ -63,8 +63,8 @@ def write_official(avatar: Avatar, folder: Path) -> Path:
 
 
 def state_dict(network: NetworkWeights) -> dict[str, Array]:
-    """All tensors of the official file under their whole names. Those that inference never reads
-    are zero where the avatar has none."""
+    """All tensors of the official file under their full names. Those that inference never reads are
+    zero if the avatar lacks them."""
     arrays = dict(network.arrays)
     dim = arrays["null_vector"].size
     architecture = architecture_of(network)
@@ -100,7 +100,7 @@ def state_dict(network: NetworkWeights) -> dict[str, Array]:
 
 
 def cfg_args(network: NetworkWeights, iteration: int) -> str:
-    """The settings that the network's shape and its flags follow from."""
+    """The settings that define the network's shape and flags."""
     arrays, architecture = network.arrays, architecture_of(network)
     sides = [int(arrays[grid_name(level, 0)].shape[2]) for level in range(architecture.levels)]
     settings: dict[str, Any] = {

@@ -18,8 +18,8 @@ from .checkpoint import load_checkpoint
 @dataclass(frozen=True)
 class ImportOptions:
     """dataset: folder with background, poses and eyes. iteration: None for the largest fine one.
-    torso_frame: which torso image to take, None for the first. features and
-    feature_stats: as `features.choose_features` takes them. name: the source's own where empty."""
+    torso_frame: frame of the torso image, None for the first. features and feature_stats: as in
+    `features.choose_features`. name: of the avatar; the source's own if empty."""
 
     dataset: Path | None = None
     iteration: int | None = None

@@ -18,8 +18,8 @@ MAX_COPIES = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """path: what `importing.import_avatar` takes, an iteration folder or a .ply. name: for the
-    avatar. needs_torch: the folder has weights, too."""
+    """path: the source for `importing.import_avatar`, an iteration folder or a .ply. name: of the
+    avatar. needs_torch: the folder also has weights."""
 
     path: Path
     name: str
@@ -44,9 +44,9 @@ def file_name(name: str) -> str:
 
 
 def place(part: Path, folder: Path, name: str) -> Path:
-    """Give the finished file `part`, which lies in `folder`, its name: `name`, with a number where
-    that is taken by other content. A file with the same content is kept and `part` removed.
-    OutputError where that fails."""
+    """Rename the finished file `part` in `folder` to `name`, with a number if that name is taken by
+    other content. If a file with the same content exists, it is kept and `part` is removed.
+    OutputError if that fails."""
     digest = hash_of(part)
     wanted = folder / name
     try:
@@ -60,4 +60,4 @@ def place(part: Path, folder: Path, name: str) -> Path:
                 return target
     except OSError as error:
         raise OutputError(f"{wanted} cannot be written: {reason(error)}") from None
-    raise OutputError(f"{folder} holds {MAX_COPIES} files named {wanted.stem}; remove some")
+    raise OutputError(f"{folder} contains {MAX_COPIES} files named {wanted.stem}; remove some")

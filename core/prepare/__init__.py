@@ -1,1 +1,1 @@
-"""From a video to a dataset; pipeline.py is the way in."""
+"""Make a dataset from a video; start at pipeline.py."""

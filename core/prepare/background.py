@@ -11,11 +11,11 @@ from ..records.arrays import Float32, Float64
 from .mask_regions import HEAD, NECK, TORSO, Mask
 from .pictures import Pixels
 
-# Of the side: pixels that are never farther from the person are not believed; what was filled into
-# them this near to believed ones is as good.
+# Of the side: a pixel is known if the person is ever farther away than the first; filled pixels
+# nearer to known ones than the second count as known.
 LEAST_DISTANCE, GOOD_FILL = 6 / 512, 10 / 512
 NECK_UP, TORSO_UP, BELOW = 53 / 512, 9 / 512, 4 / 512  # of the side (docs/method.md §5.2)
-DARKER = 0.98  # a row, upward under the chin
+DARKER = 0.98  # factor a row, upward under the chin
 SOFT = 4.0  # pixels
 
 
@@ -29,7 +29,7 @@ class BackgroundMean:
         self._count = np.zeros((size, size))
 
     def measure(self, person: Mask) -> Float32:
-        """(H, W) pixels to the person; call it for every frame first."""
+        """(H, W) distance to the person in pixels; call it for every frame first."""
         from scipy.ndimage import distance_transform_edt
 
         distance = np.asarray(distance_transform_edt(~person), np.float32)
@@ -37,14 +37,14 @@ class BackgroundMean:
         return distance
 
     def add(self, pixels: Pixels, distance: Float32) -> None:
-        """A frame, after all have been measured."""
+        """Add a frame; all frames must have been measured."""
         used = distance >= 0.8 * self._far
         self._sum[used] += pixels[used]
         self._count[used] += 1
 
     def finish(self) -> tuple[Pixels, Mask]:
-        """The background (H, W, 3), filled where the person always stood, and (H, W) where
-        it is known: seen, or filled from close by."""
+        """The background (H, W, 3), filled where the person always stood, and a mask (H, W) of
+        where it is known: seen, or filled from nearby pixels."""
         from scipy.ndimage import binary_dilation
 
         size = len(self._far)
@@ -54,8 +54,8 @@ class BackgroundMean:
 
 
 def fill(picture: Float64, known: Mask) -> Pixels:
-    """Smooth colours for the unknown pixels of (H, W, 3): the picture is halved until all is known,
-    and what is missing is taken from the next smaller one."""
+    """Fill the unknown pixels of (H, W, 3) smoothly: the picture is halved until all are known, and
+    each size takes what it lacks from the next smaller one."""
     if known.all() or not known.any():
         return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     return np.clip(_fill(picture, known.astype(np.float64)) + 0.5, 0, 255).astype(np.uint8)
@@ -78,8 +78,8 @@ def _fill(picture: Float64, weight: Float64) -> Float64:
 
 
 def torso_picture(pixels: Pixels, regions: NDArray[np.uint8]) -> Pixels:
-    """(H, W, 4) the neck and the torso, cut out, the neck going on upward under the head so that a
-    head that moves shows no hole."""
+    """(H, W, 4) the neck and the torso, cut out and extended upward under the head, so that a
+    moving head uncovers no hole."""
     size = len(pixels)
     out = np.zeros((size, size, 4), np.uint8)
     body = (regions == NECK) | (regions == TORSO)
@@ -92,8 +92,8 @@ def torso_picture(pixels: Pixels, regions: NDArray[np.uint8]) -> Pixels:
 
 
 def _upward(out: Pixels, pixels: Pixels, region: Mask, covered: Mask, rows: int) -> None:
-    """Grow a region upward under the head: column by column the colour a little below its top,
-    darker with every row, softened sideways."""
+    """Extend a region upward under the head: each column repeats the colour a little below its top,
+    darker with every row, blurred sideways."""
     from scipy.ndimage import gaussian_filter
 
     size = len(pixels)

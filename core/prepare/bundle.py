@@ -1,10 +1,9 @@
-"""Head pose and focal length of a clip: one rigid head, seen by one camera, moving in its frames.
+"""Head pose and focal length of a clip, from one rigid head that moves in front of one camera.
 
 The head's points (P, 3), its poses and the focal length are fitted together so that the points'
-projections meet the landmarks (bundle adjustment: Gauss-Newton, the points eliminated first).
-Poses are head to camera in OpenCV's axes; the head's frame is x right, y up, z to the viewer,
-decimetres, as everywhere (core/records/camera.py).
-"""
+projections meet the landmarks (bundle adjustment: Gauss-Newton, the points eliminated first). Poses
+are head to camera in OpenCV's axes; the head's frame is x right, y up, z to the viewer, decimetres,
+as everywhere (core/records/camera.py)."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from ..records.arrays import Float64
 from .rotations import rotation
 
 HUBER = 2.0  # standard deviations beyond which a landmark counts less
-SHAPE_SIGMA = 0.06  # decimetres that a point may lie off the first guess
+SHAPE_SIGMA = 0.06  # decimetres by which a point may deviate from the first guess
 FOCAL_GUESS = 2.35  # in picture widths; official clips lie between 1.3 and 3.1
 FOCAL_SIGMA = 0.25  # of its logarithm
 
@@ -24,7 +23,7 @@ FOCAL_SIGMA = 0.25  # of its logarithm
 @dataclass(frozen=True, eq=False)
 class Solution:
     """points (P, 3); rotations (K, 3, 3) and translations (K, 3), head to OpenCV camera; focal in
-    pixels; sigmas (P,) how far each landmark strays from its projection, pixels."""
+    pixels; sigmas (P,): typical distance of each landmark from its projection, pixels."""
 
     points: Float64
     rotations: Float64
@@ -42,8 +41,8 @@ def project(points: Float64, rotations: Float64, shifts: Float64, focal: float) 
 def pose_jacobian(
     points: Float64, rotations: Float64, shifts: Float64, focal: float
 ) -> tuple[Float64, Float64, Float64]:
-    """Projections (K, P, 2), their derivatives by a turn and a shift in the camera's frame
-    (K, P, 2, 6) and by the points in the camera's frame (K, P, 2, 3)."""
+    """Projections (K, P, 2), their derivatives by a rotation and a translation in the camera's
+    frame (K, P, 2, 6), and by the points in the camera's frame (K, P, 2, 3)."""
     turned = np.einsum("kij,pj->kpi", rotations, points)
     seen = turned + shifts[:, None]
     depth = seen[..., 2]
@@ -81,11 +80,11 @@ def adjust(
     whiten: Float64 | None = None,
     focal_weight: float = 1.0,
 ) -> Solution:
-    """The head, its poses and the focal length that meet `landmarks` (K, P, 2), in pixels from the
-    picture's centre, best. The first guess holds the head's place and size: shape_sigma is how far
-    a point may lie off it. whiten (K, P, 2, 2) makes errors of landmarks equally likely, in pixels
-    where not given. width: of the picture; focal_weight: how many landmarks the usual focal length
-    counts against each of its own."""
+    """The head, the poses and the focal length that fit `landmarks` (K, P, 2), in pixels from the
+    picture's centre, best. shape_sigma: how far a point may deviate from the first guess, which
+    fixes the head's position and size. whiten (K, P, 2, 2): whitens the landmarks' errors, which
+    are in pixels without it. width: of the picture. focal_weight: of the usual focal length against
+    the landmarks."""
     rotations, shifts = guess.rotations.copy(), guess.translations.copy()
     points, focal, sigmas = guess.points.copy(), guess.focal, guess.sigmas
     count, prior = len(rotations), np.eye(3) / shape_sigma**2

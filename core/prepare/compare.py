@@ -1,4 +1,4 @@
-"""Errors of a prepared dataset against one of the same frames that is known to be true."""
+"""Errors of a prepared dataset against a true dataset of the same frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_TEXT = 2**28
 
 
 def compare(found: Path, truth: Path) -> dict[str, float]:
-    """Figures by name, with their units in it. DatasetError where a file is missing."""
+    """Figures by name, which contains the unit. DatasetError if a file is missing."""
     figures: dict[str, float] = {}
     ours, true = _landmarks(found), _landmarks(truth)
     count = min(len(ours), len(true))
@@ -33,7 +33,7 @@ def compare(found: Path, truth: Path) -> dict[str, float]:
     figures["landmarks without the outline px"] = float(
         np.linalg.norm(apart[:, SKIN], axis=2).mean()
     )
-    # Two definitions of the same point differ by a constant place on the skin.
+    # Two definitions of the same point differ by a constant offset on the skin.
     steady = apart - apart.mean(0)
     figures["landmarks less their mean offset px"] = float(np.linalg.norm(steady, axis=2).mean())
     figures |= _poses(found, truth, count)
@@ -122,7 +122,7 @@ def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
                 over(read_picture(folder / "torso_imgs" / f"{row}.png", "RGBA"), background)
                 for folder, background in zip((found, truth), images, strict=True)
             ]
-            # What a training sees of it: outside both heads.
+            # Training sees it only outside both heads.
             seen = (a != HEAD) & (b != HEAD)
             both["torso"].append(_psnr(laid[0][seen], laid[1][seen]))
     person = to_regions(read_picture(truth / "parsing" / f"{rows[0]}.png")) > 0

@@ -15,9 +15,9 @@ from .pictures import Pixels
 Boxes = Float64
 
 SIDE = 3.2  # of the square, in sides of a face's box; the head then fills half of the height
-ABOVE, BESIDE = 0.9, 0.8  # face boxes of room above the face and at its sides wherever it moves
-FACE_HEIGHT = 0.47  # where in the square the middle of the face lies, from its upper edge
-SQUARE_FACE = 0.18  # of a video that is square already and keeps its framing: the least face
+ABOVE, BESIDE = 0.9, 0.8  # face boxes: room above the face and at its sides, wherever it moves
+FACE_HEIGHT = 0.47  # from the square's upper edge to the middle of the face, in sides of the square
+SQUARE_FACE = 0.18  # face box in sides of a square video, from which its framing stays
 RIVAL = 0.3  # area of a second face, in areas of the first, that makes it a second person
 MOST_RIVALS, LEAST_FACES = 0.15, 0.5  # of the searched frames
 

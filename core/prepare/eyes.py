@@ -11,7 +11,7 @@ from .mesh import LEFT_EYE, RIGHT_EYE
 OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
 NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by
 SHUT = 0.35  # of the open ratio: closed, in such a clip
-FULL_AU = 2.0  # AU45_r at which training takes an eye as closed (docs/method.md §3.5)
+FULL_AU = 2.0  # AU45_r at which training treats an eye as closed (docs/method.md §3.5)
 
 
 def aspect_ratios(meshes: Float64) -> Float64:
@@ -28,8 +28,8 @@ def _apart(meshes: Float64, a: int, b: int) -> Float64:
 
 
 def closure(meshes: Float64, valid: NDArray[np.bool_]) -> Float64:
-    """(F,) from 0, open as this person's eyes usually are, to 1, closed. Frames without a face
-    (valid (F,)) are joined by a line."""
+    """(F,) from 0 (open as usual for this person) to 1 (closed). Frames without a face (valid (F,)
+    False) are interpolated linearly."""
     ratios = aspect_ratios(meshes)
     rows = np.flatnonzero(valid)
     ratios = np.interp(np.arange(len(ratios)), rows, ratios[rows])
@@ -41,7 +41,7 @@ def closure(meshes: Float64, valid: NDArray[np.bool_]) -> Float64:
 
 
 def table(closed: Float64, valid: NDArray[np.bool_]) -> str:
-    """The text of au.csv as OpenFace writes it, with the blanks of its header; row i is frame i."""
+    """The text of au.csv as OpenFace writes it, with the spaces of its header; row i is frame i."""
     rows = ["frame, timestamp, confidence, success, AU45_r"]
     for index, value in enumerate(closed):
         found = int(valid[index])

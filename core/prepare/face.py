@@ -1,8 +1,7 @@
 """Faces, face meshes and the person's outline in a picture, by MediaPipe. Needs mediapipe.
 
-Version 0.10.21 carries its models. Later ones do not: for those a face_landmarker .task file has to
-be named, and masks have to be given.
-"""
+Version 0.10.21 contains its models. Later versions do not: they need a face_landmarker .task file,
+and masks from the user."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ LOG = "mediapipe.log"
 
 
 def mediapipe() -> Any:
-    """The package. MissingPackageError where it is not installed."""
+    """The package. MissingPackageError if it is not installed."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     try:
         with warnings.catch_warnings():
@@ -62,7 +61,7 @@ def quiet(folder: Path) -> Iterator[None]:
 
 
 class FaceFinder:
-    """Boxes of the faces of a picture, from afar too, the largest first."""
+    """Boxes of all faces in a picture, distant ones too, the largest first."""
 
     def __init__(self, model: Path | None) -> None:
         self._mesher = FaceMesher(model, still=True) if model is not None else None
@@ -91,8 +90,7 @@ class FaceFinder:
 
 
 class FaceMesher:
-    """The mesh of the face in pictures that follow each other, or (still) have nothing to do with
-    each other."""
+    """Face meshes in successive pictures, or in unrelated ones (still)."""
 
     def __init__(self, model: Path | None, *, still: bool = False) -> None:
         self._task: Any = None
@@ -131,7 +129,7 @@ class FaceMesher:
 
     def find(self, pixels: Pixels) -> list[Float64]:
         """(478, 3) of each face, the largest first: x and y in pixels, the first pixel's centre at
-        0.5, z towards the picture in the same measure, smaller is nearer."""
+        0.5; z in pixels too, smaller is nearer."""
         height, width = pixels.shape[:2]
         if self._task is not None:
             picture = self._package.Image(image_format=self._package.ImageFormat.SRGB, data=pixels)
@@ -153,7 +151,7 @@ class FaceMesher:
 
 
 class PersonFinder:
-    """The probability of each pixel to belong to a person."""
+    """The probability that a pixel belongs to the person."""
 
     def __init__(self) -> None:
         solutions = _solutions("--parsing FOLDER with masks")
@@ -165,7 +163,7 @@ class PersonFinder:
 
 
 def _solutions(instead: str) -> Any:
-    """MediaPipe's module with bundled models. MissingPackageError where this version has none."""
+    """MediaPipe's module with bundled models. MissingPackageError if this version has none."""
     package = mediapipe()
     if not hasattr(package, "solutions"):
         raise MissingPackageError(

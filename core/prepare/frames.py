@@ -18,11 +18,11 @@ from .pictures import Pixels, write_bytes, write_picture
 from .step import Step
 from .video import Facts, facts_of, frames, pixels_of, sound
 
-EXAMINE_EVERY = 12  # frames; the face is searched in one of them
+EXAMINE_EVERY = 12  # frames; one of them is searched for the face
 EXAMINE_MOST = 60  # frames at most; then the interval doubles
 EXAMINE_WIDTH = 960  # pixels that are enough to see faces
 FEW_PICTURES = 20.0  # a second, below which lips are not followed well
-SMALL_SIDE = 0.6  # of the wanted size: a square that has to be magnified more is blurred
+SMALL_SIDE = 0.6  # of the wanted size: a smaller square is blurred when magnified
 
 
 def examine_video(step: Step) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def examine_video(step: Step) -> dict[str, Any]:
             repeated += same
     if count < MIN_SECONDS * FPS:
         raise VideoError(
-            f"{step.video} holds {count / FPS:.2f} s from {options.start:g} s on; a dataset needs "
+            f"{step.video} has {count / FPS:.2f} s from {options.start:g} s on; a dataset needs "
             f"{MIN_SECONDS:g} s at least, and a good one 3 to 5 minutes"
         )
     faces = check_faces(boxes, str(step.video))
@@ -65,7 +65,7 @@ def examine_video(step: Step) -> dict[str, Any]:
 
 
 def _boxes(finder: FaceFinder, pixels: Pixels, crop: Crop | None) -> Any:
-    """(n, 4) faces in pixels of the video, or of its square where that is given."""
+    """(n, 4) faces in pixels of the video, or of its square if that is given."""
     if crop is not None:
         pixels = crop.cut(pixels, min(crop.side, EXAMINE_WIDTH))
     height, width = pixels.shape[:2]
@@ -81,13 +81,13 @@ def _note_rate(step: Step, facts: Facts, count: int, repeated: int) -> None:
             "the frames are repeated, and lips will follow the sound less well"
         )
     elif facts.rate and abs(facts.rate - FPS) > 0.01:
-        step.note(f"{facts.rate:g} pictures a second were brought to {FPS}")
+        step.note(f"{facts.rate:g} pictures a second were converted to {FPS}")
     if facts.turned:
         step.note(f"the pictures were turned upright ({facts.turned} degrees)")
 
 
 def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any]:
-    """ori_imgs/. keep: existing pictures are right and stay."""
+    """Write ori_imgs/. keep: existing pictures are valid and stay."""
     step.make("ori_imgs")
     crop, count = Crop(*found["crop"]), int(found["frames"])
     options = step.options
@@ -108,7 +108,7 @@ def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any
 
 
 def write_sound(step: Step, count: int) -> dict[str, Any]:
-    """aud.wav: 16 kHz, mono, 16 bits, as long as the pictures."""
+    """Write aud.wav: 16 kHz, mono, 16 bits, as long as the pictures."""
     step.progress(0, 1)
     waveform = sound(step.video, step.options.start, count)
     write_bytes(step.folder / "aud.wav", wav_bytes(waveform))

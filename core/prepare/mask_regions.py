@@ -18,7 +18,7 @@ from .pictures import Pixels
 
 Mask = NDArray[np.bool_]
 BACKGROUND, HEAD, NECK, TORSO = 0, 1, 2, 3
-# RGB of parsing/ (its note speaks of OpenCV's order, which is the reverse).
+# RGB of parsing/ (its own note uses OpenCV's order, BGR).
 COLOURS = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
 
 # Probabilities of the network, whose outline lies a little inside the true one. Below the second
@@ -29,7 +29,7 @@ LEAST_CONTRAST = 8.0  # grey levels that the person must differ from the backgro
 EDGE = 0.25  # of the contrast between them: hair and soft edges belong to the person
 LOBES = (6, -7)  # places in JAW_LINE at the ear lobes' height
 FACES = 400_000  # pixels that a colour is learnt from, at most
-BENEATH = 0.75  # half widths of the face: what is this near to its middle is under the chin
+BENEATH = 0.75  # half widths of the face: pixels this near to its middle are under the chin
 # Half widths of the face that hair reaches to the sides, above the eyes and below; and the farthest
 # that a neck reaches, to the sides and (in heights of the face) down.
 WIDEST, NECK_BOX = (2.4, 1.9), (1.5, 0.8)
@@ -46,7 +46,7 @@ class Colour:
     log_spread: float
 
     def distance(self, values: Float64) -> Float64:
-        """(...,) how unlike this colour the values (..., 3) are; comparable between colours."""
+        """(...,) distance of the values (..., 3) from this colour; comparable between colours."""
         apart = values - self.mean
         square = np.einsum("...i,ij,...j->...", apart, self.inverse, apart)
         return np.asarray(square + self.log_spread)
@@ -60,7 +60,7 @@ def ycc(pixels: NDArray[np.generic]) -> Float64:
 
 
 def learn_colour(pixels: NDArray[np.generic]) -> Colour | None:
-    """Of (n, 3) pixels; None where they are too few."""
+    """The colour of (n, 3) pixels; None if they are too few."""
     if len(pixels) < 50:
         return None
     values = ycc(pixels[:: max(1, len(pixels) // FACES)])
@@ -92,16 +92,17 @@ def polygon(points: Float64, size: int) -> Mask:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Places of the pixels (H, W) in a face that may be tilted. beside: from its middle, in half
-    widths of it. under: below the line at which the head ends, in heights of it."""
+    """Positions of the pixels (H, W) relative to a face, which may be tilted. sideways: from its
+    middle, in half widths of the face. under: below the line at which the head ends, in heights of
+    the face."""
 
-    beside: Float64
+    sideways: Float64
     under: Float64
 
 
 def place_pixels(face: Float64, size: int) -> Place:
-    """The head ends at the line of the jaw, and at its sides at the height of the ear lobes. face
-    (478, 2 or more) in pixels."""
+    """The pixels' positions relative to `face` (478, 2 or more), in pixels. The head ends at the
+    line of the jaw, and at its sides at the height of the ear lobes."""
     line, oval = face[JAW_LINE, :2], face[OVAL, :2]
     across = line[-1] - line[0]
     across = across / max(float(np.linalg.norm(across)), 1e-6)
@@ -122,10 +123,10 @@ def place_pixels(face: Float64, size: int) -> Place:
     lobes = np.where(steps < line[:, 0].mean(), line[LOBES[0], 1], line[LOBES[1], 1])
     ends = np.maximum(ends, lobes)
     half = max(float(np.ptp(oval[:, 0])) / 2, 1e-6)
-    beside = np.abs(along - oval[:, 0].mean()) / half
+    sideways = np.abs(along - oval[:, 0].mean()) / half
     index = np.clip(np.rint(along).astype(int) - first, 0, len(steps) - 1)
     under = (down - ends[index]) / max(float(np.ptp(oval[:, 1])), 1e-6)
-    return Place(beside, under)
+    return Place(sideways, under)
 
 
 def learn_palette(pictures: list[Pixels], people: list[Mask], faces: list[Float64]) -> Palette:
@@ -191,8 +192,8 @@ def split(person: Mask, pixels: Pixels, face: Float64, palette: Palette) -> NDAr
     place = place_pixels(face, len(person))
     whole = _one_piece(person, face[OVAL, :2])
     above = place.under < 0
-    # Farther out than hair reaches, the outline holds something else: a chair, a raised hand.
-    near = place.beside < np.where(place.under < -0.6, WIDEST[0], WIDEST[1])
+    # Farther out than hair reaches, the outline contains something else: a chair, a raised hand.
+    near = place.sideways < np.where(place.under < -0.6, WIDEST[0], WIDEST[1])
     out = np.where(whole, TORSO, BACKGROUND).astype(np.uint8)
     out[whole & above & near] = HEAD
     below = whole & ~above
@@ -200,8 +201,8 @@ def split(person: Mask, pixels: Pixels, face: Float64, palette: Palette) -> NDAr
         out[below & (place.under < 0.25)] = NECK
         return out
     kinds = _kinds(pixels, below, place, palette)
-    neck = _solid((kinds == NECK) & (place.beside < NECK_BOX[0]) & (place.under < NECK_BOX[1]))
-    neck &= _touching(neck, below & (place.beside < BENEATH) & (place.under < 0.3))
+    neck = _solid((kinds == NECK) & (place.sideways < NECK_BOX[0]) & (place.under < NECK_BOX[1]))
+    neck &= _touching(neck, below & (place.sideways < BENEATH) & (place.under < 0.3))
     out[below & neck] = NECK
     hair = _solid((kinds == HEAD) & near)
     hair &= _touching(hair | (out == HEAD), out == HEAD)
@@ -210,8 +211,8 @@ def split(person: Mask, pixels: Pixels, face: Float64, palette: Palette) -> NDAr
 
 
 def _one_piece(person: Mask, oval: Float64) -> Mask:
-    """The piece of the outline that holds the face, the face without holes; others are passers-by
-    or errors."""
+    """The piece of the outline that contains the face, with holes in the face filled; other pieces
+    are passers-by or errors."""
     from scipy.ndimage import label
 
     inner = polygon(oval.mean(0) + 0.9 * (oval - oval.mean(0)), len(person))
@@ -222,18 +223,18 @@ def _one_piece(person: Mask, oval: Float64) -> Mask:
 
 
 def _kinds(pixels: Pixels, below: Mask, place: Place, palette: Palette) -> NDArray[np.uint8]:
-    """(H, W) what each pixel below the head's end looks like: NECK, TORSO, HEAD (hair)."""
+    """(H, W) the likely region of each pixel below the head's end: NECK, TORSO, HEAD (hair)."""
     assert palette.skin is not None
-    values, beside, under = ycc(pixels[below]), place.beside[below], place.under[below]
+    values, sideways, under = ycc(pixels[below]), place.sideways[below], place.under[below]
     # Shadow under the chin changes the skin's colour: near the jaw skin is favoured.
-    shade = SHADE * np.exp(-((under / 0.2) ** 2)) * (beside < BENEATH)
+    shade = SHADE * np.exp(-((under / 0.2) ** 2)) * (sideways < BENEATH)
     distances = {NECK: palette.skin.distance(values) - shade}
     if palette.clothes is not None:
         distances[TORSO] = palette.clothes.distance(values)
     else:
         distances[TORSO] = np.where(under > 0.45, -np.inf, np.inf)
     if palette.hair is not None:  # hair hangs at the sides of the neck
-        distances[HEAD] = np.where(beside < BENEATH, np.inf, palette.hair.distance(values))
+        distances[HEAD] = np.where(sideways < BENEATH, np.inf, palette.hair.distance(values))
     labels = np.array(list(distances), np.uint8)
     out = np.zeros(below.shape, np.uint8)
     out[below] = labels[np.argmin(list(distances.values()), 0)]
@@ -248,7 +249,7 @@ def _solid(mask: Mask) -> Mask:
 
 
 def _majority(mask: Mask, side: int) -> Mask:
-    """The majority of the side x side pixels around each: a median, ten times as fast."""
+    """The majority of the side x side pixels around each pixel: a median, but ten times as fast."""
     from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(mask.astype(np.float32), side) > 0.5)
@@ -266,12 +267,12 @@ def _touching(mask: Mask, start: Mask) -> Mask:
 
 
 def to_picture(regions: NDArray[np.uint8]) -> Pixels:
-    """(H, W, 3) RGB as parsing/ has it."""
+    """(H, W, 3) RGB, as in parsing/."""
     return COLOURS[regions]
 
 
 def to_regions(picture: Pixels) -> NDArray[np.uint8]:
-    """(H, W) of a parsing picture; what has none of its colours is background."""
+    """(H, W) regions of a parsing picture; any other colour is background."""
     out = np.zeros(picture.shape[:2], np.uint8)
     for region in (HEAD, NECK, TORSO):
         out[(picture == COLOURS[region]).all(2)] = region

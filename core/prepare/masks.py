@@ -27,14 +27,14 @@ from .pictures import Pixels, write_picture
 from .poses import MESHES
 from .step import Step
 
-BACKGROUND_FRAMES = 160  # that the background is taken from, at most
+BACKGROUND_FRAMES = 160  # at most, for the background
 PALETTE_FRAMES = 12
-BACKGROUND = "plate.npz"  # its name stays, so that a preparation begun earlier can go on
-LARGEST_CHANGE = 12.0  # grey levels that the background may change through the clip
+BACKGROUND = "plate.npz"  # its name stays, so that preparations begun earlier can continue
+LARGEST_CHANGE = 12.0  # grey levels by which the background may change during the clip
 
 
 def make_background(step: Step, count: int) -> dict[str, Any]:
-    """bc.jpg, and where the background was ever seen."""
+    """Write bc.jpg and the mask of where the background is known."""
     rows = evenly_spaced(range(count), BACKGROUND_FRAMES)
     background = BackgroundMean(step.options.size)
     with quiet(step.side):
@@ -64,13 +64,13 @@ def make_background(step: Step, count: int) -> dict[str, Any]:
     if moved > LARGEST_CHANGE:
         step.note(
             f"the background changes by {moved:.0f} grey levels through the clip; a camera on a "
-            "tripod and a still background give a better head's edge"
+            "tripod and a still background give a cleaner edge of the head"
         )
     return {"seen": round(float(known.mean()), 4), "moved": round(moved, 2)}
 
 
 def _given(step: Step) -> Any:
-    """The person of the user's own masks, where there are any."""
+    """A function that reads the person from the user's masks; None if there are none."""
     folder = step.options.parsing
     if folder is None:
         return None
@@ -83,7 +83,7 @@ def _found() -> Any:
 
 
 def given_parsing(folder: Path, row: int, size: int) -> Pixels:
-    """A mask of the user's own. ArgumentError where it is missing or of another size."""
+    """One of the user's masks. ArgumentError if it is missing or of another size."""
     path = folder / f"{row}.png"
     if not path.is_file():
         raise ArgumentError(f"--parsing {folder} has no {row}.png; give one mask for every frame")
@@ -96,7 +96,7 @@ def given_parsing(folder: Path, row: int, size: int) -> Pixels:
 
 
 def write_masks(step: Step, count: int, keep: bool) -> dict[str, Any]:
-    """parsing/ and torso_imgs/ of every frame. keep: existing files are right and stay."""
+    """Write parsing/ and torso_imgs/ for every frame. keep: existing files are valid and stay."""
     step.make("parsing", "torso_imgs")
     faces = step.load(MESHES)["meshes"].astype(np.float64)
     background = read_picture(step.folder / "bc.jpg")

@@ -1,9 +1,8 @@
-"""The face mesh of MediaPipe (468 points and 10 of the irises): which point is what.
+"""The points of MediaPipe's face mesh (468 points and 10 of the irises).
 
 Indices are those of the published canonical face model; "right" and "left" are the person's own, so
-right lies on the left of a picture. The list of 68 follows the iBUG order that .lms files have:
-jaw, brows, nose, eyes, outer lip, inner lip.
-"""
+right is on the left of a picture. The list of 68 follows the iBUG order of .lms files: jaw, brows,
+nose, eyes, outer lip, inner lip."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ JAW_LINE = np.array([
     361, 323, 454, 356,
 ])  # fmt: skip
 
-# Points that speech and blinks leave alone: bridge and wings of the nose, corners of the eyes and
+# Points that speech and blinks do not move: bridge and wings of the nose, corners of the eyes and
 # what lies around them, temples, cheekbones, forehead. They carry the head's pose.
 STABLE = np.array([
     # bridge and tip of the nose
@@ -49,7 +48,7 @@ STABLE = np.array([
     10, 151, 9, 8, 109, 338, 67, 297, 103, 332, 108, 337, 69, 299, 104, 333, 68, 298,
 ])  # fmt: skip
 
-# Corner, two pairs of upper and lower lid, corner: what an eye's aspect ratio is measured on.
+# Corner, two pairs of upper and lower lid, corner: the points of an eye's aspect ratio.
 RIGHT_EYE = (33, 160, 144, 158, 153, 133)
 LEFT_EYE = (263, 387, 373, 385, 380, 362)
 OUTER_CORNERS = (33, 263)

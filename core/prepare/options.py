@@ -1,4 +1,4 @@
-"""The options of a preparation, and the callables by which it reports."""
+"""The options of a preparation and its callbacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import ArgumentError, MissingPackageError
 
 PACKAGES = {"av": "av", "mediapipe": "mediapipe==0.10.21", "PIL": "pillow", "scipy": "scipy"}
 INSTALL = f"pip install 'numpy<2' {' '.join(PACKAGES.values())}"  # Python 3.9 to 3.12
-FPS = 25  # what every dataset of the field has
+FPS = 25  # as in every dataset of the field
 MIN_SECONDS, MAX_SECONDS = 2.0, 1800.0
 MIN_SIZE, MAX_SIZE = 128, 1024
 
@@ -20,7 +20,7 @@ Note = Callable[[str], None]  # one line that the user should know
 
 
 def check_packages() -> None:
-    """MissingPackageError, which names every package that is not installed."""
+    """Raise MissingPackageError, which names every package that is not installed."""
     missing = [name for module, name in PACKAGES.items() if not find_spec(module)]
     if missing:
         raise MissingPackageError(
@@ -30,11 +30,11 @@ def check_packages() -> None:
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """size: pixels a side of the square pictures. start, seconds: the part of the video to take.
-    crop: (x, y, side) of the square in the video's upright pixels, found where not given. focal:
-    of the square pictures, in pixels, fitted where not given. landmark_model: a face_landmarker
-    .task file, where MediaPipe carries no model of its own. parsing: a folder of masks to use in
-    place of found ones. quality: of the JPEG pictures."""
+    """size: pixels a side of the square pictures. start, seconds: the part of the video to use.
+    crop: (x, y, side) of the square in the video's upright pixels, None to find it. focal: of the
+    square pictures, in pixels, None to fit it. landmark_model: a face_landmarker .task file, for a
+    MediaPipe without its own model. parsing: a folder of masks to use instead of computed ones.
+    quality: of the JPEG pictures."""
 
     size: int = 512
     start: float = 0.0

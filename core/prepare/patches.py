@@ -1,11 +1,10 @@
 """Small patches of the head's skin, located in each frame to a fraction of a pixel.
 
-A face mesh is found anew in every frame; its points stray by a pixel or two, in a way that depends
-on the pose. So they only say where to search: around each point a patch of skin is taken out of
-every frame through the fitted head and pose, the median over the frames is the patch's true
-appearance, and each frame's patch is moved until it fits (Lucas-Kanade). Light may change: a
-patch's mean and contrast are taken out first.
-"""
+A face mesh is detected separately in every frame; its points are off by a pixel or two, in a way
+that depends on the pose. So they only start a search: the fitted head and pose sample a patch of
+skin around each point in every frame, the median over the frames is the patch's reference
+appearance, and each frame's patch is shifted until it matches (Lucas-Kanade). Because light may
+change, each patch's mean and contrast are normalised first."""
 
 from __future__ import annotations
 
@@ -19,9 +18,9 @@ from ..records.arrays import Float32, Float64
 from .bundle import Solution, project
 
 STEP = 1.5  # pixels between a patch's samples
-MOST = 3.0  # pixels that a patch moves at once
+MOST = 3.0  # pixels that a patch moves at most
 NEIGHBOURS = 9  # points of the mesh that give a patch's slant
-RIDGE = 1e-3  # keeps patches without a texture where they are
+RIDGE = 1e-3  # keeps patches without texture in place
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +47,8 @@ class Patches:
 
 @dataclass(frozen=True, eq=False)
 class Appearance:
-    """Of all patches: values (P, S), slopes (P, S, 2) a pixel along the tangents, and
-    firmness (P, 2, 2), how much a shift along them changes."""
+    """Of all patches: values (P, S), slopes (P, S, 2) a pixel along the tangents, and firmness
+    (P, 2, 2), how strongly a shift along them changes the values."""
 
     values: Float32
     slopes: Float32
@@ -57,7 +56,7 @@ class Appearance:
 
 
 def patches_on(mesh: Float64, chosen: NDArray[np.intp], pixel: float, half: float) -> Patches:
-    """Patches at the `chosen` points of `mesh` (M, 3). pixel: decimetres that it covers."""
+    """Patches at the `chosen` points of `mesh` (M, 3). pixel: its size on the head, decimetres."""
     normals = np.empty((len(chosen), 3))
     for row, point in enumerate(mesh[chosen]):
         near = mesh[np.argsort(((mesh - point) ** 2).sum(1))[:NEIGHBOURS]]
@@ -96,11 +95,11 @@ def median_appearance(taken: Float32, patches: Patches) -> Appearance:
 def find(
     taken: Float32, appearance: Appearance, solution: Solution, patches: Patches
 ) -> tuple[Float64, Float64]:
-    """The true places of the patches (K, P, S) of the frames, (K, P, 2) pixels from the picture's
-    centre, and whiteners (K, P, 2, 2) that turn their errors into equally likely ones."""
+    """Matched positions (K, P, 2) of the frames' patches (K, P, S), pixels from the picture's
+    centre, and matrices (K, P, 2, 2) that whiten their errors."""
     window = patches.window.astype(np.float32)
     pull = np.einsum("kps,psi->kpi", (taken - appearance.values) * window, appearance.slopes)
-    # Where a frame shows what lies further on in the appearance, the point lies before the place.
+    # If a frame matches the appearance further along, its point lies before the projection.
     moved = np.einsum("pij,kpj->kpi", np.linalg.inv(appearance.firmness + RIDGE * np.eye(2)), pull)
     moved = -np.clip(moved, -MOST, MOST)
     places = (solution.points, solution.rotations, solution.translations, solution.focal)

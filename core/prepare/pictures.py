@@ -1,4 +1,4 @@
-"""Pictures and small files of a preparation, written so that a stopped one can go on."""
+"""Pictures and small files of a preparation, written so that a stopped one can continue."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Pixels = NDArray[np.uint8]
 
 
 def write_picture(path: Path, pixels: Pixels, quality: int = 97) -> None:
-    """(H, W), (H, W, 3) or (H, W, 4) as .jpg or .png by the name's suffix; whole or not at all.
-    OutputError where the disk is full or the folder is gone."""
+    """Write (H, W), (H, W, 3) or (H, W, 4) as .jpg or .png by the name's suffix, atomically.
+    OutputError if the disk is full or the folder is gone."""
     if path.suffix == ".jpg":
         write_bytes(path, encode_jpeg(pixels, quality, full_colour=True))
     else:
@@ -25,8 +25,8 @@ def write_picture(path: Path, pixels: Pixels, quality: int = 97) -> None:
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """As `files.write_atomic`, but not forced to the disk: for thousands of pictures that would
-    take minutes, and one that is lost is made again."""
+    """Like `files.write_atomic`, but without forcing the file to the disk: for thousands of
+    pictures that would take minutes, and a lost one is made again."""
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         part.write_bytes(data)
@@ -34,5 +34,5 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise OutputError(
-            f"{path} cannot be written: {reason(error)}; what is finished stays, run it again"
+            f"{path} cannot be written: {reason(error)}; finished files are kept, run it again"
         ) from None

@@ -1,4 +1,4 @@
-"""A video to a dataset, step by step; a finished step is kept and skipped the next time."""
+"""Make a dataset from a video, step by step; a finished step is kept and skipped the next time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .report import REPORT, write_report
 from .state import State, digest_of, digest_of_file
 from .step import Step, all_there
 
-VERSION = 1  # of what the steps do: a higher one makes them run again
+VERSION = 1  # of the steps: a higher one makes them run again
 
 STEPS = (
     *("look", "sound", "frames", "landmarks", "pose"),
@@ -26,8 +26,8 @@ STEPS = (
 
 @dataclass(frozen=True)
 class _Task:
-    """depends: what changes its result, besides the task before it. run(step, keep): keep says that
-    files it wrote before it was stopped are still right. files(): those it leaves."""
+    """depends: values that change its result, besides the task before it. run(step, keep): keep
+    says that files it wrote before it was stopped are still valid. files(): its output."""
 
     name: str
     depends: Any
@@ -44,14 +44,15 @@ def prepare(
     note: Note = lambda text: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """Make `folder` a dataset of the video, or go on with it. Returns what was found: frames, focal
-    length, blinks and so on. progress(step, done, total): total is 0 where it is not known.
+    """Make `folder` a dataset of the video, or continue an earlier preparation. Returns the
+    results: frames, focal length, blinks and so on. progress(step, done, total): total is 0 if
+    unknown.
 
-    VideoError: what is wrong with the video. OutputError: the folder holds something else, or the
-    disk is full. ArgumentError, MissingPackageError, CancelledError. What is finished stays."""
+    VideoError: the video cannot be used. OutputError: the folder contains something else, or the
+    disk is full. ArgumentError, MissingPackageError, CancelledError. Finished steps are kept."""
     check_packages()
     if options.parsing is not None and not options.parsing.is_dir():
-        raise ArgumentError(f"--parsing {options.parsing} is no folder; give a folder of masks")
+        raise ArgumentError(f"--parsing {options.parsing} is not a folder; give a folder of masks")
     if options.landmark_model is not None and not options.landmark_model.is_file():
         raise ArgumentError(
             f"--landmark-model {options.landmark_model} does not exist; give MediaPipe's "
@@ -87,7 +88,7 @@ def prepare(
 
 
 def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
-    """All but the first, which finds how many frames there are."""
+    """All steps but the first, which counts the frames."""
     options, side, folder = step.options, step.side, step.folder
     given = None if options.parsing is None else str(options.parsing.resolve())
     count = int(facts["frames"])

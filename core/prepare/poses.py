@@ -24,7 +24,7 @@ from .tracking import track_head
 from .transforms import documents, official
 
 MOST_MISSING = 0.2  # of the frames
-POINT_FRAMES = 24  # whose masks shape the head
+POINT_FRAMES = 24  # whose masks bound the head
 MESHES, TRACK = "meshes.npz", "track.npz"
 
 
@@ -37,7 +37,7 @@ def find_meshes(step: Step, count: int) -> dict[str, Any]:
         for row in range(count):
             faces = mesher.find(step.pixels(row))
             if faces:
-                # Of several faces the one that was there before.
+                # Of several faces the one nearest to that of the frame before.
                 if last is not None and len(faces) > 1:
                     middle = last[:, :2].mean(0)
                     faces.sort(key=lambda face: float(np.abs(face[:, :2].mean(0) - middle).sum()))
@@ -62,7 +62,8 @@ def find_meshes(step: Step, count: int) -> dict[str, Any]:
 
 
 def fill_gaps(meshes: Float32, valid: NDArray[np.bool_]) -> Float32:
-    """Meshes (F, P, 3) in which frames without a face lie on the line between their neighbours."""
+    """Meshes (F, P, 3) in which frames without a face are interpolated linearly between their
+    neighbours."""
     rows = np.flatnonzero(valid)
     out = meshes.copy()
     for row in np.flatnonzero(~valid):
@@ -74,7 +75,7 @@ def fill_gaps(meshes: Float32, valid: NDArray[np.bool_]) -> Float32:
 
 
 def track_poses(step: Step) -> dict[str, Any]:
-    """Head pose and focal length: transforms_train.json, transforms_val.json."""
+    """Write head pose and focal length: transforms_train.json, transforms_val.json."""
     found = step.load(MESHES)
     meshes, valid = found["meshes"].astype(np.float64), found["valid"].astype(bool)
     size = step.options.size
@@ -106,7 +107,7 @@ def track_poses(step: Step) -> dict[str, Any]:
 
 
 def write_points(step: Step) -> dict[str, Any]:
-    """track_params.pt: the poses, and points all over the head that a training begins with."""
+    """Write track_params.pt: the poses, and initial points of a training, all over the head."""
     track = step.load(TRACK)
     rows = evenly_spaced(np.flatnonzero(step.load(MESHES)["valid"]).tolist(), POINT_FRAMES)
     heads = [to_regions(read_picture(step.parsing(row))) == HEAD for row in rows]
@@ -121,7 +122,7 @@ def write_points(step: Step) -> dict[str, Any]:
 
 
 def write_eyes(step: Step) -> dict[str, Any]:
-    """au.csv."""
+    """Write au.csv."""
     found = step.load(MESHES)
     valid = found["valid"].astype(bool)
     closed = closure(found["meshes"].astype(np.float64), valid)

@@ -26,8 +26,8 @@ TINTS = {HEAD: COLOURS[HEAD], NECK: COLOURS[NECK], TORSO: COLOURS[TORSO]}
 
 
 def overlay(pixels: Pixels, face: Float64, head: Float64, axes: Float64) -> Pixels:
-    """The frame with its landmarks (yellow), the mean head where the pose puts it (cyan), and the
-    head's axes. face (478, 2 or more), head (478, 2), axes (4, 2): middle and ends, pixels."""
+    """The frame with its landmarks (yellow), the mean head in its pose (cyan) and the head's axes.
+    face (478, 2 or more), head (478, 2), axes (4, 2): origin and ends, pixels."""
     from PIL import ImageDraw
 
     picture = pillow().fromarray(pixels)
@@ -54,8 +54,8 @@ def tinted(pixels: Pixels, parsing: Pixels) -> Pixels:
 
 
 def write_report(step: Step, count: int) -> dict[str, Any]:
-    """prepare_report.jpg: a row for each of some frames (landmarks and head, parts, torso over the
-    background), and overlays of more frames in the side folder."""
+    """Write prepare_report.jpg, a row for each of some frames (landmarks and head, parts, torso
+    over the background), and overlays of more frames in the side folder."""
     meshes = step.load(MESHES)["meshes"].astype(np.float64)
     track = step.load(TRACK)
     size = step.options.size
@@ -81,6 +81,6 @@ def write_report(step: Step, count: int) -> dict[str, Any]:
 
 
 def _axes(mesh: Float64) -> Float64:
-    """(4, 3) a place between the eyes and three ends half a decimetre away."""
+    """(4, 3) the axes' origin between the eyes and their ends half a decimetre away."""
     middle = mesh[[33, 263]].mean(0)
     return middle + np.concatenate([np.zeros((1, 3)), 0.5 * np.eye(3)])

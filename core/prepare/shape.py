@@ -7,15 +7,15 @@ import numpy as np
 from ..records.arrays import Float64
 from .mesh import CHIN, FOREHEAD, MIRRORED, NOSE_TIP, OUTER_CORNERS, STABLE
 
-# People's eyes are about this far apart, outer corner to outer corner; a clip does not show its
-# scale, so it is set by this. Decimetres.
+# People's eyes are about this far apart, outer corner to outer corner, decimetres. It sets the
+# scale, which a clip does not show.
 EYE_SPAN = 0.89
 EYES_UP, NOSE_FRONT = 0.3, 0.5  # y of the eyes and z of the nose's tip, as in official data
 ROUNDS = 5
 
 
 def similarity(source: Float64, target: Float64) -> tuple[float, Float64, Float64]:
-    """Scale, rotation (3, 3) and shift (3,) that lay points (P, 3) best on others."""
+    """Scale, rotation (3, 3) and shift (3,) that align points (P, 3) best with others."""
     a, b = source - source.mean(0), target - target.mean(0)
     u, spread, vt = np.linalg.svd(b.T @ a)
     sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
@@ -42,7 +42,7 @@ def head_frame(points: Float64) -> tuple[float, Float64, Float64]:
 
 def mean_head(meshes: Float64) -> Float64:
     """(478, 3) in the head's frame: the mean of meshes (K, 478, 3) as MediaPipe gives them (x, y
-    down, z away), laid on each other by what does not move on a face."""
+    down, z away), aligned by the points of a face that do not move."""
     faces = meshes * np.array([1.0, -1.0, -1.0])
     mean = faces[len(faces) // 2]
     for _ in range(ROUNDS):

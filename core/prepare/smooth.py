@@ -1,4 +1,4 @@
-"""Poses of every frame of a clip, smooth in time where the pictures do not say otherwise."""
+"""Poses of every frame of a clip, smooth in time unless the pictures show otherwise."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ..records.arrays import Float64
 from .bundle import pose_jacobian, robust_sigmas, robust_weights
 from .rotations import mean_rotation, rotation, rotation_vectors
 
-# How much a head's motion changes from one frame to the next two, at 25 a second: radians and
-# decimetres. Much less would take quick nods away.
+# Usual second difference of a head's pose at 25 frames a second, radians and decimetres. Much less
+# would smooth quick nods away.
 TURN_CHANGE, SHIFT_CHANGE = 0.0015, 0.005
-# Errors of neighbouring patches go together: so many of them count as one.
+# Errors of neighbouring patches are correlated: so many of them count as one.
 ALIKE = 100.0
 
 
@@ -23,8 +23,8 @@ def normal_equations(
     places: Float64,
     whiten: Float64 | None = None,
 ) -> tuple[Float64, Float64]:
-    """Normal matrices (K, 6, 6) and right sides (K, 6) of each frame's pose, from where its points
-    are seen: `places` (K, P, 2), pixels from the picture's centre."""
+    """Normal matrices (K, 6, 6) and right sides (K, 6) of each frame's pose, from the observed
+    `places` (K, P, 2) of its points, pixels from the picture's centre."""
     seen, by_pose, _ = pose_jacobian(points, rotations, shifts, focal)
     residuals = places - seen
     if whiten is not None:
@@ -45,7 +45,7 @@ def refine_poses(
     whiten: Float64 | None = None,
     rounds: int = 3,
 ) -> tuple[Float64, Float64]:
-    """Each frame's pose by itself (Gauss-Newton)."""
+    """Refine each frame's pose separately (Gauss-Newton)."""
     for _ in range(rounds):
         normal, right = normal_equations(points, rotations, shifts, focal, places, whiten)
         solved = np.linalg.solve(normal + 1e-6 * np.eye(6), right[..., None])
@@ -58,8 +58,8 @@ def refine_poses(
 def smoothed(
     rotations: Float64, shifts: Float64, normal: Float64, right: Float64
 ) -> tuple[Float64, Float64]:
-    """Poses (K, 3, 3) and (K, 3) that meet both what each frame says (normal (K, 6, 6) and right
-    (K, 6) at its pose; zero where it says nothing) and that heads do not jerk. Needs scipy."""
+    """Poses (K, 3, 3) and (K, 3) that balance each frame's own data (normal (K, 6, 6) and right
+    (K, 6) at its pose; zero without data) against smooth motion of the head. Needs scipy."""
     from scipy.linalg import solveh_banded
 
     count = len(rotations)

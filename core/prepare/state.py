@@ -22,7 +22,7 @@ BLOCK = 2**22
 
 
 def digest_of_file(path: Path) -> str:
-    """SHA-256 of a video file. VideoError where it is missing, empty or cannot be read."""
+    """SHA-256 of a video file. VideoError if it is missing, empty or cannot be read."""
     file, size = open_regular(path, VideoError, 2**40)
     with file:
         if not size:
@@ -45,7 +45,7 @@ class State:
     """prepare.json of one folder, written after every change."""
 
     def __init__(self, folder: Path, source: str, name: str) -> None:
-        """`source`: digest of the video. OutputError where the folder holds something else."""
+        """`source`: digest of the video. OutputError if the folder contains something else."""
         self.path = folder / NAME
         self._steps: dict[str, dict[str, Any]] = {}
         try:
@@ -57,7 +57,7 @@ class State:
             self._load(source, folder)
         elif occupied:
             raise OutputError(
-                f"{folder} holds files that prepare did not make; give an empty or new folder"
+                f"{folder} contains files that prepare did not make; give an empty or new folder"
             )
         self._document = {"version": VERSION, "video": name, "sha256": source, "steps": self._steps}
 
@@ -86,7 +86,7 @@ class State:
         return found.get("key") == key and found.get("done") is True
 
     def is_begun(self, step: str, key: str) -> bool:
-        """True where existing files were written by this step with this key."""
+        """True if existing files were written by this step with this key."""
         return self._steps.get(step, {}).get("key") == key
 
     def facts(self, step: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..system.files import reason
 from .options import Note, PrepareOptions, Progress
 from .pictures import Pixels, write_bytes
 
-SIDE_FOLDER = "prepare"  # of what only a preparation needs: meshes, track, overlays, log
+SIDE_FOLDER = "prepare"  # of files that only a preparation needs: meshes, track, overlays, log
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +53,14 @@ class Step:
         return read_picture(self.image(row))
 
     def progress(self, done: int, total: int) -> None:
-        """Report how far the step is; total is 0 where it is not known. CancelledError where the
-        preparation is to stop."""
+        """Report how far the step is; total is 0 if unknown. CancelledError if the preparation is
+        to stop."""
         self.on_progress(self.name, done, total)
         if self.cancelled():
-            raise CancelledError("stopped; what is finished stays, run it again to go on")
+            raise CancelledError("stopped; finished steps are kept, run it again to continue")
 
     def make(self, *names: str) -> None:
-        """Folders of the dataset. OutputError where they cannot be made."""
+        """Make folders of the dataset. OutputError if they cannot be made."""
         for name in names:
             try:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class Step:
 
 
 def all_there(paths: Iterable[Path]) -> bool:
-    """True where every file exists and is not empty."""
+    """True if every file exists and is not empty."""
     try:
         return all(path.stat().st_size > 0 for path in paths)
     except OSError:

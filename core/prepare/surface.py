@@ -1,5 +1,5 @@
-"""Points all over the head, to begin a training with: the face from its mesh, hair, ears and the
-back of the head as far out as the masks of some frames allow."""
+"""Initial points of a training, all over the head: the face from its mesh; hair, ears and the back
+of the head as far out as the masks of some frames allow."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def head_points(
     poses (K, 3, 3), (K, 3) and head masks (H, W) of K frames."""
     scale = float(np.ptp(mesh[:, 0])) / 1.4
     directions = _ball(2 * SHELL_POINTS)
-    # The camera sees no depth: to the front and to the back the ellipsoid is the limit.
+    # Masks do not show depth: to the front and to the back the ellipsoid is the limit.
     farthest = 1 + WIDER * (1 - np.abs(directions[:, 2]))
     farthest = np.where(directions[:, 1] < 0, 1.0, farthest)
     radii = np.linspace(0.45, 1, RADII)
     fits = np.zeros(len(directions))
-    for radius in radii:  # the largest that fits wins
+    for radius in radii:  # the largest that fits is used
         points = (directions * (radius * farthest)[:, None] * ROUND + MIDDLE) * scale
         ok = _share_inside(points, rotations, shifts, focal, heads) >= INSIDE
         fits = np.where(ok, radius, fits)
@@ -49,7 +49,7 @@ def head_points(
 
 
 def _ball(count: int) -> Float64:
-    """(count, 3) directions, evenly to all sides."""
+    """(count, 3) evenly spaced directions."""
     index = np.arange(count)
     up = 1 - 2 * (index + 0.5) / count
     around = np.pi * (3 - 5**0.5) * index

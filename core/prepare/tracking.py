@@ -24,13 +24,12 @@ from .shape import head_frame, mean_head, similarity
 from .smooth import ALIKE, normal_equations, refine_poses, smoothed
 
 KEYS = 80  # frames that shape and focal length are fitted on
-# Rounds of finding the patches. More of them do not help: what is left then is noise, and the
-# head's depth would be fitted to it.
+# Rounds of matching the patches. More of them would only fit the head's depth to noise.
 WIDE_ROUNDS, FINE_ROUNDS = 5, 4
 WIDE, FINE = 0.094, 0.07  # decimetres, half sides of the patches
-FRAME_ROUNDS = 5  # of every frame for itself
+FRAME_ROUNDS = 5  # for each frame separately
 CHUNK = 64  # frames in memory at a time
-MESH_SHAPE_SIGMA = 0.006  # the mesh's own depth is better than what its jitter would make of it
+MESH_SHAPE_SIGMA = 0.006  # small, because the mesh's depth is better than one fitted to its jitter
 PATCH_SHAPE_SIGMA = 0.02
 
 Pictures = Callable[[NDArray[np.intp]], Float32]  # rows -> (K, H, W) grey, softened
@@ -40,8 +39,8 @@ OnProgress = Callable[[int, int], None]
 @dataclass(frozen=True, eq=False)
 class Track:
     """mesh (478, 3): the mean face in the head's frame. rotations (F, 3, 3), shifts (F, 3): head to
-    OpenCV camera. focal: pixels. error: pixels between where patches are and where the head's
-    points are projected, median."""
+    OpenCV camera. focal: pixels. error: median distance between patches and projected points of the
+    head, pixels."""
 
     mesh: Float64
     rotations: Float64
@@ -53,8 +52,8 @@ class Track:
 def choose_keys(
     rotations: Float64, valid: NDArray[np.bool_], count: int = KEYS
 ) -> NDArray[np.intp]:
-    """Rows of frames to fit the head on: half evenly in time, half where the head is turned most
-    differently from those."""
+    """Rows of frames to fit the head on: half evenly spaced in time, half with the head poses that
+    differ most from those."""
     rows = np.flatnonzero(valid)
     if len(rows) <= count:
         return rows
@@ -75,8 +74,8 @@ def track_head(
     focal: float | None,
     on_progress: OnProgress,
 ) -> Track:
-    """meshes (F, 478, 3) in pixels as MediaPipe gives them, valid (F,) where a face was found.
-    focal: given, or fitted. on_progress(done, total)."""
+    """meshes (F, 478, 3) in pixels as MediaPipe gives them, valid (F,): a face was found. focal:
+    pixels, None to fit it. on_progress(done, total)."""
     centred = meshes[:, STABLE, :2] - size / 2
     rows = np.flatnonzero(valid)
     some = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
@@ -125,7 +124,7 @@ def _fit(
     on_progress: OnProgress,
     total: int,
 ) -> tuple[Solution, Patches, Appearance]:
-    """Find the patches, fit the head to their places, and repeat."""
+    """Match the patches, fit the head to their positions, and repeat."""
     for turn in range(WIDE_ROUNDS + FINE_ROUNDS):
         pixel = float(solution.translations[:, 2].mean()) / solution.focal
         half = (WIDE if turn < WIDE_ROUNDS else FINE) / pixel
@@ -150,8 +149,8 @@ def _fit(
 def _first_poses(
     solution: Solution, landmarks: Float64, rows: NDArray[np.intp], keys: NDArray[np.intp]
 ) -> tuple[Float64, Float64]:
-    """Poses of all frames with a face: from their landmarks, put right as those of the key frames
-    next to them in time were. How landmarks go wrong depends on the pose, which changes slowly."""
+    """Poses of all frames with a face: from their landmarks, with the corrections of the key frames
+    next to them in time. Errors of landmarks depend on the pose, which changes slowly."""
     points, focal = solution.points, solution.focal
     rotations, shifts = first_guess(points, landmarks[rows], focal)
     rotations, shifts = refine_poses(points, rotations, shifts, focal, landmarks[rows], rounds=5)
@@ -180,7 +179,7 @@ def _refine_frames(
 
 
 def _fill(rotations: Float64, shifts: Float64, rows: NDArray[np.intp]) -> None:
-    """Poses of frames without a face: of the nearest one that has a face; smoothing joins them."""
+    """Give frames without a face the pose of the nearest frame with one; smoothing joins them."""
     for row in np.setdiff1d(np.arange(len(rotations)), rows):
         nearest = rows[np.abs(rows - row).argmin()]
         rotations[row], shifts[row] = rotations[nearest], shifts[nearest]
@@ -195,8 +194,8 @@ def _whole_mesh(
     guess: Float64,
     size: int,
 ) -> Float64:
-    """(478, 3) all points of the mean face, those that move too, where their landmarks are on
-    average; their depth is that of the first guess, laid on the fitted points."""
+    """(478, 3) all points of the mean face, moving ones too, at the mean position of their
+    landmarks; their depth is the first guess's, aligned to the fitted points."""
     scale, turn, move = similarity(guess[STABLE], solution.points)
     start = scale * guess @ turn.T + move
     some = rows[:: max(1, len(rows) // 200)]
@@ -209,7 +208,7 @@ def _whole_mesh(
 def adjust_points(
     points: Float64, rotations: Float64, shifts: Float64, focal: float, landmarks: Float64
 ) -> Float64:
-    """The points (P, 3) that meet `landmarks` (K, P, 2) under known poses, near where they were."""
+    """The points (P, 3) that fit `landmarks` (K, P, 2) under known poses, near the given ones."""
     start, prior = points, ALIKE * np.eye(3) / PATCH_SHAPE_SIGMA**2
     for _ in range(4):
         seen, _, by_camera = pose_jacobian(points, rotations, shifts, focal)

@@ -1,4 +1,4 @@
-"""The pictures and the sound of a video file. Needs PyAV, whose wheels carry their decoders."""
+"""The pictures and the sound of a video file. Needs PyAV, whose wheels include the decoders."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ MIN_LOUD = 0.03  # of the blocks
 
 @dataclass(frozen=True)
 class Facts:
-    """width, height: pixels of the upright pictures. rate: pictures a second on average, 0 where it
-    is unknown. turned: degrees by which the stored pictures are turned."""
+    """width, height: pixels of the upright pictures. rate: pictures a second on average, 0 if
+    unknown. turned: degrees by which the stored pictures are turned."""
 
     width: int
     height: int
@@ -35,8 +35,8 @@ class Facts:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """PyAV's container. VideoError where the file is no video or is damaged, MissingPackageError
-    where PyAV is not installed."""
+    """PyAV's container. VideoError if the file is not a video or is damaged, MissingPackageError if
+    PyAV is not installed."""
     try:
         import av
     except ImportError:
@@ -49,7 +49,7 @@ def opened(path: Path) -> Iterator[Any]:
     except av.FFmpegError as error:
         text = error.strerror or type(error).__name__
         raise VideoError(
-            f"{path} cannot be decoded ({text}); it is no video, or cut off or damaged"
+            f"{path} cannot be decoded ({text}); it is not a video, or it is cut off or damaged"
         ) from None
 
 
@@ -65,7 +65,7 @@ def facts_of(path: Path) -> Facts:
                 width, height = height, width
             rate = float(stream.average_rate or 0)
             return Facts(width, height, rate, 90 * quarter)
-    raise VideoError(f"{path} holds not one picture; record or copy the video again")
+    raise VideoError(f"{path} contains no picture; record or copy the video again")
 
 
 def _quarters(frame: Any) -> int:
@@ -79,7 +79,8 @@ def pixels_of(frame: Any) -> Pixels:
 
 
 def _timed(container: Any, path: Path) -> Iterator[tuple[float, Any]]:
-    """(seconds since the first picture, picture). Pictures without a time follow each other."""
+    """(seconds since the first picture, picture). A picture without a time follows the one before
+    at the usual interval."""
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     gap = 1 / float(stream.average_rate or FPS)
@@ -103,8 +104,8 @@ def _timed(container: Any, path: Path) -> Iterator[tuple[float, Any]]:
 
 def frames(path: Path, start: float, seconds: float | None) -> Iterator[tuple[Any, bool]]:
     """The pictures at 25 a second from `start` on: for each 1/25 s the picture nearest to it, as
-    PyAV's frame, and whether it is the same as the one before. Any rate, also a changing one, is
-    read so; nothing is kept in memory."""
+    PyAV's frame, and whether it is the same as the one before. Works for any rate, also a variable
+    one; nothing is kept in memory."""
     limit = MAX_SECONDS if seconds is None else seconds
     with opened(path) as container:
         index, last, last_time, shown = 0, None, 0.0, False
@@ -129,8 +130,8 @@ def frames(path: Path, start: float, seconds: float | None) -> Iterator[tuple[An
 
 
 def sound(path: Path, start: float, count: int) -> Waveform:
-    """The sound of `count` frames from `start` on, mono, 16 kHz, silence where there is none; its
-    time is that of the pictures. VideoError: no sound, or silence."""
+    """The sound of `count` frames from `start` on, mono, 16 kHz, in step with the pictures, silence
+    where there is none. VideoError: no sound, or silence."""
     with opened(path) as container:
         if not container.streams.audio:
             raise VideoError(f"{path} has no sound; give a video with the person's voice")
@@ -178,5 +179,5 @@ def _samples(container: Any, path: Path) -> tuple[Float32, int, float]:
             if length > 2 * MAX_SECONDS * rate:
                 break
     if begin is None or not length:
-        raise VideoError(f"{path} has a sound track that holds nothing; record it again")
+        raise VideoError(f"{path} has an empty sound track; record it again")
     return np.concatenate(parts), rate, begin

@@ -1,1 +1,1 @@
-"""The nouns of the program: frozen records and the rules that they carry."""
+"""The program's data: frozen records and their rules."""

@@ -17,8 +17,8 @@ class AudioTrack:
     `margin` more rows before the first and after the last. Row i belongs to the time i / 25 s after
     the start of the sound. outside (W, D) float32: the window farther out; None means zeros.
 
-    The official loader has no margin and zeros. With `outside` = silence a track is the same as
-    that of the sound with silence recorded around it.
+    The official loader has no margin and zeros. With `outside` = silence a track equals the track
+    of the same sound recorded with silence around it.
     """
 
     windows: NDArray[np.float32]

@@ -28,8 +28,8 @@ class Background:
 @dataclass(frozen=True, eq=False)
 class Track:
     """The movement of head and eyes in training, 25 rows a second: viewmats (F, 4, 4) float32, eyes
-    (F,) float64 closure in [0, 1]. The eye code multiplies the closure by up to 5623, where the
-    rounding of float32 is visible (docs/method.md §3.5)."""
+    (F,) float64 closure in [0, 1]. The eye code multiplies the closure by up to 5623, which makes
+    the rounding of float32 visible (docs/method.md §3.5)."""
 
     viewmats: Float32
     eyes: Float64

@@ -1,4 +1,4 @@
-"""Which sound features an avatar was trained on. Lives in the .egs header as plain JSON."""
+"""The sound features that an avatar was trained on; plain JSON in the .egs header."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ OUTSIDE = ("zeros", "silence")
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """kind: "log-mel", "phonetic" or "log-mel+phonetic" (computed here), or a kind that comes as
-    .npy only: "deepspeech", "wav2vec2", "hubert". version: of the extractor. dim: values per step.
-    rate: steps a second. window: steps per window, stride: steps from one window to the next, pad:
-    zero steps added at both ends; rate / stride is the rows' rate, 25 a second. parameters: of the
-    extractor. normalisation: "none", "clip" (mean and deviation of the clip itself) or "fixed"
-    (mean, std below, per value). outside: what lies before and after the sound:
-    "zeros", as the official loader does, or "silence", the features of no sound (kinds that are
-    computed here only)."""
+    """kind: "log-mel", "phonetic" or "log-mel+phonetic" (computed here), or a kind that is only
+    read from .npy files: "deepspeech", "wav2vec2", "hubert". version: of the extractor. dim: values
+    per step. rate: steps a second. window: steps per window, stride: steps from one window to the
+    next, pad: zero steps added at both ends; rate / stride is the rows' rate, 25 a second.
+    parameters: of the extractor. normalisation: "none", "clip" (mean and deviation of the clip
+    itself) or "fixed" (mean, std below, per value). outside: the features before and after the
+    sound: "zeros", as the official loader does, or "silence", the features of no sound (kinds that
+    are computed here only)."""
 
     kind: str
     dim: int

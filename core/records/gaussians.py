@@ -36,7 +36,7 @@ class Gaussians:
 
 @dataclass(frozen=True, eq=False)
 class Splats:
-    """Gaussians of one moment, activated: what every rasteriser and the viewport draw.
+    """Activated Gaussians of one moment, which every rasteriser and the viewport draw.
 
     means (N, 3) decimetres; quats (N, 4) w, x, y, z, unit length; scales (N, 3) decimetres, > 0;
     opacities (N,) in (0, 1); sh (N, 16, 3). All float32.
@@ -58,8 +58,8 @@ class Attribute:
 
     name: field of Splats, and the network's name for it (`NetworkWeights.frozen`). raw: field of
     Gaussians. width: float32 values a Gaussian, spherical harmonics flattened. base: how many of
-    them, the first ones, do not depend on the viewing direction. official: what the official code
-    calls it ("pos_deform" is the head that moves "means")."""
+    them, counted from the first, do not depend on the viewing direction. official: its name in the
+    official code ("pos_deform" is the head that moves "means")."""
 
     name: str
     raw: str

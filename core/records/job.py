@@ -17,7 +17,7 @@ FILE_FORMATS = ("png", "exr")
 @dataclass(frozen=True, eq=False)
 class FrameTask:
     """number: the scene frame, which names the file. Moment and camera, with the job's avatar and
-    voice, decide the picture; nothing else does."""
+    voice, fully determine the picture."""
 
     number: int
     moment: Moment
@@ -26,10 +26,10 @@ class FrameTask:
 
 @dataclass(frozen=True, eq=False)
 class BakeJob:
-    """avatar_path and avatar_hash: the .egs file and the content hash it must have. voice: what
-    drives the avatar; its features are computed where the frames are, unless it is a track.
-    background: lay the head over the avatar's background and torso (needs the training camera).
-    Files are DIRECTORY/STEM####.FORMAT."""
+    """avatar_path and avatar_hash: the .egs file and the content hash it must have. voice: the
+    sound that drives the avatar; unless it is a track, its features are computed by the engine that
+    draws the frames. background: composite the head over the avatar's background and torso (needs
+    the training camera). Files are DIRECTORY/STEM####.FORMAT."""
 
     avatar_path: Path
     avatar_hash: str
@@ -47,11 +47,13 @@ class BakeJob:
         if not self.frames:
             raise ArgumentError("no frame to bake; give a range such as 1-100")
         if Path(self.stem).name != self.stem and self.stem:
-            raise ArgumentError(f"file name {self.stem!r} must not leave the output folder")
+            raise ArgumentError(
+                f"file name {self.stem!r} must not leave the output folder; give a plain name"
+            )
 
     @property
     def track(self) -> AudioTrack:
-        """The features of the voice, of a job for which they are computed (see bake.loop.bake)."""
+        """The voice's features, once they are computed (see bake.loop.bake)."""
         if not isinstance(self.voice, AudioTrack):
             raise ArgumentError("the features of the job's voice are not computed yet")
         return self.voice

@@ -1,4 +1,4 @@
-"""How far a bake has come."""
+"""The progress of a bake."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Progress:
-    """done of total frames are written. number and path name the frame just finished, None where
-    nothing new happened (so that a caller can look at its clock, or stop)."""
+    """done of total frames are written. number and path name the frame just finished, None if no
+    frame was finished (the caller can check the time, or stop)."""
 
     done: int
     total: int

@@ -11,11 +11,11 @@ from .arrays import Float32
 from .gaussians import SH_COEFFICIENTS, Splats
 
 MOVED: dict[str, tuple[int, ...]] = {"means": (3,), "quats": (4,), "scales": (3,), "opacities": ()}
-FIELDS = {**MOVED, "sh": (SH_COEFFICIENTS, 3)}  # in their order, with the shape of one splat's
+FIELDS = {**MOVED, "sh": (SH_COEFFICIENTS, 3)}  # in this order, with the shape of one splat
 
 
 def width(fields: Iterable[str]) -> int:
-    """Floats that these fields have for a splat."""
+    """Floats per splat in these fields."""
     return sum(math.prod(FIELDS[name]) for name in fields)
 
 

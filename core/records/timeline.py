@@ -1,4 +1,4 @@
-"""Where scene frames, seconds and rows of a track meet. Seconds are the only clock elsewhere."""
+"""Converts between scene frames, seconds and track rows. All other modules count in seconds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..errors import ArgumentError
 
 ROW_RATE = 25.0  # rows of sound windows, poses and eyes per second (the method's own rate)
 
-# A frame number divided by a frame rate misses a row by rounding only: within this distance it IS
-# the row, so that every path reaches bit-identical input.
+# A frame number divided by a frame rate misses a row only by rounding: within this distance it
+# counts as the row, so that every path gets bit-identical input.
 SNAP = 1e-5
 
 MAX_FRAMES = 100_000  # more than an hour at 25 frames a second
@@ -49,7 +49,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
         match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part, re.ASCII)
         if not match:
             raise ArgumentError(
-                f"frames {text!r} are no range; give for example 1-100, 5 or 1-10,20"
+                f"frames {text!r} are not a range; give for example 1-100, 5 or 1-10,20"
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:

@@ -28,16 +28,16 @@ class Waveform:
 
     @property
     def rows(self) -> int:
-        """Rows of its track: one for every 1/25 s that has begun before the sound ends (786 of
+        """Rows of its track: one for every 1/25 s that has begun before the sound ends (786 for
         31.44 s)."""
         return -(-len(self.samples) * int(ROW_RATE) // self.rate)
 
 
 @dataclass(frozen=True)
 class SoundPart:
-    """What a strip plays of a sound file. skip: seconds of the file before it, negative where
-    silence comes first. seconds: its length. slack: where at most so many seconds of the file
-    follow, the part goes on to the file's end; None where it ends exactly. name: of the strip, for
+    """The part of a sound file that a strip plays. skip: seconds of the file before the part,
+    negative if silence comes first. seconds: its length. slack: if at most this many seconds of the
+    file follow, the part extends to the file's end; None for an exact end. name: of the strip, for
     messages."""
 
     path: Path
@@ -51,4 +51,4 @@ Voice = Path | SoundPart | Waveform
 """A sound file or a feature file (.npy), a part of a sound file, or decoded samples."""
 
 AnyVoice = Voice | AudioTrack | None
-"""Also a track whose features are computed already, and None: no voice, as for a still."""
+"""A voice, a track with computed features, or None: no voice, as for a still."""

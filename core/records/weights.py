@@ -19,7 +19,7 @@ class NetworkWeights:
     as in the official state dict without the leading "deformation_net." (docs/method.md §3.1; the
     required names: `architecture.tensor_names`). frozen: names of attributes that stay canonical
     (gaussians.ATTRIBUTES; official flags no_dx, no_ds, no_dr, no_do, no_dshs). agents: how many of
-    the first Gaussians are ESAA's agents (official agent_num; all where there are fewer Gaussians;
+    the first Gaussians are ESAA's agents (official agent_num; all if there are fewer Gaussians;
     GaussianTalker has none). heads: official n_head, None for the kind's default (EGSTalker 16,
     GaussianTalker 2)."""
 

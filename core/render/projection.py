@@ -19,7 +19,7 @@ from .rasteriser import DILATION, JACOBIAN_CLAMP, MIN_ALPHA, NEAR, TILE
 from .sh import colours
 
 DEPTH_GUARD = 1e-7  # added to the depth that divides, as the official rasteriser does
-MIN_SPREAD = 0.1  # floor under the root that tells the two axes of an ellipse apart
+MIN_SPREAD = 0.1  # floor under the root that separates the two axes of an ellipse
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +47,11 @@ def grid(camera: Camera) -> tuple[int, int]:
 
 
 def project(splats: Splats, camera: Camera, sh_degree: int) -> Ellipses:
-    """Drops what lies at or before the near plane, misses the picture, can never reach the smallest
-    alpha, or is not finite. Equal depths keep the order of the Gaussians."""
+    """Drops Gaussians that are at or before the near plane, miss the picture, can never reach the
+    smallest alpha, or are not finite. Equal depths keep the order of the Gaussians."""
     rotation, translation = camera.viewmat[:3, :3], camera.viewmat[:3, 3]
     means = splats.means.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite fails the comparisons
+    with np.errstate(invalid="ignore", over="ignore"):  # non-finite values fail the comparisons
         points = means @ rotation.T + translation
         keep = np.flatnonzero((points[:, 2] > NEAR) & (splats.opacities >= np.float32(MIN_ALPHA)))
         points = points[keep]

@@ -46,7 +46,7 @@ def terms(x: Any, y: Any, z: Any, degree: int) -> list[Any]:
 
 def colours(means: Float64, sh: NDArray[np.floating], centre: Float64, degree: int) -> Float64:
     """means (N, 3) and the camera's centre (3,) in the head's frame, sh (N, 16, 3) -> (N, 3)
-    sRGB-encoded, at least 0, not limited above (§3.9). No mean may lie in the centre."""
+    sRGB-encoded, at least 0, not limited above (§3.9). No mean may be at the centre."""
     directions = means - centre
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     rgb = np.full((len(means), 3), 0.5)

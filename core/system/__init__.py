@@ -1,1 +1,1 @@
-"""The machine: files, folders, threads, GPUs, and what compiled loops share."""
+"""The machine: files, folders, threads, GPUs, and the setup of compiled loops."""

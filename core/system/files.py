@@ -1,4 +1,4 @@
-"""Files on disk: whole or not at all when written, of known size before anything is read."""
+"""Files on disk: written atomically, their size checked before anything is read."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def hash_of(path: Path) -> str:
 
 
 def open_regular(path: Path, error: type[EgsError], limit: int) -> tuple[BinaryIO, int]:
-    """An open file and its size in bytes. `error` where it is missing, unreadable, no plain file
-    (a folder, a pipe) or larger than `limit` bytes."""
+    """An open file and its size in bytes. Raises `error` if it is missing, unreadable, not a plain
+    file (a folder, a pipe) or larger than `limit` bytes."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -60,13 +60,14 @@ def read_bounded(path: Path, error: type[EgsError], limit: int) -> bytes:
 
 @dataclass(frozen=True)
 class Staged:
-    """A file that is whole on disk under a temporary name; `commit` or `discard` ends that."""
+    """A file written completely under a temporary name; `commit` renames it, `discard` deletes
+    it."""
 
     path: Path
     part: Path
 
     def commit(self) -> None:
-        """Take the name. OutputError where that fails, and nothing is left behind."""
+        """Rename it to its final name. OutputError if that fails; no temporary file is left."""
         try:
             os.replace(self.part, self.path)
         except OSError as cause:
@@ -78,8 +79,8 @@ class Staged:
 
 
 def stage(path: Path, chunks: Iterable[bytes | memoryview]) -> Staged:
-    """Write under a temporary name in the same folder. OutputError where that fails, and nothing is
-    left behind."""
+    """Write under a temporary name in the same folder. OutputError if that fails; no temporary file
+    is left."""
     if not path.parent.is_dir():
         raise OutputError(f"folder {path.parent} does not exist; create it first")
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
@@ -98,8 +99,8 @@ def stage(path: Path, chunks: Iterable[bytes | memoryview]) -> Staged:
 
 
 def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
-    """Write under a temporary name in the same folder, then rename: a reader gets the old file
-    or the new one. OutputError where that fails, and nothing is left behind."""
+    """Write under a temporary name in the same folder, then rename: a reader gets the old file or
+    the new one. OutputError if that fails; no temporary file is left."""
     stage(path, chunks).commit()
 
 

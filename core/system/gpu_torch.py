@@ -1,4 +1,4 @@
-"""Tests torch on its GPU, and recognises its errors of full memory."""
+"""Tests torch on its GPU, and recognises its out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 @cache
 def unusable() -> str | None:
-    """None where torch computes on its present NVIDIA GPU, else the reason in one line. It computes
-    something, since torch also finds a GPU that it has no code for (too old or too new)."""
+    """None if torch can compute on its current NVIDIA GPU, else the reason in one line. It runs a
+    small computation, since torch also lists GPUs that it has no code for (too old or too new)."""
     if torch.version.cuda is None:
         return "this torch is built without CUDA; install one with CUDA, or choose numba"
     with warnings.catch_warnings(record=True) as caught:
@@ -30,7 +30,7 @@ def unusable() -> str | None:
 
 
 def _try() -> None:
-    """One kernel of torch's own, a sort, and a product. Raises RuntimeError."""
+    """Run one of torch's own kernels, a sort, and a matrix product. Raises RuntimeError."""
     matrix = torch.arange(8, device="cuda").flip(0).sort().values.float().reshape(2, 4)
     squares = (matrix @ matrix.T).diagonal().tolist()
     if squares != [14.0, 126.0]:
@@ -38,8 +38,8 @@ def _try() -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """torch has a class for its own allocations; cuBLAS, page-locked memory and the processor raise
-    a RuntimeError that only its text distinguishes."""
+    """True for an out-of-memory error. torch has a class for its own allocations; cuBLAS,
+    page-locked memory and the CPU raise a RuntimeError that only its text identifies."""
     words = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 

@@ -1,4 +1,4 @@
-"""Values by key, the least recently used leave first."""
+"""Values by key; the least recently used are dropped first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def _one(_value: Any) -> int:
 
 
 class LRU(Generic[K, V]):
-    """As many values as the budget allows. For one thread at a time: whoever shares it locks."""
+    """Keeps as many values as the budget allows. Not thread-safe: threads that share it must
+    lock."""
 
     def __init__(
         self,
@@ -24,13 +25,13 @@ class LRU(Generic[K, V]):
         dropped: Callable[[K, V], None] | None = None,
         least: int = 0,
     ) -> None:
-        """budget: the largest sum of costs; without `cost` it is the number of values. dropped: is
-        called with each key and value that leaves, whatever the reason. least: so many values stay
-        even where they are beyond the budget."""
+        """budget: the largest sum of costs; without `cost`, the largest number of values. dropped:
+        called with each key and value that is removed, for whatever reason. least: this many values
+        stay even if they exceed the budget."""
         self._values: OrderedDict[K, V] = OrderedDict()
         self._budget, self._cost, self._dropped, self._least = budget, cost, dropped, least
         self.total = 0  # the sum of costs
-        self.version = 0  # another number whenever a value came or left
+        self.version = 0  # changes whenever a value is added or removed
 
     def __len__(self) -> int:
         return len(self._values)
@@ -43,14 +44,14 @@ class LRU(Generic[K, V]):
         return iter(self._values)
 
     def get(self, key: K) -> V | None:
-        """The value, which counts as used now; None where there is none."""
+        """The value, marked as just used; None if there is none."""
         if key not in self._values:
             return None
         self._values.move_to_end(key)
         return self._values[key]
 
     def put(self, key: K, value: V) -> V:
-        """The value itself, so that a caller can go on with it."""
+        """Store the value and return it."""
         self.drop(key)
         self._values[key] = value
         self.total += self._cost(value)
@@ -59,7 +60,7 @@ class LRU(Generic[K, V]):
         return value
 
     def drop(self, key: K) -> None:
-        """Nothing where there is no such key."""
+        """Does nothing if there is no such key."""
         if key not in self._values:
             return
         value = self._values.pop(key)

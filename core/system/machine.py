@@ -1,4 +1,4 @@
-"""The machine in words, for bench tables and reports."""
+"""A description of the machine, for bench tables and reports."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""numba, and the folder of its compiled code.
+"""numba, and the folder for its compiled code.
 
 By default numba writes next to the source, but nothing may be written into the extension's folder.
-Here it is NUMBA_CACHE_DIR or the user's cache folder, one folder per state of the compiled sources:
-numba itself does not notice a changed helper of another file.
+Here it writes to NUMBA_CACHE_DIR or the user's cache folder, one folder for each version of the
+compiled sources: numba itself does not notice a changed helper in another file.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ except ImportError as error:
 
 
 def compiled_sources() -> list[Path]:
-    """Every file that compiled code comes from: the folders named numba, the files so named, and
-    the folders whose constants are compiled in."""
+    """Every source of compiled code: the folders and files named numba, and the folders whose
+    constants are compiled in."""
     core = Path(__file__).parents[1]
     patterns = (
         "**/numba/*.py", "**/*numba*.py", "render/*.py", "network/*.py", "network/numpy/*.py",
@@ -39,7 +39,7 @@ def compiled_sources() -> list[Path]:
 
 
 def _prepare_cache() -> bool:
-    """Point numba to a folder that can be written; False where there is none."""
+    """Point numba to a writable folder; False if there is none."""
     # Compiled code names the modules it came from, and the same files are imported under several
     # names: as part of Blender's extension, and as `core` by the worker.
     digest = hashlib.sha256(__name__.encode())
@@ -59,7 +59,8 @@ def _prepare_cache() -> bool:
 
 
 def _has_avx512() -> bool:
-    """Of the processor that numba compiles for: NUMBA_CPU_FEATURES names another than this one."""
+    """True if the CPU that numba compiles for has AVX-512; NUMBA_CPU_FEATURES may name another
+    CPU."""
     if config.CPU_FEATURES is not None:
         return "+avx512f" in config.CPU_FEATURES.split(",")
     return bool(binding.get_host_cpu_features().get("avx512f"))
@@ -76,6 +77,6 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Copied into each compiled caller, for a small step of an inner loop that kernels share."""
+    """Inline into each compiled caller: for a small step of an inner loop that kernels share."""
     result: Callable[..., Any] = numba.njit(inline="always", error_model="numpy")(function)
     return result

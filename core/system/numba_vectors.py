@@ -1,5 +1,5 @@
-"""LLVM vectors for the loops that numba's own vectoriser does not find: WIDTH floats side by side
-(16 with AVX-512, 8 with AVX, two NEON halves on ARM)."""
+"""LLVM vectors for the loops that numba's own vectoriser misses: WIDTH floats side by side (16 with
+AVX-512, 8 with AVX, two NEON halves on ARM)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
 INTS = ir.VectorType(ir.IntType(32), WIDTH)
 INT = ir.IntType(32)
 
-LEAST = -120.0  # exponents below it overflow downwards: `power_of_two` does not check
+LEAST = -120.0  # smaller exponents underflow: `power_of_two` does not check
 
 
 def _exp2_polynomial() -> list[float]:
@@ -53,7 +53,7 @@ def multiply_add(b: Any, x: Any, y: Any, z: Any) -> Any:
 
 
 def at_least(b: Any, x: Any, least: float) -> Any:
-    """x, or `least` where that is more or x is not a number."""
+    """The larger of x and `least`; `least` if x is NaN."""
     floor = constant(least)
     return b.select(b.fcmp_ordered(">", x, floor), x, floor)
 

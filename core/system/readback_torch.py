@@ -1,4 +1,4 @@
-"""Results of a GPU on their way to the processor, while the GPU goes on."""
+"""Copies results from the GPU to the CPU while the GPU goes on computing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Pending = Callable[[], tuple[NDArray[Any], ...]]
-"""Waits for a copy to be there and gives its arrays, which belong to the caller."""
+"""Waits for a copy and returns its arrays, which belong to the caller."""
 
 
 class Readback:
-    """Copies on a stream of its own into page-locked memory. torch keeps that memory and uses it
-    again once its arrays are gone, so that there is never more than is in use at once. On a CPU
-    nothing is copied."""
+    """Copies on its own stream into page-locked memory. torch reuses that memory once its arrays
+    are freed, so there is never more of it than is in use at once. On a CPU nothing is copied."""
 
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def begin(self, *tensors: Tensor) -> Pending:
-        """After what the present stream has been given so far. The tensors may be forgotten."""
+        """Copy the tensors after the current stream's work so far. The caller may drop them."""
         side = self._stream
         if side is None:
             return lambda: tuple(tensor.numpy() for tensor in tensors)

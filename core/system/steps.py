@@ -1,4 +1,4 @@
-"""Work in steps: generators that yield how far they have come and return what they make."""
+"""Work in steps: generators that yield their progress and return their result."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-TICK = 0.02  # seconds between two looks at another thread
+TICK = 0.02  # seconds between two checks of another thread
 
 
 def finished(steps: Generator[object, None, T]) -> T:
-    """What the generator returns, after all its steps. Raises what it raises."""
+    """Run all steps of the generator and return its result. Raises what it raises."""
     while True:
         try:
             next(steps)
@@ -22,9 +22,9 @@ def finished(steps: Generator[object, None, T]) -> T:
 
 
 def in_background(work: Callable[[threading.Event], T]) -> Generator[None, None, T]:
-    """What `work` returns, made on another thread: yields every TICK seconds until it is there.
-    Closing the generator sets the event that `work` gets and waits for nothing. Raises what `work`
-    raises."""
+    """Run `work` on another thread and return its result: yields every TICK seconds until it is
+    done. Closing the generator sets the event that `work` receives and does not wait. Raises what
+    `work` raises."""
     results: list[T] = []
     errors: list[BaseException] = []
     abandoned, ended = threading.Event(), threading.Event()
@@ -32,7 +32,7 @@ def in_background(work: Callable[[threading.Event], T]) -> Generator[None, None,
     def run() -> None:
         try:
             results.append(work(abandoned))
-        except BaseException as error:  # raised again where the result is waited for
+        except BaseException as error:  # raised again in the waiting thread
             errors.append(error)
         ended.set()
 

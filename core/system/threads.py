@@ -1,4 +1,4 @@
-"""Threads for code that releases Python's lock: numpy's products, numba, zlib."""
+"""Threads for code that releases the GIL: numpy's products, numba, zlib."""
 
 from __future__ import annotations
 
@@ -50,8 +50,9 @@ def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int
 ) -> Generator[Result, None, None]:
     """work(item) for every item, several at once, each on one thread (`for_each` inside takes no
-    others); results in the items' order. No more than threads + 1 are begun and not yielded. Raises
-    what `work` raises, at its place. Ending early waits for those that run."""
+    others); results in the items' order. At most threads + 1 items are started and not yet yielded.
+    Raises what `work` raises, when it is that item's turn. Closing it early waits for running
+    items."""
     if threads < 2:
         yield from map(work, items)
         return
@@ -74,5 +75,5 @@ def _alone() -> None:
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Kept: starting threads costs a tenth of a millisecond each, and they keep their memory."""
+    """Cached: starting a thread costs a tenth of a millisecond, and threads keep their memory."""
     return ThreadPoolExecutor(threads, thread_name_prefix="egstalker")

@@ -1,4 +1,4 @@
-"""Where a training writes: the avatar, the work folder and the stop file in it. No torch."""
+"""Output paths of a training: the avatar, the work folder and the stop file in it. No torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dataset_folder(out: Path, video: Path) -> Path:
 
 
 def has_state(work: Path) -> bool:
-    """Whether there is a training to resume. Asks the disk once."""
+    """True if there is a training to resume. Reads the disk once."""
     return (work / STATE).is_file()
 
 

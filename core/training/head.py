@@ -1,4 +1,4 @@
-"""The trainable head: canonical Gaussians and the network, on one device; how it begins."""
+"""The trainable head, canonical Gaussians and the network, on one device; its initial values."""
 
 from __future__ import annotations
 

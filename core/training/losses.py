@@ -66,7 +66,7 @@ def psnr(picture: Tensor, target: Tensor) -> float:
 
 def perceptual_loss(job: TrainJob) -> Perceptual | None:
     """LPIPS, or None if the job gives it no weight. MissingPackageError if its network weights are
-    not installed, InputError if the given file does not hold them."""
+    not installed, InputError if the given file does not contain them."""
     if not job.config.losses.perceptual:
         return None
     return Lpips(find_weights(job.lpips), job.device).distance

@@ -30,7 +30,8 @@ def background_for(clip: TrainingClip) -> tuple[Background, int]:
 
 
 def track_of(clip: TrainingClip) -> Track:
-    """Poses and eyes of every frame; a frame without a pose takes that of the frame before it."""
+    """Poses and eyes of every frame; a frame without a pose takes the pose of the frame before
+    it."""
     return Track(filled(clip.viewmats).astype(np.float32), clip.eyes)
 
 
@@ -42,8 +43,8 @@ def avatar_of(
     background: tuple[Background, int],
     facts: Mapping[str, Any],
 ) -> Avatar:
-    """background: from background_for; the avatar's still pose is that of its frame. facts: about
-    the training, JSON values, for the avatar's provenance."""
+    """background: from background_for; its frame gives the still pose. facts: about the training,
+    JSON values, for the avatar's provenance."""
     images, row = background
     whole = row < len(clip) and np.isfinite(clip.viewmats[row]).all()
     return Avatar(

@@ -1,4 +1,4 @@
-"""How long each stage of a training lasts: a number of steps, or a share of the minutes."""
+"""The duration of each training stage: a number of steps, or a share of the minutes."""
 
 from __future__ import annotations
 

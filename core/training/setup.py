@@ -67,7 +67,8 @@ def set_up(job: TrainJob) -> Setup:
 
 
 def use_all_cores() -> None:
-    """Unless the user chose a number of threads: torch's default ignores a container's limit."""
+    """Use all cores unless the user chose a number of threads: torch's default ignores a
+    container's limit."""
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(available_cores())
 
@@ -89,7 +90,7 @@ def first_head(job: TrainJob, batches: Batches) -> Head:
 
 
 def stages_of(config: TrainConfig, batches: Batches) -> tuple[str, ...]:
-    """The lips stage needs landmarks."""
+    """The names of the stages, in order. The lips stage needs landmarks."""
     static = [STATIC] if config.static_init else []
     lips = [LIPS] if config.lips_steps and batches.landmark_points is not None else []
     return (*static, *lips, MOTION)

@@ -34,7 +34,7 @@ GRID, NETWORK = 5e-3, 1e-3
 # lid movement; with these, all six did. On pictures the audio encoder mostly overfits to the clip.
 LIPS_RATES, MOTION_RATES = (5e-4, 1e-3), (5e-4, 3e-4)
 AUDIO_DECAY = 0.01
-LIPS_FRAMES, MOTION_FRAMES = 32, 12  # whose landmarks enter a step of each stage
+LIPS_FRAMES, MOTION_FRAMES = 32, 12  # whose landmarks a step of each stage uses
 DENSIFY = (0.15, 0.75)  # from and to, as shares of the first stage
 DENSIFY_EVERY = 50
 HUBER = 1.0  # pixels

@@ -38,7 +38,7 @@ _OF_DATASET = tuple(f"network.{name}" for name in ("tri_plane.grid.aabb", POSE_M
 
 @dataclass(frozen=True)
 class Place:
-    """How far a training has come: the stage and its next step, seconds spent on each activity,
+    """Progress of a training: the stage and its next step, seconds spent on each activity,
     degree of the spherical harmonics, steps in the moving average."""
 
     stage: str

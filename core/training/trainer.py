@@ -52,7 +52,8 @@ def train(job: TrainJob, listener: Listener) -> Path:
 
 
 class _Training:
-    """What changes from step to step: the head, its moving average, the place in the stages."""
+    """The state that changes from step to step: the head, its moving average, the place in the
+    stages."""
 
     def __init__(self, setup: Setup, listener: Listener) -> None:
         self.setup, self.job, self.config = setup, setup.job, setup.job.config
@@ -73,7 +74,7 @@ class _Training:
         """Continue where the state in the work folder was saved."""
         if not self.state.is_file():
             raise ArgumentError(
-                f"{self.job.work} holds no training to resume; leave out --resume to start one"
+                f"{self.job.work} has no training to resume; leave out --resume to start one"
             )
         self.place, self.sections = load_state(self.state, self.config, self.job.device)
         check_state(self.state, self.place, self.sections, self.head, self.setup.stages)
@@ -105,8 +106,8 @@ class _Training:
         return self._finish()
 
     def _order_agents(self) -> None:
-        """ESAA takes the first Gaussians as agents: these shall be far apart. The official code
-        does not choose them."""
+        """Move Gaussians that are far apart to the front, because ESAA takes the first ones as
+        agents. The official code does not choose them."""
         if self.head.is_paper:
             means = self.head.canonical["means"].detach().cpu().numpy()
             reorder(self.head, farthest_first(means, self.config.agents))

@@ -1,1 +1,1 @@
-"""The worker: a process of another Python that deforms, rasterises and bakes."""
+"""The worker: a process in another Python that deforms, rasterises and bakes."""

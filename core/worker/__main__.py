@@ -1,4 +1,4 @@
-"""`python -m core.worker`: serves the client at the other end of stdin and stdout until it goes."""
+"""`python -m core.worker`: serves the client through stdin and stdout until it disconnects."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from .exchange import FOLDER_PREFIX
 from .server import Server
 
-GRACE = 10.0  # seconds for the frame in hand after the client has gone
+GRACE = 10.0  # seconds for the current frame after the client has gone
 
 
 def main() -> None:
-    # The pipes get numbers of their own; a stray print or a library's output goes to the log.
+    # The pipes get their own file descriptors; a stray print or a library's output goes to the log.
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -34,8 +34,8 @@ def main() -> None:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove the client's private folder, which a client that was killed leaves behind: the folder
-    that this process was started in, and no other."""
+    """Remove the client's private folder, which a killed client leaves behind: the folder that this
+    process was started in, and no other."""
     if folder.name.startswith(FOLDER_PREFIX) and folder.is_dir() and folder.samefile(Path.cwd()):
         os.chdir(folder.parent)
         shutil.rmtree(folder, ignore_errors=True)

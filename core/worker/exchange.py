@@ -1,6 +1,6 @@
-"""Tensors in files of the client's private folder: voices, frame tables, splats.
+"""Tensors in files in the client's private folder: voices, frame tables, splats.
 
-The client makes every file, the worker reads or fills it; both check type and shape before use.
+The client creates every file, the worker reads or fills it; both check type and shape before use.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def write_track(path: Path, track: AudioTrack) -> None:
-    """(F + 2 MARGIN + 1, W, D) float32: the rows in their margin, then the window farther out."""
+    """(F + 2 MARGIN + 1, W, D) float32: the rows with their margins, then the window farther
+    out."""
     outside = np.zeros(track.windows.shape[1:]) if track.outside is None else track.outside
     around = [outside[None]] * (MARGIN - track.margin)
     parts = [*around, track.windows, *around, outside[None]]
@@ -65,7 +66,7 @@ def write_waveform(path: Path, waveform: Waveform) -> None:
 
 
 def voice_fields(voice: AnyVoice, file: str = "") -> Message:
-    """A voice as plain JSON data. file: where write_track or write_waveform put it."""
+    """A voice as plain JSON data. file: the file that write_track or write_waveform made."""
     if voice is None:
         return {"kind": "none"}
     if isinstance(voice, AudioTrack):

@@ -24,18 +24,18 @@ class Live:
         self._digest = ""
 
     def devices(self) -> Message:
-        """What is connected; ends what is live, since the list is made afresh."""
+        """The connected devices; ends a live session, since listing them restarts PortAudio."""
         self.stop()
         return {"devices": [asdict(device) for device in devices.input_devices()]}
 
     def start(self, avatar: Avatar, deformer: Deformer, device: str, lookahead: int) -> Message:
-        """Replaces what was live before. device: a label, "" for the preferred one."""
+        """Replaces a live session. device: a label, "" for the preferred one."""
         self.stop()
         if avatar.features is None:
             raise FeatureMismatchError(
                 "the avatar is a still, which no sound drives; choose another"
             )
-        # The first head takes seconds where something is compiled; the sound would not wait.
+        # The first head takes seconds if code has to be compiled; the sound would not wait.
         nothing = SoundStream(avatar.features, RATE, lookahead).newest()
         splats_at(deformer, nothing, Moment(HERE, 0.0, np.zeros(12, np.float32)))
         source = devices.open_source(device)
@@ -51,7 +51,7 @@ class Live:
         return splats_at(deformer, track, replace(moment, seconds=HERE))
 
     def report(self) -> Message:
-        """Asked for when those splats lie where the client finds them."""
+        """Call it when those splats are where the client reads them."""
         return asdict(self._running().report())
 
     def stop(self) -> None:

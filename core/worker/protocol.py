@@ -12,8 +12,8 @@ live_start   id, avatar, device, lookahead    result     id, device, rate
 live_frame   id, avatar, out, moment          result     id, ...: core/live/session.py's Report
 live_stop    id                               result     id
 
-Tensors do not travel here: they lie in files of the client's private folder (exchange.py), named by
-plain file names. Nothing names a class: an error's kind is looked up in a fixed table, since the
+Tensors are not sent here: they are in files in the client's private folder (exchange.py), named by
+plain file names. No message names a class: an error's kind is looked up in a fixed table, since the
 same core is imported under different names on both sides.
 """
 
@@ -61,7 +61,7 @@ ERROR_KINDS: Mapping[str, type[EgsError]] = {
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """Raises ProtocolError for what JSON cannot say (NaN too) or what is longer than 16 MiB."""
+    """Raises ProtocolError for values that JSON cannot express (such as NaN) and above 16 MiB."""
     try:
         body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as error:
@@ -72,7 +72,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 
 def read_message(stream: BinaryIO) -> Message | None:
-    """The next message, None where the stream ends between two. Raises ProtocolError for anything
+    """The next message, None if the stream ends between two. Raises ProtocolError for anything
     that is not a message; the length is checked before a byte of the body is read."""
     head = _read(stream, 4)
     if not head:
@@ -107,7 +107,7 @@ def value(message: Mapping[str, Any], key: str, kind: type[T]) -> T:
 
 
 def error_message(request: int, error: BaseException) -> Message:
-    """The error as a message. A class outside the table goes by its nearest base in it; a defect
+    """The error as a message. A class outside the table is sent as its nearest base in it; a defect
     (no EgsError) becomes an EngineError whose traceback is in the worker's log."""
     for kind in type(error).__mro__:
         if ERROR_KINDS.get(kind.__name__) is kind:

@@ -1,7 +1,9 @@
-"""The worker's loop: one thread reads requests, one beats, and this one computes, one at a time.
+"""The worker's loop: one thread reads requests, one sends heartbeats, and this one computes, one
+request at a time.
 
 The newest deform wins: older ones that wait are answered "superseded". While a bake runs, a deform
-is answered between two frames, so that the viewport stays alive; so is what a live voice asks for.
+is answered between two frames, so that the viewport keeps responding; so are the requests of a live
+voice.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ from .exchange import fill, inside, map_splats, moment_from, read_job, read_trac
 from .microphone import Live
 from .protocol import HEARTBEAT, LIVE, VERSION, Message, encode, error_message, read_message, value
 
-LOADING = 1.5  # seconds; what was compiled before is there by then
-COMPILING = "compiling for this processor, once; it is kept for later"
+LOADING = 1.5  # seconds, enough to load code that is already compiled
+COMPILING = "compiling for this processor, once; later starts reuse it"
 KEPT = 4  # avatars and tracks in memory
 
 
 class Server:
     """source and sink: binary streams to the client. beat: seconds between heartbeats. `ended` is
-    set when the client has gone or wants no more; what is computed then stops between frames.
+    set when the client has disconnected or sent shutdown; a computation then stops between frames.
     `folder` is the client's, known after hello."""
 
     def __init__(
@@ -65,7 +67,7 @@ class Server:
         self.ended.set()
         self._live.stop()
 
-    # Reading, beating and sending -----------------------------------------------------------
+    # Reading, heartbeats and sending --------------------------------------------------------
 
     def _read_requests(self) -> None:
         try:
@@ -110,7 +112,8 @@ class Server:
         return self._newest_deform(request) if request["type"] == "deform" else request
 
     def _newest_deform(self, request: Message) -> Message:
-        """The last of the waiting deforms of that avatar; the others are answered."""
+        """The newest of the waiting deforms of that avatar; the others are answered
+        "superseded"."""
         key = ("deform", request.get("avatar"))
         with self._arrived:
             deforms = [request, *(m for m in self._waiting if (m["type"], m.get("avatar")) == key)]
@@ -247,7 +250,7 @@ class Server:
         return {"type": "result", "id": number, "done": done}
 
     def _answer_deforms(self) -> None:
-        """What the viewport asked for while a bake runs: opening an avatar, then its deforms."""
+        """Answer the viewport's requests during a bake: opening an avatar, then its deforms."""
         while True:
             with self._arrived:
                 if not self._waiting or self._waiting[0]["type"] not in ("open", "deform", *LIVE):
@@ -259,8 +262,8 @@ class Server:
 
 
 def _warm_up(backend: Backend) -> None:
-    """Compile while the client opens its avatar. What fails here fails again, and is
-    reported, where it is needed."""
+    """Compile while the client opens its avatar. A failure here is not reported: it happens again
+    where the code is needed, and is reported there."""
     try:
         backend.warm_up()
     except Exception:

@@ -1,1 +1,1 @@
-"""How an avatar enters a scene and is found again."""
+"""Importing avatars, and finding their files again."""

@@ -1,4 +1,4 @@
-"""Import of what the official trainers write: a point_cloud.ply, with or without its network."""
+"""Imports output of the official trainers: a point_cloud.ply, with or without its network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import preferences
 from .conversion import Conversion, Request, convert
 from .importer import ImportFiles, chosen_paths, import_avatar
 
-TICK = 0.1  # seconds between two looks at the conversion
+TICK = 0.1  # seconds between two polls of the conversion
 
 
 class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
@@ -21,7 +21,8 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
     bl_label = "Import EGSTalker Checkpoint"
     bl_description = (
         "Convert a trained point cloud to an avatar file in the same folder and import it. "
-        "With its deformation.pth the head talks (needs a worker with torch); without, it is still"
+        "With its deformation.pth the head talks (this needs a worker with torch); without it, the "
+        "head is still"
     )
     bl_options = {"REGISTER", "UNDO"}
 
@@ -65,7 +66,7 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
         return self._result()
 
     def _begin(self, context: Any, requests: list[Request]) -> set[str]:
-        """In the window the conversions go on while Blender draws."""
+        """In a window, Blender goes on drawing while the conversions run."""
         self._queue = requests
         manager = context.window_manager
         self._timer = manager.event_timer_add(TICK, window=context.window)
@@ -106,7 +107,7 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
             self._conversion = None
 
     def cancel(self, context: Any) -> None:
-        """Blender ends the operator: it quits, or another file is opened."""
+        """Called by Blender when it quits or opens another file."""
         self._end(context)
 
     def _finish(self, context: Any, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From a .ply to an avatar file: a still here with numpy, a checkpoint in the worker's Python."""
+"""Converts a .ply to an avatar file: a still head here, a checkpoint in the worker's Python."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Conversion:
         self._job: Job | None = None
 
     def step(self) -> Path | None:
-        """The finished file, None while a process works on it. Errors as the conversion's."""
+        """The finished file; None while a process works on it. Raises the conversion's errors."""
         if self._source.needs_torch:
             if not self._converted_elsewhere(self._source):
                 return None
@@ -105,7 +105,7 @@ class Conversion:
 
 
 def convert(request: Request) -> Path:
-    """The whole conversion, waiting for it."""
+    """Run the whole conversion and wait for its end."""
     conversion = Conversion(request)
     try:
         while (path := conversion.step()) is None:

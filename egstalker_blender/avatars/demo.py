@@ -20,8 +20,8 @@ DEFAULT_RANGE = (1, 250)  # of a new scene
 
 
 def add_talking_head(context: Any, with_speech: bool = True, fit_range: bool = True) -> Any:
-    """The demo avatar at the 3D cursor, linked to a strip of the demo speech (the one of an earlier
-    demo, if there is one). With `fit_range`, a scene that still has the default frame range ends
+    """Add the demo avatar at the 3D cursor and link it to a strip of the demo speech (an existing
+    one, if there is one). With `fit_range`, a scene that still has the default frame range ends
     with the speech. Nothing else in the scene changes. EgsError."""
     scene = context.scene
     obj = import_avatar(context, AVATAR)

@@ -72,7 +72,7 @@ def chosen_paths(operator: Any) -> list[Path]:
 
 
 def import_each(paths: Sequence[Path], one: Callable[[Path], Any]) -> tuple[list[Any], list[str]]:
-    """(what `one` made of each path, one line for each path that failed)."""
+    """The results of `one`, and one line for each path that failed."""
     made, faults = [], []
     for path in paths:
         try:

@@ -20,13 +20,13 @@ from .importer import mesh_of, stored_path
 State = Literal["ok", "missing", "changed"]
 Stamp = tuple[str, int, int]
 
-_hashes: dict[Stamp, str] = {}  # path, size, time of change -> hash: a panel asks at every redraw
+_hashes: dict[Stamp, str] = {}  # path, size, time of change -> hash; used at every redraw
 KEPT_HASHES = 64
 
 
 def state_of(obj: Any) -> State:
-    """Whether the avatar file is at the object's path and has the content that was imported. A file
-    is read once after each change."""
+    """The state of the avatar file at the object's path, compared with the content that was
+    imported. A file is read once after each change."""
     try:
         path = absolute(obj.egstalker.avatar_path, obj)
         digest = _hash_once(path)
@@ -46,8 +46,9 @@ def _hash_once(path: Path) -> str:
 
 
 def relink(obj: Any, folder: Path) -> tuple[Search, int]:
-    """Look for the object's avatar under `folder`, then the demo's file; every editable object of
-    the same content that has lost its file follows. (what was found, how many objects follow)."""
+    """Look for the object's avatar under `folder`, then at the demo's file, and relink every
+    editable object of the same content whose file is missing or changed. Returns the search and
+    the number of relinked objects."""
     digest = obj.egstalker.content_hash
     search = find_avatar(folder, digest, Path(obj.egstalker.avatar_path).name)
     if search.found is None and _hash_once(AVATAR) == digest:
@@ -61,8 +62,8 @@ def relink(obj: Any, folder: Path) -> tuple[Search, int]:
 
 
 def accept(obj: Any) -> int:
-    """Take the file as it is now, for every object that had the same content at the same path: the
-    mesh and the stored hash follow. The number of objects. EgsError for a bad file."""
+    """Accept the file as it is now: update mesh and stored hash of every object that had the same
+    content at the same path. Returns the number of objects. EgsError for a bad file."""
     path = absolute(obj.egstalker.avatar_path, obj)
     avatar = load_avatar(path)
     count = 0
@@ -130,7 +131,9 @@ class EGSTALKER_OT_find_avatar(bpy.types.Operator):
             return {"CANCELLED"}
         search, count = relink(obj, folder)
         if search.found is None:
-            rest = "" if search.complete else ", but not everything; choose a smaller folder"
+            rest = (
+                "" if search.complete else ", but the search hit its limit; choose a smaller folder"
+            )
             self.report(
                 {"ERROR"},
                 f"{folder} has no file of this avatar; {search.files} .egs files were read{rest}",
@@ -158,7 +161,7 @@ class EGSTALKER_OT_accept_avatar(bpy.types.Operator):
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"The file is accepted as it is; objects: {count}")
+        self.report({"INFO"}, f"Accepted the changed file; updated objects: {count}")
         return {"FINISHED"}
 
 

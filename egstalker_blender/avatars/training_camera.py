@@ -17,8 +17,8 @@ from ..properties import active_avatar
 
 
 def add_camera(context: Any, obj: Any, camera: Camera, use_in_scene: bool = True) -> Any:
-    """A camera object parented to the avatar `obj`; with `use_in_scene`, the scene's camera, and
-    its frame and pixel aspect the scene's."""
+    """Add a camera object parented to the avatar `obj`. With `use_in_scene` it becomes the scene's
+    camera, and the scene renders at its size and pixel aspect."""
     lens, local = lens_of_camera(camera)
     data = bpy.data.cameras.new(f"{obj.name} Training Camera")
     for name in ("lens", "sensor_fit", "sensor_width", "sensor_height", "shift_x", "shift_y"):

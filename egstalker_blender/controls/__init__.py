@@ -1,1 +1,1 @@
-"""The controls of an avatar: their values in one frame, their curves, their presets."""
+"""The controls of an avatar: values at a frame (`state`), F-curves (`curves`), `presets`."""

@@ -1,5 +1,5 @@
-"""F-curves of an object's properties, read without stepping the scene. Blender's layered actions
-(4.4 on) and the older flat ones meet here and nowhere else."""
+"""F-curves of an object's properties, read without stepping the scene. The only module that knows
+both Blender's layered actions (since 4.4) and the older flat ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def curves_of(obj: Any, prefix: str) -> dict[str, Any] | None:
-    """The F-curves that move `obj`'s properties below the data path `prefix`, by what follows it.
-    None where more than plain curves may move them (drivers, NLA, layers, a blended action): then
-    only the depsgraph knows the value. Use them at once: an undo frees them."""
+    """The F-curves of `obj`'s properties whose data path begins with `prefix`, by the rest of the
+    path. None where not only plain F-curves may animate them (drivers, NLA, layers, a blended
+    action): then only the depsgraph knows the values. Use them at once: an undo frees them."""
     data = obj.animation_data
     if data is None:
         return {}
-    if any(_moves(driver) and driver.data_path.startswith(prefix) for driver in data.drivers):
+    if any(_is_active(driver) and driver.data_path.startswith(prefix) for driver in data.drivers):
         return None
     if _uses_nla(data):
         return None
@@ -24,16 +24,17 @@ def curves_of(obj: Any, prefix: str) -> dict[str, Any] | None:
     return {
         curve.data_path.removeprefix(prefix): curve
         for curve in curves
-        if curve.data_path.startswith(prefix) and _moves(curve)
+        if curve.data_path.startswith(prefix) and _is_active(curve)
     }
 
 
 def stands_still(obj: Any, prefix: str) -> bool:
-    """Whether no frame can find the object elsewhere than the present one does, as far as the
-    object and its parents tell. What moves below the data path `prefix` moves no object."""
+    """True where neither the object nor a parent is animated, constrained or simulated, so that its
+    place is the same at every frame. Animated properties below the data path `prefix` do not
+    count."""
     while obj is not None:
         data = obj.animation_data
-        if data is not None and not _plain_elsewhere(data, prefix):
+        if data is not None and not _animates_nothing_else(data, prefix):
             return False
         if obj.constraints or obj.rigid_body or obj.parent_type != "OBJECT":
             return False
@@ -41,22 +42,23 @@ def stands_still(obj: Any, prefix: str) -> bool:
     return True
 
 
-def _plain_elsewhere(data: Any, prefix: str) -> bool:
+def _animates_nothing_else(data: Any, prefix: str) -> bool:
     curves = None if _uses_nla(data) else _curves_of_action(data.action, data)
     if curves is None:
         return False
-    moving = (curve for curve in [*curves, *data.drivers] if _moves(curve))
+    moving = (curve for curve in [*curves, *data.drivers] if _is_active(curve))
     return all(curve.data_path.startswith(prefix) for curve in moving)
 
 
 def scene_time(scene: Any, frame: float) -> float:
-    """Where Blender reads F-curves for a scene frame: elsewhere only with time stretching."""
+    """The time at which Blender evaluates F-curves for a scene frame. It differs from the frame
+    only with time stretching."""
     render = scene.render
     return frame * (render.frame_map_old / render.frame_map_new)
 
 
-def _moves(curve: Any) -> bool:
-    # A muted group does not count: Blender evaluates its curves all the same (4.5 and 5.2).
+def _is_active(curve: Any) -> bool:
+    # Blender evaluates the curves of a muted group, too (4.5 and 5.2).
     return curve.is_valid and not curve.is_empty and not curve.mute
 
 

@@ -1,5 +1,5 @@
-"""Blender's own presets for the controls of the active avatar: kept in the user's preset folder, a
-few brought along."""
+"""Blender's presets for the controls of the active avatar: the user's own in the user's preset
+folder, and a few that come with the extension."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bl_operators.presets import AddPresetBase
 
 from ..properties import is_avatar
 
-FOLDER = Path(__file__).resolve().parents[1]  # holds `presets`, where Blender looks for more
+FOLDER = Path(__file__).resolve().parents[1]  # has a folder `presets`, which Blender searches, too
 SUBFOLDER = "egstalker/controls"
-# Not the sound's offset nor the followed object, which belong to one scene.
+# Without the sound's offset and the followed object, which belong to one scene.
 NAMES = (
     *("eye_source", "eye_closure", "blink_seed", "blink_rate", "blink_duration"),
     *("pose_source", "pose_use_location", "strength", "mouth_gain", "opacity", "colour_gain"),
@@ -30,7 +30,7 @@ class EGSTALKER_MT_control_presets(bpy.types.Menu):
 class EGSTALKER_OT_control_preset(AddPresetBase, bpy.types.Operator):
     bl_idname = "egstalker.control_preset"
     bl_label = "Control Preset"
-    bl_description = "Keep the avatar's controls under a name, or remove the preset in use"
+    bl_description = "Save the avatar's controls as a preset, or remove the current preset"
     preset_menu = "EGSTALKER_MT_control_presets"
     preset_subdir = SUBFOLDER
     preset_defines = ["props = bpy.context.object.egstalker"]
@@ -44,16 +44,16 @@ class EGSTALKER_OT_control_preset(AddPresetBase, bpy.types.Operator):
         return True
 
     def remove(self, context: Any, filepath: str) -> None:
-        """Only the user's own: nothing in the extension's folder is written to."""
+        """Remove a preset of the user. Those in the extension's folder stay."""
         path = Path(filepath).resolve()
         if path.is_relative_to(FOLDER):
-            self.report({"WARNING"}, f"{path.stem!r} came with the extension and stays")
+            self.report({"WARNING"}, f"{path.stem!r} belongs to the extension and stays")
         else:
             path.unlink()
 
 
 def draw(layout: Any, context: Any) -> None:
-    """The row of presets, for panels that show the active object's controls."""
+    """Draw the row of presets, for panels with the active object's controls."""
     row = layout.row(align=True)
     row.enabled = is_avatar(context.object)
     menu, operator = EGSTALKER_MT_control_presets, EGSTALKER_OT_control_preset.bl_idname

@@ -1,4 +1,4 @@
-"""An avatar's controls at one frame: as Blender has evaluated them, or read from its F-curves."""
+"""An avatar's controls at one frame, evaluated by Blender or read from F-curves."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 from ...core.avatar.blinks import blink_at
 from ...core.avatar.following import followed_viewmat, head_range
 from ...core.avatar.motion import eye_at, viewmat_at
+from ...core.records.arrays import Float64
 from ...core.records.avatar import Avatar
 from ...core.records.camera import Camera
-from ..camera import Float64, head_motion
+from ..camera import head_motion
 from .curves import curves_of, scene_time, stands_still
 
 PREFIX = "egstalker."
@@ -25,9 +26,9 @@ ANIMATED = (
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What may change from frame to frame. Numbers and names as the properties have them. head:
-    how the followed object moves the head, (4, 4) in the head's frame, None where none is followed.
-    camera: None for the training camera."""
+    """The values that may change from frame to frame, in the units of the properties. head: the
+    followed object's motion (4, 4) in the head's frame, None where no object is followed. camera:
+    None for the training camera."""
 
     audio_offset: float
     strength: float
@@ -45,7 +46,7 @@ class State:
 
 
 def state_of(props: Any, camera: Camera | None = None, head: Float64 | None = None) -> State:
-    """The controls as they are now. props: the settings of the evaluated object."""
+    """The current controls. props: settings of the evaluated object."""
     numbers = {name: float(getattr(props, name)) for name in ANIMATED}
     return State(
         **numbers,
@@ -58,15 +59,15 @@ def state_of(props: Any, camera: Camera | None = None, head: Float64 | None = No
 
 
 def state_now(depsgraph: Any, obj: Any, camera: Camera | None = None) -> State:
-    """The controls at the frame that `depsgraph` stands at, whatever moves them. CameraError where
-    the object is scaled unevenly and follows another."""
+    """The controls at the frame that `depsgraph` has evaluated, however they are animated.
+    CameraError where the object follows another and is scaled unevenly."""
     return state_of(obj.evaluated_get(depsgraph).egstalker, camera, _head_now(depsgraph, obj))
 
 
 @dataclass(frozen=True, eq=False)
 class Animation:
-    """What moves an object's controls where F-curves do it alone. To be used at once, not kept:
-    an undo frees the curves."""
+    """The animation of an object's controls by F-curves alone. rest: the controls without it.
+    limits: lowest and highest value of each property. Use it at once: an undo frees the curves."""
 
     scene: Any
     rest: State
@@ -74,7 +75,7 @@ class Animation:
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def at(self, frame: float) -> State:
-        """The controls at any frame, the same as stepping the scene there would give."""
+        """The controls at any frame, equal to those after stepping the scene there."""
         if not self.curves:
             return self.rest
         time = scene_time(self.scene, frame)
@@ -86,8 +87,8 @@ class Animation:
 
 
 def animation_of(scene: Any, depsgraph: Any, obj: Any) -> Animation | None:
-    """None where only the present frame is known: drivers, NLA, a blended action, or a followed
-    object that moves."""
+    """None where only the current frame is known: with drivers, NLA, a blended action, or a
+    followed object that moves."""
     curves = curves_of(obj, PREFIX)
     if curves is None or not _head_stands_still(obj):
         return None
@@ -99,7 +100,8 @@ def animation_of(scene: Any, depsgraph: Any, obj: Any) -> Animation | None:
 
 
 def viewmat_of(avatar: Avatar, pose: str, state: State, seconds: float) -> Float64:
-    """(4, 4) the training camera before which the head has its pose. pose: as pose_source."""
+    """(4, 4) view matrix of the training camera for the head pose. pose: the property
+    pose_source."""
     if pose != "object":
         return viewmat_at(avatar, seconds, pose)
     if state.head is None:
@@ -108,8 +110,8 @@ def viewmat_of(avatar: Avatar, pose: str, state: State, seconds: float) -> Float
 
 
 def eye_of(avatar: Avatar, state: State, seconds: float, scene_seconds: float) -> float:
-    """Eye closure in [0, 1]. seconds: in the sound, by which the training track plays.
-    scene_seconds: from frame 0, by which the blinks come, so that a moved sound moves none."""
+    """Eye closure in [0, 1]. seconds: time in the sound, at which the training track is read.
+    scene_seconds: time from frame 0, which decides the blinks, so that a moved sound moves none."""
     if state.eye_source == "MANUAL":
         return state.eye_closure
     if state.eye_source == "BLINK":

@@ -1,6 +1,6 @@
-"""One command as a process: a thread reads its output, and it is ended with its children. No bpy.
+"""One command as a process: a thread reads its output; it ends with its children. No bpy.
 
-Its output is a pipe, so that it ends by itself, at its next line, when Blender is killed.
+The command writes to a pipe, so it ends by itself at its next line if Blender is killed.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Place:
-    """Where commands run. log: the file that their output is appended to. folder: their current
-    folder, None for Blender's. merged: stderr is read with stdout, in the order of writing; else it
-    goes to the log directly."""
+    """Log, variables and folder of a job's commands. log: the file that output is appended to.
+    folder: their current folder, None for Blender's. merged: stderr is read with stdout, in the
+    order of writing; otherwise it goes to the log directly."""
 
     log: Path
     environment: Mapping[str, str]
@@ -58,7 +58,7 @@ class Place:
 
 
 def to_log(_line: bytes) -> bool:
-    """For a command whose whole output belongs in the log."""
+    """Handles a line of a command whose whole output belongs in the log."""
     return False
 
 
@@ -70,13 +70,13 @@ class Command:
     ) -> None:
         """on_line: called with each line of output in a thread of its own; True keeps the line out
         of the log."""
-        self.late = False  # it was ended because it reached its limit
+        self.late = False  # True if it was ended because it reached its limit
         self._step, self._log, self._on_line, self._clock = step, place.log, on_line, clock
         self._log_start = place.log.stat().st_size if place.log.exists() else 0
         self._started = self.last_output = clock()
         self._ended: float | None = None
         try:
-            self._remove_stop_file()  # a request to an earlier command is not meant for this one
+            self._remove_stop_file()  # an earlier command's request must not stop this one
             with place.log.open("ab") as errors:
                 self._popen = _start(step, place, errors)
         except OSError as error:
@@ -136,7 +136,7 @@ class Command:
             self._reader.join(seconds)
 
     def error_line(self) -> str:
-        """Its own one line about a failure, empty if there is none."""
+        """The command's own line about its failure, empty if there is none."""
         own = [line for line in self._last_lines() if line.startswith(ERROR)]
         return own[-1].removeprefix(ERROR) if own else ""
 
@@ -175,7 +175,7 @@ class Command:
 
 
 def exit_text(code: int) -> str:
-    """For a process that wrote nothing about its end."""
+    """A sentence for a process that wrote no reason for its end."""
     if code < 0 and -code == getattr(signal, "SIGKILL", 9):
         return "it was killed from outside; a system does that when memory runs out"
     if code < 0:
@@ -200,8 +200,8 @@ def _start(step: Step, place: Place, errors: BinaryIO) -> subprocess.Popen[bytes
 @contextlib.contextmanager
 def _default_interrupt() -> Iterator[None]:
     """A process that starts inside can be interrupted, even if Blender ignores interrupts, as in a
-    shell's background. A process inherits that a signal is ignored, and no handler: in its place it
-    gets the default. So Blender has a handler that does nothing for that moment."""
+    shell's background. A child inherits ignored signals, but gets the default in place of a
+    handler. So Blender has a handler that does nothing while the child starts."""
     ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     if not ignored or threading.current_thread() is not threading.main_thread():
         yield
@@ -214,8 +214,8 @@ def _default_interrupt() -> Iterator[None]:
 
 
 def _signal_family(popen: subprocess.Popen[bytes], name: str) -> None:
-    """That signal to all in the session of the process; Windows has no signals: there the process
-    and its children are killed."""
+    """Send that signal to all processes in the session of this one. On Windows, which has no
+    signals, the process and its children are killed."""
     if sys.platform == "win32":
         kill = ["taskkill", "/F", "/T", "/PID", str(popen.pid)]
         hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)

@@ -44,7 +44,7 @@ class Job:
         patience: float = 0.0,
         clock: Clock = time.monotonic,
     ) -> None:
-        """place: its log is begun anew. patience: seconds that a command has to save and stop when
+        """place: its log is overwritten. patience: seconds that a command has to save and stop when
         it is asked to; 0: it is not asked, but ended at once. OutputError for a log that cannot be
         written, EngineError if the first command cannot be started."""
         try:
@@ -66,7 +66,7 @@ class Job:
         return self._command.pid
 
     def poll(self) -> State:
-        """Look at the process and start the next one. Never blocks for long."""
+        """Check the process and start the next one. Never blocks for long."""
         if self._end is None:
             try:
                 self._advance()
@@ -90,11 +90,11 @@ class Job:
         try:
             self._command.ask()
         except OSError as error:  # the disk is full, the folder is gone
-            text = f"Stopped at once, because it could not be asked to: {reason(error)}"
+            text = f"Stopped at once, because asking it to stop failed: {reason(error)}"
             self._finish(STOPPED, text)
 
     def close(self, patience: float = EXIT_PATIENCE) -> None:
-        """Blender ends: ask, wait, end. Nothing runs on. May be called at any time."""
+        """For the end of Blender: ask it to stop, wait, then end it. May be called at any time."""
         if self._end is not None:
             return
         if self._patience:
@@ -168,7 +168,7 @@ class Job:
         self._clean_up(kind)
 
     def _begin(self, step: Step) -> OnLine:
-        """What receives the lines of that step, in a thread."""
+        """A function that receives the lines of that step, in a thread."""
         return to_log
 
     def _progress(self, step: Step) -> tuple[str, float]:
@@ -176,16 +176,16 @@ class Job:
         return step.label, 0.0
 
     def _succeeded(self, step: Step) -> bool:
-        """Whether the command, which ended with 0, has reported its result."""
+        """True if the command, which ended with 0, has reported its result."""
         return True
 
     def _kept(self, step: Step) -> str:
-        """What is left when the job stops in that step: the second half of a sentence."""
+        """What remains if the job stops in that step: the second half of a sentence."""
         return "nothing of it is kept"
 
     def _result(self, step: Step) -> str:
-        """The text of a job whose last step is done. EgsError, OSError."""
+        """The text after the last step. EgsError, OSError."""
         return f"{step.label}: done"
 
     def _clean_up(self, kind: str) -> None:
-        """Nothing runs any more, and the job ended in that way."""
+        """Called once, after the last process has ended; kind: how the job ended."""

@@ -1,4 +1,4 @@
-"""What the buttons Start, Stop and Show Log of every kind of job have in common."""
+"""Shared parts of the buttons Start, Stop and Show Log of every kind of job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .job import FAILED
 
 
 class JobOperator:
-    """Mixin of an operator that is off while there is a reason for it."""
+    """Mixin of an operator that is disabled while `reason` gives one."""
 
     session: Callable[[], Any]  # gives the Session of its kind of job
 
@@ -25,7 +25,7 @@ class JobOperator:
 
     @classmethod
     def reason(cls, context: Any) -> str:
-        """Why it cannot be pressed now, empty if it can."""
+        """The reason why it is disabled, empty if it is not."""
         raise NotImplementedError
 
 
@@ -46,7 +46,7 @@ class Start(JobOperator):
         return self._failed(fault) if fault else {"FINISHED"}
 
     def fault(self) -> str:
-        """Why it has failed at once (or, without a window, in the end), empty if it has not."""
+        """The reason of a failure at the start (without a window: of any failure), else empty."""
         state = self.session().state
         return state.text if state is not None and state.kind == FAILED else ""
 
@@ -76,7 +76,7 @@ class ShowLog(JobOperator):
         return "" if job is not None and job.log.is_file() else cls.no_log
 
     def execute(self, _context: Any) -> set[str]:
-        job: Any = self.session().job  # there is one, see `reason`
+        job: Any = self.session().job  # not None, see `reason`
         log = str(job.log)
         bpy.ops.wm.path_open(filepath=log)
         self.report({"INFO"}, log)  # type: ignore[attr-defined]

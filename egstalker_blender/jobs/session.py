@@ -1,4 +1,4 @@
-"""The one job of its kind in this Blender: undo and other files leave it alone, it ends with
+"""The one job of its kind in this Blender. It survives undo and opening files, and ends with
 Blender. A timer polls it and redraws."""
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ REGIONS = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}  # areas with panels of job
 
 
 class Session:
-    """What panels show of one kind of job. `tick` is all that drives it, in the window and in
+    """The state that panels show of one kind of job. Only `tick` advances it, in the window and in
     tests. Not generic: typing's cache of Session[...] would keep our classes alive after the
     extension is disabled, and then Blender hangs when it quits."""
 
     def __init__(self) -> None:
-        self._exit = ExitHook(self.close)
+        self._exit = ExitHook(self.close, type(self).__module__)
         self._timer = self._on_timer  # Blender identifies a timer by its function object
         self.reset()
 
     def reset(self) -> None:
-        """As if there had been no job yet."""
+        """Forget the last job."""
         self.job: Any = None
         self.state: State | None = None
 
@@ -35,12 +35,12 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Whether anything of it runs in the background."""
+        """True while anything of it runs in the background."""
         return self.running
 
     @property
     def wanted(self) -> bool:
-        """Whether the timer has to go on."""
+        """True while the timer has to go on."""
         return self.busy
 
     def start(self, job: Any) -> None:
@@ -59,10 +59,10 @@ class Session:
             self.on_end(job, self.state)
 
     def on_end(self, job: Any, state: State) -> None:
-        """The job has ended in that state."""
+        """Called when the job has ended in that state."""
 
     def after_tick(self) -> None:
-        """Work for the main thread that may change the scene: between two events of the window."""
+        """Called between two events of the window, so it may change the scene."""
 
     def stop(self) -> None:
         if self.job is not None and self.running:
@@ -70,7 +70,7 @@ class Session:
             self._poll(self.job)
 
     def close(self) -> None:
-        """Nothing runs on. May be called at any time."""
+        """End the job. May be called at any time."""
         if self.job is not None and self.running:
             self.job.close()
             self._poll(self.job)
@@ -83,7 +83,7 @@ class Session:
             self.wake()
 
     def wake(self) -> None:
-        """The same without waiting; a panel may call it."""
+        """Start Blender's timer, unless it runs; a panel may call it."""
         if not bpy.app.background and not bpy.app.timers.is_registered(self._timer):
             bpy.app.timers.register(self._timer, first_interval=TICK, persistent=True)
 
@@ -116,7 +116,7 @@ class Session:
 
 
 def _redraw() -> None:
-    """The panels alone: the 3D views are not drawn again for a progress bar."""
+    """Redraw the panels alone: a progress bar does not redraw the 3D views."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             for region in area.regions:

@@ -1,4 +1,4 @@
-"""The microphone drives the head: a toggle, the list of devices, Esc."""
+"""Operators of the live microphone: start and stop, list devices, stop by Esc."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from . import session
 from .session import OFF, voice
 
 MAX_LOOKAHEAD = 13
-PREFERRED = ("", "System Default", "The input device that the system prefers")
+PREFERRED = ("", "System Default", "The system's default input device")
 
-# Blender keeps no reference to the strings of a dynamic list, and stores the number of an item:
-# both stay the same here for the whole session.
+# Blender keeps no reference to the strings of a dynamic list and stores the number of an item, so
+# strings and numbers stay the same for the whole session.
 _labels: list[str] = [""]
 _items: list[tuple[str, str, str, int]] = [("DEFAULT", *PREFERRED[1:], 0)]
 _chosen = 0
@@ -47,15 +47,16 @@ def _set_device(_settings: Any, number: int) -> None:
 class EGSTALKER_PG_live(bpy.types.PropertyGroup):
     device: EnumProperty(
         name="Microphone",
-        description="The input device that drives the head; refresh lists what is connected",
+        description="Input device that drives the head. Refresh lists the connected devices",
         items=device_items,
         get=_get_device,
         set=_set_device,
     )
     lookahead: IntProperty(
         name="Look-ahead",
-        description="Steps of 20 ms that the mouth waits for what comes next. Less is sooner and "
-        "less exact: 13 as exact as a sound file, 4 a fifth off, 0 two thirds off",
+        description="Steps of 20 ms for which a frame waits for the following sound. Fewer steps "
+        "have less latency and are less exact: with 13 the mouth is as exact as from a sound file, "
+        "with 4 a fifth off, with 0 two thirds off",
         default=LOOKAHEAD,
         min=0,
         max=MAX_LOOKAHEAD,
@@ -63,7 +64,8 @@ class EGSTALKER_PG_live(bpy.types.PropertyGroup):
 
 
 def blocker(context: Any) -> str:
-    """Why no voice can drive the head now, empty where one can. Cheap: a panel asks often."""
+    """Why no live voice can drive the head now, else empty. Cheap: a panel calls it at every
+    redraw."""
     if active_avatar(context) is None:
         return "Select an avatar, or import one"
     try:
@@ -77,7 +79,7 @@ def blocker(context: Any) -> str:
 class EGSTALKER_OT_live(bpy.types.Operator):
     bl_idname = "egstalker.live"
     bl_label = "Live Microphone"
-    bl_description = "Let a microphone drive the head, or stop it. Esc stops too"
+    bl_description = "Start or stop driving the head by a microphone. Esc stops it, too"
     bl_options = {"REGISTER"}
 
     @classmethod
@@ -110,7 +112,7 @@ class EGSTALKER_OT_live_stop(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         if voice().state == OFF:
-            cls.poll_message_set("Nothing is live")
+            cls.poll_message_set("The live microphone is off")
             return False
         return True
 
@@ -122,7 +124,7 @@ class EGSTALKER_OT_live_stop(bpy.types.Operator):
 class EGSTALKER_OT_live_devices(bpy.types.Operator):
     bl_idname = "egstalker.live_devices"
     bl_label = "Refresh"
-    bl_description = "List the input devices that are connected now"
+    bl_description = "List the connected input devices"
     bl_options = {"INTERNAL"}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Which objects a live voice drives now: the timeline leaves these alone."""
+"""The objects that a live voice drives; the timeline leaves them out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def is_live(key: int) -> bool:
     return key in _keys
 
 
-def hold(key: int) -> None:
+def add(key: int) -> None:
     _keys.add(key)
 
 
-def release(key: int) -> None:
+def discard(key: int) -> None:
     _keys.discard(key)

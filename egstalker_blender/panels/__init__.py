@@ -1,1 +1,1 @@
-"""What the user sees: sidebar, object properties, menus."""
+"""Panels and menus: sidebar, object properties, entries in Blender's menus."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.records.avatar import Avatar
-from ..timeline import pump
+from ..timeline import timer
 from .labels import draw_text, translated
 
 
@@ -17,9 +17,9 @@ def draw(layout: Any, context: Any, obj: Any) -> None:
 
 
 def text_of(avatar: Avatar) -> str:
-    """What the option does for this avatar."""
+    """The effect of the option on this avatar, as one sentence."""
     if avatar.frozen_gaussians is None:
-        return translated("This avatar was not measured for it, so it stays exact")
+        return translated("This avatar has no measurement for it, so it stays exact")
     share = len(avatar.frozen_gaussians) / len(avatar.gaussians)
     return translated(
         "Freezes {share:.0%} of the Gaussians; images match to {worst:.0f} dB or better"
@@ -27,7 +27,7 @@ def text_of(avatar: Avatar) -> str:
 
 
 def _avatar_of(obj: Any) -> Avatar | None:
-    """As the timeline has loaded it, None before."""
-    service = pump.service()
+    """The avatar that the timeline has loaded, None before that."""
+    service = timer.service()
     head = service.heads.get(obj.session_uid) if service else None
     return head.avatar if head else None

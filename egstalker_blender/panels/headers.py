@@ -1,4 +1,4 @@
-"""Where panels stand, for every panel of that place."""
+"""Mixins for panels by their place in the interface."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Sidebar:
 
 
 class SidebarPart(Sidebar):
-    """The same for a panel inside the avatar's, about the avatar that it names."""
+    """The same for a panel inside the avatar's panel, shown while there is an active avatar."""
 
     bl_parent_id = "EGSTALKER_PT_avatar"
 
@@ -38,7 +38,7 @@ class ObjectProperties:
 
 
 class ObjectPart(ObjectProperties):
-    """The same for a panel inside the avatar's. Subclasses draw in `draw_part`."""
+    """The same for a panel inside the avatar's panel. Subclasses draw in `draw_part`."""
 
     bl_parent_id = "EGSTALKER_PT_object"
     bl_options = {"DEFAULT_CLOSED"}

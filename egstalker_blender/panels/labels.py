@@ -17,7 +17,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def draw_text(layout: Any, context: Any, text: str, icon: str = "NONE") -> None:
-    """Lines as wide as the region, the icon before the first."""
+    """Draw lines as wide as the region, with the icon before the first one."""
     scale = context.preferences.system.ui_scale
     width = context.region.width if context.region else 400
     indent = 0 if icon == "NONE" else 3
@@ -29,7 +29,7 @@ def draw_text(layout: Any, context: Any, text: str, icon: str = "NONE") -> None:
 
 
 def translated(text: str) -> str:
-    """A sentence of the interface in the user's language, where a label would not do it."""
+    """A sentence in the user's language, for text that Blender's labels do not translate."""
     return str(bpy.app.translations.pgettext_iface(text))
 
 

@@ -13,16 +13,16 @@ from ..live.session import OFF, ON, voice
 from .headers import SidebarPart
 from .labels import draw_text, translated
 
-SILENT_DB = -60.0  # where the meter begins
+SILENT_DB = -60.0  # the lowest level that the bar shows
 
 
 def decibels(level: float) -> float:
-    """Of full scale; SILENT_DB and above."""
+    """dB relative to full scale, at least SILENT_DB."""
     return max(SILENT_DB, 20 * math.log10(level)) if level > 0 else SILENT_DB
 
 
 def latency_line(report: Report) -> str:
-    """What the user waits for, and what of it is the setting's and what the engine's part."""
+    """The latency and its parts: look-ahead, which the user sets, and computing."""
     if report.settling:
         return translated("Listening to the voice...")
     ahead = report.latency_ms - report.waiting_ms - report.compute_ms

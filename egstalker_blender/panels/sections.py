@@ -12,7 +12,7 @@ from ..timeline.operators import EGSTALKER_OT_clear_cache
 from ..timeline.status import status_line
 from .labels import draw_text, translated
 
-CHANGED = "The avatar file is not the one that was imported"
+CHANGED = "The avatar file has changed since it was imported"
 MISSING = "The avatar file is not there"
 
 
@@ -33,7 +33,7 @@ def draw_file(layout: Any, context: Any, obj: Any) -> None:
 
 
 def draw_status(layout: Any, context: Any, obj: Any) -> None:
-    """One line: what is wrong, engine, device, cache, out of date."""
+    """One line: problem, engine, device, cache, out of date."""
     row = layout.row(align=True)
     draw_text(row.column(), context, status_line(context, obj), "SYSTEM")
     row.operator(EGSTALKER_OT_clear_cache.bl_idname, text="", icon="TRASH")
@@ -48,7 +48,7 @@ def draw_sound(layout: Any, context: Any, obj: Any) -> None:
     elif editor:
         layout.prop_search(props, "sound_strip", editor, "strips_all", icon="SOUND")
     else:
-        draw_text(layout, context, translated("The sequencer has no strip; add a sound"), "INFO")
+        draw_text(layout, context, translated("The sequencer has no strips; add a sound"), "INFO")
     layout.prop(props, "audio_offset")
     row = layout.row(align=True)
     row.operator(EGSTALKER_OT_link_sound_file.bl_idname, text="Add Sound...", icon="ADD")
@@ -56,7 +56,7 @@ def draw_sound(layout: Any, context: Any, obj: Any) -> None:
 
 
 def draw_display(layout: Any, obj: Any) -> None:
-    """How the viewport draws; no bake changes."""
+    """Settings of the viewport, which do not affect bakes."""
     display = obj.egstalker_display
     layout.prop(display, "mode")
     col = layout.column()

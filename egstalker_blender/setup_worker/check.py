@@ -1,4 +1,4 @@
-"""A Python's answer about itself, asked for in a thread. No bpy."""
+"""Asks a Python for its version, packages and device, in a thread. No bpy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIMIT = 60.0  # seconds
 
 class Check:
     """Starts a worker of that Python and asks for its report, in a thread that never touches
-    Blender. report: the answer. fault: why there is none."""
+    Blender. report: the answer. fault: the reason if there is none."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Check:
         return self._thread.is_alive()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until it is answered, or for that time."""
+        """Wait for the answer, or for that time."""
         self._thread.join(seconds)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""The worker's part of the preferences: buttons, progress, the answer of the check."""
+"""The worker's part of the preferences: buttons, progress, result of the check."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _draw_state(layout: Any, context: Any, state: State) -> None:
 
 def _draw_check(layout: Any, context: Any, check: Check) -> None:
     if check.running:
-        layout.label(text=f"Asking {check.python}", icon="SORTTIME")
+        layout.label(text=f"Checking {check.python}", icon="SORTTIME")
     elif check.report is not None:
         first, packages = check.report.lines()
         layout.label(text=first, icon="CHECKMARK")

@@ -31,8 +31,8 @@ def mark_complete(environment: Path, details: Mapping[str, str]) -> None:
 
 
 def clear_unfinished(root: Path) -> None:
-    """Remove what a Blender that was killed left behind. An unfinished environment that is newer
-    may belong to another Blender that is setting it up now."""
+    """Remove what a killed Blender left behind. A newer unfinished environment stays: it may belong
+    to another Blender that is setting it up now."""
     for folder in environments(root):
         with contextlib.suppress(OSError):  # gone meanwhile
             if not is_complete(folder) and time.time() - folder.stat().st_mtime > ABANDONED:
@@ -54,7 +54,7 @@ def fresh_folder(root: Path) -> Path:
 
 
 def pip_environment() -> dict[str, str]:
-    """The user's variables without those that Blender's Python set for itself. Output comes line
-    by line."""
+    """The user's variables without those that Blender's Python set for itself, plus one that makes
+    output appear line by line."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}

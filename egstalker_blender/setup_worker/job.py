@@ -1,4 +1,4 @@
-"""The set-up as a job: it ends with a complete environment, or with none. No bpy."""
+"""The set-up as a job: it ends with a complete environment or with none. No bpy."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class SetUp(Job):
         details: Mapping[str, str] | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        """root: folder of environments; what earlier set-ups left unfinished in it is removed.
+        """root: folder of environments; unfinished ones of earlier set-ups are removed from it.
         steps: the commands for an environment in that folder. space: bytes that must be free.
         details: for the marker. OutputError, EngineError."""
         clear_unfinished(root)
         free = shutil.disk_usage(root).free
         if free < space:
             raise OutputError(
-                f"{root} has {free / 1e9:.1f} GB free, {space / 1e9:.1f} GB are needed; "
+                f"{root} has {free / 1e9:.1f} GB free, but {space / 1e9:.1f} GB are needed; "
                 "make room and try again"
             )
         self.environment = fresh_folder(root)
@@ -72,7 +72,7 @@ class SetUp(Job):
 
 
 class PipOutput:
-    """What pip has written so far. detail: for a progress bar. packages: that it has looked at."""
+    """pip's output so far. detail: for a progress bar. packages: number that it has looked at."""
 
     def __init__(self) -> None:
         self.detail = ""
@@ -86,7 +86,7 @@ class PipOutput:
 
 
 def detail_of(line: str) -> str:
-    """What a line of pip means for a progress bar, empty if nothing."""
+    """Text of a progress bar for a line of pip, empty if there is none."""
     text = line.strip()
     if text.startswith("Installing collected packages"):
         return "unpacking"

@@ -15,11 +15,11 @@ from .plan import CHOICES
 from .session import session
 
 DIALOG_WIDTH, DIALOG_CHARACTERS = 420, 58  # pixels, and what fits in them
-BUSY = "Wait until the check or the set-up has ended"
+BUSY = "Wait for the check or the set-up to end"
 
 
 def offline_reason() -> str:
-    """Why nothing may be downloaded, empty if it may."""
+    """The reason why downloads are not allowed, empty if they are."""
     if bpy.app.online_access:
         return ""
     if bpy.app.online_access_override:
@@ -56,21 +56,23 @@ class EGSTALKER_OT_worker_set_up(WorkerOperator, Start, bpy.types.Operator):
     bl_idname = "egstalker.worker_set_up"
     bl_label = "Set Up Worker"
     bl_description = (
-        "Make a Python environment in the extension's user folder and install the worker's "
-        "packages in it. Blender's own Python is not changed"
+        "Create a Python environment in the extension's user folder and install the worker's "
+        "packages into it. Blender's own Python is not changed"
     )
     bl_options = {"REGISTER", "INTERNAL"}
 
-    choice: EnumProperty(name="For", description="What the worker computes on", items=CHOICES)
+    choice: EnumProperty(
+        name="For", description="Device that the worker computes on", items=CHOICES
+    )
     videos: BoolProperty(
         name="Videos",
-        description="Also install what makes a training dataset from a video: mediapipe, av and "
-        "scipy, about 1 GB more. They need Python 3.11 or 3.12",
+        description="Also install the packages that turn a video into a training dataset: "
+        "mediapipe, av and scipy, about 1 GB more. They need Python 3.11 or 3.12",
     )
     base: StringProperty(
         name="Python",
-        description="Interpreter that the environment is made from, 3.11 or later. Empty: the best "
-        "one that is found, or else Blender's own",
+        description="Interpreter that the environment is created with, 3.11 or later. Empty: the "
+        "best one that is found, otherwise Blender's own",
         subtype="FILE_PATH",
     )
 
@@ -104,7 +106,7 @@ class EGSTALKER_OT_worker_set_up(WorkerOperator, Start, bpy.types.Operator):
 class EGSTALKER_OT_worker_cancel(WorkerOperator, Stop, bpy.types.Operator):
     bl_idname = "egstalker.worker_cancel"
     bl_label = "Cancel Set-Up"
-    bl_description = "Stop the set-up and remove what it made"
+    bl_description = "Stop the set-up and remove its files"
     bl_options = {"REGISTER", "INTERNAL"}
 
     nothing_runs = "No set-up is running"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..jobs.command import Step
 
-# As the groups "worker", "torch", "gsplat" and "prepare" of pyproject.toml, which is no part of the
-# zip; a test compares them.
+# The groups "worker", "torch", "gsplat" and "prepare" of pyproject.toml, which is not in the zip; a
+# test compares them.
 WORKER = (
     "numpy>=1.26",
     "isal>=1.6,<2",
@@ -24,8 +24,8 @@ TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5,<2"
 # The exact versions, written by `make lock` for every system and Python.
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 CONSTRAINTS_VIDEOS = Path(__file__).with_name("constraints_videos.txt")
-# What makes a dataset from a video. This mediapipe, the last one that carries its models, is there
-# for no later Python, and needs a numpy that is older than the others' newest.
+# Packages that turn a video into a dataset. This mediapipe is the last one that contains its
+# models; it supports no later Python, and needs an older numpy than the other packages do.
 PREPARE = ("av>=14,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
 PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
 PREPARE_NEWEST = (3, 12)
@@ -37,16 +37,16 @@ CHOICES = (
     (
         "cpu_torch",
         "CPU, Training and Checkpoints (numba, torch)",
-        "As CPU, and avatars can be trained and official checkpoints imported; about 1.5 GB",
+        "As CPU, and also trains avatars and imports official checkpoints; about 1.5 GB",
     ),
     (
         "cuda",
         "NVIDIA GPU (torch, gsplat)",
-        "Draws on an NVIDIA GPU; about 7 GB. gsplat is compiled at first use where there is a CUDA "
-        "toolkit; without one, kernels that need no compiler draw",
+        "Draws on an NVIDIA GPU; about 7 GB. gsplat compiles its kernels at first use if there is "
+        "a CUDA toolkit; without one, our own kernels draw, which need no compiler",
     ),
 )
-SPACE = {"cpu": 1.0e9, "cpu_torch": 3.0e9, "cuda": 12.0e9}  # bytes, with what pip unpacks
+SPACE = {"cpu": 1.0e9, "cpu_torch": 3.0e9, "cuda": 12.0e9}  # bytes, including unpacked files
 _WORKER_IMPORTS = ("numba", "librosa.core.audio", "scipy.spatial")  # librosa alone loads nothing
 IMPORTS = {
     "cpu": _WORKER_IMPORTS,
@@ -67,8 +67,8 @@ def requirements(
     choice: str, platform: str = sys.platform, videos: bool = False
 ) -> tuple[str, ...]:
     """Arguments of pip install: index, constraints, packages. PyPI's torch is for CUDA on Linux and
-    for the CPU elsewhere; the other one comes from PyTorch's own index. videos: also what makes a
-    dataset from a video."""
+    for the CPU elsewhere; the other build comes from PyTorch's own index. videos: with the packages
+    that turn a video into a dataset."""
     constraints = ("--constraint", str(CONSTRAINTS_VIDEOS if videos else CONSTRAINTS))
     packages = (*WORKER, *PACKAGES[choice], *(PREPARE if videos else ()))
     return (*_index(choice, platform), *constraints, *packages)
@@ -80,7 +80,7 @@ def space_for(choice: str, videos: bool = False) -> float:
 
 
 def _index(choice: str, platform: str) -> tuple[str, ...]:
-    # PyPI's for Linux is built for CUDA 13.0. This torch is there for CUDA 12.6, 13.0 and 13.2.
+    # PyPI's build for Linux uses CUDA 13.0. This torch is published for CUDA 12.6, 13.0 and 13.2.
     build = {("cpu_torch", "linux"): "cpu", ("cuda", "win32"): "cu130"}.get((choice, platform))
     return ("--extra-index-url", f"{TORCH_INDEX}{build}") if build else ()
 

@@ -1,4 +1,4 @@
-"""Interpreters on this system from which an environment can be made. Nothing is installed here."""
+"""Finds interpreters on this system that can create an environment. Installs nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from ...core.engine.process import LEAST_PYTHON, python_version
 from ...core.errors import WorkerError
 
-NEWEST = (3, 13)  # the packages of the worker are published for these
+NEWEST = (3, 13)  # the worker's packages are published up to this version
 SYSTEM_LIMIT = 10.0  # seconds for a program to print its version
 
 
@@ -53,8 +53,8 @@ def blender_python() -> Iterator[Path]:
 
 
 def find_base(chosen: Path | None = None, newest: tuple[int, int] = NEWEST) -> Path:
-    """The interpreter that was chosen, or the first that runs and is new enough. newest: for which
-    there are packages; less than NEWEST binds what is chosen, too. WorkerError."""
+    """The chosen interpreter, or the first that runs and is new enough. newest: the last version
+    that has the packages; below NEWEST it also limits the chosen one. WorkerError."""
     if chosen is not None:
         version = python_version(chosen)
         if version < LEAST_PYTHON:

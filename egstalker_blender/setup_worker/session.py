@@ -25,7 +25,7 @@ Plan = Callable[[Path], Sequence[Step]]
 
 
 class WorkerSession(Session):
-    """What the preferences show."""
+    """The state that the preferences show."""
 
     job: SetUp | None
 
@@ -54,10 +54,10 @@ class WorkerSession(Session):
         self.start(SetUp(root, root / LOG, commands, space, {"choice": choice}))
 
     def on_end(self, job: SetUp, state: State) -> None:
-        """The new environment becomes the worker's, older ones go, and it is checked."""
+        """Make the new environment the worker's, remove older ones, and check it."""
         if state.kind != DONE:
             return
-        engines.close()  # its worker may run from an environment that goes
+        engines.close()  # its worker may run in an environment that is removed
         settings = preferences.get()
         if settings:
             settings.worker_python = str(job.python)

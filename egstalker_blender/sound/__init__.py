@@ -1,1 +1,1 @@
-"""From a strip of the sequencer to a waveform."""
+"""Reads strips of the sequencer and decodes their sound."""

@@ -13,16 +13,16 @@ from .mixdown import mixed_file
 
 
 def waveform_of_file(path: Path) -> Waveform:
-    """Plain WAV is read by the core, so that Blender and the command line get the same numbers;
-    everything else is decoded by Blender. The samples stay as they are in the file: resampling is
-    the core's. AudioError where the file is missing or cannot be decoded."""
+    """The samples of a sound file, not resampled. Core reads plain WAV, so that Blender and the
+    command line get the same numbers; Blender decodes everything else. AudioError if the file is
+    missing or cannot be decoded."""
     if not path.is_file():
         raise AudioError(f"sound file {str(path)!r} is not there; link it again")
     return load_wav(path) or _decode(path)
 
 
 def waveform_of_bytes(data: bytes, name: str) -> Waveform:
-    """A packed sound. `name` gives the suffix by which the decoder knows the format."""
+    """The samples of a packed sound. The suffix of `name` gives the decoder the format."""
     with tempfile.TemporaryDirectory(prefix="egstalker_") as folder:
         path = Path(folder) / f"packed{Path(name).suffix}"
         path.write_bytes(data)
@@ -30,10 +30,10 @@ def waveform_of_bytes(data: bytes, name: str) -> Waveform:
 
 
 def decodes_anywhere() -> bool:
-    """Whether a sound may be decoded on any thread; where not, Blender mixes it down on its own."""
+    """True if a sound may be decoded on any thread; otherwise Blender mixes it down on its own."""
     try:
         import aud  # noqa: F401
-    except ImportError:  # built without Audaspace's Python side, or for another numpy
+    except ImportError:  # built without Audaspace's Python module, or for another numpy
         return False
     return True
 

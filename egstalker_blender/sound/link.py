@@ -1,4 +1,4 @@
-"""Which sound drives an avatar: a strip of the sequencer, or a file."""
+"""Links an avatar to the sound that drives it: a strip of the sequencer, or a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .strips import add_strip, settle_marks, sound_strips, window_of_strip
 
 
 def link_strip(scene: Any, obj: Any, name: str) -> None:
-    """Follow the sound strip `name`. ArgumentError or AudioError where that cannot be done."""
+    """Link the sound strip `name`. ArgumentError or AudioError if that is impossible."""
     window_of_strip(scene, name)
     obj.egstalker.sound_strip = name
     obj.egstalker.sound_source = "STRIP"
@@ -27,16 +27,16 @@ def link_strip(scene: Any, obj: Any, name: str) -> None:
 def link_file(
     scene: Any, obj: Any, path: Path, place_strip: bool, frame: int = FIRST_FRAME
 ) -> None:
-    """Follow the file; with `place_strip`, through a new strip at `frame`. Feature files (.npy)
-    are no sound: they stay files."""
+    """Link the file; with `place_strip`, through a new strip at `frame`. Feature files (.npy) are
+    not sounds and are linked as files."""
     if not path.is_file():
         raise AudioError(f"sound file {str(path)!r} does not exist; check the path")
     if place_strip and path.suffix.lower() != FEATURE_SUFFIX:
         try:
             strip = add_strip(scene, path, frame)
-        except RuntimeError as error:  # what new_sound raises for a file that it cannot load
+        except RuntimeError as error:  # raised by new_sound for a file that it cannot load
             text = str(error).strip().removeprefix("Error: ")
-            raise AudioError(f"sound file {str(path)!r} makes no strip: {text}") from None
+            raise AudioError(f"no strip can be made of sound file {str(path)!r}: {text}") from None
         link_strip(scene, obj, strip.name)
         return
     obj.egstalker.sound_file = str(path)
@@ -90,9 +90,13 @@ class EGSTALKER_OT_link_sound_file(bpy.types.Operator, ImportHelper):
         default="*.wav;*.mp3;*.flac;*.ogg;*.m4a;*.aac;*.opus;*.npy", options={"HIDDEN"}
     )
     add_strip: BoolProperty(
-        name="Add Strip", description="Place the sound in the sequencer and follow it", default=True
+        name="Add Strip",
+        description="Place the sound in the sequencer and link its strip",
+        default=True,
     )
-    frame: IntProperty(name="Frame", description="Where the strip starts", default=FIRST_FRAME)
+    frame: IntProperty(
+        name="Frame", description="Frame at which the strip starts", default=FIRST_FRAME
+    )
 
     @classmethod
     def poll(cls, context: Any) -> bool:

@@ -1,6 +1,6 @@
-"""Sound by Blender's own mixdown: what no decoder and no plain map of times can give.
+"""Sound by Blender's own mixdown, for retimed strips and files that nothing else decodes.
 
-It always happens in a scene that is made for it and removed: the user's scenes stay as they are.
+The mixdown runs in a temporary scene: the user's scenes are not changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...core.errors import AudioError
 from ...core.records.voice import Waveform
 from .strips import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
 
-MIX_FPS = 100  # frames a second of the scene that a file is mixed down in: 10 ms steps
+MIX_FPS = 100  # frames per second of the temporary scene for a file: 10 ms steps
 MIX_RATE = 48000
 COMPLETE = (
     0.9  # share of the range; some builds of Blender report success and write next to nothing
@@ -27,7 +27,7 @@ COMPLETE = (
 
 
 def mixed_strip(window: StripWindow) -> Waveform:
-    """What a retimed strip plays between its handles. AudioError where Blender cannot mix it."""
+    """The sound of a retimed strip between its handles. AudioError if Blender cannot mix it."""
     scene = bpy.data.scenes[window.scene].copy()
     with _removed(scene):
         _empty(scene)
@@ -38,7 +38,7 @@ def mixed_strip(window: StripWindow) -> Waveform:
 
 
 def mixed_file(path: Path) -> Waveform:
-    """A sound file, where there is no other decoder. AudioError where it cannot be decoded."""
+    """A sound file for which there is no other decoder. AudioError if it cannot be decoded."""
     scene = bpy.data.scenes.new("egstalker_mixdown")
     with _removed(scene):
         scene.render.fps, scene.render.fps_base = MIX_FPS, 1.0
@@ -52,7 +52,7 @@ def mixed_file(path: Path) -> Waveform:
 
 @contextmanager
 def _removed(scene: Any) -> Iterator[None]:
-    """Takes the scene away in the end, and the sounds that came with it."""
+    """Removes the scene at the end, and the sounds that came with it."""
     known = set(bpy.data.sounds)
     try:
         yield
@@ -63,7 +63,7 @@ def _removed(scene: Any) -> Iterator[None]:
 
 
 def _empty(scene: Any) -> None:
-    """Nothing of a copied scene needs to be evaluated but its sound."""
+    """Empty a copied scene, of which only the sound needs to be evaluated."""
     scene.animation_data_clear()
     for child in list(scene.collection.children):
         scene.collection.children.unlink(child)

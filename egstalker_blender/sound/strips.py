@@ -1,7 +1,7 @@
-"""The sequencer's names in every Blender from 4.5 to 5.2; no other module touches a strip.
+"""Access to strips in every Blender from 4.5 to 5.2; no other module touches a strip.
 
 5.2 renamed the positions (left_handle for frame_final_start and so on) and warns about the old
-names, which 5.1 and earlier have alone.
+names; 5.1 and earlier have only those.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SAME_SPEED = 0.002  # 30 and 29.97 are one rate to a mouth, 24 and 25 are not
 
 @dataclass(frozen=True)
 class StripWindow:
-    """What a strip plays. left, right: handles in scene frames, within those of the meta strips
-    around it. skip: the file's time at `left`, seconds, negative where silence comes first. cut:
-    the end of the file is trimmed away. packed: the file itself where it is packed into the .blend.
+    """The sound that a strip plays. left, right: handles in scene frames, within those of the meta
+    strips around it. skip: the file's time at `left`, seconds, negative if silence comes first.
+    cut: the end of the file is trimmed away. packed: the file's bytes if the .blend contains it.
     retimed: its speed changes, so that the file's time is not skip + (frame - left) / fps. scene:
     name of its scene."""
 
@@ -52,12 +52,12 @@ def frame_rate(scene: Any) -> float:
 
 
 def sound_strips(scene: Any) -> list[Any]:
-    """Those inside meta strips too."""
+    """All sound strips, including those inside meta strips."""
     return [strip for strip in _all(scene) if strip.type == "SOUND"]
 
 
 def window_of_strip(scene: Any, name: str) -> StripWindow:
-    """ArgumentError where there is no such strip, AudioError where it cannot be followed."""
+    """ArgumentError if there is no such strip, AudioError if it cannot drive an avatar."""
     strip = _named(scene, name)
     reason = _why_not(scene, strip, name)
     if strip is None:
@@ -68,13 +68,13 @@ def window_of_strip(scene: Any, name: str) -> StripWindow:
 
 
 def linked_window(scene: Any, obj: Any) -> StripWindow:
-    """The strip that drives the object, wherever its name went. Errors as window_of_strip."""
+    """The strip that drives the object, even if it was renamed. Errors as window_of_strip."""
     strip = linked_strip(scene, obj)
     return window_of_strip(scene, strip.name if strip else obj.egstalker.sound_strip)
 
 
 def linked_strip(scene: Any, obj: Any) -> Any | None:
-    """By its mark; by its name where it has no mark, or where a copy has the same one."""
+    """Finds the strip by its mark, or by its name if it has no mark or a copy has the same one."""
     props = obj.egstalker
     named = _named(scene, props.sound_strip)
     if not props.sound_strip_id or (named and named.get(ID_KEY) == props.sound_strip_id):
@@ -84,7 +84,7 @@ def linked_strip(scene: Any, obj: Any) -> Any | None:
 
 
 def mark(scene: Any, name: str) -> str:
-    """The mark of that strip, made where it has none; empty where there is no such strip."""
+    """The mark of that strip, made if it has none; empty if there is no such strip."""
     strip = _named(scene, name)
     if strip is None:
         return ""
@@ -94,8 +94,8 @@ def mark(scene: Any, name: str) -> str:
 
 
 def settle_marks(scene: Any, objects: Iterable[Any]) -> None:
-    """After an edit of the sequencer: a strip that was copied keeps its mark, the copy loses it,
-    and an object learns the new name of its strip."""
+    """Call after an edit of the sequencer: a strip that was copied keeps its mark, the copy loses
+    it, and objects store the new name of a renamed strip."""
     marked: dict[str, list[Any]] = {}
     for strip in _all(scene):
         if strip.get(ID_KEY):
@@ -113,11 +113,11 @@ def settle_marks(scene: Any, objects: Iterable[Any]) -> None:
         if props.sound_strip != strip.name:
             key = props.sound_strip_id
             props.sound_strip = strip.name
-            props.sound_strip_id = key  # whatever the update of the name made of it
+            props.sound_strip_id = key  # the name's update callback may have changed it
 
 
 def link_problem(scene: Any, obj: Any) -> str:
-    """Why the object's strip cannot drive it, empty where it can. Cheap: a panel may ask."""
+    """The reason why the object's strip cannot drive it, empty if it can. Cheap: for panels."""
     strip = linked_strip(scene, obj)
     reason = _why_not(scene, strip, obj.egstalker.sound_strip)
     if strip is None or reason:
@@ -128,8 +128,8 @@ def link_problem(scene: Any, obj: Any) -> str:
 
 
 def fingerprint(scene: Any, obj: Any) -> Hashable:
-    """Another value whenever the voice of the object has to be decoded again. Cheap: it opens no
-    file and copies no sound. It holds for this session alone."""
+    """A value that changes whenever the voice of the object has to be decoded again. Cheap: it
+    opens no file and copies no sound. Valid in this session alone."""
     props = obj.egstalker
     fps = frame_rate(scene)
     if props.sound_source == "FILE":
@@ -163,7 +163,7 @@ def right_handle(strip: Any) -> float:
 
 
 def isolate(scene: Any, name: str, first: int) -> None:
-    """For a copy of a scene: of all strips only this one sounds, at volume 1, no earlier than
+    """Prepare a copy of a scene for a mixdown: only this strip sounds, at volume 1, no earlier than
     frame `first`."""
     strip = _named(scene, name)
     kept = {name}
@@ -225,7 +225,7 @@ def _window(scene: Any, strip: Any, with_packed: bool = True) -> StripWindow:
 
 
 def _why_not(scene: Any, strip: Any | None, name: str) -> str:
-    """Why a strip cannot drive a head, empty where it can."""
+    """The reason why a strip cannot drive a head, empty if it can."""
     if strip is None:
         known = ", ".join(sorted(repr(s.name) for s in _all(scene) if s.type in VOICES)) or "none"
         return f"scene {scene.name!r} has no sound strip {name!r}; it has: {known}"
@@ -241,8 +241,8 @@ def _why_not(scene: Any, strip: Any | None, name: str) -> str:
 
 
 def _plays_evenly(scene: Any, strip: Any) -> bool:
-    """Whether a second of the movie lasts a second: its frames may be shown one by one at the
-    scene's rate."""
+    """True if the movie plays at its own speed. Blender may show its frames one by one at the
+    scene's rate instead."""
     if len(strip.retiming_keys) or not strip.fps:
         return False
     left, right = _handles(strip)
@@ -264,7 +264,7 @@ def _all(scene: Any) -> list[Any]:
 
 
 def _named(scene: Any, name: str) -> Any:
-    """None where there is none."""
+    """The strip of that name, None if there is none."""
     return next((strip for strip in _all(scene) if strip.name == name), None)
 
 
@@ -279,7 +279,7 @@ def _path(strip: Any) -> Path:
 
 
 def _state(path: Path) -> tuple[str, int, int]:
-    """Path, size and time of change of a file; -1 where there is none."""
+    """Path, size and time of change of a file; -1 if there is none."""
     try:
         status = path.stat()
     except OSError:

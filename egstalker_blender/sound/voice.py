@@ -1,4 +1,4 @@
-"""The voice of an avatar as the core takes it: a file where it can read it, else decoded samples.
+"""The voice of an avatar in the form that core needs: a file if core can read it, else samples.
 
 A strip's volume is left out on purpose: it belongs to the mix, not to the voice.
 """
@@ -27,18 +27,18 @@ Source = StripWindow | Path | None
 
 @dataclass(frozen=True, eq=False)
 class Undecoded:
-    """A packed or compressed sound. decode: may be called on any thread. longest: seconds that it
-    lasts at most, None where only decoding says."""
+    """A packed or compressed sound. decode: may be called on any thread. longest: upper bound of
+    its length in seconds, None if only decoding shows it."""
 
     decode: Callable[[], Waveform]
     longest: float | None
 
 
 def voice_from(source: Source) -> Voice | Undecoded | None:
-    """Nothing is decoded where the core reads the file by itself: features (.npy) and plain WAV,
-    also the part of one that a strip plays. Of a muted strip come zeros; a retimed one is mixed
-    down by Blender, here and now, on the main thread alone. AudioError where the file is missing,
-    broken, or cannot be mixed down."""
+    """The voice of a source. Files that core reads by itself are not decoded: features (.npy) and
+    plain WAV, including the part of a WAV that a strip plays. A muted strip gives zeros. Blender
+    mixes down a retimed strip at once, which works on the main thread alone. AudioError if the file
+    is missing or broken, or cannot be mixed down."""
     if isinstance(source, StripWindow):
         return _strip_voice(source)
     if source is None or is_feature_file(source) or _is_plain_wav(source):
@@ -79,7 +79,7 @@ def _strip_voice(window: StripWindow) -> Voice | Undecoded:
 
 
 def _is_plain_wav(path: Path) -> bool:
-    """By its header. AudioError where there is no such file, or where it is broken."""
+    """Decides by the header. AudioError if the file is missing or broken."""
     if not path.is_file():
         raise AudioError(f"sound file {str(path)!r} is not there; link it again")
     return wav_layout(path) is not None

@@ -1,14 +1,15 @@
-"""From the playhead to splats in the viewport: marks, requests, cache, the bar that shows it.
+"""From the playhead to splats in the viewport.
 
-Handlers only mark. One timer on the main thread (`pump`) looks at the marks, says what is wanted,
-and shows what is ready; a thread of `core.engine.background` does the work.
+Blender's handlers (`handlers`) only mark what is out of date. A timer on the main thread (`timer`)
+reads the marks, and the service (`service`) requests frames and shows the finished ones; a thread
+of `core.engine.background` computes them. `store` caches frames, `bar` draws which are cached.
 """
 
 from __future__ import annotations
 
-from . import bar, handlers, operators, pump, store
+from . import bar, handlers, operators, store, timer
 
-MODULES = (operators, pump, handlers, bar)
+MODULES = (operators, timer, handlers, bar)
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""The cached frames of the active avatar, as a thin bar in the timeline, dope sheet, sequencer."""
+"""A thin bar in the timeline, dope sheet and sequencer: the cached frames of the active avatar."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import gpu
 from gpu_extras.batch import batch_for_shader
 
 from ..properties import active_avatar
-from . import pump, store, wanted
-from .meter import meter
+from . import store, timer, wanted
+from .stopwatch import stopwatch
 
 HEIGHT = 4  # pixels of the interface
 COLOURS = {"memory": (0.25, 0.65, 0.95, 0.9), "disk": (0.25, 0.45, 0.6, 0.9)}
@@ -24,7 +24,7 @@ _handles: list[tuple[Any, Any]] = []
 
 
 def runs(first: int, last: int, place: Callable[[int], str]) -> Iterator[Run]:
-    """(first, last, place) of every stretch of frames that lie at the same place."""
+    """(first, last, place) of each run of consecutive frames that are cached in the same place."""
     start = first
     for number in range(first, last + 1):
         if number == last or place(number + 1) != place(start):
@@ -33,12 +33,14 @@ def runs(first: int, last: int, place: Callable[[int], str]) -> Iterator[Run]:
 
 
 def cached_runs(obj: Any, first: int, last: int) -> list[Run]:
-    """Where the frames of that avatar are: "memory", "disk" or ""."""
-    service = pump.service()
+    """Runs of frames from first to last, by where they are cached: "memory", "disk" or "" (not)."""
+    service = timer.service()
     head = service.heads.get(obj.session_uid) if service and obj is not None else None
     if head is None or last < first:
         return []
-    places = {n: store.store.place_of(head.known[n].key) for n in head.known if first <= n <= last}
+    places = {
+        n: store.store.place_of(at.key) for n, at in head.moments.items() if first <= n <= last
+    }
     return list(runs(first, last, lambda number: places.get(number, "")))
 
 
@@ -48,7 +50,7 @@ def _draw() -> None:
     obj = active_avatar(context)
     if obj is None or region is None or region.type != "WINDOW":
         return
-    with meter.measure("bar"):
+    with stopwatch.measure("bar"):
         view = region.view2d
         left, right = view.region_to_view(0, 0)[0], view.region_to_view(region.width, 0)[0]
         start, end = wanted.frame_range(context.scene)

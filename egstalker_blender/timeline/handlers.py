@@ -1,5 +1,5 @@
-"""Blender's handlers: they only mark what is out of date, since a render calls them in a thread of
-its own and playback at every frame."""
+"""Blender's handlers. They only mark what is out of date: playback calls them at every frame, and a
+render calls them in its own thread."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import pump
-from .meter import meter
+from . import timer
+from .stopwatch import stopwatch
 
 
 @persistent
 def _on_frame(*_: Any) -> None:
-    with meter.measure("frame_change_post"):
-        pump.mark(frame=True)
+    with stopwatch.measure("frame_change_post"):
+        timer.mark(frame=True)
 
 
 @persistent
 def _on_update(*_: Any) -> None:
-    with meter.measure("depsgraph_update_post"):
-        pump.mark(scene=True)
+    with stopwatch.measure("depsgraph_update_post"):
+        timer.mark(scene=True)
 
 
 @persistent
 def _on_other_data(*_: Any) -> None:
-    """After undo, redo, load: no object that was known may be touched again."""
-    with meter.measure("undo_load_post"):
-        pump.mark(data=True)
+    """After undo, redo, load and save: objects found before may be freed."""
+    with stopwatch.measure("undo_load_post"):
+        timer.mark(data=True)
 
 
 @persistent
 def _before_load(*_: Any) -> None:
-    pump.forget()
+    timer.forget()
 
 
 HANDLERS = (
@@ -42,7 +42,7 @@ HANDLERS = (
     ("undo_post", _on_other_data),
     ("redo_post", _on_other_data),
     ("load_post", _on_other_data),
-    ("save_post", _on_other_data),  # the cache moves beside the .blend
+    ("save_post", _on_other_data),  # the cache folder is next to the .blend
     ("load_pre", _before_load),
 )
 

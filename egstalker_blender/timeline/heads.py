@@ -1,4 +1,4 @@
-"""One avatar object of the scene: what it is linked to, and its moment at any frame."""
+"""An avatar object of the scene: its avatar file, its sound, and its moment at any frame."""
 
 from __future__ import annotations
 
@@ -19,23 +19,59 @@ from ..controls.state import Animation, State, animation_of, state_now
 from ..live.state import is_live
 from ..properties import is_avatar
 from ..sound.strips import StripWindow, fingerprint, frame_rate
+from . import wanted
 from .sources import Sound, Sources
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """A frame whose moment is certain."""
+class FrameMoment:
+    """The head's moment at one scene frame. key: of the computed frame in the cache."""
 
     key: str
     moment: Moment
 
 
+@dataclass
+class Playhead:
+    """Position and movement of the playhead. frame: scene frame now; last: at the previous tick.
+    moved_at: when it last moved; shown_at: when a frame of the head was last shown; both in seconds
+    of the timer's clock. speed: frames per second during playback, else 0. direction: 1 forwards,
+    -1 backwards, 0 unknown."""
+
+    frame: float = 0.0
+    last: float = 0.0
+    moved_at: float = 0.0
+    shown_at: float = 0.0
+    speed: float = 0.0
+    direction: int = 0
+
+    @property
+    def number(self) -> int:
+        return int(self.frame // 1)
+
+    def follow(self, playing: bool, now: float, fps: float) -> None:
+        """Update speed and direction after `frame` was set. now: seconds. fps: of the scene."""
+        if self.frame != self.last:
+            if self.speed:
+                step, seconds = self.frame - self.last, now - self.moved_at
+                self.speed = wanted.speed_of(self.speed, step, seconds, fps)
+            self.moved_at = now
+        self.speed = (self.speed or fps) if playing else 0.0
+        self.direction = wanted.direction_of(self.last, self.frame, self.direction, playing)
+        self.last = self.frame
+
+
 @dataclass(eq=False)
 class Head:
-    """obj, scene, layer: Blender's own, valid until the next undo or load. names of sources change
-    with their content. known: moments by scene frame, `sure` those that were looked at since the
-    last change in the scene; current: that of the frame the scene is at. animation: for this tick
-    alone. shown: key of what the viewport shows. reason: why nothing can be computed."""
+    """One avatar object.
+
+    obj, scene, layer: Blender's, valid until the next undo or load. avatar_name, voice_name: change
+    with the content of the avatar file and of the sound. start: scene frame at which the sound
+    begins. fps: of the scene. pose: the property pose_source. moments: by scene frame, of all
+    frames seen so far; certain: the frames that were read since the scene last changed; lookup:
+    number of frames of the range that `Service.survey` has read. current: moment at the playhead.
+    animation: of the controls, valid only within one tick. shown: key of the frame in the viewport;
+    stale: it is not the one at the playhead. reason: why nothing can be computed, else empty."""
 
     uid: int
     obj: Any
@@ -48,30 +84,21 @@ class Head:
     pose: str = ""
     avatar: Avatar | None = None
     sound: Sound | None = None
-    known: dict[int, Known] = field(default_factory=dict)
-    sure: set[int] = field(default_factory=set)
-    surveyed: int = -1  # frames of the range whose moments are sure, less one
+    moments: dict[int, FrameMoment] = field(default_factory=dict)
+    certain: set[int] = field(default_factory=set)
+    lookup: int = 0
+    current: FrameMoment | None = None
     animation: Animation | None = None
-    frame: float = 0.0
-    current: Known | None = None
+    playhead: Playhead = field(default_factory=Playhead)
     shown: str = ""
     stale: bool = False
     reason: str = ""
-    before: float = 0.0
-    moved: float = 0.0  # when the playhead was last seen to move
-    ready: float = 0.0  # when what it came to was shown
-    speed: float = 0.0  # frames a second while it plays, 0 while it does not
-    direction: int = 0
-
-    @property
-    def number(self) -> int:
-        return int(self.frame // 1)
 
     def link(self, scene: Any, layer: Any, obj: Any) -> None:
-        """Look at the object again. Nothing is decoded or loaded here."""
+        """Read the object's settings after a change of the scene. Decodes and loads nothing."""
         self.scene, self.layer, self.obj = scene, layer, obj
-        self.animation, self.surveyed = None, -1
-        self.sure.clear()
+        self.animation, self.lookup = None, 0
+        self.certain.clear()
         props = obj.egstalker
         self.reason = ""
         try:
@@ -85,10 +112,10 @@ class Head:
             self.avatar_name, self.voice_name = avatar, voice
             self.fps, self.pose = settings
             self.avatar = self.sound = None
-            self.known.clear()
+            self.moments.clear()
 
     def load(self, sources: Sources) -> bool:
-        """True when avatar and sound are there. `reason` says why they cannot be."""
+        """True once avatar and sound are loaded. Sets `reason` where they cannot be."""
         if self.reason or not self.avatar_name:
             return False
         if self.avatar is not None and self.sound is not None:
@@ -106,50 +133,51 @@ class Head:
         return self.sound is not None
 
     def loaded(self, scene: Any, obj: Any) -> gather.Loaded:
-        """Avatar and track, where they are those of the object as it is now. InputError."""
+        """The loaded avatar and track, each as long as the object still names them. InputError."""
         if self.avatar is None or _avatar_name(obj) != self.avatar_name:
             return gather.NOTHING
         same = self.sound is not None and _voice_name(fingerprint(scene, obj))[0] == self.voice_name
         return gather.Loaded(self.avatar, self.sound.track if self.sound and same else None)
 
-    def look(self) -> None:
-        """The scene's current frame and its moment, with the controls as Blender evaluated them.
-        Only after `load`. CameraError where the head cannot follow its object."""
-        self.frame = float(self.scene.frame_current_final)
+    def read_playhead(self) -> None:
+        """Set `current` to the moment at the scene's current frame, from the controls as Blender
+        evaluated them. Needs `load` to have returned True. CameraError where the followed object is
+        scaled unevenly."""
+        self.playhead.frame = float(self.scene.frame_current_final)
         depsgraph = self.layer.depsgraph or bpy.context.evaluated_depsgraph_get()
         self.animation = animation_of(self.scene, depsgraph, self.obj)
-        self.current = self._known_at(self.frame, state_now(depsgraph, self.obj))
-        if not self.frame.is_integer():
+        self.current = self._moment(self.playhead.frame, state_now(depsgraph, self.obj))
+        if not self.playhead.frame.is_integer():
             return
-        old = self.known.get(self.number)
+        number = self.playhead.number
+        old = self.moments.get(number)
         if self.animation is None and old is not None and old.key != self.current.key:
-            self.known.clear()  # what moves it was changed: all that was seen is in doubt
-        self.known[self.number] = self.current
-        self.sure.add(self.number)
+            self.moments.clear()  # the controls changed, and F-curves do not say how
+        self.moments[number] = self.current
+        self.certain.add(number)
 
-    def at(self, number: int) -> Known | None:
-        """The moment of any frame; None where only Blender could tell, by going there. Only in the
-        tick of the last `look`."""
-        if self.animation is None or number in self.sure:
-            return self.known.get(number)
-        known = self.known[number] = self._known_at(number, self.animation.at(number))
-        self.sure.add(number)
-        return known
+    def moment_at(self, number: int) -> FrameMoment | None:
+        """The moment at any frame; None where only stepping the scene there could compute it. Call
+        it in the same tick as `read_playhead`."""
+        if self.animation is None or number in self.certain:
+            return self.moments.get(number)
+        found = self.moments[number] = self._moment(number, self.animation.at(number))
+        self.certain.add(number)
+        return found
 
-    def _known_at(self, frame: float, state: State) -> Known:
+    def _moment(self, frame: float, state: State) -> FrameMoment:
         assert self.avatar is not None
         assert self.sound is not None
         start = self.start if self.avatar.features else FIRST_FRAME
         moment = gather.moment_of(self.avatar, self.pose, state, frame, start, self.fps)
-        return Known(frame_key(self.avatar.content_hash, self.sound.digest, moment), moment)
+        return FrameMoment(frame_key(self.avatar.content_hash, self.sound.digest, moment), moment)
 
 
 Scenes = Iterable[tuple[Any, Any]]  # each with its view layer
 
 
 def find(scenes: Scenes, heads: dict[int, Head]) -> dict[int, Head]:
-    """The visible avatars of the scenes, by session_uid; those that were known keep what they
-    have."""
+    """The visible avatars of the scenes, by session_uid. Known heads keep their state."""
     found: dict[int, Head] = {}
     for scene, layer, obj in _visible(scenes):
         uid = obj.session_uid
@@ -160,7 +188,7 @@ def find(scenes: Scenes, heads: dict[int, Head]) -> dict[int, Head]:
 
 
 def uids(scenes: Scenes) -> Iterator[int]:
-    """Of the avatars that `find` finds."""
+    """session_uid of each avatar that `find` would return."""
     return (obj.session_uid for _, _, obj in _visible(scenes))
 
 
@@ -176,15 +204,16 @@ def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _avatar_name(obj: Any) -> tuple[Hashable, ...]:
-    """Another one whenever the object names another file or content, or the file was written.
+    """Changes whenever the object names another file or content, or the file was written.
     ArgumentError."""
     path = gather.absolute(obj.egstalker.avatar_path, obj)
     return "avatar", path, obj.egstalker.content_hash, _changed(path)
 
 
 def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float]:
-    """The fingerprint without the place of its strip, so that moving one decodes nothing anew, and
-    the frame at which the sound's time is 0. A retimed strip's sound depends on its place."""
+    """The fingerprint without the strip's position, so that a moved strip is not decoded again, and
+    the scene frame at which the sound begins. The sound of a retimed strip depends on its
+    position, which stays."""
     start, parts = float(FIRST_FRAME), []
     for part in fingerprint if isinstance(fingerprint, tuple) else (fingerprint,):
         if isinstance(part, StripWindow):

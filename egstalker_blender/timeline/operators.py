@@ -1,4 +1,4 @@
-"""Clear Cache."""
+"""The operator Clear Cache."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Any
 
 import bpy
 
-from . import pump
+from . import timer
 from .store import store
 
 
 class EGSTALKER_OT_clear_cache(bpy.types.Operator):
     bl_idname = "egstalker.clear_cache"
     bl_label = "Clear Cache"
-    bl_description = "Forget every computed frame, in memory and on disk"
+    bl_description = "Delete all cached frames, in memory and on disk"
     bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
         if not any(store.megabytes()):
-            cls.poll_message_set("No frame is kept")
+            cls.poll_message_set("No frames are cached")
             return False
         return True
 
     def execute(self, _context: Any) -> set[str]:
         size = sum(store.megabytes())
         store.clear()
-        pump.mark(frame=True)
-        self.report({"INFO"}, f"{size:.0f} MB of frames cleared")
+        timer.mark(frame=True)
+        self.report({"INFO"}, f"{size:.0f} MB of cached frames deleted")
         return {"FINISHED"}
 
 

@@ -1,4 +1,4 @@
-"""The frames of this session: in memory, and on disk beside the .blend or in the user's folder."""
+"""The cache of computed frames: in memory, and on disk by the .blend or in the user's folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLDER = "egstalker_cache"
 
 
 class Store:
-    """Both caches, with the budgets and the folder of the preferences."""
+    """Both caches, with budgets and folder from the preferences."""
 
     def __init__(self) -> None:
         self.memory = MemoryCache(preferences.MEMORY_MB * MEGABYTE)
@@ -24,7 +24,7 @@ class Store:
         self._reason = ""
 
     def configure(self) -> None:
-        """Follow the preferences and the place of the .blend."""
+        """Apply the preferences and the folder of the .blend."""
         budget = preferences.cache_budget()
         self.memory.set_budget(budget.memory_mb * MEGABYTE)
         if not budget.disk_mb:
@@ -42,21 +42,21 @@ class Store:
 
     @property
     def reason(self) -> str:
-        """Why no frames are kept on disk, empty where they are or where none are wanted there."""
+        """Why no frames are cached on disk; empty where they are, or with the disk cache off."""
         return self._reason or (self.disk.reason if self.disk is not None else "")
 
     @property
     def version(self) -> tuple[int, int]:
-        """Another value whenever a frame came or left."""
+        """Changes whenever a frame is added or removed."""
         return self.memory.version, self.disk.version if self.disk is not None else -1
 
     def megabytes(self) -> tuple[float, float]:
-        """In memory, on disk."""
+        """Size of the frames in memory and on disk."""
         on_disk = self.disk.nbytes if self.disk is not None else 0
         return self.memory.nbytes / MEGABYTE, on_disk / MEGABYTE
 
     def place_of(self, key: str) -> str:
-        """ "memory", "disk" or "" where the frame is not kept."""
+        """ "memory", "disk" or "" where the frame is not cached."""
         if key in self.memory:
             return "memory"
         return "disk" if self.disk is not None and key in self.disk else ""
@@ -77,6 +77,6 @@ def _default_folder() -> Path:
 
 
 def unregister() -> None:
-    """Give the frames' memory back; files on disk stay."""
+    """Free the frames in memory; files on disk stay."""
     store.memory.clear()
     store.disk = None

@@ -1,4 +1,4 @@
-"""Which frames are worth computing, and which one to show meanwhile. Plain functions."""
+"""The order in which frames are computed, and the frame to show until then. Plain functions."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-AHEAD, BEHIND = 24, 8  # frames that are prefetched around a playhead that stands still
-MAX_STEP = 12  # a playhead that jumps farther was clicked, and says nothing of a direction
+AHEAD, BEHIND = 24, 8  # frames to prefetch around a playhead at rest
+MAX_STEP = 12  # frames; a longer jump is a click and has no direction
 
 
 def frame_range(scene: Any) -> tuple[int, int]:
-    """First and last frame that playback shows."""
+    """First and last frame of playback."""
     if scene.use_preview_range:
         return scene.frame_preview_start, scene.frame_preview_end
     return scene.frame_start, scene.frame_end
 
 
 def direction_of(before: float, now: float, last_direction: int, playing: bool) -> int:
-    """1 forwards, -1 backwards, 0 unknown. While playing, a jump is the loop's start again."""
+    """1 forwards, -1 backwards, 0 unknown. In playback a jump means that the range starts again."""
     step = now - before
     if step == 0:
         return last_direction or int(playing)
@@ -28,15 +28,16 @@ def direction_of(before: float, now: float, last_direction: int, playing: bool) 
 
 
 def lead_of(seconds: float, speed: float) -> int:
-    """How many frames ahead of a playhead that moves `speed` frames a second one must begin that
-    takes `seconds`. One more than it passes meanwhile: it may be about to leave its own."""
+    """How many frames ahead of the playhead to begin, so that a frame that takes `seconds` is ready
+    in time. speed: frames per second. One frame more than the playhead passes in that time, since
+    it may be about to leave the current one."""
     return 1 + math.ceil(seconds * speed)
 
 
 def speed_of(before: float, step: float, seconds: float, fps: float) -> float:
-    """Frames a second that playback really makes, smoothed: a slow window without sync shows every
-    frame, late. before: the last answer; step: frames that the playhead moved in `seconds`."""
-    if seconds <= 0 or abs(step) > fps:  # the loop began again
+    """Measured playback speed in frames per second, smoothed; without sync, a slow window plays
+    slowly. before: the previous result; step: frames that the playhead moved in `seconds`."""
+    if seconds <= 0 or abs(step) > fps:  # the range started again
         return before
     return min(fps, (before + abs(step) / seconds) / 2)
 
@@ -44,22 +45,22 @@ def speed_of(before: float, step: float, seconds: float, fps: float) -> float:
 def playing_order(
     frame: int, direction: int, lead: int, first: int, last: int, count: int = AHEAD
 ) -> list[int]:
-    """The frames that the playhead comes to, those that can be ready in time first; then what it
-    runs over meanwhile, for the next time round. Playback goes on at the other end of the range."""
+    """The next frames of playback: first those that can be ready in time, then those that the
+    playhead passes before, for the next loop. At the end of the range, playback starts again."""
     sign = direction or 1
     steps = [*range(lead, lead + count), *range(lead)]
     return list(dict.fromkeys(_wrapped(frame + sign * step, first, last) for step in steps))
 
 
 def resting_order(frame: int, direction: int, first: int, last: int) -> list[int]:
-    """The frame itself, then its neighbours within the range, nearest first and farther in the
+    """The frame itself, then its neighbours within the range, nearest first; more of them in the
     direction of the last movement."""
     return [frame, *(f for f in _neighbours(frame, direction) if first <= f <= last)]
 
 
 def nearest(frame: int, direction: int, reach: int, ready: Callable[[int], bool]) -> int | None:
-    """The frame to show while `frame` is not ready: the last one that the playhead passed, at most
-    `reach` frames ago. Never one that is still to come."""
+    """The frame to show while `frame` is not ready: the last ready one that the playhead passed, at
+    most `reach` frames ago. Never a frame ahead of the playhead."""
     sign = direction or 1
     for distance in range(reach + 1):
         if ready(frame - sign * distance):
@@ -77,5 +78,5 @@ def _neighbours(frame: int, direction: int) -> Iterator[int]:
 
 
 def _wrapped(frame: int, first: int, last: int) -> int:
-    """Only a frame that has left the range comes back at its other end."""
+    """The frame, moved into the range as a loop does."""
     return first + (frame - first) % (last - first + 1) if last >= first else frame

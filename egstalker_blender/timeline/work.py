@@ -1,4 +1,4 @@
-"""What the thread does for a frame. Nothing here holds anything of Blender."""
+"""What the background thread does for a frame. It uses nothing of Blender."""
 
 from __future__ import annotations
 
@@ -15,31 +15,23 @@ from ...core.records.moment import Moment
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """new: by the engine, not from disk."""
+    """new: computed by the engine, not read from disk."""
 
     frame: Frame
     new: bool
 
 
-def computing(
+def compute(
     engine: Callable[[], Engine],
     disk: DiskCache | None,
     key: str,
     avatar: Avatar,
     track: AudioTrack,
     moment: Moment,
-) -> Callable[[], Computed]:
-    """From disk where it lies there whole, else by the engine."""
-
-    def work() -> Computed:
-        sh = avatar.gaussians.sh
-        frame = disk.get(key, sh) if disk is not None else None
-        if frame is not None:
-            return Computed(frame, False)
-        return Computed(frame_of(engine().deform(avatar, track, moment), sh), True)
-
-    return work
-
-
-def saving(disk: DiskCache, key: str, frame: Frame) -> Callable[[], None]:
-    return lambda: disk.put(key, frame)
+) -> Computed:
+    """The frame from disk, or else from the engine, which is opened only then."""
+    sh = avatar.gaussians.sh
+    frame = disk.get(key, sh) if disk is not None else None
+    if frame is not None:
+        return Computed(frame, False)
+    return Computed(frame_of(engine().deform(avatar, track, moment), sh), True)

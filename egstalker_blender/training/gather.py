@@ -15,7 +15,7 @@ from ..setup_worker.session import session as worker_session
 from .plan import Settings
 from .session import session
 
-NO_PYTHON = "Training needs a worker Python with torch; Set Up in the preferences makes one"
+NO_PYTHON = "Training needs a worker Python with torch; Set Up in the preferences creates one"
 NO_PLACE = "Save the .blend, or choose a full path for the output"
 
 
@@ -37,7 +37,7 @@ def can_resume(scene: Any) -> bool:
 
 
 def python_reason(scene: Any) -> str:
-    """Why the worker's Python cannot train; empty if it can, or if that is not known yet."""
+    """The reason why the worker's Python cannot train; empty if it can or is not checked yet."""
     try:
         python = preferences.worker_python()
     except EgsError as error:
@@ -49,7 +49,7 @@ def python_reason(scene: Any) -> str:
 
 
 def blocker(context: Any) -> str:
-    """Why no training can start now, empty if one can. Cheap: a panel asks at every redraw."""
+    """The reason why no training can start now, empty if one can. Cheap: used at every redraw."""
     if session().running:
         return "A training is running; wait for it, or stop it"
     if worker_session().running:
@@ -64,14 +64,14 @@ def source_reason(scene: Any) -> str:
     is_video = props.source == "VIDEO"
     text = props.video if is_video else props.dataset
     if not text:
-        return "Choose a video" if is_video else "Choose the dataset's folder"
+        return "Choose a video" if is_video else "Choose the dataset folder"
     try:
         path = absolute(text)
     except EgsError:
         return "Save the .blend, or choose a full path for the training data"
     if is_video:
         return "" if path.is_file() else f"The video is not at {path}"
-    return "" if path.is_dir() else f"The dataset's folder is not at {path}"
+    return "" if path.is_dir() else f"The dataset folder is not at {path}"
 
 
 def output_reason(scene: Any) -> str:
@@ -82,7 +82,7 @@ def output_reason(scene: Any) -> str:
     if path is None:
         return NO_PLACE if props.output.startswith("//") else "Give the output a file name"
     if not path.parent.is_dir():
-        return f"The output folder {path.parent} is not there"
+        return f"The output folder {path.parent} does not exist"
     if not os.access(path.parent, os.W_OK):
         return f"Cannot write to the output folder {path.parent}"
     if path.is_dir():

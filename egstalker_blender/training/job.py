@@ -1,4 +1,4 @@
-"""The training as a job: what is saved of it stays, however it ends. No bpy."""
+"""The training as a job: its saved state remains, however it ends. No bpy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Training(Job):
     """The commands of `plan.steps_for`, in the training's work folder."""
 
     def __init__(self, steps: Sequence[Step], work: Path, clock: Clock = time.monotonic) -> None:
-        """work: the folder of its state, made if its parent exists. OutputError, EngineError."""
+        """work: the folder of its state, created if its parent exists. OutputError, EngineError."""
         try:
             _make_folder(work)
         except OSError as error:
@@ -34,7 +34,7 @@ class Training(Job):
 
     @property
     def news(self) -> News:
-        """What the command that runs, or ran last, has reported."""
+        """The reports of the command that runs, or ran last."""
         news = self._inbox.news
         if news.preview is not None and not news.preview.is_absolute():
             return replace(news, preview=self._work / news.preview)
@@ -53,8 +53,8 @@ class Training(Job):
 
     def _kept(self, step: Step) -> str:
         if step.stop_file is None:  # it makes the dataset
-            return "what was prepared stays, and the next training goes on from there"
-        return "Resume goes on from the saved state"
+            return "finished steps are kept, and the next training continues from there"
+        return "Resume continues from the saved state"
 
     def _result(self, step: Step) -> str:
         psnr = self.news.psnr
@@ -63,7 +63,7 @@ class Training(Job):
 
 
 class Inbox:
-    """The events of one command, folded as they come."""
+    """Collects the events of one command."""
 
     def __init__(self) -> None:
         self.news = News()

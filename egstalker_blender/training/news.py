@@ -1,7 +1,7 @@
-"""Turns the events of a command with --json into what the panel shows. No bpy.
+"""Turns the events of a command with --json into the state that the panel shows. No bpy.
 
-docs/formats.md describes the events; those of the first version are read too. No line makes it
-fail: a value of the wrong type is ignored.
+docs/formats.md describes the events; those of the first version are read too. No line causes an
+error: a value of the wrong type is ignored.
 """
 
 from __future__ import annotations

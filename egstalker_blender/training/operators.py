@@ -31,7 +31,7 @@ class EGSTALKER_OT_train(TrainOperator, Start, bpy.types.Operator):
     bl_label = "Train"
     bl_description = (
         "Train an avatar in the worker's Python, in the background. The saved state of an "
-        "earlier training with this output becomes its one backup"
+        "earlier training with this output is kept as a backup"
     )
     bl_options = {"REGISTER"}
 
@@ -95,14 +95,14 @@ class EGSTALKER_OT_train_log(TrainOperator, ShowLog, bpy.types.Operator):
 class EGSTALKER_OT_train_import(bpy.types.Operator):
     bl_idname = "egstalker.train_import"
     bl_label = "Import Result"
-    bl_description = "Import the avatar that was trained"
+    bl_description = "Import the trained avatar"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
         result = session().result
         if result is None or not result.is_file():
-            cls.poll_message_set("There is no trained avatar that is not imported yet")
+            cls.poll_message_set("There is no trained avatar to import")
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""The training in the sidebar: its settings, its progress, its last picture, or why it is off."""
+"""The training in the sidebar: settings, progress, last picture, or the reason it is disabled."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_PICTURE = 10.0  # in icons
 class EGSTALKER_PT_train(Sidebar, bpy.types.Panel):
     bl_label = "Train an Avatar"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 200  # after all that is done with an avatar
+    bl_order = 200  # below all panels of an avatar
 
     def draw(self, context: Any) -> None:
         layout, now = self.layout, session()
@@ -120,9 +120,9 @@ def _draw_picture(layout: Any, context: Any) -> None:
 
 
 def bar_text(state: State, progress: Progress | None) -> str:
-    """The stage and how far it is."""
+    """The stage and its progress."""
     if state.kind == STOPPING:
-        return translated("Saving its state, then it stops")
+        return translated("Saving the state, then stopping")
     if progress is None:
         return translated("Starting...")
     name = STAGES.get(progress.what) or progress.what.replace("_", " ").capitalize()
@@ -134,7 +134,7 @@ def detail_lines(state: State, progress: Progress | None) -> list[str]:
     """Time, quality and size: a line for each that is known."""
     remaining = progress.remaining if progress is not None else None
     if state.kind == STOPPING:
-        remaining = None  # it stops sooner
+        remaining = None  # it will stop sooner
     times = f"{duration(state.seconds)} so far"
     lines = [f"{times}, {duration(remaining)} left" if remaining is not None else times]
     if progress is not None:

@@ -1,4 +1,4 @@
-"""The last preview of a training as an icon: no data-block, nothing of it is saved or undone."""
+"""The last preview of a training as an icon: no data-block, so it is never saved or undone."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _stamp = 0  # seconds, of the last copy
 
 
 def show(path: Path | None) -> None:
-    """Load that picture in place of the last one; a missing or broken one changes nothing. Must not
-    be called from a draw function, because it removes the icon that is drawn."""
+    """Replace the last picture by this one; a missing or broken one changes nothing. Must not be
+    called from a draw function, because it removes the icon that is drawn."""
     global _icons, _shown, _key
     if path is None:
         return
@@ -41,7 +41,7 @@ def show(path: Path | None) -> None:
     if _icons is None:
         _icons = bpy.utils.previews.new()
     key = next(_keys)
-    # Asking for its size loads it at once; else the panel would show an empty frame meanwhile.
+    # Reading its size loads it at once; otherwise the panel would show an empty frame first.
     if not any(_icons.load(key, str(copy), "IMAGE").image_size):
         _icons.pop(key)
         return

@@ -1,4 +1,4 @@
-"""The commands of a training: the same as in a terminal. No bpy."""
+"""The commands of a training, the same as in a terminal. No bpy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Settings:
-    """python: the worker's. dataset: the folder that is trained on; with a video it is made from
+    """python: the worker's. dataset: the folder to train on; with a video, it is created from
     that first, next to the output. output: the .egs. minutes: 0 for as long as the preset takes.
-    features: "auto" is the command's own choice. device: auto, cpu or cuda. resume: go on from the
-    work folder's state.
+    features: "auto" is the command's own choice. device: auto, cpu or cuda. resume: continue from
+    the work folder's state.
     """
 
     python: Path
@@ -37,7 +37,7 @@ class Settings:
 
 
 def command_for(settings: Settings) -> list[str]:
-    """The training."""
+    """The step that trains."""
     command = [str(settings.python), "-m", "core", "train"]
     command += [str(settings.dataset), str(settings.output)]
     command += ["--preset", settings.preset, "--device", settings.device]
@@ -52,7 +52,7 @@ def command_for(settings: Settings) -> list[str]:
 
 
 def prepare_command_for(settings: Settings) -> list[str]:
-    """The dataset of a video; what is there of it already is kept."""
+    """The step that creates the dataset of a video; existing parts of it are kept."""
     command = [str(settings.python), "-m", "core", "prepare"]
     return [*command, str(settings.video), str(settings.dataset), "--json"]
 

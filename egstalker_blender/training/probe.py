@@ -1,4 +1,4 @@
-"""Whether a Python can train: asked once, in a thread that never touches Blender. No bpy."""
+"""Asks a Python once whether it can train, in a thread that never touches Blender. No bpy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEARCH = (
 
 @dataclass(frozen=True)
 class Answer:
-    """missing: those of the packages above that it lacks. fault: why it could not be asked. at:
+    """missing: packages of the lists above that it lacks. fault: why it gave no answer. at:
     time.monotonic() of the answer."""
 
     python: Path
@@ -32,7 +32,7 @@ class Answer:
     at: float = 0.0
 
     def reason(self, video: bool = False) -> str:
-        """Why that Python cannot train, empty if it can. video: on a video."""
+        """The reason why that Python cannot train, empty if it can. video: on a video."""
         if self.fault:
             return self.fault
         lacks = [name for name in TRAIN if name in self.missing]
@@ -48,8 +48,8 @@ Ask = Callable[[Path], Answer]
 
 
 def ask(python: Path) -> Answer:
-    """Blocks while the interpreter starts. Packages are searched and not imported, which would take
-    seconds."""
+    """Blocks while the interpreter starts. It looks packages up without importing them, which would
+    take seconds."""
     try:
         done = subprocess.run(
             [str(python), "-c", SEARCH, *TRAIN, *PREPARE_IMPORTS],
@@ -81,7 +81,7 @@ class Probe:
         self._threads: dict[Path, threading.Thread] = {}
 
     def answer(self, python: Path) -> Answer | None:
-        """As `ask`; None while the answer is not known: then it is being asked for."""
+        """The answer of `ask`; None while it is not known yet; then a thread asks."""
         known = self._answers.get(python)
         bad = known is not None and (known.missing or known.fault)
         if known is None or (bad and time.monotonic() - known.at > RETRY):

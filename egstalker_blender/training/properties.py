@@ -9,26 +9,24 @@ from ..properties import RELATIVE
 from .plan import AUTO
 
 SOURCE_ITEMS = (
-    ("DATASET", "Dataset", "A folder of prepared frames, as the official trainers read it"),
-    ("VIDEO", "Video", "A video of one talking person, from which a dataset is made first"),
+    ("DATASET", "Dataset", "A folder of prepared frames, in the layout of the official trainers"),
+    ("VIDEO", "Video", "A video of one talking person, from which a dataset is created first"),
 )
 PRESET_ITEMS = (
-    ("draft", "Draft", "Small and quick, to see whether the dataset works"),
+    ("draft", "Draft", "Small and quick, to check that the dataset works"),
     ("good", "Good", "For use; possible on a CPU"),
-    ("best", "Best", "For a GPU, or overnight"),
+    ("best", "Best", "For a GPU or overnight"),
 )
 FEATURE_ITEMS = (
     (AUTO, "Automatic", "The preset's default"),
-    ("log-mel", "Log-Mel", "Loudness by pitch: closest to the trained voice"),
-    ("phonetic", "Phonetic", "What is being said: works with other voices, too"),
+    ("log-mel", "Log-Mel", "Loudness per frequency band: closest to the trained voice"),
+    ("phonetic", "Phonetic", "Speech sounds: also works with other voices"),
     ("log-mel+phonetic", "Both", "Log-mel and phonetic together"),
 )
 
 
 class EGSTALKER_PG_training(bpy.types.PropertyGroup):
-    source: EnumProperty(
-        name="Source", description="What the avatar is trained on", items=SOURCE_ITEMS
-    )
+    source: EnumProperty(name="Source", description="Type of data to train on", items=SOURCE_ITEMS)
     dataset: StringProperty(
         name="Dataset",
         description="Folder with ori_imgs, parsing, transforms_train.json and the rest",

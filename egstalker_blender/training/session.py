@@ -1,4 +1,4 @@
-"""The one training of this Blender, and the avatar that it ends with."""
+"""The one training of this Blender, and the avatar that it makes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTHING = News()
 
 
 class TrainingSession(Session):
-    """What the panel shows."""
+    """The state that the panel shows."""
 
     job: Training | None
 
@@ -57,7 +57,7 @@ class TrainingSession(Session):
 
     @property
     def wants_import(self) -> bool:
-        """The result is there, and its scene is the current one."""
+        """True if the result exists and its scene is the current one."""
         scene = bpy.context.scene
         return self.result is not None and scene is not None and scene.session_uid == self._scene
 
@@ -73,7 +73,7 @@ class TrainingSession(Session):
         self._scene = 0  # try once; later only the button imports it
         windows = bpy.context.window_manager.windows
         try:
-            if windows:  # a timer has no window of its own, and undo must know of the object
+            if windows:  # a timer has no window, but the import's undo step needs one
                 with bpy.context.temp_override(window=windows[0]):
                     bpy.ops.egstalker.train_import("EXEC_DEFAULT", True)
             else:
@@ -83,7 +83,7 @@ class TrainingSession(Session):
 
 
 def _user_is_busy() -> bool:
-    """The user edits, sculpts, drags or renders: no object may appear now."""
+    """True while the user edits, sculpts, drags or renders, so no object may appear."""
     manager = bpy.context.window_manager
     modal = any(len(window.modal_operators) for window in manager.windows)
     return modal or bpy.context.mode != "OBJECT" or bpy.app.is_job_running("RENDER")

@@ -1,4 +1,4 @@
-"""Everything that is shown, side by side in two float textures, made anew only when it changes."""
+"""The Gaussians of all shown heads in two float textures, uploaded again only when they change."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from dataclasses import dataclass
 
 import gpu
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core.errors import EngineError
+from ...core.records.arrays import Float32
 from ...core.records.gaussians import Splats
 from .bounds import corners
 
-Float32 = NDArray[np.float32]
-
-PER_ROW = 256  # splats in a row; 12 texels each, so that rows fit the smallest GPUs
+PER_ROW = 256  # Gaussians in a row; with up to 12 texels each, a row fits every GPU
 SHAPE_TEXELS = 3  # mean and opacity; quaternion; scales and motion
-SH_TEXELS = 12  # 16 coefficients of 3 colours, as they lie in memory
+SH_TEXELS = 12  # 16 coefficients of 3 colours, in the order of Splats.sh
 ORDER_WIDTH = 1024
-MAX_SPLATS = 1 << 24  # float32 holds every index below
+MAX_SPLATS = 1 << 24  # smaller indices are exact in float32
 NO_MOTION = np.float32(0)
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One head. rest: (N, 3) where its Gaussians are without a voice, None where no motion is
-    asked for or nothing is known of it."""
+    """The Gaussians of one head. key: the object's session_uid. version: as in stage.Shown. rest:
+    (N, 3) canonical means in the head's frame, None where motion is not displayed or not known."""
 
     key: int
     version: int
@@ -39,7 +37,7 @@ class Entry:
 
 
 def pack_shapes(entries: Sequence[Entry]) -> Float32:
-    """(rows, PER_ROW, 3, 4) of all entries, one after another. What is left over is 0."""
+    """(rows, PER_ROW, 3, 4) of all entries, one after another, filled up with 0."""
     out = np.zeros((rows_of(entries), PER_ROW, SHAPE_TEXELS, 4), np.float32)
     flat, start = out.reshape(-1, SHAPE_TEXELS, 4), 0
     for entry in entries:
@@ -55,7 +53,7 @@ def pack_shapes(entries: Sequence[Entry]) -> Float32:
 
 
 def pack_sh(entries: Sequence[Entry]) -> Float32:
-    """(rows, PER_ROW, 12, 4)."""
+    """(rows, PER_ROW, 12, 4) of all entries, one after another, filled up with 0."""
     out = np.empty((rows_of(entries), PER_ROW, SH_TEXELS, 4), np.float32)
     flat, start = out.reshape(-1, SH_TEXELS * 4), 0
     for entry in entries:
@@ -67,7 +65,7 @@ def pack_sh(entries: Sequence[Entry]) -> Float32:
 
 
 def motion(means: Float32, rest: Float32 | None) -> Float32 | np.float32:
-    """(N,) decimetres by which each Gaussian has moved; 0 where rest is of another avatar."""
+    """(N,) decimetres from the rest position; 0 where `rest` belongs to another avatar."""
     if rest is None or rest.shape != means.shape:
         return NO_MOTION
     return np.asarray(np.linalg.norm(means - rest, axis=1), np.float32)
@@ -83,7 +81,7 @@ def rows_of(entries: Sequence[Entry]) -> int:
 
 
 def pack_order(indices: Float32) -> Float32:
-    """(rows, ORDER_WIDTH), the last row filled up with 0."""
+    """(M,) indices -> (rows, ORDER_WIDTH), filled up with 0."""
     rows = max(1, -(-len(indices) // ORDER_WIDTH))
     out = np.zeros((rows, ORDER_WIDTH), np.float32)
     out.reshape(-1)[: len(indices)] = indices
@@ -91,14 +89,16 @@ def pack_order(indices: Float32) -> Float32:
 
 
 def upload(values: Float32, texel_floats: int) -> gpu.types.GPUTexture:
-    """values (rows, ...) C-contiguous -> texture of as many rows. texel_floats: 4 or 1. The buffer
-    borrows numpy's memory; the GPU's copy is made before this returns."""
+    """values (rows, ...) float32, C-contiguous -> a texture of as many rows. texel_floats: 4 (RGBA)
+    or 1. The buffer shares numpy's memory; the copy to the GPU is complete when this returns.
+    EngineError where the GPU has no texture of that size."""
     rows = len(values)
     width = values.size // rows // texel_floats
     limit = gpu.capabilities.max_texture_size_get()
     if max(rows, width) > limit:
         raise EngineError(
-            f"this GPU has textures of {limit} rows, {rows} are needed; hide an avatar"
+            f"the GPU's textures have at most {limit} rows and columns, "
+            f"the heads need {rows} and {width}; hide an avatar"
         )
     buffer = gpu.types.Buffer("FLOAT", values.size, values.reshape(-1))
     kind = "RGBA32F" if texel_floats == 4 else "R32F"
@@ -106,7 +106,8 @@ def upload(values: Float32, texel_floats: int) -> gpu.types.GPUTexture:
 
 
 class Atlas:
-    """The textures of a set of entries."""
+    """The textures of a set of entries. starts: index of the first Gaussian of each key. means: (N,
+    3) of each key, in the head's frame."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.identity = identity(entries)
@@ -122,7 +123,7 @@ class Atlas:
         self._boxes: dict[int, Float32] = {}
 
     def box(self, key: int) -> Float32:
-        """(8, 3) corners of a head, in the object's local axes; found at the first call."""
+        """(8, 3) corners of the head's bounding box in the object's local axes, cached."""
         if key not in self._boxes:
             self._boxes[key] = corners(self.means[key])
         return self._boxes[key]

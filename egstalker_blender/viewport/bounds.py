@@ -1,4 +1,4 @@
-"""The box around a head, as lines."""
+"""The bounding box of a head, drawn as lines."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32, Float64
 from ..camera import vertices_of
 from .view import View
 
 COLOUR = (0.9, 0.45, 0.05, 1.0)
 LINE = 1.5  # pixels
-# Corners that differ in one axis.
+# Pairs of corners that differ in one axis.
 EDGES = tuple((a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit)
 
 
-def corners(means: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, 3) head's frame -> (8, 3) of the object's local axes; corner k is at the upper end of an
-    axis where its bit (1, 2, 4) is set."""
+def corners(means: Float32) -> Float32:
+    """(N, 3) head's frame -> (8, 3) in the object's local axes. Corner k is at the upper end of x,
+    y, z where its bit 1, 2, 4 is set."""
     low, high = means.min(axis=0), means.max(axis=0)
     chosen = np.array([[(k >> axis) & 1 for axis in range(3)] for k in range(8)], bool)
     return vertices_of(np.where(chosen, high, low))
 
 
-def draw_box(view: View, object_world: NDArray[np.float64], box: NDArray[np.float32]) -> None:
-    """box: as `corners` gives it. Into the framebuffer that is bound, with the depth test that is
-    set; the caller keeps the state. The width of a line is a polygon's, as every backend draws
-    it."""
+def draw_box(view: View, object_world: Float64, box: Float32) -> None:
+    """Draw into the bound framebuffer with the current depth test. box: from `corners`. Changes
+    blending and depth mask, which the caller restores. Lines are drawn as polygons, since not every
+    backend draws wide lines."""
     shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
     batch = batch_for_shader(shader, "LINES", {"pos": box.tolist()}, indices=EDGES)
     gpu.state.blend_set("ALPHA")

@@ -1,4 +1,4 @@
-"""How an avatar looks in the viewport. It changes no bake."""
+"""Settings of how an avatar is drawn in the viewport. They do not affect bakes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 MAX_SH_DEGREE = 3
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 
-# The numbers are the shader's (shaders.py) and are saved in the .blend.
+# The numbers are used by the shader (shaders.py) and saved in the .blend.
 MODE_ITEMS = (
-    ("SPLATS", "Splats", "The head as it is baked", "SHADING_RENDERED", 0),
-    ("POINTS", "Points", "A dot for the centre of every Gaussian", "OUTLINER_DATA_POINTCLOUD", 1),
-    ("MOTION", "Motion", "What the voice moves, from blue (still) to red", "ORIENTATION_NORMAL", 2),
-    ("BOUNDS", "Bounds", "Only the box around the head, which is quick", "SHADING_BBOX", 3),
+    ("SPLATS", "Splats", "The head as a bake shows it", "SHADING_RENDERED", 0),
+    ("POINTS", "Points", "A dot at the centre of each Gaussian", "OUTLINER_DATA_POINTCLOUD", 1),
+    ("MOTION", "Motion", "Movement of each Gaussian, blue (none) to red", "ORIENTATION_NORMAL", 2),
+    ("BOUNDS", "Bounds", "Only the bounding box of the head, which is fast", "SHADING_BBOX", 3),
 )
 MODES = {item[0]: item[4] for item in MODE_ITEMS}
 
@@ -29,8 +29,8 @@ class EGSTALKER_PG_display(bpy.types.PropertyGroup):
     sh_degree: IntProperty(
         name="View Dependence",
         description=(
-            "Degree of the spherical harmonics in the viewport: 0 is one colour from all sides, "
-            "3 as it is baked"
+            "Degree of the spherical harmonics in the viewport: 0 gives the same colour from all "
+            "sides, 3 the colours of a bake"
         ),
         default=MAX_SH_DEGREE,
         min=0,
@@ -39,7 +39,7 @@ class EGSTALKER_PG_display(bpy.types.PropertyGroup):
     )
     motion_range: FloatProperty(
         name="Full Motion",
-        description="Movement of a Gaussian, at the avatar's own size, that is drawn in full red",
+        description="Distance, at the avatar's own size, that is drawn in full red",
         default=0.005,
         min=0.0001,
         soft_max=0.05,

@@ -1,27 +1,27 @@
-"""Heads into the framebuffer that is bound: a plain function of its arguments, without handlers.
+"""Draws heads into the bound framebuffer. No handlers, no context: all input is in the arguments.
 
 Gaussians blend in sRGB-encoded values (core/images/image.py), Blender's region blends in linear
-ones, and the region's depth cannot be read. So there are two steps: splats go into a target of our
-own, farthest first; then one quad carries the result into the region, in linear colour and with
-the head's mean depth at every pixel, so that the scene's depth buffer decides. Nothing is read
-back, and no depth is written.
+ones, and the region's depth buffer cannot be read. So there are two steps. First the splats are
+blended into a target of our own, farthest first. Then one quad composites the result over the
+region, in linear colour and at the head's mean depth in each pixel, so that the depth test hides
+it behind meshes. Nothing is read back, and no depth is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import gpu
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32, Float64
 from ...core.render.rasteriser import NEAR
 from . import bounds, shaders
 from .atlas import Atlas, Entry, identity, pack_order, upload
 from .display import MAX_SH_DEGREE, MODES
 from .sorting import Order, order
-from .state import restored
 from .targets import Target, Targets
 from .view import Placed, View, place
 
@@ -31,19 +31,19 @@ POINT_RADIUS = 1.25  # pixels
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One head to draw. world (4, 4) float64: the object's place. mode: one of display.MODES.
-    motion_range: metres of movement that are full red. Its splats are the atlas's entry `key`."""
+    """One head to draw. key: of its entry in the atlas. world (4, 4) float64: the object's world
+    matrix. mode: one of display.MODES. motion_range: metres of movement drawn in full red."""
 
     key: int
-    world: NDArray[np.float64]
+    world: Float64
     mode: str = "SPLATS"
     sh_degree: int = MAX_SH_DEGREE
     motion_range: float = 0.005
 
 
 class Renderer:
-    """Shaders and textures of one GPU context. `release` gives all of them back; the next drawing
-    makes them again."""
+    """Shaders and textures of one GPU context. `release` frees all of them; the next drawing
+    creates them again."""
 
     def __init__(self) -> None:
         self._targets = Targets()
@@ -53,27 +53,27 @@ class Renderer:
         self._quad: gpu.types.GPUBatch | None = None
 
     def update(self, entries: Sequence[Entry]) -> None:
-        """What may be drawn from now on. Textures are made only where the entries are others."""
+        """Set the heads that can be drawn. Textures are uploaded only where the entries differ."""
         if not entries:
             self._atlas = None
             self._targets.clear()
         elif self._atlas is None or self._atlas.identity != identity(entries):
-            self._atlas = None  # the old textures go first
+            self._atlas = None  # frees the old textures first
             self._atlas = Atlas(entries)
 
     def draw(
         self, view: View, items: Sequence[Item], pixel: float = 1.0, behind: bool = True
     ) -> None:
-        """Into the active framebuffer. Items without an entry, or without volume, are left out.
-        pixel: size of a point and of a line, of the screen's own. behind: meshes hide heads; False
-        where the depth buffer knows nothing of them."""
+        """Draw into the active framebuffer. Items without an entry or without volume are skipped.
+        pixel: pixels of the screen in one of the interface. behind: meshes hide heads; False where
+        the depth buffer does not contain them."""
         placed = self._placed(view, items)
-        with restored():
+        with _state_restored():
             test = "LESS_EQUAL" if behind else "NONE"
             splats = [(item, at) for item, at in placed if item.mode != "BOUNDS"]
             if splats:
                 target, depths = self.blend(view, splats, pixel)
-                self._carry(view, target, depths, test)
+                self._composite(view, target, depths, test)
             if self._atlas:
                 for item, _ in placed:
                     if item.mode == "BOUNDS":
@@ -83,7 +83,8 @@ class Renderer:
     def blend(
         self, view: View, splats: Sequence[tuple[Item, Placed]], pixel: float = 1.0
     ) -> tuple[Target, Order]:
-        """Splats, points and motion into a target of our own, and the depths that it is about."""
+        """Blend splats, points and motion into a target of our own. Returns it, and the drawing
+        order with the range of depths."""
         atlas = self._atlas
         assert atlas is not None  # nothing is placed without one
         heads = [(atlas.starts[item.key], atlas.means[item.key], at) for item, at in splats]
@@ -97,7 +98,7 @@ class Renderer:
             gpu.state.depth_mask_set(False)
             if len(sorted_.indices):
                 table = _table(atlas, splats)
-                # In variables, because a texture without a name is freed before it is drawn with.
+                # Named, because a texture without a reference is freed before it is drawn.
                 indices, heads_table = upload(pack_order(sorted_.indices), 1), upload(table, 4)
                 shader.bind()
                 shader.uniform_float(
@@ -120,18 +121,16 @@ class Renderer:
         self.update(())
         self._splat = self._show = self._quad = None
 
-    @property
-    def holds_textures(self) -> bool:
-        return self._atlas is not None or len(self._targets) > 0
-
     def _placed(self, view: View, items: Sequence[Item]) -> list[tuple[Item, Placed]]:
-        """In the order of the atlas, which the shader relies on."""
+        """Items with their place before the camera, in the order of the atlas, as the shader needs
+        it."""
         starts = self._atlas.starts if self._atlas else {}
         known = sorted((i for i in items if i.key in starts), key=lambda item: starts[item.key])
         pairs = [(item, place(view, item.world)) for item in known]
         return [(item, at) for item, at in pairs if at is not None]
 
-    def _carry(self, view: View, target: Target, depths: Order, test: str) -> None:
+    def _composite(self, view: View, target: Target, depths: Order, test: str) -> None:
+        """Draw the target over the region. test: the depth test."""
         shader = self._show_shader()
         gpu.state.blend_set("ALPHA_PREMULT")
         gpu.state.depth_test_set(test)
@@ -161,8 +160,8 @@ class Renderer:
         return self._quad
 
 
-def _table(atlas: Atlas, splats: Sequence[tuple[Item, Placed]]) -> NDArray[np.float32]:
-    """(heads, HEAD_TEXELS, 4), as shaders.splat_shader says."""
+def _table(atlas: Atlas, splats: Sequence[tuple[Item, Placed]]) -> Float32:
+    """(heads, HEAD_TEXELS, 4), the table `heads` of shaders.splat_shader."""
     table = np.zeros((len(splats), shaders.HEAD_TEXELS, 4), np.float32)
     for row, (item, at) in zip(table, splats, strict=True):
         row[:3] = at.matrix
@@ -174,3 +173,17 @@ def _table(atlas: Atlas, splats: Sequence[tuple[Item, Placed]]) -> NDArray[np.fl
             item.motion_range / DECIMETRE,
         )
     return table
+
+
+@contextmanager
+def _state_restored() -> Iterator[None]:
+    """Restores blending, depth test and depth mask, also after an exception."""
+    blend = gpu.state.blend_get()
+    test = gpu.state.depth_test_get()
+    mask = gpu.state.depth_mask_get()
+    try:
+        yield
+    finally:
+        gpu.state.blend_set(blend)
+        gpu.state.depth_test_set(test)
+        gpu.state.depth_mask_set(mask)

@@ -1,4 +1,4 @@
-"""From Blender's context to what the renderer draws: read once a redraw, nothing computed."""
+"""Reads from Blender's context what the renderer draws, once per redraw."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32
 from ..camera import means_of
 from .atlas import Entry
 from .draw import Item
@@ -15,18 +15,18 @@ from .stage import Shown
 
 
 def known(view_layer: Any, shown: Mapping[int, Shown]) -> list[Any]:
-    """The objects of this view layer that have something to show."""
+    """The objects of this view layer that are on the stage."""
     return [obj for obj in view_layer.objects if obj.session_uid in shown]
 
 
 def visible(objects: Iterable[Any], view_layer: Any, space: Any) -> list[Any]:
-    """Those that this 3D view shows: not hidden, in a visible collection, in its local view, of a
-    type that it shows."""
+    """The objects that this 3D view shows: not hidden, in a visible collection, in its local view,
+    of a type that it shows. space: SpaceView3D."""
     return [obj for obj in objects if obj.visible_get(view_layer=view_layer, viewport=space)]
 
 
 def items_of(objects: Iterable[Any], depsgraph: Any) -> list[Item]:
-    """Where each object is as evaluated, and how it wants to be drawn."""
+    """Evaluated world matrix and display settings of each object. depsgraph: may be None."""
     items = []
     for obj in objects:
         evaluated = obj.evaluated_get(depsgraph) if depsgraph else obj
@@ -44,7 +44,7 @@ def items_of(objects: Iterable[Any], depsgraph: Any) -> list[Item]:
 
 
 def entries_of(shown: Mapping[int, Shown], objects: Iterable[Any]) -> list[Entry]:
-    """Everything that is shown anywhere, so that two views with different heads share textures."""
+    """Entries of all shown heads, in this view or not, so that two views share textures."""
     moving = {obj.session_uid: obj for obj in objects if obj.egstalker_display.mode == "MOTION"}
     return [
         Entry(key, now.version, now.splats, rest_of(moving[key]) if key in moving else None)
@@ -52,8 +52,9 @@ def entries_of(shown: Mapping[int, Shown], objects: Iterable[Any]) -> list[Entry
     ]
 
 
-def rest_of(obj: Any) -> NDArray[np.float32] | None:
-    """(N, 3) head's frame: the object's own mesh holds the canonical means (importer.py)."""
+def rest_of(obj: Any) -> Float32 | None:
+    """(N, 3) canonical means in the head's frame, which are the vertices of the object's mesh
+    (avatars/importer.py); None for an object without a mesh."""
     if obj.type != "MESH":
         return None
     vertices = np.empty((len(obj.data.vertices), 3), np.float32)

@@ -1,4 +1,4 @@
-"""The draw handlers of the 3D view and the end of what they made."""
+"""The draw handlers of the 3D view, and the handlers that free what they created."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from .view import View
 
 log = logging.getLogger(__name__)
 
-MARGIN = 12  # of the line about late heads, in points of the interface
+MARGIN = 12  # around the line about stale heads, in points of the interface
 TEXT_SIZE = 11
-LATE_COLOUR = (1.0, 0.7, 0.2, 1.0)
+STALE_COLOUR = (1.0, 0.7, 0.2, 1.0)
 
 
 class Session:
-    """What outlives a redraw. failure: why drawing has stopped, empty while it works."""
+    """What is kept between redraws. failure: why drawing stopped, empty while it works. handles: of
+    the draw callbacks. pruned: number of objects and stage keys at the last `prune`."""
 
     def __init__(self) -> None:
         self.renderer = Renderer()
         self.failure = ""
         self.handles: list[Any] = []
-        self.objects = 0
+        self.pruned: tuple[int, frozenset[int]] = (0, frozenset())
 
     def draw(self, context: Any) -> None:
-        """One region. What fails once would fail at every redraw: it is logged and left alone until
-        another file is loaded."""
+        """Draw one region. An error would occur again at every redraw, so drawing stops after the
+        first one until another file is loaded."""
         if self.failure or context.space_data is None:
             return
         try:
             self._draw(context)
         except Exception as error:  # Blender would print it at every redraw
             self.failure = str(error) or type(error).__name__
-            log.exception("heads are no longer drawn; load the file again or restart Blender")
+            log.exception("drawing of heads stopped; load the file again or restart Blender")
             self.renderer.release()
 
     def _draw(self, context: Any) -> None:
@@ -52,32 +53,33 @@ class Session:
             return
         seen = visible(objects, layer, context.space_data)
         if not seen:
-            return  # they may be in the view beside this one
+            return  # another view may show them
         self.renderer.update(entries_of(shown, objects))
         size = context.preferences.system.pixel_size
         items = items_of(seen, layer.depsgraph)
         self.renderer.draw(current_view(), items, size, knows_meshes(context.space_data))
 
     def label(self, context: Any) -> None:
-        """A line at the bottom of the region about heads that are behind the current frame."""
+        """Draw a line at the bottom of the region that names the stale heads."""
         if self.failure or context.space_data is None:
             return
         shown, layer = stage.shown(), context.view_layer
-        late = [obj for obj in known(layer, shown) if shown[obj.session_uid].stale]
-        names = ", ".join(obj.name for obj in visible(late, layer, context.space_data))
+        stale = [obj for obj in known(layer, shown) if shown[obj.session_uid].stale]
+        names = ", ".join(obj.name for obj in visible(stale, layer, context.space_data))
         if names:
             scale = context.preferences.system.ui_scale
             blf.size(0, TEXT_SIZE * scale)
-            blf.color(0, *LATE_COLOUR)
+            blf.color(0, *STALE_COLOUR)
             blf.position(0, _left(context.area) + MARGIN * scale, MARGIN * scale, 0)
             blf.draw(0, f"{names}: waiting for this frame")
 
     def prune(self) -> None:
-        """After an object was deleted: nothing of it is kept."""
-        count = len(bpy.data.objects)
-        if count == self.objects:
+        """Drop the splats of deleted objects. Every change of the scene calls this, so the objects
+        are looked through only where their number or the heads that are shown differ."""
+        state = (len(bpy.data.objects), frozenset(stage.shown()))
+        if state == self.pruned:
             return
-        self.objects = count
+        self.pruned = state
         alive = {obj.session_uid for obj in bpy.data.objects}
         for key in [key for key in stage.shown() if key not in alive]:
             stage.remove(key)
@@ -85,7 +87,7 @@ class Session:
             self.renderer.release()
 
     def forget(self) -> None:
-        """Everything of the file that is closed, and the failure with it."""
+        """Free everything, and forget the failure, before another file is loaded."""
         self.failure = ""
         stage.clear()
         self.renderer.release()
@@ -95,7 +97,7 @@ _session = Session()
 
 
 def current_view() -> View:
-    """What Blender has set up for the region that it draws, an OpenGL render included."""
+    """Matrices and size of the region that Blender draws now, also in a viewport render."""
     _, _, width, height = gpu.state.viewport_get()
     return View(
         np.array(gpu.matrix.get_model_view_matrix(), np.float64),
@@ -106,26 +108,18 @@ def current_view() -> View:
 
 
 def knows_meshes(space: Any) -> bool:
-    """Whether meshes are in the region's depth buffer. With overlays off EEVEE and Cycles leave
-    it at 0 (seen in 5.2), and a depth test would hide every head."""
+    """True where the region's depth buffer contains meshes. With overlays off, EEVEE and Cycles
+    leave it at 0 (in Blender 5.2), and a depth test would hide all heads. space: SpaceView3D."""
     return space.overlay.show_overlays or space.shading.type in {"SOLID", "WIREFRAME"}
 
 
 def failure() -> str:
-    """Why heads are no longer drawn; empty while they are."""
+    """Why drawing stopped; empty while it works."""
     return _session.failure
 
 
-def tag_redraw() -> None:
-    """Every 3D view of every window draws again."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
 def _left(area: Any) -> float:
-    """Pixels that the toolbar takes of the region it lies over."""
+    """Width in pixels of the toolbar that covers the left of the area's region."""
     return max((r.width for r in area.regions if r.type == "TOOLS" and r.x == area.x), default=0)
 
 

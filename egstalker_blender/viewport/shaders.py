@@ -1,6 +1,6 @@
-"""The shaders, made of Blender's create-info alone: one source for OpenGL, Vulkan and Metal.
+"""The shaders, compiled by Blender from one source for OpenGL, Vulkan and Metal.
 
-The rules of projection and blending are those of core/render/reference.py (docs/method.md §3.11).
+Projection and blending follow core/render/reference.py (docs/method.md §3.11).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from . import glsl
 from .atlas import ORDER_WIDTH, PER_ROW, SH_TEXELS, SHAPE_TEXELS
 from .display import MODES
 
-HEAD_TEXELS = 5  # of every head in the table `heads`
-DISPLAY_GAMMA = 2.2  # what Blender shows its viewport with, whatever the view transform
+HEAD_TEXELS = 5  # of each head in the table `heads`
+DISPLAY_GAMMA = 2.2  # of Blender's viewport, for every view transform
 
 DEFINES = {
     "PER_ROW": PER_ROW,
@@ -36,11 +36,12 @@ DEFINES = {
 
 
 def splat_shader() -> gpu.types.GPUShader:
-    """Instanced quads into two targets: premultiplied sRGB-encoded colour, and depth times alpha.
+    """Draws instanced quads into two targets: premultiplied sRGB-encoded colour, depth times alpha.
 
-    region: width, height, orthographic, heads. lens: fx, fy, cx, cy. limits: View.clamp. depths:
-    nearest, 1 / range (metres), radius of a point (pixels). Samplers: see atlas.py; heads has
-    HEAD_TEXELS a row: the 3 rows of the matrix; eye and scale; start, degree, mode, full motion.
+    region: width, height, orthographic, number of heads. lens: fx, fy, cx, cy. limits: View.clamp.
+    depths: nearest, 1 / range (metres), radius of a point (pixels). Samplers: see atlas.py; a row
+    of `heads` has HEAD_TEXELS texels: the 3 rows of Placed.matrix; eye and scale; start, degree,
+    mode, full motion (decimetres).
     """
     outlet = gpu.types.GPUStageInterfaceInfo("egstalker_splat")
     outlet.smooth("VEC2", "splat_local")
@@ -56,9 +57,9 @@ def splat_shader() -> gpu.types.GPUShader:
 
 
 def show_shader() -> gpu.types.GPUShader:
-    """One quad over the region: display-linear colour at the depth of the head.
+    """Draws one quad over the region: display-linear colour at the depth of the head.
 
-    depths: nearest, range (metres). planes: the projection's [2, 2], [2, 3], [3, 2], [3, 3].
+    depths: nearest, range (metres). planes: [2, 2], [2, 3], [3, 2], [3, 3] of the projection.
     """
     info = _info(("depths", "planes"), ("colour", "depth"))
     info.fragment_out(0, "VEC4", "out_colour")

@@ -1,4 +1,4 @@
-"""Farthest first, all heads together: 16-bit depths, which numpy sorts by radix."""
+"""Sorts the Gaussians of all heads farthest first, by 16-bit depths: numpy has a radix sort."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float32
 from .view import Placed
-
-Float32 = NDArray[np.float32]
 
 LEVELS = 65535
 
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """indices (M,) of the atlas as float32 (exact below 2^24), farthest first. near, far: the
-    depths in metres between which all of them lie; far > near."""
+    """indices (M,) into the atlas as float32 (exact below 2^24), farthest first. near, far:
+    smallest and largest depth in metres; far > near."""
 
     indices: Float32
     near: float
@@ -26,15 +24,15 @@ class Order:
 
 
 def depths(means: Float32, placed: Placed) -> Float32:
-    """(N, 3) head's frame -> (N,) metres before the camera."""
+    """(N, 3) head's frame -> (N,) depth in metres."""
     row = (placed.matrix[2] * placed.scale).astype(np.float32)
     return means @ row[:3] + row[3]
 
 
 def order(heads: Sequence[tuple[int, Float32, Placed]], nearest: float | None) -> Order:
-    """heads: where each starts in the atlas, its means and its place. nearest: decimetres of the
-    head's frame; what lies at or before it is left out, None keeps all. What is not finite is left
-    out. Equal depths keep the order of the Gaussians, the first one in front."""
+    """heads: start in the atlas, means (N, 3) and place of each. nearest: depth in decimetres of
+    the head's frame; Gaussians at most that deep are left out, None keeps all. Gaussians that are
+    not finite are left out. Of equal depths, the first Gaussian is in front."""
     found, starts = [], []
     for start, means, placed in heads:
         z = depths(means, placed)

@@ -1,7 +1,7 @@
-"""What the viewport shows: the last finished splats of every avatar.
+"""The splats that the viewport shows, by avatar.
 
-The timeline fills it, draw callbacks only read it, both on Blender's main thread. Nothing is copied
-and nothing may be changed after it was put.
+The timeline and the live voice put them here, draw callbacks read them, all on Blender's main
+thread. Nothing is copied, so splats must not change after `put`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ...core.records.gaussians import Splats
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """stale: a newer moment was asked for and is not ready. version: another number for every
-    `put` of the session, so that textures are made once for each."""
+    """stale: the splats of a newer moment are requested and not ready. version: different for each
+    `put` of the session, so that textures are uploaded once for each."""
 
     splats: Splats
     stale: bool
@@ -34,14 +34,14 @@ def put(key: int, splats: Splats, stale: bool = False) -> None:
 
 
 def mark_stale(key: int) -> None:
-    """What is shown is no longer what was asked for. Unknown keys are ignored."""
+    """Mark the shown splats as stale. Unknown keys are ignored."""
     shown = _shown.get(key)
     if shown is not None and not shown.stale:
         _shown[key] = replace(shown, stale=True)
 
 
 def remove(key: int) -> None:
-    """Unknown keys are ignored."""
+    """Show no splats for this key. Unknown keys are ignored."""
     _shown.pop(key, None)
 
 
@@ -50,5 +50,5 @@ def clear() -> None:
 
 
 def shown() -> Mapping[int, Shown]:
-    """A live view: key -> what is shown."""
+    """A read-only, live view of the stage, by key."""
     return MappingProxyType(_shown)

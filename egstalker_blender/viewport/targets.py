@@ -1,4 +1,4 @@
-"""What the splats are blended into before the region sees them, one for every size of region."""
+"""Offscreen targets that the splats are blended into, one for each size of region."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import gpu
 
-MAX_SIZES = 6  # a quad view has up to four; more windows than this make them anew
-COLOUR_FORMAT = "RGBA16F"  # 8 bits of it are shown; 32 bits do not blend on every GPU
+MAX_SIZES = 6  # a quad view has up to four; beyond that, targets are created again
+COLOUR_FORMAT = "RGBA16F"  # shown with 8 bits; not every GPU blends 32 bits
 DEPTH_FORMAT = "R16F"
 
 
@@ -27,13 +27,10 @@ class Targets:
     def get(self, width: int, height: int) -> Target:
         size = (width, height)
         target = self._made.pop(size, None) or _make(size)
-        self._made[size] = target  # the one used last is the last
+        self._made[size] = target  # the most recently used is last
         while len(self._made) > MAX_SIZES:
             del self._made[next(iter(self._made))]
         return target
-
-    def __len__(self) -> int:
-        return len(self._made)
 
     def clear(self) -> None:
         self._made.clear()

@@ -1,26 +1,24 @@
-"""One view of the scene as the shaders and the sort want it: pixels, and heads in the camera."""
+"""One view of the scene for shaders and sorting: lens in pixels, heads in the camera's frame."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...core.records.arrays import Float64
 from ...core.render.rasteriser import JACOBIAN_CLAMP
 from ..camera import HEAD_TO_OBJECT, OPENCV_TO_BLENDER
 
-Float64 = NDArray[np.float64]
-
-SMALLEST = 1e-18  # cubic metres of a unit; a head of this size is a micrometre
+SMALLEST = 1e-18  # volume of a unit in cubic metres, its side a micrometre
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Blender's matrices and the pixels they mean.
+    """Blender's matrices and the size of the region.
 
-    viewmat (4, 4) world -> Blender's camera, projmat (4, 4) as OpenGL has it, float64; width and
-    height of the region in pixels. Any perspective or orthographic view, with shifts.
+    viewmat (4, 4) world -> Blender's camera, projmat (4, 4) of OpenGL, float64; width and height in
+    pixels. Any perspective or orthographic view, with shifts.
     """
 
     viewmat: Float64
@@ -34,10 +32,10 @@ class View:
 
     @property
     def lens(self) -> tuple[float, float, float, float]:
-        """fx, fy, cx, cy in pixels, y down (core/records/camera.py). Orthographic: pixels a metre
-        instead of focal lengths."""
+        """fx, fy, cx, cy in pixels, y down (core/records/camera.py). In an orthographic view fx and
+        fy are pixels per metre."""
         p = self.projmat
-        # What the centre of the view is shifted by, in halves of the region.
+        # Shift of the centre, in halves of the region.
         x, y = (-p[0, 3], -p[1, 3]) if self.orthographic else (p[0, 2], p[1, 2])
         return (
             float(p[0, 0]) * self.width / 2,
@@ -63,11 +61,11 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A head before the camera.
+    """The place of a head relative to the camera.
 
-    matrix (3, 4): head's frame (decimetres) -> camera (x right, y down, z forward), in the head's
-    own units, so that the near rule of core holds at any scale. scale: metres of the world in one
-    unit. eye (3,): the camera in the head's frame; orthographic: the direction of view.
+    matrix (3, 4): head's frame (decimetres) -> camera (x right, y down, z forward), in units of the
+    head's frame, so that the near plane of core applies at any scale. scale: metres of the world in
+    one unit. eye (3,): camera position in the head's frame; orthographic: direction of view.
     """
 
     matrix: Float64
@@ -76,7 +74,8 @@ class Placed:
 
 
 def place(view: View, object_world: Float64) -> Placed | None:
-    """None where the object has no volume, which cannot be drawn. An uneven scale can."""
+    """object_world (4, 4). None for an object without volume, which cannot be drawn. An uneven
+    scale is allowed."""
     full = OPENCV_TO_BLENDER @ view.viewmat @ object_world @ HEAD_TO_OBJECT
     if not np.isfinite(full).all():
         return None

@@ -1,4 +1,4 @@
-"""From an avatar object to files, by every engine."""
+"""Baking an avatar object to files with every engine."""
 
 from __future__ import annotations
 

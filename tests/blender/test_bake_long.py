@@ -1,4 +1,4 @@
-"""Pressing Bake with ten minutes of sound: the window stays alive while features are computed.
+"""Baking with ten minutes of sound: the window responds while features are computed.
 
 Times are processor time of Blender's own thread, so that a busy machine does not matter."""
 
@@ -23,7 +23,7 @@ from egstalker.core.system.steps import finished
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.gather import job_steps
 from egstalker.egstalker_blender.sound import decode
-from egstalker.egstalker_blender.timeline import pump
+from egstalker.egstalker_blender.timeline import timer
 
 from tests.blender.test_bake_operator import ESC, TIMER, Operator, Window
 from tests.support import waiting
@@ -177,12 +177,12 @@ def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Pa
     assert operator._gather(context).voice == SoundPart(
         speech, 0.0, float(SECONDS), 1 / 25, "speech"
     )
-    pump.mark(scene=True)
-    service, end = pump.service(), time.monotonic() + waiting.LIMIT
+    timer.mark(scene=True)
+    service, end = timer.service(), time.monotonic() + waiting.LIMIT
     assert service is not None
     while not (found := service.heads.get(head.session_uid)) or found.sound is None:
         assert time.monotonic() < end
-        pump.tick()
+        timer.tick()
         time.sleep(0.01)
     gathered = operator._gather(context)
     assert gathered.voice is found.sound.track and gathered.avatar is found.avatar

@@ -1,4 +1,4 @@
-"""How a bake starts, goes on, stops and fails; the engine is a fake."""
+"""The start, progress, stop and failure of a bake, with a fake engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, as a farm runs it."""
+"""The command line in a process of its own, as a render farm runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our cameras against Blender's own projection."""
+"""Cameras of the core against Blender's projection."""
 
 from __future__ import annotations
 

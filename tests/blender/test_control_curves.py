@@ -1,4 +1,4 @@
-"""Keyed controls at frames where the scene is not: read from the curves, equal to going there."""
+"""Keyed controls at other frames, read from F-curves, equal those after stepping the scene."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def animation(obj: Any) -> Any:
 
 
 def key(obj: Any, name: str, *pairs: tuple[float, float]) -> Any:
-    """Keyframes of a control; its F-curve."""
+    """Insert keyframes of a control. Returns its F-curve."""
     for frame, value in pairs:
         setattr(obj.egstalker, name, value)
         obj.egstalker.keyframe_insert(name, frame=frame)
@@ -48,7 +48,7 @@ def stepped(obj: Any, frame: float) -> Any:
 
 
 def check(obj: Any, frames: tuple[float, ...] = FRAMES) -> None:
-    """Sampled where the scene stands, then walked."""
+    """Reads all frames from one, then steps the scene through them, and compares."""
     bpy.context.scene.frame_set(11)
     sampled = {frame: animation(obj).at(frame) for frame in frames}
     assert bpy.context.scene.frame_current == 11

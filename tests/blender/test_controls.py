@@ -1,4 +1,4 @@
-"""Controls on the object: what they are, what they do to the moment, how they live in files."""
+"""The controls of an object: properties, effect on the moment, saving and linking."""
 
 from __future__ import annotations
 

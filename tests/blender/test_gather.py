@@ -1,4 +1,4 @@
-"""What is read from the scene: time, range, controls, cameras, sound."""
+"""Reading the scene: time, range, controls, cameras, sound."""
 
 from __future__ import annotations
 

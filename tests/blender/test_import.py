@@ -1,4 +1,4 @@
-"""From an .egs file to one object."""
+"""Importing an .egs file as one object."""
 
 from __future__ import annotations
 

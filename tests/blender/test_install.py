@@ -1,4 +1,4 @@
-"""The zip: built and validated by Blender's own tool, installed as a user does."""
+"""The zip is built and validated by Blender's own tool, and installed as a user installs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files dropped or chosen: avatars, point clouds, checkpoints; the demo from the Add menu."""
+"""Dropped or chosen files: avatars, point clouds, checkpoints; the demo from the Add menu."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropped for real, and conversions that go on under a modal operator."""
+"""Real drops of files, and conversions that run under a modal operator."""
 
 from __future__ import annotations
 

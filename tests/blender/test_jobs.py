@@ -1,4 +1,4 @@
-"""What every kind of job has in common: its process, its end on each system, its session."""
+"""Common parts of every kind of job: its process, its end on each system, its session."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The live microphone in Blender, with a microphone that is none."""
+"""The live microphone in Blender, with a fake microphone."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -12,15 +12,25 @@ from egstalker.core.live.session import Report
 from egstalker.core.live.source import Device
 from egstalker.egstalker_blender.live import operators, state
 from egstalker.egstalker_blender.live import session as live_session
-from egstalker.egstalker_blender.live.session import OFF, ON, STARTING
+from egstalker.egstalker_blender.live.session import OFF, ON, PACE, STARTING, LiveVoice
 from egstalker.egstalker_blender.panels import live as live_panel
-from egstalker.egstalker_blender.timeline import pump
+from egstalker.egstalker_blender.timeline import timer
 from egstalker.egstalker_blender.viewport import stage
+
+from tests.support.blender_timeline import LIMIT, Clock
 
 
 @pytest.fixture
-def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any) -> Any:
-    """What a session opens. The preferences name a worker."""
+def live_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the session's live voice, which only a test advances."""
+    clock = Clock()
+    monkeypatch.setattr(live_session, "_voice", LiveVoice(clock))
+    return clock
+
+
+@pytest.fixture
+def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any, live_clock: Clock) -> Any:
+    """A fake that sessions open. No blocker: as if the preferences named a worker."""
     one = FakeMicrophone()
     monkeypatch.setattr(live_session, "open_microphone", lambda engine: one)
     monkeypatch.setattr(operators, "blocker", lambda context: "")
@@ -29,13 +39,18 @@ def microphone(monkeypatch: pytest.MonkeyPatch, fake: Any) -> Any:
     operators._labels[1:], operators._items[1:], operators._chosen = [], [], 0
 
 
-def run(until: Any, seconds: float = 5.0) -> None:
-    """Tick as the timer would, until something is so."""
-    limit = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < limit, live_session.voice().reason or "nothing happened"
-        live_session.voice().tick()
-        time.sleep(0.002)
+def run(until: Callable[[], object], rounds: int = 50) -> None:
+    """Tick like the timer until the condition holds. Each round is longer than PACE."""
+    voice = live_session.voice()
+    clock = voice._clock
+    assert isinstance(clock, Clock)
+    for _ in range(rounds):
+        if until():
+            return
+        clock.advance(1.5 * PACE)
+        voice.tick()
+        assert voice.settle(LIMIT)
+    pytest.fail(voice.reason or "nothing happened")
 
 
 def started(obj: Any) -> Any:
@@ -61,31 +76,42 @@ def test_the_voice_is_shown_and_the_controls_go_with_it(head: Any, microphone: A
     run(lambda: microphone.moments[-1].strength == pytest.approx(0.2))
 
 
-def test_the_latency_counts_until_the_splats_are_shown(head: Any, microphone: Any) -> None:
+def test_the_latency_counts_until_the_splats_are_shown(
+    head: Any, microphone: Any, live_clock: Clock
+) -> None:
     voice = started(head)
     run(lambda: voice._background.busy)
-    assert voice.settle(5)
-    time.sleep(0.05)  # they lie there, ready
+    live_clock.advance(0.05)  # the frame is computed and waits for the tick
     voice.tick()
-    assert 150 + 50 <= voice.report.latency_ms < 150 + 1000
+    assert voice.report.latency_ms == pytest.approx(150 + 50)
+
+
+def test_frames_are_a_step_of_sound_apart(head: Any, microphone: Any, live_clock: Clock) -> None:
+    voice = started(head)
+    count = len(microphone.moments)
+    for _ in range(4):
+        live_clock.advance(0.6 * PACE)
+        voice.tick()
+        assert voice.settle(LIMIT)
+    assert len(microphone.moments) == count + 2
 
 
 def test_the_toggle_stops_and_the_timeline_goes_on(head: Any, microphone: Any) -> None:
-    service = pump.service()
-    service.scan(pump.scenes())
+    service = timer.service()
+    service.scan(timer.scenes())
     assert head.session_uid in service.heads
     voice = started(head)
-    service.scan(pump.scenes())
+    service.scan(timer.scenes())
     assert head.session_uid not in service.heads
     assert bpy.ops.egstalker.live() == {"FINISHED"}
     assert voice.state == OFF and not state.is_live(head.session_uid)
     run(lambda: microphone.live == "")
     assert voice.tick() is None  # the timer ends
-    service.scan(pump.scenes())
+    service.scan(timer.scenes())
     assert head.session_uid in service.heads
 
 
-def test_esc_has_an_operator_that_works_only_while_it_is_live(head: Any, microphone: Any) -> None:
+def test_the_operator_of_esc_works_only_while_live(head: Any, microphone: Any) -> None:
     with pytest.raises(RuntimeError, match="poll"):
         bpy.ops.egstalker.live_stop()
     voice = started(head)
@@ -93,7 +119,7 @@ def test_esc_has_an_operator_that_works_only_while_it_is_live(head: Any, microph
     assert voice.state == OFF
 
 
-def test_stopping_while_it_starts_closes_the_device(head: Any, microphone: Any) -> None:
+def test_stopping_during_the_start_closes_the_device(head: Any, microphone: Any) -> None:
     bpy.ops.egstalker.live()
     voice = live_session.voice()
     bpy.ops.egstalker.live()
@@ -182,7 +208,9 @@ def test_without_a_worker_the_operator_says_why(
     assert not bpy.ops.egstalker.live.poll()
 
 
-def test_an_engine_without_worker_is_a_reason(head: Any, fake: Any, monkeypatch: Any) -> None:
+def test_an_engine_without_worker_is_a_reason(
+    head: Any, fake: Any, live_clock: Clock, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(operators, "blocker", lambda context: "")
     bpy.ops.egstalker.live()
     voice = live_session.voice()
@@ -191,7 +219,7 @@ def test_an_engine_without_worker_is_a_reason(head: Any, fake: Any, monkeypatch:
     live_session.close()
 
 
-def test_what_the_panel_says() -> None:
+def test_lines_of_the_panel() -> None:
     assert live_panel.decibels(1.0) == 0 and live_panel.decibels(0.0) == -60
     assert live_panel.decibels(0.1) == pytest.approx(-20)
     report = Report(0.5, 0.1, 1.0, 207.0, 12.0, 95.0, 0, False)
@@ -200,14 +228,8 @@ def test_what_the_panel_says() -> None:
     assert live_panel.latency_line(report).startswith("Listening")
 
 
-def test_the_lookahead_is_that_of_the_core() -> None:
-    from egstalker.core.live import session
-
-    assert operators.LOOKAHEAD == session.LOOKAHEAD
-
-
 class Layout:
-    """Takes what a panel draws, and notes its texts."""
+    """A fake layout that records the texts a panel draws."""
 
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts

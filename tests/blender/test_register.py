@@ -1,4 +1,4 @@
-"""Coming and going: registered and unregistered without a trace, quick, nothing heavy."""
+"""Registering is quick and imports nothing heavy; unregistering leaves no trace."""
 
 from __future__ import annotations
 

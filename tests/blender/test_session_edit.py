@@ -1,4 +1,4 @@
-"""What an animator does to a scene between two bakes: undo, copy, delete, rename, many of all."""
+"""Edits of a scene between two bakes: undo, copy, delete, rename, several heads and scenes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support.blender import job_of, names, track_of_job, voice, write_wav
 
 
 def push(message: str) -> None:
-    """In background Blender keeps no history of its own: operators push none."""
+    """In background mode operators push no undo steps."""
     bpy.ops.ed.undo_push(message=message)
 
 
 def the_head() -> Any:
-    """By its name: undo gives every object a new address."""
+    """Found by its name, because undo replaces objects."""
     return bpy.data.objects["tiny head"]
 
 
@@ -135,8 +135,8 @@ def test_two_heads_two_voices(head: Any, scene: Any, avatar_path: Path, tmp_path
 
 
 def test_several_scenes(head: Any, scene: Any, tmp_path: Path) -> None:
-    """A head that is linked into another scene has no voice there, and says so; the sounds of one
-    scene never reach another."""
+    """A head that is linked into another scene has no sound there, and reports it. A head never
+    plays a strip of another scene."""
     other = bpy.data.scenes.new("other")
     other.collection.objects.link(head)
     assert head.egstalker.sound_strip in strips.link_problem(other, head)
@@ -152,7 +152,7 @@ def test_several_scenes(head: Any, scene: Any, tmp_path: Path) -> None:
 
 
 def test_view_layers(head: Any, scene: Any, fake: Any, tmp_path: Path) -> None:
-    """Left out of one view layer, the head is still there in the other."""
+    """A head that one view layer excludes can be baked in another."""
     layer = scene.view_layers.new("without")
     group = bpy.data.collections.new("heads")
     scene.collection.children.link(group)

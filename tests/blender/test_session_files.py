@@ -1,4 +1,4 @@
-"""Blend files: saved, opened, reverted, appended, linked, overridden; avatar files that move."""
+"""Blend files: save, open, revert, append, link, override; avatar files that moved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def the_head() -> Any:
 
 @pytest.fixture
 def blend(head: Any, tmp_path: Path) -> Path:
-    """A saved scene with a head that has a voice."""
+    """A saved scene with a head and its sound."""
     path = tmp_path / "scene.blend"
     head.egstalker.strength = 0.75
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
@@ -73,7 +73,7 @@ def test_handlers_survive_files_and_are_there_once(blend: Path) -> None:
 
 
 def test_a_renamed_strip_is_settled_after_a_load(blend: Path) -> None:
-    """The handler that follows names lives on in the next file."""
+    """The handler that follows names of strips still works in the next file."""
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     strip = strips.sound_strips(bpy.context.scene)[0]
     strip.name = "after load"
@@ -109,7 +109,7 @@ def give_voice(folder: Path) -> Any:
 
 @pytest.mark.parametrize("link", [False, True])
 def test_appended_and_linked(blend: Path, tmp_path: Path, link: bool) -> None:
-    """The voice stays behind: it is another scene's. The reason says so until one is chosen."""
+    """The strip is not part of the object, so the head needs one of this scene and reports it."""
     obj = bring(blend, link)
     assert active_avatar(bpy.context) == obj and (obj.library is not None) == link
     assert obj.egstalker.strength == 0.75
@@ -125,7 +125,7 @@ def test_appended_and_linked(blend: Path, tmp_path: Path, link: bool) -> None:
 def test_a_relative_path_belongs_to_the_library(
     head: Any, avatar_path: Path, tmp_path: Path
 ) -> None:
-    """// of a linked head is the folder of the file that it comes from."""
+    """For a linked head, // is the folder of its library file."""
     there = tmp_path / "there"
     there.mkdir()
     shutil.copy(avatar_path, there / "head.egs")
@@ -140,7 +140,7 @@ def test_a_relative_path_belongs_to_the_library(
 
 
 def test_library_override(blend: Path, tmp_path: Path) -> None:
-    """A linked head speaks with a voice of this scene, also after the file is opened again."""
+    """A library override can use a strip of this scene, also after the file is opened again."""
     linked = bring(blend, link=True)
     obj = linked.override_create(remap_local_usages=True)
     bpy.context.view_layer.objects.active = obj

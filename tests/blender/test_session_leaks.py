@@ -1,8 +1,7 @@
-"""Twenty times on and off, from the zip as a user has it: nothing is said, nothing stays.
+"""Enabling and disabling the installed zip twenty times prints nothing and leaves nothing.
 
-Everything that an extension can leave behind is counted in a Blender of its own: classes,
-properties, operators, menu entries, handlers, timers, draw handlers, threads, processes, temporary
-folders, data-blocks, and what the drawing keeps.
+A separate Blender counts what an extension can leave: classes, properties, operators, menu entries,
+handlers, timers, draw handlers, threads, processes, temporary folders, data-blocks, splats.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import pytest
 from tests.support.blender import ROOT, clean_environment, python_here, voice, write_wav
 
 TIMES = 20
+LIMIT = 600.0  # seconds, on a busy machine
 
 COUNTS = """
 import gc, importlib, json, os, sys, tempfile, threading, types
@@ -180,12 +180,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scripts = Path(bpy.utils.system_resource("SCRIPTS"))
     tool = scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
     command = python_here(tool, "build", "--source-dir", ROOT, "--output-filepath", path)
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
     return path
 
 
 def said(text: str) -> str:
-    """What was written while it was switched on and off."""
+    """The output between BEGIN and END."""
     return text.partition("BEGIN\n")[2].partition("END\n")[0]
 
 
@@ -203,7 +203,7 @@ def test_twenty_times_on_and_off_leave_nothing(
         ),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
     )
     lines = [line[7:] for line in done.stdout.splitlines() if line.startswith("RESULT ")]

@@ -1,38 +1,28 @@
-"""The timeline in a session: undo, copies, scenes and files change while frames are on their way.
-The timer is called by hand, since none fires without a window."""
+"""The timeline in a session: undo, copies, scenes and files, also while frames are computed."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender import preferences
-from egstalker.egstalker_blender.preferences import CacheBudget
 from egstalker.egstalker_blender.sound import strips
-from egstalker.egstalker_blender.timeline import pump, status, store
+from egstalker.egstalker_blender.timeline import status, timer
 from egstalker.egstalker_blender.viewport import stage
 
 from tests.support.blender import voice, write_wav
-from tests.support.blender_timeline import LIMIT, service, settle
+from tests.support.blender_timeline import (
+    blocked,
+    budget,
+    clock,
+    service,
+    settle,
+    talking,
+    tick_until,
+)
 
-
-@pytest.fixture
-def talking(fake: Any, head: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A linked head with a timeline that keeps nothing on disk; undo can go back to here."""
-    monkeypatch.setattr(
-        preferences, "cache_budget", lambda: CacheBudget(100, 0, tmp_path / "frames")
-    )
-    store.store.memory.clear()
-    store.store.disk = None
-    bpy.context.view_layer.update()
-    pump.mark(data=True)
-    bpy.ops.ed.undo_push(message="talking")
-    yield head
-    assert service().background.settle(LIMIT)
+__all__ = ["budget", "clock", "talking"]  # fixtures
 
 
 def shown() -> set[int]:
@@ -55,14 +45,14 @@ def test_undo_and_redo_of_a_copy(talking: Any) -> None:
     assert shown() == {obj.session_uid for obj in bpy.data.objects} and len(shown()) == 2
 
 
-def test_undone_while_a_frame_is_on_its_way(talking: Any, fake: Any) -> None:
-    """The object is another after undo; the late frame harms nobody."""
-    fake.delay = 0.05
-    talking.egstalker.strength = 0.5
-    bpy.context.view_layer.update()
-    bpy.ops.ed.undo_push(message="strength")
-    pump.tick()
-    bpy.ops.ed.undo()
+def test_undo_while_a_frame_is_computed(talking: Any, fake: Any) -> None:
+    """Undo replaces the object; the frame that was requested for the old one does no harm."""
+    with blocked(fake) as begun:
+        talking.egstalker.strength = 0.5
+        bpy.context.view_layer.update()
+        bpy.ops.ed.undo_push(message="strength")
+        tick_until(begun)
+        bpy.ops.ed.undo()
     settle()
     obj = bpy.data.objects["tiny head"]
     assert shown() == {obj.session_uid}
@@ -70,20 +60,21 @@ def test_undone_while_a_frame_is_on_its_way(talking: Any, fake: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "file", "new"])
-def test_gone_while_a_frame_is_on_its_way(
+def test_deleted_or_closed_while_a_frame_is_computed(
     talking: Any, fake: Any, tmp_path: Path, how: str
 ) -> None:
-    fake.delay = 0.1
     path = tmp_path / "other.blend"
-    pump.tick()
-    if how == "deleted":
-        bpy.data.objects.remove(talking)
-    elif how == "file":
-        bpy.data.libraries.write(str(path), {bpy.context.scene})
-        bpy.ops.wm.open_mainfile(filepath=str(path))
-        bpy.data.objects.remove(bpy.data.objects["tiny head"])
-    else:
-        bpy.ops.wm.read_factory_settings(use_empty=True)
+    with blocked(fake) as begun:
+        tick_until(begun)
+        if how == "deleted":
+            bpy.data.objects.remove(talking)
+            bpy.context.view_layer.update()  # as a window does
+        elif how == "file":
+            bpy.data.libraries.write(str(path), {bpy.context.scene})
+            bpy.ops.wm.open_mainfile(filepath=str(path))
+            bpy.data.objects.remove(bpy.data.objects["tiny head"])
+        else:
+            bpy.ops.wm.read_factory_settings(use_empty=True)
     settle()
     assert shown() == set() and not service().heads
 
@@ -101,8 +92,8 @@ def test_a_file_opened_again_shows_its_head(talking: Any, tmp_path: Path) -> Non
 def test_a_head_whose_strip_stayed_in_the_other_file_rests(
     talking: Any, tmp_path: Path, link: bool
 ) -> None:
-    """A script goes to a frame right after linking the object: of both, Blender calls for the
-    frame alone."""
+    """A script links an object and changes the frame at once: Blender calls only the handler of the
+    frame."""
     path = tmp_path / "scene.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     strip = talking.egstalker.sound_strip
@@ -127,13 +118,12 @@ def test_keys_hide_and_show_a_head(talking: Any, fake: Any, scene: Any) -> None:
         talking.keyframe_insert("hide_viewport", frame=frame)
     for frame, count in ((5, 1), (15, 0), (25, 1)):
         scene.frame_set(frame)
-        time.sleep(pump.SCAN_EVERY)
         settle()
         assert len(service().heads) == count
     assert not stage.shown()[talking.session_uid].stale
 
 
-def test_two_heads_hear_their_own_strips(talking: Any, scene: Any, tmp_path: Path) -> None:
+def test_two_heads_use_their_own_strips(talking: Any, scene: Any, tmp_path: Path) -> None:
     bpy.ops.object.duplicate()
     twin = bpy.context.object
     strip = strips.add_strip(scene, write_wav(tmp_path / "two.wav", voice(0.7)), 1)
@@ -155,20 +145,19 @@ def test_another_scene_in_the_window(talking: Any, scene: Any) -> None:
     assert set(service().heads) == shown() == {talking.session_uid}
     window.scene = other
     bpy.context.view_layer.update()
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
+    timer.mark(scene=True)
     settle()
-    assert not service().heads  # nothing is computed for a scene that nobody sees
+    assert not service().heads  # nothing is computed for a scene that no window shows
     window.scene = scene
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
+    timer.mark(scene=True)
     settle()
     assert set(service().heads) == {talking.session_uid}
 
 
 @pytest.mark.skipif(bpy.app.version < (5, 1), reason="Blender before 5.1 crashes on retiming keys")
 def test_a_retimed_strip_comes_to_rest(talking: Any, scene: Any, tmp_path: Path) -> None:
-    """Its mixdown makes and removes a scene, which marks the timeline: once, not for ever."""
+    """Its mixdown adds and removes a scene, which marks the timeline. It must not repeat for
+    ever."""
     scene.sequence_editor_clear()
     strip = strips.add_strip(scene, write_wav(tmp_path / "slow.wav", voice(2.0)), 1)
     strip.retiming_keys.add(timeline_frame=26)

@@ -1,4 +1,4 @@
-"""What a strip plays, checked with a sound whose value tells its time, and with Blender's mix."""
+"""The sound of a strip, checked with samples that encode their time, and with Blender's mix."""
 
 from __future__ import annotations
 

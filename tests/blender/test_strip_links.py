@@ -1,4 +1,4 @@
-"""Which strip drives a head, whatever happens to it, and when its sound has to be decoded again."""
+"""The link from a head to its strip through edits, and when the sound is decoded again."""
 
 from __future__ import annotations
 

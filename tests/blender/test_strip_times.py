@@ -1,5 +1,5 @@
-"""The source second of every frame equals what Blender plays, for random strips: the mixdown is
-the truth, a noise tells where in the file a piece of it comes from."""
+"""The source second of every frame equals what Blender plays, for random strips. The mixdown is
+the truth; a noise file shows which part of it is heard."""
 
 from __future__ import annotations
 

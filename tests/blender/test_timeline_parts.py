@@ -1,10 +1,10 @@
-"""Which frames are wanted, which one is shown, and what the bar is made of: plain functions."""
+"""The plain functions: order of frames, frame to show, runs of the bar, stopwatch."""
 
 from __future__ import annotations
 
 from egstalker.egstalker_blender.timeline import wanted
 from egstalker.egstalker_blender.timeline.bar import runs
-from egstalker.egstalker_blender.timeline.meter import Meter
+from egstalker.egstalker_blender.timeline.stopwatch import Stopwatch
 
 
 def test_direction_follows_small_steps_and_forgets_clicks() -> None:
@@ -17,7 +17,7 @@ def test_direction_follows_small_steps_and_forgets_clicks() -> None:
     assert wanted.direction_of(1, 1, 0, True) == 1
 
 
-def test_one_begins_as_far_ahead_as_a_frame_takes() -> None:
+def test_frames_begin_as_far_ahead_as_they_take() -> None:
     assert wanted.lead_of(0.0, 25) == 1
     assert wanted.lead_of(0.03, 25) == 2
     assert wanted.lead_of(0.05, 25) == 3
@@ -53,7 +53,7 @@ def test_at_rest_the_frame_comes_first_then_its_neighbours() -> None:
     assert 100 - min(ahead) == wanted.BEHIND
 
 
-def test_what_is_shown_meanwhile_was_passed_a_short_while_ago() -> None:
+def test_the_frame_shown_instead_was_passed_shortly_before() -> None:
     ready = {3, 8, 11}.__contains__
     assert wanted.nearest(10, 1, 5, ready) == 8
     assert wanted.nearest(10, -1, 5, ready) == 11
@@ -72,12 +72,12 @@ def test_runs_are_the_longest_stretches() -> None:
     assert list(runs(1, 1, lambda n: "")) == [(1, 1, "")]
 
 
-def test_the_meter_keeps_the_longest_of_each_cause() -> None:
-    meter = Meter()
-    for _ in range(3):
-        with meter.measure("tick"):
+def test_the_stopwatch_keeps_the_longest_of_each_cause() -> None:
+    times = iter((0.0, 1.0, 10.0, 13.0, 20.0, 22.0))
+    stopwatch = Stopwatch(lambda: next(times))
+    for cause in ("tick", "tick", "bar"):
+        with stopwatch.measure(cause):
             pass
-    assert meter.count == {"tick": 3}
-    assert meter.total["tick"] >= meter.longest["tick"] > 0
-    meter.reset()
-    assert meter.longest == {}
+    assert stopwatch.longest == {"tick": 3.0, "bar": 2.0}
+    stopwatch.reset()
+    assert stopwatch.longest == {}

@@ -1,9 +1,8 @@
-"""The timeline in a session: cache, status, bar, failures, other files, on and off."""
+"""The timeline in a session: cache, status line, bar, errors, other files, unregistering."""
 
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,14 @@ import egstalker
 import pytest
 from egstalker.core.errors import EngineError
 from egstalker.egstalker_blender import engines, preferences
-from egstalker.egstalker_blender.timeline import bar, handlers, pump, status, store
+from egstalker.egstalker_blender.timeline import bar, handlers, status, store, timer
 from egstalker.egstalker_blender.viewport import stage
 
 from tests.support.blender_timeline import (
     LIMIT,
+    blocked,
     budget,
+    clock,
     head_of,
     seconds_of,
     service,
@@ -26,7 +27,7 @@ from tests.support.blender_timeline import (
     talking,
 )
 
-__all__ = ["budget", "talking"]  # fixtures
+__all__ = ["budget", "clock", "talking"]  # fixtures
 
 
 def test_hidden_heads_and_other_objects_cost_nothing(talking: Any, fake: Any, scene: Any) -> None:
@@ -34,13 +35,13 @@ def test_hidden_heads_and_other_objects_cost_nothing(talking: Any, fake: Any, sc
     bpy.data.objects.new("empty", None)
     fake.moments.clear()
     talking.hide_set(True)
-    pump.mark(data=True)
+    timer.mark(data=True)
     scene.frame_set(30)
     settle()
     assert fake.moments == []
     assert service().heads == {}
     talking.hide_set(False)
-    pump.mark(data=True)
+    timer.mark(data=True)
     settle()
     assert seconds_of(fake.moments)[0] == 29
 
@@ -52,14 +53,15 @@ def test_a_deleted_head_is_forgotten(talking: Any, fake: Any, scene: Any) -> Non
     assert service().heads == {}
 
 
-def test_an_engine_that_fails_is_told_and_tried_again(talking: Any, fake: Any, scene: Any) -> None:
+def test_an_engine_error_is_reported_and_the_frame_tried_again(
+    talking: Any, fake: Any, scene: Any
+) -> None:
     scene.frame_start = scene.frame_end = 5
     fake.error, fake.fail_at = EngineError("the engine is out of order"), 1
     settle()
     assert "out of order" in status.status_line(bpy.context, talking)
     assert len(fake.moments) == 1  # not again and again
-    pump.mark(scene=True)
-    time.sleep(pump.SCAN_EVERY)
+    timer.mark(scene=True)
     settle()
     assert shown(talking) is not None
     assert "out of order" not in status.status_line(bpy.context, talking)
@@ -67,11 +69,11 @@ def test_an_engine_that_fails_is_told_and_tried_again(talking: Any, fake: Any, s
 
 def test_a_missing_sound_and_a_missing_avatar_have_a_reason(talking: Any, tmp_path: Path) -> None:
     (tmp_path / "voice.wav").unlink()
-    pump.mark(data=True)
+    timer.mark(data=True)
     settle()
     assert "voice.wav" in status.status_line(bpy.context, talking)
     talking.egstalker.avatar_path = str(tmp_path / "nothing.egs")
-    pump.mark(data=True)
+    timer.mark(data=True)
     settle()
     assert "nothing.egs" in status.status_line(bpy.context, talking)
 
@@ -82,10 +84,10 @@ def test_the_status_says_engine_cache_and_age(talking: Any, fake: Any, scene: An
     assert "fake" in line
     assert "MB" in line
     assert "out of date" not in line
-    fake.delay = 0.2
-    scene.frame_set(90)
-    pump.tick()
-    assert "out of date" in status.status_line(bpy.context, talking)
+    with blocked(fake):
+        scene.frame_set(90)
+        timer.tick()
+        assert "out of date" in status.status_line(bpy.context, talking)
 
 
 def test_a_bake_has_the_engine_to_itself(talking: Any, fake: Any, scene: Any) -> None:
@@ -94,7 +96,7 @@ def test_a_bake_has_the_engine_to_itself(talking: Any, fake: Any, scene: Any) ->
     with engines.baking():
         scene.frame_set(60)
         for _ in range(3):
-            pump.tick()
+            timer.tick()
             assert service().background.settle(LIMIT)
         assert fake.moments == []
         assert shown(talking).stale
@@ -106,21 +108,21 @@ def test_disk_brings_frames_back_without_computing(
     talking: Any, fake: Any, budget: Any, tmp_path: Path
 ) -> None:
     budget(disk_mb=50)
-    pump.mark(data=True)
+    timer.mark(data=True)
     settle()
     count = len(fake.moments)
     kept = list((tmp_path / "frames").glob("*.npy"))
     assert len(kept) == count > 0
     store.store.memory.clear()
     store.store.disk = None
-    pump.mark(data=True, frame=True)
+    timer.mark(data=True, frame=True)
     settle()
     assert len(fake.moments) == count
     assert len(store.store.memory) == count
     for path in kept:
         path.write_bytes(path.read_bytes()[:-1])
     store.store.memory.clear()
-    pump.mark(frame=True)
+    timer.mark(frame=True)
     settle()
     assert len(fake.moments) == 2 * count
 
@@ -130,7 +132,7 @@ def test_a_folder_that_cannot_be_written_leaves_memory_and_a_reason(
 ) -> None:
     (tmp_path / "frames").write_text("in the way")
     budget(disk_mb=50)
-    pump.mark(data=True)
+    timer.mark(data=True)
     settle()
     assert not shown(talking).stale
     assert "no frames on disk" in status.status_line(bpy.context, talking)
@@ -140,7 +142,7 @@ def test_clear_cache_forgets_and_the_frame_comes_back(
     talking: Any, fake: Any, budget: Any, tmp_path: Path
 ) -> None:
     budget(disk_mb=50)
-    pump.mark(data=True)
+    timer.mark(data=True)
     settle()
     assert bpy.ops.egstalker.clear_cache() == {"FINISHED"}
     assert store.store.megabytes() == (0, 0)
@@ -155,7 +157,7 @@ def test_the_bar_knows_where_each_frame_is(talking: Any, fake: Any, scene: Any) 
     scene.frame_start, scene.frame_end = 1, 6
     settle()
     assert bar.cached_runs(talking, 1, 6) == [(1, 6, "memory")]
-    key = head_of(talking).known[3].key
+    key = head_of(talking).moments[3].key
     store.store.memory.drop(key)
     assert bar.cached_runs(talking, 1, 6) == [(1, 2, "memory"), (3, 3, ""), (4, 6, "memory")]
     assert bar.cached_runs(None, 1, 6) == []
@@ -178,28 +180,28 @@ def test_off_and_on_leaves_no_thread_no_timer_no_handler(talking: Any) -> None:
     assert threads == 1
     egstalker.unregister()
     assert not any(thread.name == "egstalker" for thread in threading.enumerate())
-    assert not bpy.app.timers.is_registered(pump.tick)
-    assert pump.service() is None
+    assert not bpy.app.timers.is_registered(timer.tick)
+    assert timer.service() is None
     assert len(store.store.memory) == 0
     for name, function in handlers.HANDLERS:
         assert function not in getattr(bpy.app.handlers, name)
-    pump.mark(frame=True)  # a late handler of another thread
-    assert pump.tick() is None
+    timer.mark(frame=True)  # a late handler of another thread
+    assert timer.tick() is None
     egstalker.register()
     for name, _ in handlers.HANDLERS:
         assert len(getattr(bpy.app.handlers, name)) == counts[name]
 
 
-def test_frames_lie_beside_the_blend_once_it_is_saved(
+def test_frames_are_cached_next_to_a_saved_blend(
     talking: Any, fake: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(preferences, "cache_budget", lambda: preferences.CacheBudget(100, 50))
     monkeypatch.setattr(store, "user_folder", lambda name: tmp_path / "user" / name)
-    pump.mark(data=True)
+    timer.mark(data=True)
     settle()
     assert list((tmp_path / "user" / store.FOLDER).glob("*.npy"))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     store.store.memory.clear()
-    pump.mark(frame=True)
+    timer.mark(frame=True)
     settle()
     assert list((tmp_path / store.FOLDER).glob("*.npy"))

@@ -1,4 +1,4 @@
-"""A training ends with Blender, however that ends; nothing runs on."""
+"""A training ends with Blender, however Blender ends."""
 
 from __future__ import annotations
 

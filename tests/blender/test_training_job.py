@@ -1,4 +1,4 @@
-"""A training as a process: its output, its ends, its stop. No window, no torch."""
+"""A training as a process: output, ends, stopping. No window, no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from egstalker.core.training.folder import has_state
 from egstalker.core.training.job import STOP
 from egstalker.egstalker_blender.jobs import command
 from egstalker.egstalker_blender.jobs.job import DONE, FAILED, QUIET, STOPPED, STOPPING, State
-from egstalker.egstalker_blender.training import plan, probe
+from egstalker.egstalker_blender.training import plan
 from egstalker.egstalker_blender.training.job import STOP_PATIENCE, Training
 from egstalker.egstalker_blender.training.plan import Settings
 
@@ -190,7 +190,7 @@ def test_preparing_is_stopped_by_an_interrupt(
     until_progress(job)
     job.stop()
     state = finish(job)
-    assert state.kind == STOPPED and "what was prepared stays" in state.text
+    assert state.kind == STOPPED and "finished steps are kept" in state.text
     assert not (tmp_path / "head.egs").exists() and not has_state(work(tmp_path))
 
 
@@ -277,34 +277,3 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     missing = settings(tmp_path, tmp_path / "no python")
     with pytest.raises(EgsError, match="no python cannot be started"):
         Training(plan.steps_for(missing), missing.work)
-
-
-def test_the_probe(tmp_path: Path, avatar_path: Path) -> None:
-    python = fake_python(tmp_path / "python", avatar_path)
-    asking = probe.Probe()
-    assert asking.answer(python) is None  # not known yet, and it does not wait
-    until(lambda: (known := asking.answer(python)) is not None and not known.reason())
-    assert not asking.busy and not asking.wait_for(python).reason(video=True)
-    bare = asking.wait_for(fake_python(tmp_path / "bare", avatar_path, "no-torch no-av"))
-    assert bare.reason(True) == (
-        f"Training needs torch, not in {tmp_path / 'bare'}; Set Up adds it"
-    )
-    films = asking.wait_for(fake_python(tmp_path / "films", avatar_path, "no-av no-scipy"))
-    assert films.reason() == ""
-    assert films.reason(video=True).startswith("Videos need av and scipy, not in")
-    broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\nexit 1\n")
-    broken.chmod(0o755)
-    for python in (broken, tmp_path / "nowhere"):
-        assert "does not run as Python" in asking.wait_for(python).reason()
-    assert not asking.wait_for(Path(sys.executable)).fault
-
-
-def test_a_no_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "RETRY", 0.0)
-    python = Path("python")
-    answers = [probe.Answer(python, ("torch",)), probe.Answer(python)]
-    asking = probe.Probe(lambda _python: answers.pop(0))
-    assert "needs torch" in asking.wait_for(python).reason()
-    until(lambda: (known := asking.answer(python)) is not None and not known.reason())
-    assert asking.answer(python) == probe.Answer(python) and not answers  # a Yes stays

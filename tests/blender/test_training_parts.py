@@ -1,7 +1,8 @@
-"""Parts of the Train panel: its lines, its picture, the events of a command."""
+"""Parts of the Train panel: its lines, its picture, the events of a command, the probe."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import bpy
 import pytest
 from egstalker.egstalker_blender.jobs.job import State
 from egstalker.egstalker_blender.preferences import BACKENDS
-from egstalker.egstalker_blender.training import news, panel, picture
+from egstalker.egstalker_blender.training import news, panel, picture, probe
 from egstalker.egstalker_blender.training.news import News, Progress
 
 from core.cli import build_parser
 from tests.blender.test_interface_panels import ICONS
 from tests.support.blender import read_png
+from tests.support.blender_training import fake_python
 from tests.support.training_fake import write_png
+from tests.support.waiting import until
 
 
 def test_lines_of_the_panel() -> None:
@@ -125,3 +128,35 @@ def test_every_device_of_the_preferences_is_one_of_a_training() -> None:
     for device in BACKENDS:
         arguments = ["train", "clip", "head.egs", "--device", device]
         assert build_parser().parse_args(arguments).device == device
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the pretended Python is a script")
+def test_the_probe(tmp_path: Path, avatar_path: Path) -> None:
+    python = fake_python(tmp_path / "python", avatar_path)
+    asking = probe.Probe()
+    assert asking.answer(python) is None  # not known yet, and it does not wait
+    until(lambda: (known := asking.answer(python)) is not None and not known.reason())
+    assert not asking.busy and not asking.wait_for(python).reason(video=True)
+    bare = asking.wait_for(fake_python(tmp_path / "bare", avatar_path, "no-torch no-av"))
+    assert bare.reason(True) == (
+        f"Training needs torch, not in {tmp_path / 'bare'}; Set Up adds it"
+    )
+    films = asking.wait_for(fake_python(tmp_path / "films", avatar_path, "no-av no-scipy"))
+    assert films.reason() == ""
+    assert films.reason(video=True).startswith("Videos need av and scipy, not in")
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    for python in (broken, tmp_path / "nowhere"):
+        assert "does not run as Python" in asking.wait_for(python).reason()
+    assert not asking.wait_for(Path(sys.executable)).fault
+
+
+def test_a_no_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "RETRY", 0.0)
+    python = Path("python")
+    answers = [probe.Answer(python, ("torch",)), probe.Answer(python)]
+    asking = probe.Probe(lambda _python: answers.pop(0))
+    assert "needs torch" in asking.wait_for(python).reason()
+    until(lambda: (known := asking.answer(python)) is not None and not known.reason())
+    assert asking.answer(python) == probe.Answer(python) and not answers  # a Yes stays

@@ -1,4 +1,4 @@
-"""The Train panel: its buttons, why they are off, what it draws, and what a training survives."""
+"""The Train panel: buttons, reasons for disabled ones, contents; events a training survives."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_button_trains_and_imports(ready: Callable[..., Any], tmp_path: Path
     (obj,) = avatars()
     assert bpy.path.abspath(obj.egstalker.avatar_path) == str(tmp_path / "head.egs")
     assert session.session().result is None
-    with pytest.raises(RuntimeError, match="not imported yet"):
+    with pytest.raises(RuntimeError, match="no trained avatar to import"):
         bpy.ops.egstalker.train_import()
 
 
@@ -154,13 +154,13 @@ def test_why_it_cannot_start(
         bpy.ops.egstalker.train()
     ready()
     for name, value, expected in (
-        ("dataset", "", "Choose the dataset's folder"),
+        ("dataset", "", "Choose the dataset folder"),
         ("dataset", str(tmp_path / "no"), "folder is not at"),
         ("dataset", "//clip", "Save the .blend"),
         ("output", "", "Choose the avatar file"),
         ("output", "//head.egs", "Save the .blend"),
         ("output", str(tmp_path) + "/", "a file name"),
-        ("output", str(tmp_path / "no" / "head.egs"), f"{tmp_path / 'no'} is not there"),
+        ("output", str(tmp_path / "no" / "head.egs"), f"{tmp_path / 'no'} does not exist"),
     ):
         before = getattr(props, name)
         setattr(props, name, value)
@@ -287,6 +287,6 @@ def test_the_panel_while_it_runs(
     assert "Shape " in text and "of 100000" in text and "so far" in text and " left" in text
     assert "Loss 0." in text and "PSNR 20" in text and "Gaussians" in text and "picture" in seen
     mine.stop()
-    assert any("Saving its state" in line for line in drawn())
+    assert any("Saving the state" in line for line in drawn())
     until(lambda: not mine.tick())
     assert "egstalker.train_resume" in drawn() and "picture" in drawn()

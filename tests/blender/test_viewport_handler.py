@@ -1,4 +1,4 @@
-"""What comes and goes with the handlers; that they draw is shown in a window."""
+"""Data that the draw handlers keep and free. `make window` tests that they draw."""
 
 from __future__ import annotations
 

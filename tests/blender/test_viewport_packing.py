@@ -1,4 +1,4 @@
-"""What the textures hold, and when they are made anew."""
+"""Content of the textures, and when they are uploaded again."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_gpu_holds_what_was_packed() -> None:
     assert (made.shapes.width, made.shapes.height) == (PER_ROW * 3, 2)
 
 
-def test_textures_are_made_anew_only_for_other_splats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_textures_are_uploaded_again_only_for_other_splats(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     monkeypatch.setattr(draw, "Atlas", lambda entries: made.append(entries) or Counted(entries))
     splats, renderer = splats_of(10), draw.Renderer()
@@ -91,7 +91,7 @@ def test_textures_are_made_anew_only_for_other_splats(monkeypatch: pytest.Monkey
     ):
         renderer.update(entries)
         assert len(made) == count
-        assert renderer.holds_textures == bool(entries)
+        assert (renderer._atlas is not None) == bool(entries)
 
 
 class Counted:

@@ -1,4 +1,4 @@
-"""The viewport's picture is the bake's: the draw code in an offscreen against the rasteriser."""
+"""The viewport shows the pixels of a bake: offscreen drawing against the rasteriser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _gpu() -> None:
 
 
 def camera(size: int = 256, degrees: float = 0.0) -> Camera:
-    """The training camera, turned around the head, its principal point off the centre."""
+    """The training camera, turned around the head, with a principal point off the centre."""
     base = demo().camera.resized(size, size)
     turn = np.eye(4)
     turn[:3, :3] = np.array(Matrix.Rotation(np.radians(degrees), 3, "Y"))
@@ -66,7 +66,7 @@ def test_same_picture_while_it_talks() -> None:
 
 @pytest.mark.parametrize("world", [moved(0.4, -0.2, 1.1, 1.0), moved(-1, 2, 0.3, 2.5)])
 def test_an_object_may_stand_anywhere(world: np.ndarray) -> None:
-    """Moved, turned and scaled together with the camera: the colours turn with the head."""
+    """Moved, rotated and scaled together with the camera, a head looks the same."""
     at = camera(degrees=-30)
     found = blended(canonical(), view_of(at, world), world=world)
     assert psnr(found, rasterise(canonical(), at)) >= ENOUGH
@@ -75,7 +75,7 @@ def test_an_object_may_stand_anywhere(world: np.ndarray) -> None:
 
 @pytest.mark.parametrize("degree", range(4))
 def test_degree_of_spherical_harmonics(degree: int) -> None:
-    """On a head whose colours change with the view more than the demo's do."""
+    """With colours that depend on the view more than the demo's do."""
     at = camera(degrees=-30)
     sh = canonical().sh.copy()
     sh[:, 1:] *= 6
@@ -87,7 +87,7 @@ def test_degree_of_spherical_harmonics(degree: int) -> None:
 
 
 def test_a_head_from_very_near() -> None:
-    """Gaussians before the near plane, and ellipses that the clamp holds."""
+    """With Gaussians before the near plane, and ellipses that the clamp limits."""
     base = camera()
     viewmat = base.viewmat.copy()
     viewmat[2, 3] = 1.6
@@ -96,7 +96,7 @@ def test_a_head_from_very_near() -> None:
 
 
 def test_two_heads_one_through_the_other() -> None:
-    """Sorted together, they are one cloud of both."""
+    """Both heads are sorted together, like a single cloud."""
     at = camera()
     view = view_of(at)
     worlds = [np.eye(4), moved(0.02, 0.01, 0.03, 1.0)]

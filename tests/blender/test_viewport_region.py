@@ -1,7 +1,8 @@
-"""Into a region: linear colour, hidden by what is in front, the state left as it was found."""
+"""Drawing into a region: linear colour, hidden by meshes in front, GPU state restored."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ GREY = 0.2  # linear
 
 @pytest.fixture
 def region() -> Iterator[Any]:
-    """What stands for a region: linear colour and depth."""
+    """An offscreen like a region of Blender: linear colour and depth."""
     need_gpu()
     offscreen = gpu.types.GPUOffScreen(SIZE, SIZE, format="RGBA32F")
     yield offscreen
@@ -70,12 +71,12 @@ def _draw_wall(view: View, corners: Any) -> None:
 
 
 def wall(y: float, right: float = 3.0) -> list[tuple[float, float, float]]:
-    """Upright at y (the face looks along -Y), from far left to x = right."""
+    """Corners of a vertical wall at y (the face looks along -Y), from the far left to x = right."""
     return [(-3, y, -3), (right, y, -3), (-3, y, 3), (right, y, 3)]
 
 
 def on_screen(linear: np.ndarray) -> np.ndarray:
-    """What Blender shows of a region's linear colour."""
+    """A region's linear colour, as Blender shows it."""
     return np.clip(linear, 0, 1) ** (1 / 2.2)
 
 
@@ -171,19 +172,19 @@ def test_unknown_heads_and_no_heads_draw_nothing(region: Any, renderer: Renderer
         assert draw(region, renderer, view, items)[..., :3] == pytest.approx(GREY)
 
 
-def test_release_gives_back_and_drawing_goes_on(region: Any, renderer: Renderer) -> None:
+def test_release_frees_textures_and_drawing_goes_on(region: Any, renderer: Renderer) -> None:
     view, items = view_of(demo().camera.resized(SIZE, SIZE)), [Item(1, np.eye(4))]
     first = draw(region, renderer, view, items)
-    assert renderer.holds_textures
+    kept = weakref.ref(renderer._atlas), weakref.ref(renderer._targets.get(SIZE, SIZE))
     renderer.release()
-    assert not renderer.holds_textures
+    assert [reference() for reference in kept] == [None, None]
     renderer.update([Entry(1, 1, canonical())])
     assert (draw(region, renderer, view, items) == first).all()
 
 
 @pytest.mark.parametrize("size", [(640, 480), (300, 400)])
 def test_camera_view_and_bake_frame_alike(scene: Any, size: tuple[int, int]) -> None:
-    """Blender's own matrices of the scene's camera give the camera of the bake."""
+    """Blender's matrices of the scene's camera give the camera of the bake."""
     scene.render.resolution_x, scene.render.resolution_y = size
     obj = bpy.data.objects.new("head", None)
     obj.matrix_world = Matrix.LocRotScale((0.1, 0.2, 0.3), Matrix.Rotation(0.4, 3, "Z"), (2,) * 3)
@@ -207,7 +208,7 @@ def test_camera_view_and_bake_frame_alike(scene: Any, size: tuple[int, int]) -> 
 
 
 def test_support_sees_as_the_training_camera() -> None:
-    """The oracle of these tests: the Blender view made of a core camera is that camera."""
+    """The Blender view that these tests make from a core camera equals that camera."""
     at = demo().camera.resized(SIZE, SIZE)
     placed = place(view_of(at), np.eye(4))
     assert placed is not None

@@ -1,4 +1,4 @@
-"""Farthest first, over all heads, with 16 bits of depth."""
+"""Sorting farthest first over all heads, by 16 bits of depth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PERSPECTIVE = np.array([[2.0, 0, 0, 0], [0, 2, 0, 0], [0, 0, -1, -0.1], [0, 0, -
 
 
 def looking(distance: float, scale: float = 1.0) -> Placed:
-    """A head `distance` metres before the camera, facing it along the camera's axis."""
+    """A head `distance` metres before the camera, on its axis."""
     view = View(np.eye(4), PERSPECTIVE, 64, 64)
     world = np.diag([scale, scale, scale, 1.0])
     world[2, 3] = -distance

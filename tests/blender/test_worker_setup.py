@@ -1,4 +1,4 @@
-"""A Python for the worker: set up by commands that are injected, checked by its hello."""
+"""Setting up a Python for the worker by injected commands, and checking it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def step(code: str, *arguments: str, share: float = 0.5, limit: float = 30.0) ->
     return Step("Installing", (sys.executable, "-c", code, *arguments), limit, share)
 
 
-def make(tmp_path: Path, *codes: str, clock: Clock | None = None) -> SetUp:
+def make(tmp_path: Path, *codes: str, clock: Clock | None = None, first: str = MAKE) -> SetUp:
     return SetUp(
         tmp_path,
         tmp_path / "setup.log",
-        lambda folder: (step(MAKE, str(folder)), *(step(code) for code in codes)),
+        lambda folder: (step(first, str(folder)), *(step(code) for code in codes)),
         details={"choice": "cpu"},
         clock=clock or Clock(),
     )
@@ -68,10 +68,14 @@ def test_success_leaves_a_marked_environment(tmp_path: Path) -> None:
 
 
 def test_progress_grows_and_says_what_happens(tmp_path: Path) -> None:
-    collecting, unpacking = Gate(tmp_path / "collecting"), Gate(tmp_path / "unpacking")
+    making, collecting, unpacking = (
+        Gate(tmp_path / name) for name in ("making", "collecting", "unpacking")
+    )
     clock = Clock()
-    job = make(tmp_path, f"{collecting.code}\n{SAY}\n{unpacking.code}", clock=clock)
+    code = f"{collecting.code}\n{SAY}\n{unpacking.code}"
+    job = make(tmp_path, code, clock=clock, first=f"{making.code}\n{MAKE}")
     assert job.poll().factor == 0.0 and job.poll().text == "Installing"
+    making.open()
     until(lambda: job.poll().factor == 0.5)  # the first of the two steps is done
     collecting.open()
     clock.advance(20.0)

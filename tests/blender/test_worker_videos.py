@@ -1,4 +1,4 @@
-"""A worker that can make datasets from films, too: its packages, and the Python they need."""
+"""A worker that can also turn videos into datasets: its packages, and the Python they need."""
 
 from __future__ import annotations
 

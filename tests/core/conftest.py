@@ -1,4 +1,4 @@
-"""Dataset folders for the tests that read them: one whole, and copies of it to spoil."""
+"""Dataset folders for the tests that read them: a complete one, and copies to break."""
 
 from __future__ import annotations
 

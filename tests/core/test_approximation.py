@@ -1,4 +1,4 @@
-"""Beyond exact: what is held rests, what moves is exact, and the pictures keep their bound."""
+"""Approximate: frozen Gaussians rest, the others are exact, and pictures keep their bound."""
 
 from __future__ import annotations
 
@@ -29,14 +29,7 @@ from core.records.gaussians import Gaussians, activate, flat_of, gaussians_of
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, PAPER, NetworkWeights
 from core.render.background import background_of
 from core.system.threads import in_order
-from core.worker.exchange import (
-    moment_fields,
-    moment_from,
-    read_job,
-    voice_fields,
-    write_job,
-    write_track,
-)
+from core.worker import exchange
 from tests.core.test_network_paper import paper_avatar
 from tests.support.events import result_of
 from tests.support.synthetic import random_avatar, random_pose
@@ -195,12 +188,12 @@ def test_the_file_keeps_what_is_held(tmp_path: Path) -> None:
 ROWS = np.arange(AGENTS, 120, 2)
 WRONG = {
     "no rows": ({"held.rows": None}, "'held.rows' is missing"),
-    "rows of floats": ({"held.rows": ROWS.astype(np.float32)}, "no int64 list"),
-    "rows in a table": ({"held.rows": ROWS[:, None]}, "no int64 list"),
-    "no row": ({"held.rows": ROWS[:0]}, "no int64 list"),
-    "an agent": ({"held.rows": ROWS - 1}, "no ascending list within 40..119"),
-    "beyond": ({"held.rows": ROWS + 2}, "no ascending list within 40..119"),
-    "twice": ({"held.rows": np.sort(np.r_[ROWS[1:], ROWS[1]])}, "no ascending list"),
+    "rows of floats": ({"held.rows": ROWS.astype(np.float32)}, "not an int64 list"),
+    "rows in a table": ({"held.rows": ROWS[:, None]}, "not an int64 list"),
+    "no row": ({"held.rows": ROWS[:0]}, "not an int64 list"),
+    "an agent": ({"held.rows": ROWS - 1}, "not an ascending list within 40..119"),
+    "beyond": ({"held.rows": ROWS + 2}, "not an ascending list within 40..119"),
+    "twice": ({"held.rows": np.sort(np.r_[ROWS[1:], ROWS[1]])}, "not an ascending list"),
     "no offsets": ({"held.quats": None}, "'held.quats' is missing"),
     "too few": ({"held.means": np.zeros((3, 3), np.float16)}, "not float 40 x 3"),
     "endless": ({"held.opacities": np.full((40, 1), np.inf, np.float16)}, "40 values that are not"),
@@ -244,18 +237,21 @@ def test_a_measurement_that_is_no_measurement(tmp_path: Path) -> None:
 
 def test_a_worker_hears_of_it(tmp_path: Path) -> None:
     moment = replace(job_moment(), approximate=True)
-    assert moment_from(moment_fields(moment)).approximate is True
+    assert exchange.moment_from(exchange.moment_fields(moment)).approximate is True
     avatar = small_avatar(tmp_path / "small.egs")
     job = job_for(tmp_path / "small.egs", avatar, tmp_path, 2)
     second = replace(job.frames[1], moment=replace(job.frames[1].moment, approximate=True))
-    write_track(tmp_path / "track.npy", job.track)
-    fields = write_job(
+    exchange.write_track(tmp_path / "track.npy", job.track)
+    fields = exchange.write_job(
         tmp_path,
         "frames.npy",
         replace(job, frames=(job.frames[0], second)),
-        voice_fields(job.voice, "track.npy"),
+        exchange.voice_fields(job.voice, "track.npy"),
     )
-    assert [task.moment.approximate for task in read_job(tmp_path, fields).frames] == [False, True]
+    assert [task.moment.approximate for task in exchange.read_job(tmp_path, fields).frames] == [
+        False,
+        True,
+    ]
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""From a sound to the windows the network hears: the official loader's layout, any length."""
+"""From a sound to the network's windows: the official loader's layout, any length."""
 
 from __future__ import annotations
 
@@ -110,7 +110,10 @@ def test_a_track_of_a_file_is_that_of_its_waveform(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "deepspeech"}, "trained on deepspeech features of 29 .* gives log-mel, .*npy"),
+        (
+            {"kind": "deepspeech"},
+            "trained on deepspeech features of 29 .* computes only log-mel, .*npy",
+        ),
         ({"version": 2}, "log-mel version 2.* version 1"),
         ({"dim": 44}, "44 values .* 29 values"),
         ({"rate": 100.0, "stride": 4}, "at 100 Hz, .* at 50 Hz"),
@@ -121,7 +124,10 @@ def test_a_track_of_a_file_is_that_of_its_waveform(tmp_path: Path) -> None:
         ({"pad": -1}, "pad -1"),
         ({"normalisation": "batch"}, "unknown normalisation 'batch'"),
         ({"normalisation": "fixed", "mean": (0.0,) * 29, "std": ()}, "mean of 29 and a deviation"),
-        ({"normalisation": "fixed", "mean": (0.0,) * 29, "std": (0.0,) * 29}, "no positive"),
+        (
+            {"normalisation": "fixed", "mean": (0.0,) * 29, "std": (0.0,) * 29},
+            "deviation that is not positive",
+        ),
         ({"parameters": {**asdict(LogMel()), "sample_rate": 22050}}, "22050 Hz sound"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Sound files of any kind, with and without the packages that know them."""
+"""Sound files of any kind, with and without the packages that decode them."""
 
 from __future__ import annotations
 

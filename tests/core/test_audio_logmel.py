@@ -1,4 +1,4 @@
-"""Log-mel bands: librosa is the oracle, itself where it is installed, as golden values elsewhere.
+"""Log-mel bands: librosa is the oracle; where it is not installed, its stored values are.
 
 tests/golden/audio_logmel.npz holds what librosa 0.11 made of sweep() with both sets of parameters
 below (melspectrogram with power=2, center=True, pad_mode="constant", norm="slaney", htk=False, then

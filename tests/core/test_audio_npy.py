@@ -1,4 +1,4 @@
-"""Feature files: windows as they are, steps at any rate, and what is neither."""
+"""Feature files: ready windows, steps at any rate, and files that are neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resampling: scipy is the oracle, and how the sound is cut into blocks must not be heard."""
+"""Resampling: scipy is the oracle, and the blocks that the sound is cut into change nothing."""
 
 from __future__ import annotations
 

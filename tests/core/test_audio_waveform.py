@@ -1,4 +1,4 @@
-"""From samples to the waveform: mono, 16 kHz, and no silent nonsense."""
+"""From samples to the waveform: mono, 16 kHz, and an error for bad samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The avatar file: what goes in comes out, bit for bit; what is wrong is named."""
+"""The avatar file: reading returns what was written, bit for bit; errors name the fault."""
 
 from __future__ import annotations
 
@@ -179,18 +179,18 @@ EYE = np.eye(4, dtype=np.float32)[None]
 WRONG = {
     "newer": (put("m", "version", "2"), "version 2 is newer than 1"),
     "ancient": (put("m", "version", "0"), "version 0 is not known"),
-    "version text": (put("m", "version", "²"), "is no number"),
-    "other format": (put("m", "format", "pt"), "no avatar"),
-    "no JSON": (put("m", "avatar", "{"), "no valid JSON"),
-    "a list": (put("m", "avatar", "[]"), "no JSON object"),
-    "no name": (put("d", "name", None), "'name' is missing or no text"),
-    "licence no text": (put("d", "licence", 3), "'licence' is missing or no text"),
+    "version text": (put("m", "version", "²"), "is not a number"),
+    "other format": (put("m", "format", "pt"), "not an avatar"),
+    "no JSON": (put("m", "avatar", "{"), "not valid JSON"),
+    "a list": (put("m", "avatar", "[]"), "not a JSON object"),
+    "no name": (put("d", "name", None), "'name' is missing or not a string"),
+    "licence no text": (put("d", "licence", 3), "'licence' is missing or not a string"),
     "no camera": (put("d", "camera", None), "'camera' is missing"),
     "camera skewed": (put("d", "camera", "viewmat", [[2.0] * 4] * 4), "not a rotation"),
     "camera of text": (put("d", "camera", "viewmat", [["a"]]), "list of numbers"),
     "camera ragged": (put("d", "camera", "viewmat", [[1], [1, 2]]), "list of numbers"),
     "camera size": (put("d", "camera", "width", 10**6), "outside 1..16384"),
-    "camera focal": (put("d", "camera", "fx", 10**400), "'fx' is missing or no finite"),
+    "camera focal": (put("d", "camera", "fx", 10**400), "'fx' is missing or not a finite"),
     "kind": (put("d", "network", "kind", "nerf"), "known are egstalker, gaussiantalker"),
     "kind swapped": (put("d", "network", "kind", "gaussiantalker"), "is missing"),
     "frozen": (put("d", "network", "frozen", ["hair"]), "may only name"),
@@ -222,7 +222,7 @@ WRONG = {
         lambda d, t, m: t.update({"track.viewmats": EYE[:0], "track.eyes": np.zeros(0)}),
         "no rows",
     ),
-    "track skewed": (put("t", "track.viewmats", np.repeat(2 * EYE, 6, 0)), "no rotations"),
+    "track skewed": (put("t", "track.viewmats", np.repeat(2 * EYE, 6, 0)), "not rotations"),
     "track unequal": (put("t", "track.eyes", np.zeros(5)), "not float 6"),
     "eyes": (put("t", "track.eyes", np.full(6, 1.5)), "outside 0..1"),
 }
@@ -239,7 +239,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str) -> None:
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
 
 
-def test_an_old_version_is_lifted_step_by_step(
+def test_an_old_version_is_upgraded_step_by_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.egs"
@@ -252,7 +252,7 @@ def test_an_old_version_is_lifted_step_by_step(
         document["name"] += " three"
 
     monkeypatch.setattr(avatar_file, "VERSION", 3)
-    monkeypatch.setattr(avatar_file, "LIFTS", {1: to_2, 2: to_3})
+    monkeypatch.setattr(avatar_file, "UPGRADES", {1: to_2, 2: to_3})
     assert load_avatar(path).name == "Mäx two three"
 
 

@@ -1,4 +1,4 @@
-"""Which backend is taken, and what is said where it cannot be."""
+"""The choice of a backend, and the message if it is not available."""
 
 from __future__ import annotations
 

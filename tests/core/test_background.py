@@ -1,4 +1,4 @@
-"""The thread that computes beside the user's: order, forgetting, errors, ending."""
+"""The background thread of an engine: order, dropped requests, errors, ending."""
 
 from __future__ import annotations
 

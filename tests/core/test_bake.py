@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_any_work(egs, tmp_path):
     def never(*_):
         raise AssertionError("computed before the folder was looked at")
 
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         list(bake(job, replace(backend_named("numpy"), prepare=never)))
 
 

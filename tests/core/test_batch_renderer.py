@@ -1,4 +1,4 @@
-"""Batches of frames from strip to file, with the CUDA kernels run on this processor."""
+"""Batches of frames from strip to file, with the CUDA kernels run on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command prints: one schema with --json; for people, progress and results."""
+"""The output of every command: one schema with --json; for people, progress and results."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ WORK: dict[str, tuple[str, ...]] = {  # command -> a short run, in the folder of
     "prepare": ("talk.mp4", "clip"),
     "train": ("clip", "new.egs"),
     "approximate": ("small.egs", "new.egs", "--audio", "sound.npy", "--backend", "numpy"),
-    "bench": ("small.egs", "--audio", "sound.npy", "--frames", "1", "--parts", "roofline"),
+    "bench": (
+        "small.egs", "--audio", "sound.npy", "--frames", "1",
+        "--backend", "numpy", "--parts", "stages",
+    ),
     "evaluate": ("small.egs", "clip", "--out", "report", "--backend", "numpy"),
     # With --json at the end, among the options of `train`:
     "ablate": ("--backend", "numpy", "clip", "variants"),
@@ -78,7 +81,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Report("head on clip", {}, (), ())
 
     def freeze(*args: Any, **options: Any) -> None:
-        options["told"](1, 2)
+        options["on_progress"](1, 2)
 
     def variants(ablation: object, report: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
         report({"variant": "full", "event": "evaluating", "step": "val", "done": 1, "total": 2})
@@ -88,7 +91,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(pipeline, "prepare", prepare)
     monkeypatch.setattr(evaluate, "load_clip", lambda folder: None)
     monkeypatch.setattr(evaluate, "evaluate", measure)
-    monkeypatch.setattr(approximate, "hold", freeze)
+    monkeypatch.setattr(approximate, "freeze", freeze)
     monkeypatch.setattr(ablate, "ablate", variants)
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""Dataset folders: camera, plates, poses, eyes and features; what is wrong is named by its file."""
+"""Dataset folders: camera, background, poses, eyes and features; errors name the file."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_poses_that_the_tracker_moved_up_are_put_back(tmp_path: Path) -> None:
     kept = [row for row in range(FRAMES) if row != 3]
     torch.save({key: value[kept] for key, value in content.items()}, folder / "track_params.pt")
     dataset = load_dataset(folder)
-    assert dataset.track is not None and "put back" in " ".join(dataset.notes)
+    assert dataset.track is not None and "moved back" in " ".join(dataset.notes)
     expected = whole.viewmats[[0, 1, 2, 2, 4, 5]]  # frame 3 keeps the pose of the one before
     np.testing.assert_array_equal(dataset.track.viewmats, expected)
 
@@ -137,8 +137,8 @@ TRANSFORMS, TRACK = "transforms_train.json", "track_params.pt"
 ZEROS = torch.zeros(3, 3)
 WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "no transforms": (removed(TRANSFORMS), f"{TRANSFORMS} does not exist"),
-    "transforms cut": (text(TRANSFORMS, "{"), f"{TRANSFORMS} is no valid JSON"),
-    "transforms deep": (text(TRANSFORMS, "[" * 99999), f"{TRANSFORMS} is no valid JSON"),
+    "transforms cut": (text(TRANSFORMS, "{"), f"{TRANSFORMS} is not valid JSON"),
+    "transforms deep": (text(TRANSFORMS, "[" * 99999), f"{TRANSFORMS} is not valid JSON"),
     "transforms list": (text(TRANSFORMS, "[]"), "focal_len is missing"),
     "no focal": (text(TRANSFORMS, '{"cx": 1, "cy": 1}'), "focal_len is missing"),
     "focal text": (text(TRANSFORMS, '{"focal_len": "1"}'), "focal_len is missing"),
@@ -149,33 +149,33 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
         "24x24 pixels, transforms_train.json says 40x40",
     ),
     "no bc.jpg": (removed("bc.jpg"), r"bc\.jpg does not exist"),
-    "bc.jpg text": (text("bc.jpg", "hello"), r"bc\.jpg is no readable"),
+    "bc.jpg text": (text("bc.jpg", "hello"), r"bc\.jpg is not a readable"),
     "bc.jpg cut": (
         lambda folder: os.truncate(folder / "bc.jpg", (folder / "bc.jpg").stat().st_size - 200),
-        r"bc\.jpg is no readable",
+        r"bc\.jpg is not a readable",
     ),
     "bc.jpg a GIF": (
         lambda folder: Image.new("L", (SIDE, SIDE)).save(folder / "bc.jpg", "GIF"),
-        r"bc\.jpg is no readable",
+        r"bc\.jpg is not a readable",
     ),
     "bc.jpg a folder": (as_folder("bc.jpg"), r"bc\.jpg is a folder"),
     "torso size": (picture("torso_imgs/2.png", (8, 8), "RGBA"), r"2\.png is 8x8"),
     "torso opaque": (picture("torso_imgs/2.png", (SIDE, SIDE), "RGB"), r"2\.png has no alpha"),
-    "torso text": (text("torso_imgs/2.png", "x"), r"2\.png is no readable"),
-    "track text": (text(TRACK, "x"), f"{TRACK} is no PyTorch file"),
+    "torso text": (text("torso_imgs/2.png", "x"), r"2\.png is not a readable"),
+    "track text": (text(TRACK, "x"), f"{TRACK} is not a PyTorch file"),
     "track other": (track(None, None), "no numbers 'euler' and 'trans'"),
     "track shapes": (track(ZEROS, ZEROS[:2]), r"euler is \[3, 3\] and trans \[2, 3\]"),
     "track flat": (track(ZEROS[0], ZEROS[0]), "must be frames x 3"),
     "track empty": (track(ZEROS[:0], ZEROS[:0]), "must be frames x 3"),
-    "track NaN": (track(ZEROS, ZEROS + torch.nan), "holds NaN"),
+    "track NaN": (track(ZEROS, ZEROS + torch.nan), "contains NaN"),
     "track far": (track(ZEROS, ZEROS + 1e30), "out of range"),
     "au empty": (text("au.csv", ""), "no column AU45_r"),
     "au column": (text("au.csv", "a,b\n1,2\n"), "no column AU45_r"),
-    "au words": (text("au.csv", "AU45_r\n" + "x\n" * 9), "no table of numbers"),
-    "au NaN": (text("au.csv", "AU45_r\n" + "nan\n" * 9), "no table of numbers"),
-    "au narrow": (text("au.csv", "a,AU45_r\n" + "1\n" * 9), "no table of numbers"),
-    "au bytes": (text("au.csv", b"AU45_r\n\xff\n"), "no table of numbers"),
-    "au quotes": (text("au.csv", 'AU45_r\n"1\n'), "no table of numbers"),
+    "au words": (text("au.csv", "AU45_r\n" + "x\n" * 9), "not a table of numbers"),
+    "au NaN": (text("au.csv", "AU45_r\n" + "nan\n" * 9), "not a table of numbers"),
+    "au narrow": (text("au.csv", "a,AU45_r\n" + "1\n" * 9), "not a table of numbers"),
+    "au bytes": (text("au.csv", b"AU45_r\n\xff\n"), "not a table of numbers"),
+    "au quotes": (text("au.csv", 'AU45_r\n"1\n'), "not a table of numbers"),
     "au short": (text("au.csv", "AU45_r\n1\n1\n"), r"2 rows, track_params\.pt has 6 frames"),
 }
 
@@ -191,7 +191,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="is no folder"):
+    with pytest.raises(DatasetError, match="is not a folder"):
         load_dataset(tmp_path / "none")
 
 

@@ -1,4 +1,4 @@
-"""Official output folders: which iteration, which flags, and nothing in them is ever run."""
+"""Official output folders: the iteration, the flags, and no code in them is ever run."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def test_an_iteration_folder_is_found_from_inside(
 
 
 def test_incomplete_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="is no folder"):
+    with pytest.raises(CheckpointError, match="is not a folder"):
         load_checkpoint(tmp_path / "none")
     run = tmp_path / "run"
     run.mkdir()
     with pytest.raises(CheckpointError, match="no folder 'point_cloud'"):
         load_checkpoint(run)
     (run / "point_cloud").mkdir()
-    with pytest.raises(CheckpointError, match="holds no folder iteration_N"):
+    with pytest.raises(CheckpointError, match="contains no folder iteration_N"):
         load_checkpoint(run)
     (run / "point_cloud/coarse_iteration_5").mkdir()
     with pytest.raises(CheckpointError, match="coarse iterations only"):
@@ -163,7 +163,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(
     with pytest.raises(CheckpointError, match="nothing in it was run"):
         read_weights(tmp_path / "a.pth", {})
     (tmp_path / "b.pth").write_bytes(pickle.dumps(Hostile()))
-    with pytest.raises(CheckpointError, match="no PyTorch file"):
+    with pytest.raises(CheckpointError, match="not a PyTorch file"):
         read_weights(tmp_path / "b.pth", {})
     assert sorted(os.listdir(tmp_path)) == ["a.pth", "b.pth"]
 

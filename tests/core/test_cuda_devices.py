@@ -1,5 +1,5 @@
-"""The paths of a GPU on a machine without one: which tensor lies where, what is waited for, what
-one stream reads of another. See pretend_cuda.py."""
+"""GPU code on a machine without a GPU: the device of every tensor, waits, and reads between
+streams. See pretend_cuda.py."""
 
 from __future__ import annotations
 

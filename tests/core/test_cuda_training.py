@@ -1,4 +1,4 @@
-"""Trainings on a GPU, on a machine without one: which tensor lies where. See pretend_cuda.py."""
+"""Training on a GPU, on a machine without one: the device of every tensor. See pretend_cuda.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound features of an import: chosen, their statistics read, and what is wrong named."""
+"""Sound features of an import: their choice, their statistics, and errors."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def hostile_npz() -> bytes:
 
 ONES = np.ones(29)
 STATS: dict[str, tuple[bytes, str]] = {
-    "text": (b"hello", "no valid .npz"),
-    "cut": (npz(mean=ONES, std=ONES)[:-40], "no valid .npz"),
-    "objects": (npz(mean=np.array([{}] * 29), std=ONES), "no valid .npz"),
-    "huge promise": (hostile_npz(), "no valid .npz"),
-    "large": (npz(mean=np.zeros(2**20), std=ONES), "no valid .npz"),
+    "text": (b"hello", "not a valid .npz"),
+    "cut": (npz(mean=ONES, std=ONES)[:-40], "not a valid .npz"),
+    "objects": (npz(mean=np.array([{}] * 29), std=ONES), "not a valid .npz"),
+    "huge promise": (hostile_npz(), "not a valid .npz"),
+    "large": (npz(mean=np.zeros(2**20), std=ONES), "not a valid .npz"),
     "no std": (npz(mean=ONES), "no array 'std'"),
     "zero": (npz(mean=ONES, std=0 * ONES), "std above 0"),
     "NaN": (npz(mean=ONES * np.nan, std=ONES), "must be finite"),

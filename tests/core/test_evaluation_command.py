@@ -1,4 +1,4 @@
-"""`python -m core evaluate` on a dataset that a small avatar has acted itself."""
+"""`python -m core evaluate` on a dataset rendered from a small avatar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landmarks by geometry, lips over time, and what sounds ask of lips."""
+"""Landmarks by geometry, lips over time, and the lip shapes that sounds require."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LPIPS: the network against scipy, and weights that are read without running anything."""
+"""LPIPS: the network compared with scipy, and weights that are read without running code."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_pickle_is_refused_and_nothing_runs(tmp_path, content):
 def test_damaged_weights_are_one_line(tmp_path, data):
     path = tmp_path / "w.npz"
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"no \.npz") as caught:
+    with pytest.raises(InputError, match=r"not a \.npz") as caught:
         find_weights(path)
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Picture metrics against values that are known and against scipy."""
+"""Picture metrics compared with known values and with scipy."""
 
 from __future__ import annotations
 

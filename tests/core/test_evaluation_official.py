@@ -1,12 +1,13 @@
 """The authors' own checkpoint on the clip it was trained on, measured as they measured it.
 
-Their run reached 38.68 dB on frames 714 to 785; our reading of their protocol gives 38.66: over the
-frame's own pixels outside the head mask grown by one pixel and the torso image inside, against the
-original inside the mask and that background outside, with silence around the held-out sound (zeros,
-as theirs had: 38.67), mean of the frames' decibels. Other readings: the whole original frame as
-truth 38.50, background and torso images everywhere 38.67, the sound before frame 714 included
-38.71, decibels of the mean error 38.21. The rest is due to JPEG decoding: the background that came
-with the checkpoint differs by a step or two in a tenth of its values.
+Their run reached 38.68 dB on frames 714 to 785; our version of their protocol gives 38.66. The
+background is the frame itself outside the head mask (grown by one pixel) and the torso image
+inside. The truth is the original inside the mask and that background outside. Silence surrounds the
+held-out sound (with zeros, as theirs: 38.67). The figure is the mean of the frames' decibels. Other
+readings: the whole original frame as truth 38.50, background and torso images everywhere 38.67, the
+sound before frame 714 included 38.71, decibels of the mean error 38.21. The rest is due to JPEG
+decoding: the background that came with the checkpoint differs by a step or two in a tenth of its
+values.
 """
 
 from __future__ import annotations

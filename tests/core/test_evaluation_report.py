@@ -1,4 +1,4 @@
-"""The three files of a report: self-contained, escaped, whole."""
+"""The three files of a report: self-contained, escaped, complete."""
 
 from __future__ import annotations
 

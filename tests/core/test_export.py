@@ -1,4 +1,4 @@
-"""Avatars written as the official trainers would have, and read back."""
+"""Avatars written in the layout of the official trainers, and read back."""
 
 from __future__ import annotations
 

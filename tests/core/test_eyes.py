@@ -1,4 +1,4 @@
-"""The blink generator: pure in time, as often as asked for, faster to close than to open."""
+"""The blink generator: a pure function of time, at the set rate, closing faster than opening."""
 
 from __future__ import annotations
 

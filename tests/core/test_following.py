@@ -1,4 +1,4 @@
-"""A pose from outside: still at rest, the training's own poses as they were, and no farther."""
+"""A pose that follows an object: unchanged at rest, equal to training poses, limited to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cache keeps of a frame gives the picture that a bake makes."""
+"""A cached frame gives the picture that a bake makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a GPU can be used, told in one line: torch sees more of them than it has code for."""
+"""One line reports if a GPU can be used: torch finds more GPUs than it has code for."""
 
 from __future__ import annotations
 

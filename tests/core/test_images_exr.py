@@ -1,4 +1,4 @@
-"""OpenEXR files: a decoder of a few lines reads them, and the OpenEXR library where it is there."""
+"""OpenEXR files: a short decoder reads them, and so does the OpenEXR library if it is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures to files: colour and alpha by format, and whole files or none."""
+"""Writing pictures: colour and alpha by format, and complete files or none."""
 
 from __future__ import annotations
 

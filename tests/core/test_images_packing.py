@@ -1,4 +1,4 @@
-"""What packs pictures: every packer keeps every byte, and nobody needs the fast one."""
+"""Packing of pictures: every packer keeps every byte, and the fast one is optional."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real sound system with a device that is none: PulseAudio, fed through a pipe in real time."""
+"""A real sound system with a fake device: PulseAudio, fed through a pipe in real time."""
 
 from __future__ import annotations
 

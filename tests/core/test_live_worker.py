@@ -1,4 +1,4 @@
-"""A voice through a worker of its own process: what it says is shown, and in time."""
+"""A live voice through a worker process: the head shows it, and in time."""
 
 from __future__ import annotations
 

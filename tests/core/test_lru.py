@@ -1,4 +1,4 @@
-"""The least recently used leave first."""
+"""The least recently used entries are removed first."""
 
 from __future__ import annotations
 

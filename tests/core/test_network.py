@@ -1,4 +1,4 @@
-"""The numpy network: equal to the official one, prepared equal to plain, nothing left unused."""
+"""The numpy network: equal to the official one, fused equal to plain, no weight unused."""
 
 from __future__ import annotations
 

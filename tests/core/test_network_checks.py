@@ -1,4 +1,4 @@
-"""Names and shapes: what the network needs, and the line that says what is wrong."""
+"""Names and shapes that the network needs, and the line that names a fault."""
 
 from __future__ import annotations
 

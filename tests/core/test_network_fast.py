@@ -1,4 +1,4 @@
-"""Batches on a device: equal to the plain network, whatever the batch, also in half precision."""
+"""Batches on a device: equal to the plain network for every batch, also in half precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fused network against the plain one, whatever the shape of the avatar and the threads."""
+"""The fused network equals the plain one for every shape of avatar and number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The "paper" network: both twins, the fast path, parts left out, the file."""
+"""The "paper" network: numpy and torch versions, the fast path, parts left out, the file."""
 
 from __future__ import annotations
 

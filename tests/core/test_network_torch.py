@@ -1,4 +1,4 @@
-"""The torch twin: equal to numpy and to the official network, and trainable."""
+"""The torch network: equal to numpy and to the official network, and trainable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phonetic features: the recogniser they come from is the oracle of its network.
+"""Phonetic features: the original recogniser is the oracle of our network.
 
 tests/golden/audio_phonetic.npz holds a sentence by espeak-ng ("Hello, a blue moon.", voice
 en-us+f2, 16 kHz, 16 bits), half a second of noise, and the 191 log-probabilities that hama 1.7.0's

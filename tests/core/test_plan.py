@@ -1,4 +1,4 @@
-"""Options to frames and moments."""
+"""From options to frames and moments."""
 
 from __future__ import annotations
 

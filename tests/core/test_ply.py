@@ -1,4 +1,4 @@
-"""3DGS .ply files: ours and others' are read to the bit, broken ones are named."""
+"""3DGS .ply files: ours and others' are read to the bit, and errors name broken ones."""
 
 from __future__ import annotations
 

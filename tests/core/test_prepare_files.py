@@ -1,4 +1,4 @@
-"""What a preparation writes, and what it remembers of itself."""
+"""The files of a preparation, and its record of finished steps."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_full_disk_leaves_no_half_picture(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError, match="No space left on device; what is finished stays"):
+    with pytest.raises(OutputError, match="No space left on device; finished files are kept"):
         pictures.write_picture(tmp_path / "1.png", pixels)
     assert [path.name for path in tmp_path.iterdir()] == ["0.png"]
 

@@ -1,4 +1,4 @@
-"""Crops, eyes, masks, backgrounds and patches, on drawn pictures whose truth is known."""
+"""Crops, eyes, masks, backgrounds and patches, on drawn pictures with known truth."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_the_head_ends_at_the_chin_and_beside_it_at_the_ear_lobes() -> None:
     place = mask_regions.place_pixels(face, SIDE)
     assert place.under[75, 64] < 0 < place.under[77, 64]
     assert place.under[66, 10] < 0 < place.under[69, 10]
-    assert_allclose(place.beside[52, [64, 88, 40]], [0, 1, 1], atol=0.04)
+    assert_allclose(place.sideways[52, [64, 88, 40]], [0, 1, 1], atol=0.04)
     # A tilted head takes its line with it.
     turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
     tilted = face.copy()

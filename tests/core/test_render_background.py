@@ -1,4 +1,4 @@
-"""Plates behind the head."""
+"""The background behind the head."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""gsplat: its arguments, and its picture on a GPU. What it makes of them without a GPU is in
-test_gsplat_reference.py."""
+"""gsplat: its arguments, and its picture on a GPU (test_gsplat_reference.py needs no GPU)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CUDA kernels, run on this processor, and what is said where there is no GPU."""
+"""The CUDA kernels, run on the CPU, and the message if there is no GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two frames rendered by the official code from the official checkpoint, rendered again.
+"""Two frames of the official checkpoint, compared with the official renderer.
 
 Reached when this was written, frames 714 and 750: reference and tiles_numpy 115.9 and 122.1 dB,
 tiles_numba 116.1 and 122.1 dB. Where rounding decides whether an alpha reaches 1/255, one pixel can

@@ -1,4 +1,4 @@
-"""The oracle against arithmetic done by hand and against the rules written a second way."""
+"""The oracle compared with arithmetic by hand and with a second version of the rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The derivatives: numba's against plain torch's autograd, and that against finite differences."""
+"""Gradients: numba's compared with plain torch's autograd, and that with finite differences."""
 
 from __future__ import annotations
 

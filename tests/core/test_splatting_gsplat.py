@@ -1,4 +1,4 @@
-"""gsplat as a differentiable rasteriser: with a stand-in for the package where there is no GPU."""
+"""gsplat as a differentiable rasteriser, with a fake of the package if there is no GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dataset folders as a training reads them: what comes out of a whole one."""
+"""A complete dataset folder as training reads it."""
 
 from __future__ import annotations
 

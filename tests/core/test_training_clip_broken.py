@@ -1,4 +1,4 @@
-"""Broken frames of a dataset: left out and counted; a broken mesh gives way to the masks."""
+"""Broken frames of a dataset are left out and counted; the masks replace a broken mesh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dataset folders as a training reads them: boxes, points, poses, landmarks and splits."""
+"""Parts of a dataset as training reads them: boxes, points, poses, landmarks and splits."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_no_frame_is_both_trained_on_and_held_out(tmp_path: Path) -> None:
     write_split(folder, "val", [TRAIN - 1, TRAIN, TRAIN, TRAIN + 1])
     clip = load_clip(folder)
     assert clip.val_rows == (TRAIN, TRAIN + 1)
-    assert any(note.startswith("2 entries of transforms_val.json name") for note in clip.notes)
+    assert any(note.startswith("2 entries of transforms_val.json repeat") for note in clip.notes)
 
 
 def test_one_or_two_missing_rows_of_eyes_go_on(tmp_path: Path) -> None:

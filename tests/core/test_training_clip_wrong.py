@@ -1,4 +1,4 @@
-"""Broken dataset folders: frames are left out and counted, the rest is one line that names all."""
+"""Faulty dataset folders: bad frames are left out and counted; one line names other faults."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
         "parsing cannot be read",
     ),
     "no bc.jpg": (lambda f: (f / "bc.jpg").unlink(), r"bc\.jpg does not exist"),
-    "bc.jpg cut": (lambda f: cut(f / "bc.jpg"), r"bc\.jpg is no readable"),
+    "bc.jpg cut": (lambda f: cut(f / "bc.jpg"), r"bc\.jpg is not a readable"),
     "no track": (lambda f: (f / "track_params.pt").unlink(), "poses are not known; track the clip"),
-    "track cut": (lambda f: cut(f / "track_params.pt"), "no PyTorch file"),
+    "track cut": (lambda f: cut(f / "track_params.pt"), "not a PyTorch file"),
     "no transforms": (lambda f: (f / "transforms_train.json").unlink(), "does not exist"),
-    "transforms cut": (lambda f: cut(f / "transforms_train.json"), "is no valid JSON"),
-    "val cut": (lambda f: cut(f / "transforms_val.json"), r"val\.json is no valid JSON"),
+    "transforms cut": (lambda f: cut(f / "transforms_train.json"), "is not valid JSON"),
+    "val cut": (lambda f: cut(f / "transforms_val.json"), r"val\.json is not valid JSON"),
     "val lens": (
         lambda f: write_split(f, "val", [20], focal_len=99),
         r"transforms_val\.json has another focal length",
@@ -55,7 +55,7 @@ WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: (f / "au.csv").write_text("AU45_r\n1\n1\n"),
         r"au\.csv has 2 rows",
     ),
-    "eyes words": (lambda f: (f / "au.csv").write_text("AU45_r\nx\n"), "no table of numbers"),
+    "eyes words": (lambda f: (f / "au.csv").write_text("AU45_r\nx\n"), "not a table of numbers"),
 }
 
 
@@ -91,7 +91,7 @@ def test_too_few_whole_frames_say_what_became_of_the_others(clip_folder: Path) -
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="is no folder"):
+    with pytest.raises(DatasetError, match="is not a folder"):
         load_clip(tmp_path / "none")
 
 

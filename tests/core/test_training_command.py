@@ -1,4 +1,4 @@
-"""`python -m core train`: its options, its lines, its exit codes."""
+"""`python -m core train`: options, output, exit codes."""
 
 from __future__ import annotations
 

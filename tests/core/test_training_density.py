@@ -1,4 +1,4 @@
-"""Gaussians that come and go, their order, and Adam's memory of them."""
+"""Adding and removing Gaussians, their order, and Adam's state of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training ends: by the user, by time, by what goes wrong. The state is there each time."""
+"""Ends of a training: by the user, by time, by errors. The state is saved each time."""
 
 from __future__ import annotations
 

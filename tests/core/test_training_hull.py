@@ -1,4 +1,4 @@
-"""First points from masks alone: they lie on the body that the masks were made of."""
+"""Initial points from masks alone: they lie on the body that the masks show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses on pictures against independent figures and finite differences."""
+"""Losses on pictures compared with independent values and finite differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layers as training uses them: true gradients, beginnings that move next to nothing."""
+"""The layers in training: correct gradients, and initial values that move next to nothing."""
 
 from __future__ import annotations
 

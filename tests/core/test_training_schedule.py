@@ -1,4 +1,4 @@
-"""How a training divides its time, which events it emits, which frames it uses."""
+"""The schedule of a training: time per stage, events, frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m core verify`: figures of a good file, one line and exit code 2 for a bad one."""
+"""`python -m core verify`: figures for a good file, one line and exit code 2 for a bad one."""
 
 from __future__ import annotations
 

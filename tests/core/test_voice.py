@@ -1,4 +1,4 @@
-"""One way from a voice to its track, whatever the voice is and wherever it is computed."""
+"""The track of a voice is the same for every kind of voice, wherever it is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compiled ahead is what a frame needs."""
+"""The functions compiled ahead are those that a frame needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker as a process: same pictures, and nothing that happens to it costs a frame."""
+"""The worker process: same pictures, and no failure of it loses a frame."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_a_worker_ends_when_it_is_told_to_and_leaves_no_source_cache(egs, worker
     monkeypatch.setattr(WorkerProcess.close, "__defaults__", (LIMIT,))  # patience
     engine = worker()
     engine.start()
-    process = engine._life.result()
+    process = engine._run.result()
     engine.close()
     assert process._popen.returncode == 0
     engine.close()

@@ -1,4 +1,4 @@
-"""The status line tells why something fast is not used."""
+"""The status line shows why a fast path is not used."""
 
 from __future__ import annotations
 

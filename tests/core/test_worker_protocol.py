@@ -1,4 +1,4 @@
-"""Messages: what is written is read, and anything else is a ProtocolError, never more."""
+"""Messages: written ones are read back; anything else is a ProtocolError and nothing worse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole preparation, on a short video of a synthetic head: what it finds, what it keeps."""
+"""The whole preparation of a short video of a synthetic head: results, and kept steps."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_masks_of_ones_own_are_taken_as_they_are(dataset: Path, tmp_path: Path) 
     for row in range(0, COUNT, 9):
         own = (tmp_path / "own" / f"parsing/{row}.png").read_bytes()
         assert own == (masks / f"{row}.png").read_bytes()
-    with pytest.raises(ArgumentError, match="no folder"):
+    with pytest.raises(ArgumentError, match="not a folder"):
         prepare(GOLDEN, tmp_path / "x", PrepareOptions(parsing=tmp_path / "none"))
     assert not (tmp_path / "x").exists()
 

@@ -1,4 +1,4 @@
-"""Videos as they come: any rate, any turn, any sound; and broken ones."""
+"""Videos of any rate, orientation and sound; and broken ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A random avatar with a network, a background and a track: what most tests need of one."""
+"""A random avatar with a network, a background and a track, enough for most tests."""
 
 from __future__ import annotations
 

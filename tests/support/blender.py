@@ -1,4 +1,4 @@
-"""Small input and helpers of the Blender tests."""
+"""Small inputs and helpers of the Blender tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training session of a test's own, and a Python for it that only pretends."""
+"""A separate training session for each test, and a fake worker Python for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GPU without a window, and pictures through the draw code."""
+"""A GPU without a window, and pictures of the draw code."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NEAR, FAR = 0.05, 50.0  # metres
 
 @cache
 def gpu_fault() -> str:
-    """Empty where drawing works. Before 5.2 Blender opens its GPU in the background only to
-    render: one small Workbench picture does it for the rest of the process."""
+    """Why drawing does not work, else empty. Before 5.2, background Blender opens the GPU only to
+    render, so a small Workbench picture is rendered first."""
     try:
         if hasattr(gpu, "init"):
             gpu.init()
@@ -91,7 +91,7 @@ def projection(camera: Any, near: float = NEAR, far: float = FAR) -> NDArray[np.
 
 
 def view_of(camera: Any, world: NDArray[np.float64] | None = None) -> Any:
-    """The Blender view that sees an object at `world` as the core camera sees the head."""
+    """The Blender view that shows an object at `world` as the core camera shows the head."""
     from egstalker.egstalker_blender.camera import lens_of_camera, rotation_and_scale
     from egstalker.egstalker_blender.viewport.view import View
 
@@ -111,7 +111,7 @@ def pixels(texture: Any, channels: int = 4) -> NDArray[np.float32]:
 
 
 def blended(splats: Any, view: Any, **item: Any) -> NDArray[np.float32]:
-    """(H, W, 4) what the renderer blends for one head, sRGB-encoded and premultiplied."""
+    """(H, W, 4) picture of one head by the renderer, sRGB-encoded and premultiplied."""
     from egstalker.egstalker_blender.viewport.atlas import Entry
     from egstalker.egstalker_blender.viewport.draw import Item, Renderer
     from egstalker.egstalker_blender.viewport.view import place

@@ -1,5 +1,6 @@
-"""The CUDA kernels on a processor: the same source through g++ and a header that stands in for CUDA
-(cuda_on_cpu.h), called as torch calls a compiled kernel. For tests of machines without a GPU."""
+"""The CUDA kernels on a CPU: g++ compiles the same source with a header that replaces CUDA
+(cuda_on_cpu.h), and the functions are called as torch calls a compiled kernel. For machines without
+a GPU."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""gsplat's own `rasterization` on a CPU: its CUDA kernels give way to its torch reference.
+"""gsplat's own `rasterization` on a CPU: its torch reference replaces its CUDA kernels.
 
-What the function asks of its arguments, and what it does with them, stays gsplat's. Of its
-reference, blending alone is written again, because that needs nerfacc and a kernel.
+The function's checks of its arguments, and its use of them, are gsplat's own. Only the blending
+of its reference is rewritten, because gsplat's needs nerfacc and a kernel.
 """
 
 from __future__ import annotations

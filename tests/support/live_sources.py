@@ -1,4 +1,4 @@
-"""Devices for tests of live sound: a wav or samples, recorded as a sound card would."""
+"""Fake devices for tests of live sound: they deliver a WAV file or samples like a sound card."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The slow, readable twin: the official rules in plain torch, whose autograd is the truth that the
-fast derivatives are held to. Every Gaussian against every pixel: for small scenes."""
+"""The slow, readable twin: the official rules in plain torch. Its autograd is the truth for the
+fast derivatives. Every Gaussian against every pixel: for small scenes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A GPU that is not there: torch computes on the processor, and every tensor that would lie on the
-GPU is known. What a GPU would refuse is refused (tensors of two devices in one call, NumPy of its
-memory), what it would wait for is listed, and so is what one stream reads before another has
-written it. For tests of machines without a GPU; it says nothing of CUDA's own arithmetic."""
+"""A fake GPU: torch computes on the CPU and tracks every tensor that would be on the GPU. Calls
+that a GPU rejects are rejected (tensors of two devices in one call, NumPy of its memory). Waits
+are listed, and so are reads by one stream of data that another has not written yet. For machines
+without a GPU; it does not test CUDA's own arithmetic."""
 
 from __future__ import annotations
 

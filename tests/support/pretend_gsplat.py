@@ -1,4 +1,4 @@
-"""gsplat, as far as shapes, devices and gradients go: quick, for tests of what lies where.
+"""A quick fake of gsplat with its shapes, devices and gradients, for tests of devices.
 test_gsplat_reference.py compares it with gsplat."""
 
 from __future__ import annotations

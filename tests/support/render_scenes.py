@@ -1,4 +1,4 @@
-"""Small scenes that ask something of a rasteriser, made here from fixed seeds."""
+"""Small but difficult scenes for rasterisers, made from fixed seeds."""
 
 from __future__ import annotations
 

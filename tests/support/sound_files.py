@@ -1,4 +1,4 @@
-"""WAV files made byte by byte, so that each field can be wrong."""
+"""WAV files written byte by byte, so that each field can be wrong."""
 
 from __future__ import annotations
 

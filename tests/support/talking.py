@@ -1,4 +1,4 @@
-"""A small avatar on disk and bake jobs for it: for tests of engines, worker and commands."""
+"""A small avatar on disk and bake jobs for it, for tests of engines, worker and commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset that a small avatar itself has acted: what comes out of its evaluation is known."""
+"""A dataset rendered from a small avatar, so that the results of its evaluation are known."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stands for the worker's Python in tests of the Train panel: prints what `train` and `prepare` do.
+"""A fake of the worker's Python for the Train panel: it prints the output of `train` and `prepare`.
 
 Run as a script: `training_fake.py -m core train DATASET OUT ... --json`, or `-c CODE NAMES` for the
-question about packages. EGS_FAKE steers it: words, separated by blanks. Standard library alone.
+question about packages. Words in EGS_FAKE control it. Standard library alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A small dataset folder as the field's scripts write it: a sphere that turns before a camera."""
+"""A small dataset folder in the usual layout: a sphere that turns in front of a camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos for the tests, written here: a phone's turned ones, other rates, broken ones."""
+"""Writes videos for the tests: rotated ones as from a phone, other rates, broken ones."""
 
 from __future__ import annotations
 

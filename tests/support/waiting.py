@@ -1,4 +1,4 @@
-"""Time in tests: a clock that a test turns itself, and waiting for other processes."""
+"""Time in tests: a clock that the test advances, and waiting for other processes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """`python -m tools.fit_phonetic HAMA OUT`: makes core/audio/assets/phonetic.safetensors again.
 
 HAMA is hama's wheel (pip download --no-deps hama==1.7.0) or the asr_waveform.hama in it. The
-network's tensors are taken over bit by bit; the readout is fitted to speech of espeak-ng 1.51
-(a minute of one core, 0.7 GB) and then set beside the shipped one. Needs the environment of
+network's tensors are copied bit for bit; the readout is fitted to speech of espeak-ng 1.51
+(a minute of one core, 0.7 GB) and then compared with the shipped one. Needs the environment of
 `make setup`.
 """
 
@@ -35,7 +35,7 @@ def say(text: str) -> None:
 
 
 SAY_EVERY = 20  # passages
-SAME = 0.05  # of the deviation; 0.014 where it was made, more with another processor's sums
+SAME = 0.05  # of the deviation; 0.014 on the machine that made it, more on other processors
 READOUT = ("readout.weight", "readout.bias")
 
 
@@ -44,23 +44,24 @@ def fit_readout(network: Mapping[str, Array]) -> dict[str, Array]:
     tensors = {name: array.astype(np.float32) for name, array in network.items()}
     weights = PhoneticWeights(tensors, CLASSES, "")
     passages = speech.read_script()
-    heard: list[Array] = []
+    inputs: list[Array] = []
     targets: list[NDArray[np.float32]] = []
     seconds = 0.0
     for samples, phonemes in speech.speak_all(passages):
         layers = phonetic_network.hidden_layers(phonetic_network.bands(samples, weights), weights)
-        heard.append(layers.reshape(len(layers), -1).astype(np.float16))  # 160 MB in all
+        inputs.append(layers.reshape(len(layers), -1).astype(np.float16))  # 160 MB in all
         targets.append(labels(phonemes, len(layers)))
         seconds += len(samples) / speech.RATE
-        if len(heard) % SAY_EVERY == 0 or len(heard) == len(passages):
-            say(f"    {len(heard)} of {len(passages)} passages, {seconds / 60:.1f} minutes")
-    say(f"    fitting {sum(map(len, heard))} steps")
-    weight, bias = fit.ridge(heard, targets, AROUND)
+        if len(inputs) % SAY_EVERY == 0 or len(inputs) == len(passages):
+            say(f"    {len(inputs)} of {len(passages)} passages, {seconds / 60:.1f} minutes")
+    say(f"    fitting {sum(map(len, inputs))} steps")
+    weight, bias = fit.ridge(inputs, targets, AROUND)
     return {"readout.weight": weight, "readout.bias": bias}
 
 
 def compare(made: Mapping[str, Array]) -> bool:
-    """Whether the tensors are the shipped ones: the network's alike, the readout within SAME."""
+    """True if the tensors match the shipped ones: the network's exactly, the readout within
+    SAME."""
     old, _, sha256 = read_tensors(PATH)
     names = {name for name in {*old, *made} if name not in READOUT}
     other = sorted(
@@ -95,8 +96,8 @@ def make(source: Path, target: Path) -> bool:
     say(f"{target}: SHA-256 {sha256}")
     same = compare(tensors)
     if not same:
-        say("another readout: to ship it, put its hash into core/audio/phonetic_weights.py and")
-        say("core/audio/assets/phonetic.NOTICE.txt; avatars of the one before are then refused")
+        say("the readout differs: to ship it, put its hash into core/audio/phonetic_weights.py and")
+        say("core/audio/assets/phonetic.NOTICE.txt; avatars of the old one are then refused")
     return same
 
 

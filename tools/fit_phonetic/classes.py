@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 STEP_SECONDS = 0.02
 SILENCE, UNKNOWN = "sil", "AH"
 
-# Shapes that are passed through one after the other, and espeak-ng's names of such phonemes.
+# Mouth shapes in order, and espeak-ng's names of the phonemes that pass through them.
 _NAMES = {
     "AA": "0 A: A",
     "AA ER": "A@ aI3",
@@ -54,14 +54,15 @@ CLASSES = tuple(sorted({shape for shapes in SHAPES.values() for shape in shapes}
 
 @dataclass(frozen=True)
 class Phoneme:
-    """start: seconds; it lasts until the next one's."""
+    """start: seconds; the phoneme lasts until the next one starts."""
 
     start: float
     name: str
 
 
 def shapes_of(name: str) -> tuple[str, ...]:
-    """A phoneme that is not in the table is silence where it is a pause, else the neutral vowel."""
+    """The shapes of a phoneme. One that is not in the table is silence if it is a pause, else the
+    neutral vowel."""
     return SHAPES.get(name) or ((SILENCE,) if name.startswith("_") else (UNKNOWN,))
 
 
@@ -74,7 +75,7 @@ def labels(phonemes: Sequence[Phoneme], steps: int) -> NDArray[np.float32]:
     for phoneme, end in zip(phonemes, ends, strict=True):
         shapes = shapes_of(phoneme.name)
         for step in np.flatnonzero((times >= phoneme.start) & (times < end)):
-            part = (times[step] - phoneme.start) / (end - phoneme.start)  # 0 where end is infinite
+            part = (times[step] - phoneme.start) / (end - phoneme.start)  # 0 if end is infinite
             result[step, CLASSES.index(shapes[int(part * len(shapes))])] = 1
     result[result.sum(1) == 0, CLASSES.index(SILENCE)] = 1
     return result

@@ -1,4 +1,4 @@
-"""What ends a fit, with exit code 2."""
+"""The error that ends a fit, with exit code 2."""
 
 
 class FitError(Exception):

@@ -1,7 +1,7 @@
 """The readout: ridge regression from the network's layers, with steps to either side, to classes.
 
-Values are standardised before the penalty, so that it weighs every one alike, and the readout is
-given for the values as they are."""
+Inputs are standardised, so that the penalty weighs all of them alike; the readout is then converted
+to raw inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
-PENALTY = 3000.0  # of the shipped readout; little beside the 135,790 steps that it is fitted to
+PENALTY = 3000.0  # of the shipped readout; small against the 135,790 steps that it is fitted to
 LEAST_DEVIATION = 1e-3  # added to every deviation, for values that never move
 
 

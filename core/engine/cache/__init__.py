@@ -1,1 +1,1 @@
-"""Computed frames kept for the timeline, in memory and on disk."""
+"""Caches of computed frames for the timeline, in memory and on disk."""

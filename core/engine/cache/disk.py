@@ -1,9 +1,9 @@
-"""Frames that were computed, kept on disk: one .npy file each, named by its content.
+"""A disk cache of computed frames: one .npy file each, named by its key.
 
 A file is a (1 + 11 N,) or (1 + 24 N,) float32 array: the bits of a CRC-32 of the rest, then means,
-quats, scales, opacities and, where they are not the avatar's, the packed colours: steps, and the
-bytes of levels. What cannot be read or does not fit is deleted and computed again. A folder that
-cannot be written to turns the cache off.
+quats, scales, opacities and, if they are not the avatar's, the packed colours: steps, and the bytes
+of levels. A file that cannot be read or does not fit is deleted and computed again. An unwritable
+folder turns the cache off.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from .frames import Colours, Frame
 
 SUFFIX = ".npy"
 MOVED_FLOATS = width(MOVED)
-COLOUR_FLOATS = 1 + 3 * SH_COEFFICIENTS // 4  # four levels in the place of a float
+COLOUR_FLOATS = 1 + 3 * SH_COEFFICIENTS // 4  # four levels in each float
 
 
 class DiskCache:
-    """May be used from several threads. `reason` says why nothing is kept, empty where it is."""
+    """May be used from several threads. `reason`: why no frames are cached, empty while they
+    are."""
 
     def __init__(self, folder: Path, budget: int) -> None:
         """budget: bytes; 0 keeps nothing. The folder is made with the first frame."""
@@ -46,7 +47,7 @@ class DiskCache:
 
     @property
     def version(self) -> int:
-        """Another number whenever a frame came or left."""
+        """Changes whenever a frame is added or removed."""
         return self._sizes.version
 
     def __len__(self) -> int:
@@ -56,7 +57,8 @@ class DiskCache:
         return key in self._sizes
 
     def get(self, key: str, canonical_sh: Float32) -> Frame | None:
-        """The frame of an avatar with those colours, None where there is none that is whole."""
+        """The frame of an avatar with those canonical colours, None if there is none or it is
+        damaged."""
         if key not in self._sizes:
             return None
         path = self._path(key)
@@ -68,7 +70,7 @@ class DiskCache:
                 self._sizes.drop(key)
             return None
         with self._guard:
-            self._sizes.get(key)  # it counts as used now
+            self._sizes.get(key)  # marks it as just used
         return frame
 
     def put(self, key: str, frame: Frame) -> None:
@@ -94,7 +96,7 @@ class DiskCache:
             self._sizes.set_budget(budget)
 
     def clear(self) -> None:
-        """Delete every frame, and the folder where nothing else is in it."""
+        """Delete every frame, and the folder if nothing else is in it."""
         with self._guard:
             remove_parts(self.folder, os.getpid())
             self._sizes.clear()
@@ -106,7 +108,7 @@ class DiskCache:
         return self.folder / (key + SUFFIX)
 
     def _scan(self) -> None:
-        """What lies there from before, the oldest first."""
+        """Register the frames from earlier sessions, the oldest first."""
         try:
             with os.scandir(self.folder) as entries:
                 found = [
@@ -146,7 +148,7 @@ def _floats_of(frame: Frame) -> Float32:
 
 
 def _header(length: int) -> bytes:
-    """What a .npy file of (length,) float32 begins with."""
+    """The header of a .npy file of (length,) float32."""
     file = io.BytesIO()
     shape = {"descr": "<f4", "fortran_order": False, "shape": (length,)}
     np.lib.format.write_array_header_1_0(file, shape)
@@ -154,15 +156,15 @@ def _header(length: int) -> bytes:
 
 
 def _read(path: Path, count: int) -> Float32:
-    """The checked floats of `count` splats. OSError, ValueError, OutputError where it is no frame
-    of so many. Its header is compared, not read: no length in it is believed."""
+    """The checked floats of `count` splats. OSError, ValueError, OutputError if it is not a frame
+    of that many. Its header is compared, not parsed: no length in it is trusted."""
     lengths = (1 + count * MOVED_FLOATS, 1 + count * (MOVED_FLOATS + COLOUR_FLOATS))
     headers = {4 * length + len(_header(length)): _header(length) for length in lengths}
     file, size = open_regular(path, OutputError, max(headers))
     with file:
         header = headers.get(size)
         if header is None or file.read(len(header)) != header:
-            raise ValueError(f"{path.name} is no frame of {count} splats")
+            raise ValueError(f"{path.name} is not a frame of {count} splats")
         values = np.empty((size - len(header)) // 4, "<f4")
         if file.readinto(memoryview(values).cast("B")) != values.nbytes:  # type: ignore[attr-defined]
             raise ValueError(f"{path.name} is cut off")

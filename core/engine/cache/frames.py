@@ -1,4 +1,4 @@
-"""Frames that were computed, kept in memory: found by their content, the least used leave first."""
+"""A memory cache of computed frames by their inputs; the least recently used are dropped first."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ...records.moment import Moment
 from ...records.splat_blocks import MOVED
 from ...system.lru import LRU
 
-# Raise it when the network or a control gives other numbers for the same input: frames that lie on
-# disk from before are then not found any more.
+# Raise it when the network or a control gives other numbers for the same input: older frames on
+# disk are then no longer found.
 KEY_VERSION = 1
 MEGABYTE = 1_000_000
 LEVELS = 127
 
 
 def track_digest(track: AudioTrack) -> str:
-    """SHA-256 of all that a track holds."""
+    """SHA-256 of everything in a track."""
     digest = hashlib.sha256(f"{track.windows.shape} {track.margin}".encode())
     digest.update(np.ascontiguousarray(track.windows))
     if track.outside is not None:
@@ -32,8 +32,8 @@ def track_digest(track: AudioTrack) -> str:
 
 
 def frame_key(avatar: str, track: str, moment: Moment) -> str:
-    """Name of a frame by everything that decides it: content hash of the avatar, digest of the
-    track, every field of the moment to the last bit (a control that is added is part of it)."""
+    """Name of a frame by everything that determines it: content hash of the avatar, digest of the
+    track, every field of the moment to the last bit (a new control included)."""
     digest = hashlib.sha256(f"{KEY_VERSION} {avatar} {track}".encode())
     for field in fields(moment):
         value = getattr(moment, field.name)
@@ -44,8 +44,8 @@ def frame_key(avatar: str, track: str, moment: Moment) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Colours:
-    """Distance from the avatar's colours. levels (N, 16, 3) int8; steps (N,) float32: what one
-    level of a Gaussian is worth."""
+    """Difference from the avatar's colours. levels (N, 16, 3) int8; steps (N,) float32: the value
+    of one level of a Gaussian."""
 
     levels: NDArray[np.int8]
     steps: Float32
@@ -56,11 +56,11 @@ class Colours:
 
 
 def packed(sh: Float32, canonical_sh: Float32) -> Colours:
-    """sh (N, 16, 3) to within 1/254 of the largest distance that the Gaussian's coefficients have
-    from `canonical_sh`."""
+    """sh (N, 16, 3), quantised to within 1/254 of the largest difference of the Gaussian's
+    coefficients from `canonical_sh`."""
     distances = sh - canonical_sh
     rows = distances.reshape(len(sh), -1)
-    # What is not finite comes back as NaN, by its step.
+    # A Gaussian with a value that is not finite becomes NaN, through its step.
     with np.errstate(invalid="ignore"):
         largest = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
         steps = np.maximum(largest / np.float32(LEVELS), np.finfo(np.float32).tiny)
@@ -78,7 +78,7 @@ def unpacked(colours: Colours, canonical_sh: Float32) -> Float32:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """still: the splats in the avatar's colours. colours: the frame's own, None where they are
+    """still: the splats in the avatar's colours. colours: the frame's own, None if they are
     the avatar's."""
 
     still: Splats
@@ -86,21 +86,20 @@ class Frame:
 
     @property
     def nbytes(self) -> int:
-        """What the frame keeps for itself."""
+        """Bytes that only this frame uses."""
         moved = sum(getattr(self.still, name).nbytes for name in MOVED)
         return moved + (self.colours.nbytes if self.colours else 0)
 
     def splats(self) -> Splats:
-        """The splats that were computed: colours as near as `packed` keeps them, the rest to the
-        bit."""
+        """The computed splats: colours as exact as `packed` keeps them, the rest bit for bit."""
         if self.colours is None:
             return self.still
         return replace(self.still, sh=unpacked(self.colours, self.still.sh))
 
 
 def frame_of(splats: Splats, canonical_sh: Float32) -> Frame:
-    """The frame that keeps no more memory than it needs: 44 bytes a splat, and 52 more where its
-    colours are not bit for bit the avatar's. A viewport's frame; a bake computes its own."""
+    """A frame that keeps no more memory than it needs: 44 bytes a splat, and 52 more if its colours
+    are not bit for bit the avatar's. For the viewport; a bake computes its own."""
     parts = {name: _alone(getattr(splats, name)) for name in MOVED}
     shared = splats.sh is canonical_sh or np.array_equal(splats.sh, canonical_sh)
     colours = None if shared else packed(splats.sh, canonical_sh)
@@ -108,7 +107,7 @@ def frame_of(splats: Splats, canonical_sh: Float32) -> Frame:
 
 
 def _alone(array: Float32) -> Float32:
-    """The array without the larger one that it may be a view of."""
+    """A copy if the array is a view of a larger one, which can then be freed."""
     base = array.base
     larger = isinstance(base, np.ndarray) and base.nbytes > array.nbytes
     return array.copy() if larger else array
@@ -118,7 +117,7 @@ class MemoryCache(LRU[str, Frame]):
     """Frames by key, as many as the budget allows. For one thread."""
 
     def __init__(self, budget: int) -> None:
-        """budget: bytes. The frame that was put last is always kept."""
+        """budget: bytes. The frame added last is always kept."""
         super().__init__(budget, cost=lambda frame: frame.nbytes, least=1)
 
     @property

@@ -1,1 +1,1 @@
-"""One HTML page of what was measured: tables, charts and pictures."""
+"""A report as text, and as one HTML page with tables, charts and pictures."""

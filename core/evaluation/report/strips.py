@@ -1,4 +1,4 @@
-"""Picture strips of a report: the frames that it shows, each true, rendered and as difference."""
+"""Picture strips of a report: a few frames, each true, rendered and as their difference."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The inputs of a folded KAN (folded.powers) for a block of Gaussians, in LLVM's vectors.
 
-exp is taken only of numbers not above 0, so that nothing overflows: with e = exp(-|x|) the sigmoid
-is 1 / (1 + e) for x >= 0 and e / (1 + e) below; tanh is (1 - e^2) / (1 + e^2), with the sign of x.
+exp is applied only to numbers up to 0, so that nothing overflows: with e = exp(-|x|) the sigmoid is
+1 / (1 + e) for x >= 0 and e / (1 + e) below; tanh is (1 - e^2) / (1 + e^2), with the sign of x.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _decay(b: Any, x: Any, times: float) -> Any:
 
 
 def silu(b: Any, x: Any) -> Any:
-    """x sigmoid(x), off by less than 3e-7 of the larger of 1 and its size."""
+    """x sigmoid(x), with an error below 3e-7 times the larger of 1 and its magnitude."""
     one, e = constant(1), _decay(b, x, 1)
     positive = b.fcmp_ordered(">=", x, constant(0))
     return b.fdiv(b.fmul(x, b.select(positive, one, e)), b.fadd(one, e))
 
 
 def tanh(b: Any, x: Any) -> Any:
-    """Off by less than 3e-7."""
+    """With an error below 3e-7."""
     one, e = constant(1), _decay(b, x, 2)
     size = b.fdiv(b.fsub(one, e), b.fadd(one, e))
     return b.call(function(b, "copysign", 2), [size, x])

@@ -51,7 +51,7 @@ def deform_rows(
     moved: tuple[Float32, ...],
     scratch: Float32,
 ) -> None:
-    """Gaussians from `start` on, as many blocks as centred has.
+    """Move the Gaussians from `start` on, as many blocks as `centred` has.
 
     shares (blocks, M, LANES), agents (M, T) packed and followed by HEIGHT zeros: the mix of T rows
     is their product; where `agents` is empty the shares are the mix, M = T. centred (blocks, padded
@@ -127,7 +127,7 @@ def _widest(dim: int, products: Int64) -> int:
 
 @compiled
 def scratch_floats(dim: int, mixed: int, products: Int64) -> int:
-    """What `deform_rows` needs: input, hidden, output, mix."""
+    """The size of `scratch` in `deform_rows`: input, hidden, output, mix."""
     return (2 * _widest(dim, products) + _widest_output(dim, products) + padded(mixed)) * LANES
 
 

@@ -52,7 +52,7 @@ class FusedDeformer(NumpyDeformer):
         self._partly = [  # the last columns stay canonical
             i for i, a in enumerate(ATTRIBUTES) if moving.get(a.name, 0) not in (0, a.width)
         ]
-        # In a network of one layer neither shares nor input depend on the frame.
+        # In a network of one layer neither the shares nor the input depend on the frame.
         attention = self._layers[-1][0]
         shares = attention.hand_over() if isinstance(attention, FusedEsaa) else None
         self._shares = None if shares is None else to_lanes(shares)

@@ -10,7 +10,7 @@ from ..names import PPE
 from .basics import Arrays, conv1d, leaky_relu, linear, softmax
 
 WINDOWS = 8
-MAX_STEPS = 16  # four strides of two leave one step, no more
+MAX_STEPS = 16  # four strides of two reduce them to one step
 CODE = 32
 
 
@@ -23,7 +23,7 @@ def check_windows(dim: int, windows: Float32) -> None:
     """Raises FeatureMismatchError unless windows is (8, dim, W) with W in 1..16."""
     if windows.ndim != 3 or windows.shape[0] != WINDOWS or not 1 <= windows.shape[2] <= MAX_STEPS:
         raise FeatureMismatchError(
-            f"sound windows of shape {windows.shape} cannot enter the network, which takes "
+            f"sound windows of shape {windows.shape} do not fit the network, which takes "
             f"({WINDOWS}, {dim}, {MAX_STEPS})"
         )
     if windows.shape[1] != dim:

@@ -39,8 +39,8 @@ def _head(arrays: Arrays, head: str, hidden: Float32) -> Float32:
 
 
 def _decoded(arrays: Arrays, architecture: Architecture, hidden: Float32) -> Float32:
-    """The second KAN squares its input: tanh bounds what a sound unlike those of the training can
-    do to a Gaussian."""
+    """The second KAN squares its input: tanh limits how far a sound unlike the training data can
+    move a Gaussian."""
     first, second = DECODER
     inner = dense(arrays, first, hidden)
     return dense(arrays, second, np.tanh(inner) if architecture.kan else relu(inner))
@@ -48,7 +48,8 @@ def _decoded(arrays: Arrays, architecture: Architecture, hidden: Float32) -> Flo
 
 def apply_offsets(gaussians: Gaussians, offset: Mapping[str, Float32]) -> Gaussians:
     """Raw values plus offsets; an attribute without offsets stays canonical. Quaternions are added,
-    not multiplied, and not normalised first. Offsets may cover only the first values of one."""
+    not multiplied, and not normalised first. Offsets may cover only the first values of an
+    attribute."""
     moved = flat_of(gaussians)
     for name, values in offset.items():
         moved[name] = moved[name].copy()

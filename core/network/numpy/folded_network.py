@@ -1,4 +1,5 @@
-"""The network inside Blender: numpy, with everything prepared that does not depend on the frame."""
+"""The network inside Blender: numpy, with everything precomputed that does not depend on the
+frame."""
 
 from __future__ import annotations
 
@@ -21,13 +22,13 @@ def prepare(
     weights: NetworkWeights, gaussians: Gaussians, *, blas: bool | None = None
 ) -> NumpyDeformer:
     """Compute once what does not depend on the frame. `blas`: False for einsum and threads instead
-    of numpy's BLAS, None for the BLAS where numpy has one. Raises CheckpointError."""
+    of numpy's BLAS, None for the BLAS if numpy has one. Raises CheckpointError."""
     check_weights(weights, gaussians)
     return NumpyDeformer(weights, gaussians, Gemm(numpy_has_blas() if blas is None else blas))
 
 
 class NumpyDeformer(Deformer):
-    """Same input, same bits; has no state of a frame, so that threads may share it. Made by
+    """Same input, same bits; keeps no state between frames, so that threads may share it. Made by
     `prepare`."""
 
     def __init__(self, weights: NetworkWeights, gaussians: Gaussians, gemm: Gemm) -> None:
@@ -69,7 +70,7 @@ class NumpyDeformer(Deformer):
     def _before_last(
         self, code: Float32, eye: float, pose: Float32
     ) -> tuple[Float32, Float32, Float32]:
-        """The tokens (4, 64), and the last layer's input (N, 64), as it is and centred."""
+        """The tokens (4, 64), and the last layer's input (N, 64), plain and centred."""
         tokens = self._tokens(code, eye, np.asarray(pose, np.float32))
         x, centred = self._features, self._centred
         for attention, feed_forward in self._layers[:-1]:

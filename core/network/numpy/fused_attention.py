@@ -1,4 +1,4 @@
-"""Both attentions as what they compute: each Gaussian takes a mix of few rows
+"""Both attentions, reduced to what they compute: each Gaussian takes a mix of a few rows
 (docs/method.md §3.7, §9.2).
 
 `frame(tokens, x)` gives `(mix, values)`: mix(rows) (n, M) for a slice of the Gaussians and values
@@ -31,8 +31,8 @@ def row_slices(count: int, rows: int = ROWS) -> list[slice]:
 
 
 class FusedEsaa:
-    """x: the input of the first layer, which does not depend on the frame; then neither do the
-    agents nor the Gaussians' attention to them, the shares (N, agents)."""
+    """x: the input of the first layer, which does not depend on the frame; then the agents and the
+    Gaussians' attention to them, the shares (N, agents), do not either."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class FusedEsaa:
 
     def hand_over(self) -> Float32 | None:
         """The shares (N, agents), for a caller that multiplies them itself; `frame` would have to
-        compute them again. None where they depend on the frame."""
+        compute them again. None if they depend on the frame."""
         shares, self._shares = self._shares, None
         return shares
 

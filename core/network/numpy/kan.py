@@ -1,5 +1,5 @@
-"""TaylorKAN layers, and the dense layers of which a network has either TaylorKANs or linear ones
-(docs/method.md §3.6)."""
+"""TaylorKAN layers, and the dense layers that are either TaylorKANs or linear (docs/method.md
+§3.6)."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ def eye_frequencies(arrays: Arrays) -> Float32:
 
 
 def standard_pose(arrays: Arrays, pose: Float32) -> Float32:
-    """pose (12,) from camera.pose_vector -> (12,): around 0 and within a few times 1 where the
-    network has the training's mean and scale, unchanged otherwise."""
+    """pose (12,) from camera.pose_vector -> (12,): standardised if the network has the training's
+    mean and scale, unchanged otherwise."""
     if POSE_MEAN not in arrays:
         return pose
     return (pose - arrays[POSE_MEAN]) * arrays[POSE_SCALE]

@@ -1,1 +1,1 @@
-"""Reference files of the official networks, and the error of this one."""
+"""Reference files of the official networks, and our network's error on them."""

@@ -28,7 +28,7 @@ def largest_errors(file: ReferenceFile, implementation: str) -> dict[str, float]
     are not finite) and MissingPackageError."""
     run = _numpy_outputs if implementation == "numpy" else _torch_outputs
     errors = dict.fromkeys(file.outputs, 0.0)
-    # The weights of an invented file may overflow: an error below, not a warning.
+    # Made-up weights may overflow, which is an error below, not a warning.
     with np.errstate(all="ignore"):
         for computed in run(file):
             for name, value in computed.items():

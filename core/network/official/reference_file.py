@@ -47,7 +47,7 @@ STATIC_OUTPUTS: dict[str, tuple[int, ...]] = {
     "static_shs": (SH_COEFFICIENTS, 3),
 }
 
-# What zipfile raises for a damaged or encrypted member.
+# The errors that zipfile raises for a damaged or encrypted member.
 _UNPACK_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -159,7 +159,7 @@ class _Arrays:
         ):
             wanted = " x ".join("any" if size is None else str(size) for size in shape)
             raise InputError(f"{self.path}: {name} has shape {array.shape}, expected {wanted}")
-        # Beyond float32's range would become infinite below.
+        # Values beyond float32's range would become infinite below.
         if not (np.abs(array) <= np.finfo(np.float32).max).all():
             raise InputError(f"{self.path}: {name} holds values that are not finite")
         return array

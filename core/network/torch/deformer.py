@@ -1,6 +1,6 @@
 """One avatar on a device: single frames for the viewport, batches for a bake, from one network.
 
-On CUDA a single frame is a graph: one call starts its thirty kernels.
+On CUDA a single frame is a CUDA graph: one call starts its thirty kernels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .frames import FastFrames, Frames, Inputs, PlainFrames, frames_of
 from .network import RawTensors, TorchNetwork, raw_tensors
 
 CODES_AT_ONCE = 64  # rows of a track; fixed, so that a row's code is always the same
-WARM_UPS = 2  # libraries initialise themselves at their first calls, which may not be captured
+WARM_UPS = 2  # libraries initialise themselves at their first calls, which cannot be captured
 
 
 class Replayed:
@@ -76,7 +76,7 @@ class Replayed:
 
 
 class FastDeformer(Deformer):
-    """Made by `prepare_fast`. Not for two threads at a time."""
+    """Made by `prepare_fast`. Not thread-safe."""
 
     def __init__(self, network: TorchNetwork, frames: Frames, canonical: RawTensors) -> None:
         self._network, self._frames = network, frames
@@ -86,13 +86,13 @@ class FastDeformer(Deformer):
         self._single = Replayed(frames) if graph else None
         self._side = None
         if self.device.type == "cuda":
-            # Sound is encoded on a stream of its own and does not wait for running batches.
+            # Sound is encoded on its own stream and does not wait for running batches.
             self._side = torch.cuda.Stream(self.device)
             self._side.wait_stream(torch.cuda.current_stream(self.device))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why single frames run without a CUDA graph."""
+        """The reason why single frames run without a CUDA graph."""
         return (self._single.reason,) if self._single is not None and self._single.reason else ()
 
     def encode_audio(self, windows: Float32) -> Float32:

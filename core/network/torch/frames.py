@@ -28,7 +28,7 @@ from .network import RawTensors, TorchNetwork
 WIDEST = {"cuda": 1 << 29, "cpu": 1 << 22}
 
 Inputs = tuple[Tensor, ...]
-"""What the network computes from a frame's sound, eyes and pose; first axis: frames."""
+"""The network's encoding of sound, eyes and pose; first axis: frames."""
 
 
 class Frames(Protocol):
@@ -58,8 +58,8 @@ def frames_of(
     canonical: RawTensors,
     half: bool = False,
 ) -> Frames:
-    """The fastest that this network has: `PlainFrames` where it has more than one layer, since
-    then its attention depends on the frame."""
+    """The fastest implementation for this network: `PlainFrames` if it has more than one layer,
+    since then its attention depends on the frame."""
     if architecture_of(weights).layers == 1:
         return FastFrames(weights, network, canonical, half)
     return PlainFrames(network, canonical)
@@ -109,7 +109,7 @@ class FastFrames:
         self._shares: Tensor | None = first.shares if first else None
         dim = self._x.shape[1]
         indexed = positions(4, dim) if architecture.positions else np.zeros((4, dim), np.float32)
-        # On the device once: a copy in every batch would wait for it.
+        # Copied to the device once: a copy in every batch would wait for it.
         self._positions = torch.from_numpy(indexed).to(self._device)
         self._frequencies = layers.eye_frequencies(self._parameters)
         if half:  # or cuBLAS may add parts of a sum in float16; a setting of the whole process
@@ -153,7 +153,7 @@ class FastFrames:
         )
 
     def _slices(self, batch: int) -> list[slice]:
-        """Of the Gaussians, so that the widest array stays within bounds. The same for each batch
+        """Slices of the Gaussians that keep the widest array within bounds. The same for each batch
         of that size."""
         rows = max(256, WIDEST[self._device.type] // (batch * self._layer.widest))
         count = len(self._x)

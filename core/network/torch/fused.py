@@ -66,11 +66,11 @@ class FusedLayer:
 
 
 class Heads:
-    """The official five: hidden (n, 64) -> offsets (n, width) of each attribute."""
+    """The five official heads: hidden (n, 64) -> offsets (n, width) of each attribute."""
 
     def __init__(self, arrays: Arrays, architecture: Architecture, put: Put) -> None:
         heads = fold_heads(arrays, architecture)
-        # Colours in a product of their own: one product for all would be five times as large.
+        # Colours have their own product: one product for all would be five times as large.
         groups = [
             [head for head in heads if head.attribute != "sh"],
             [head for head in heads if head.attribute == "sh"],
@@ -124,7 +124,7 @@ def powers(x: Tensor) -> Tensor:
 
 
 def relu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """relu(x @ weight.T + bias); on CUDA in one kernel where this torch has it."""
+    """relu(x @ weight.T + bias); on CUDA in one kernel if this torch has it."""
     if x.is_cuda and hasattr(torch, "_addmm_activation"):
         result: Tensor = torch._addmm_activation(bias, x, weight.T)
         return result
@@ -132,7 +132,7 @@ def relu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def padded(matrix: Float32, bias: Float32, put: Put) -> tuple[Tensor, Tensor]:
-    """The layer with outputs of zeros up to a multiple of ALIGNED."""
+    """The layer, its outputs padded with zeros to a multiple of ALIGNED."""
     more = -len(matrix) % ALIGNED
     return put(np.pad(matrix, ((0, more), (0, 0)))), put(np.pad(bias, (0, more)))
 

@@ -40,8 +40,8 @@ FIXED = ("tri_plane.grid.aabb", *CONSTANTS)
 
 
 class TorchNetwork(nn.Module):
-    """Parameters under their names (`state_dict` has them), those in FIXED not trained. Tensors
-    that neither inference nor the coarse stage reads are left out."""
+    """Parameters under their official names, as in `state_dict`; those in FIXED are not trained.
+    Tensors that neither inference nor the coarse stage reads are left out."""
 
     def __init__(self, weights: NetworkWeights) -> None:
         """Raises CheckpointError."""
@@ -52,7 +52,7 @@ class TorchNetwork(nn.Module):
         for name in expected_shapes(weights.kind, weights.arrays):
             tensor = torch.from_numpy(np.array(weights.arrays[name]))
             parameter = nn.Parameter(tensor, requires_grad=name not in FIXED)
-            _plant(self, name, parameter)
+            _register(self, name, parameter)
 
     def to_weights(self) -> NetworkWeights:
         """The current values, for inference or a file."""
@@ -103,7 +103,7 @@ class TorchNetwork(nn.Module):
         poses: Tensor,
         strength: Tensor | float = 1.0,
     ) -> tuple[RawTensors, Tensor]:
-        """`forward` from what frames share: x (N, 64) and `first`, of the same means. codes
+        """`forward`, given what frames share: x (N, 64) and `first`, of the same means. codes
         (B, 32); strength: of all frames, or (B, 1, 1)."""
         p = self.parameters_by_name()
         token = layers.tokens(p, codes, eyes, poses)
@@ -170,7 +170,7 @@ def raw_tensors(gaussians: Gaussians, device: str = "cpu") -> RawTensors:
     return RawTensors(*(torch.from_numpy(np.array(a, np.float32)).to(device) for a in arrays))
 
 
-def _plant(root: nn.Module, name: str, parameter: nn.Parameter) -> None:
+def _register(root: nn.Module, name: str, parameter: nn.Parameter) -> None:
     """Register a parameter under a dotted name and make the modules that it names."""
     *path, leaf = name.split(".")
     module = root

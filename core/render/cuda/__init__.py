@@ -1,2 +1,2 @@
-"""Drawing on a CUDA GPU: our own kernels, built in about a second by the NVRTC that torch brings,
-or gsplat where it is prebuilt. Forward only, the official rules, frames in batches."""
+"""Drawing on a CUDA GPU: our own kernels, compiled in about a second by torch's NVRTC, or gsplat if
+it is prebuilt. Forward only, by the official rules, in batches of frames."""

@@ -1,7 +1,7 @@
 """The only file that uses torch's access to NVRTC, which is not part of its public interface.
 
-`torch.cuda._compile_kernel` came with torch 2.9 (docs/method.md §8.2). A torch
-without it, or with another one, is reported here in one line and nowhere else.
+`torch.cuda._compile_kernel` came with torch 2.9 (docs/method.md §8.2). A torch that lacks it, or
+has another one, is reported here in one line and nowhere else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...system.gpu_torch import unusable
 from .source import KERNELS, source
 
 Launch = Callable[..., None]
-"""(grid=(x, y, z), block=(x, y, z), args=[tensors and whole numbers]), on torch's present stream.
+"""(grid=(x, y, z), block=(x, y, z), args=[tensors and whole numbers]), on torch's current stream.
 It checks neither the number of arguments nor their types."""
 
 _compiling = threading.Lock()
@@ -29,7 +29,7 @@ HINT = "choose gsplat or numba, or install the torch of pyproject.toml"
 
 
 def available() -> str | None:
-    """None where the kernels can be compiled, else the reason in one line. Compiles nothing."""
+    """None if the kernels can be compiled, else the reason in one line. Compiles nothing."""
     if (reason := unusable()) is not None:
         return reason
     try:
@@ -52,8 +52,8 @@ def _compile(device: int) -> dict[str, Launch]:
     compiler = _compiler()
     try:
         with torch.cuda.device(device), _without_toolkit():
-            # The driver loads kernels into the context of this very thread, which has none before
-            # torch's first work on it: choosing a device, that is 0 by default, does not count.
+            # The driver loads kernels into this thread's context, which exists only after torch's
+            # first work in the thread: choosing a device, 0 by default, does not create it.
             torch.zeros(1, device=f"cuda:{device}")
             return {name: compiler(source(), name) for name in KERNELS}
     except (OSError, RuntimeError, AttributeError, TypeError, ImportError) as error:
@@ -62,7 +62,7 @@ def _compile(device: int) -> dict[str, Launch]:
 
 
 def _compiler() -> Callable[[str, str], Launch]:
-    found: Any = getattr(torch.cuda, "compile_kernel", None)  # should it become public
+    found: Any = getattr(torch.cuda, "compile_kernel", None)  # in case it becomes public
     found = found or getattr(torch.cuda, "_compile_kernel", None)
     if found is None:
         raise MissingPackageError(f"torch {torch.__version__} has no NVRTC compiler; {HINT}")
@@ -77,8 +77,8 @@ def _compiler() -> Callable[[str, str], Launch]:
 
 @contextmanager
 def _without_toolkit() -> Iterator[None]:
-    """torch needs the toolkit's folder of headers, and raises OSError where there is none. The
-    kernels include nothing, so that any name of a folder will do."""
+    """torch asks for the toolkit's header folder, and raises OSError if there is none. The kernels
+    include nothing, so any folder name will do."""
     from torch.utils import cpp_extension  # needs setuptools, which torch requires
 
     kept = cpp_extension.CUDA_HOME

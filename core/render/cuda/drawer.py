@@ -1,5 +1,5 @@
-"""The interface between what has Gaussians on a device and what draws them there: frames in
-batches. nvrtc_drawer.py and gsplat_drawer.py implement it."""
+"""The interface that draws Gaussians where they are, on a device, in batches of frames.
+nvrtc_drawer.py and gsplat_drawer.py implement it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...records.gaussians import Splats
 from ..picture import check
 from .views import view_table
 
-if TYPE_CHECKING:  # single frames are asked for where torch may be missing
+if TYPE_CHECKING:  # single frames are also drawn where torch may be missing
     from torch import Tensor
 
     from .scene import Scene
@@ -23,10 +23,10 @@ if TYPE_CHECKING:  # single frames are asked for where torch may be missing
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A batch of pictures that a device may still be working at. pictures (B, H, W, 4): uint8 with
-    straight alpha, or float32 premultiplied (images/image.py). broken (B,) int32: not 0 where a
-    picture holds a number that is not finite. pairs: () int64, what the list of pairs had to hold;
-    more than `capacity` means that the pictures lack something and are to be drawn again."""
+    """A batch of pictures that a device may still be drawing. pictures (B, H, W, 4): uint8 with
+    straight alpha, or float32 premultiplied (images/image.py). broken (B,) int32: not 0 for a
+    picture with a value that is not finite. pairs: () int64, the length that the list of pairs
+    needed; if it exceeds `capacity`, the pictures are incomplete and must be drawn again."""
 
     pictures: Tensor
     broken: Tensor
@@ -35,7 +35,7 @@ class Drawn:
 
 
 class Drawer(Protocol):
-    """A frame's bits depend on nothing but its own Gaussians and view: not on the batch."""
+    """A frame's bits depend only on its own Gaussians and view, not on the batch."""
 
     def draw(
         self,
@@ -51,9 +51,9 @@ class Drawer(Protocol):
         ...
 
     def learn(self, shape: tuple[int, ...], pairs: int) -> int:
-        """Make room for `pairs` in the next batches of that shape (frames, Gaussians, width,
-        height), and return the new capacity: after a `Drawn` with too little. Raises EngineError
-        where there are too many."""
+        """After a `Drawn` whose list was too short: make room for `pairs` in the next batches of
+        that shape (frames, Gaussians, width, height) and return the new capacity. Raises
+        EngineError for too many."""
         ...
 
 

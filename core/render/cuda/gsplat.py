@@ -1,4 +1,4 @@
-"""gsplat as a rasteriser of single frames, and the reason where it cannot be used."""
+"""gsplat as a rasteriser of single frames, and the reason if it cannot be used."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ...records.camera import Camera
 from ...records.gaussians import Splats
 from .drawer import Drawer, draw_one
 
-OLDEST = (1, 5)  # takes a camera for each of several heads
+OLDEST = (1, 5)  # the first version with one camera for each head of a batch
 
 _refused: str | None = None  # why it did not compile, in this process
 
 
 @lru_cache(maxsize=1)
 def available() -> str | None:
-    """None where this rasteriser can be used, else the reason in one line. Compiles nothing."""
+    """None if this rasteriser can be used, else the reason in one line. Compiles nothing."""
     for package in ("torch", "gsplat"):
         if util.find_spec(package) is None:
             return f"{package} is not installed; pip install {package}, or choose numba"
@@ -43,7 +43,7 @@ def available() -> str | None:
 def _too_old() -> str | None:
     try:
         found = metadata.version("gsplat")
-    except metadata.PackageNotFoundError:  # lies on the path only
+    except metadata.PackageNotFoundError:  # on the path, but not installed
         return None
     parts = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
     if parts < OLDEST:
@@ -53,7 +53,7 @@ def _too_old() -> str | None:
 
 
 def prebuilt() -> bool:
-    """True where its compiled half exists and fits this torch; else gsplat compiles it."""
+    """True if its compiled extension exists and fits this torch; otherwise gsplat compiles it."""
     try:
         importlib.import_module("gsplat.csrc")
     except (ImportError, OSError):
@@ -62,15 +62,16 @@ def prebuilt() -> bool:
 
 
 def load() -> None:
-    """Make gsplat load its kernels, or compile them for minutes. Raises MissingPackageError, now
-    and at every later call: gsplat itself would go on to an error without a reason."""
+    """Make gsplat load its kernels, or compile them, which takes minutes. Raises
+    MissingPackageError, now and at every later call: gsplat itself would fail later without giving
+    the reason."""
     global _refused
     try:
-        with redirect_stdout(sys.stderr):  # it prints, and our lines are read by programs
+        with redirect_stdout(sys.stderr):  # gsplat prints, and programs read our output
             kernels = importlib.import_module("gsplat.cuda._backend")._C
         reason = "it finds no CUDA toolkit" if kernels is None else ""
     except ModuleNotFoundError as error:
-        # Another gsplat may keep them elsewhere, and loads them when it is called.
+        # Another version may keep its kernels elsewhere, and loads them when it is called.
         reason = "" if str(error.name).startswith("gsplat") else str(error)
     except Exception as error:  # whatever a compiler's failure raises
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -90,7 +91,7 @@ def _without_toolkit(cuda_home: str | None) -> str | None:
 
 
 def _without_compiler() -> str | None:
-    """nvcc needs a C++ compiler for the code of the processor."""
+    """nvcc needs a C++ compiler for the CPU's part of the code."""
     windows = sys.platform == "win32"
     names = ("cl",) if windows else (os.environ.get("CXX", "c++"), "g++", "clang++")
     if any(shutil.which(name) for name in names if name):
@@ -101,7 +102,7 @@ def _without_compiler() -> str | None:
 
 @cache
 def drawer() -> Drawer:
-    """The process's Drawer. Raises MissingPackageError where gsplat does not compile."""
+    """The process's Drawer. Raises MissingPackageError if gsplat does not compile."""
     from .gsplat_drawer import GsplatDrawer
 
     load()
@@ -115,7 +116,7 @@ def rasterise(
     sh_degree: int = 3,
 ) -> Image:
     """A `Rasteriser` (docs/method.md §3.11). The first call may compile for minutes.
-    Raises MissingPackageError where `available` gives a reason."""
+    Raises MissingPackageError if `available` gives a reason."""
     if (reason := available()) is not None:
         raise MissingPackageError(reason)
     return draw_one(drawer(), "cuda", splats, camera, background, sh_degree)

@@ -1,7 +1,7 @@
-"""Batches of frames through gsplat, set to the official rules as far as its options reach.
+"""Batches of frames through gsplat, set to the official rules as far as its options allow.
 
-What stays different (docs/method.md §8.1): the footprint of a Gaussian ends where alpha falls
-under 1/255 or at 3.33 standard deviations instead of at the edge of whole tiles. On a trained
+One difference remains (docs/method.md §8.1): the footprint of a Gaussian ends where alpha falls
+below 1/255 or at 3.33 standard deviations instead of at the edge of whole tiles. On a trained
 avatar that is 91 dB from the official picture; the greatest difference seen is 2.4/255.
 """
 
@@ -21,8 +21,8 @@ from .views import CENTRE, COLOUR_GAIN, LENS, OPACITY, VIEWMAT
 
 
 class GsplatDrawer:
-    """A `Drawer`. gsplat makes its own list of pairs, and waits for the device once in a batch to
-    know its length. gsplat.load comes first."""
+    """A `Drawer`. gsplat makes its own list of pairs, and waits for the device once per batch to
+    learn its length. Call gsplat.load first."""
 
     def draw(
         self,
@@ -56,9 +56,8 @@ class GsplatDrawer:
 
 
 def arguments(scene: Scene, views: Tensor, size: tuple[int, int], sh_degree: int) -> dict[str, Any]:
-    """Arguments of gsplat.rasterization for B frames of one camera each: the only ones that this
-    program gives it, for drawing and for training. Arguments as `Drawer.draw` takes them; gradients
-    pass to the scene.
+    """Arguments of gsplat.rasterization for B frames with one camera each, both for drawing and for
+    training. Inputs as `Drawer.draw` takes them; gradients pass to the scene.
 
     Colours are evaluated here and passed as (B, N, 3), because versions of gsplat disagree on the
     shape of coefficients. Opacities are limited to 0.99: 1.5.x caps alpha at 0.999, which lets one
@@ -88,7 +87,7 @@ def arguments(scene: Scene, views: Tensor, size: tuple[int, int], sh_degree: int
         "means": means,
         "quats": quats,
         "scales": scales,
-        # Limited in value alone: a gradient must be able to bring it back under the limit.
+        # Limit only the value: a gradient must be able to bring it back below the limit.
         "opacities": opacities - (opacities - MAX_ALPHA).clamp(min=0).detach(),
         "colors": (gain * (colours + 0.5)).clamp(min=0),
         "viewmats": viewmats,
@@ -98,7 +97,7 @@ def arguments(scene: Scene, views: Tensor, size: tuple[int, int], sh_degree: int
         "near_plane": NEAR,
         "eps2d": DILATION,
         "sh_degree": None,
-        "packed": False,  # a head is seen whole; packing would wait for the GPU once more
+        "packed": False,  # the whole head is in view; packing would wait for the GPU once more
         "tile_size": TILE,
         "render_mode": "RGB",
         "rasterize_mode": "classic",

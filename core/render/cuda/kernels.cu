@@ -7,13 +7,13 @@
 //   blend        one block a tile, one thread a pixel: front to back, over the background
 //
 // The host passes whole numbers and pointers only: a Python float would arrive as a double.
-// TILE and the limits of the rules are macros that the host puts before this text, so that they are
+// TILE and the limits of the rules are macros that the host prepends to this text, so that they are
 // written once (rasteriser.py, projection.py). Nothing is included: NVRTC has no headers to find.
 //
-// Frame f's Gaussian n is row i = f * count + n of what is per frame, or row n of what all frames
-// share (a bit of `shared`). A frame's view is VIEW floats: three rows of the matrix from the head
-// to the camera (12), fx, fy, cx, cy, the camera's place (3), limits of x/z and y/z (left, right,
-// top, bottom), factors of opacity and of colour.
+// Frame f's Gaussian n is row i = f * count + n of arrays per frame, or row n of arrays that all
+// frames share (a bit of `shared`). A frame's view is VIEW floats: three rows of the matrix from the
+// head to the camera (12), fx, fy, cx, cy, the camera's position (3), limits of x/z and y/z (left,
+// right, top, bottom), factors of opacity and of colour.
 #define PAIR_NONE 0x7fffffffffffffffLL
 
 struct alignas(16) Ellipse {  // 48 bytes, three loads
@@ -68,7 +68,7 @@ __device__ void colour_of(const float *sh, float x, float y, float z, int degree
 }
 
 // The greatest power that an ellipse has in a range of pixels, which are distances to its centre:
-// it lies on an edge that the centre sees, or is 0 where the centre is inside.
+// it is on an edge that faces the centre, or 0 if the centre is inside.
 __device__ float greatest_power(const Ellipse &e, float x0, float x1, float y0, float y1) {
   bool beside = x0 > 0.f || x1 < 0.f, above = y0 > 0.f || y1 < 0.f;
   if (!beside && !above) return 0.f;
@@ -85,8 +85,8 @@ __device__ float greatest_power(const Ellipse &e, float x0, float x1, float y0, 
 }
 
 // means, quats, scales, opacities, sh: (count or frames * count, 3 | 4 | 3 | 1 | 48). raw: scales
-// are logarithms, opacities logits, quats of any length. touched: tiles; 0 where it is not drawn.
-// masks: a bit for each tile of the rectangle, row by row, where it has at most 64; else all bits.
+// are logarithms, opacities logits, quats of any length. touched: tiles; 0 if it is not drawn.
+// masks: a bit for each tile of the rectangle, row by row, if it has at most 64; else all bits.
 extern "C" __global__ void project(
     int frames, int count, const float *means, const float *quats, const float *scales,
     const float *opacities, const float *sh, int shared, int raw, int degree, const float *views,
@@ -150,8 +150,8 @@ extern "C" __global__ void project(
   int x0 = clipped((left - radius) / TILE, columns), y0 = clipped((top - radius) / TILE, rows);
   int x1 = clipped((left + radius + (TILE - 1)) / TILE, columns);
   int y1 = clipped((top + radius + (TILE - 1)) / TILE, rows);
-  // Of those tiles the ones that a pixel reaching MIN_ALPHA can lie in: along each axis an ellipse
-  // of that alpha ends at sqrt(2 log(opacity / MIN_ALPHA) variance). The rest would draw nothing.
+  // Keep the tiles that can contain a pixel of MIN_ALPHA or more: along each axis an ellipse of
+  // that alpha ends at sqrt(2 log(opacity / MIN_ALPHA) variance). The rest would draw nothing.
   float faintest = -logf(opacity / MIN_ALPHA) - 0.01f;  // power below which alpha is too small
   float reach_x = sqrtf(-2.f * faintest * a) + 0.01f, reach_y = sqrtf(-2.f * faintest * c) + 0.01f;
   x0 = max(x0, clipped(ceilf((left - reach_x - (TILE - 1)) / TILE), columns));
@@ -169,8 +169,8 @@ extern "C" __global__ void project(
   ellipse.red = positive(gain * rgb[0]);
   ellipse.green = positive(gain * rgb[1]);
   ellipse.blue = positive(gain * rgb[2]);
-  // An ellipse askew misses corners of its rectangle. What float32 may be wrong by grows with the
-  // terms that cancel; a tile too many costs time, a tile too few would be seen.
+  // A rotated ellipse misses corners of its rectangle. The error of float32 grows with the terms
+  // that cancel; a tile too many costs time, a tile too few is visible.
   int tiles = (x1 - x0) * (y1 - y0), reached = tiles;
   unsigned long long mask = ~0ULL;
   if (tiles > 1 && tiles <= 64) {
@@ -193,8 +193,8 @@ extern "C" __global__ void project(
   depths[i] = __float_as_uint(z);  // positive floats order as their bits do
 }
 
-// ends: the running sum of `touched`, so that a Gaussian's pairs lie before its end. Pairs past the
-// capacity are left out; the last end tells the host. keys hold PAIR_NONE before.
+// ends: the running sum of `touched`, so that a Gaussian's pairs come before its end. Pairs past
+// the capacity are left out; the last end shows it to the host. keys: filled with PAIR_NONE before.
 extern "C" __global__ void list_pairs(
     int frames, int count, int columns, int tiles, int capacity, const long long *ends,
     const int *touched, const ushort4 *rects, const unsigned *depths,
@@ -214,8 +214,8 @@ extern "C" __global__ void list_pairs(
     }
 }
 
-// keys: sorted. order: where each was before. starts, ends: of every tile, 0 before. listed: owners
-// in the new order.
+// keys: sorted. order: their places before sorting. starts, ends: of every tile, 0 at first.
+// listed: owners in the new order.
 extern "C" __global__ void find_ranges(
     int capacity, const long long *keys, const long long *order, const int *owners, int *starts,
     int *ends, int *listed) {
@@ -232,7 +232,7 @@ __device__ inline unsigned char eight_bits(float value) {  // clipped and trunca
 }
 
 // background: (height, width, 3), one for all frames (kind 1) or one each (kind 2), none (kind 0).
-// pictures: four floats a pixel, premultiplied; or bytes: four, straight alpha, where `in_bytes`.
+// pictures: four floats a pixel, premultiplied; or bytes: four, straight alpha, if `in_bytes`.
 // broken: set for a frame that holds a number that is not finite.
 extern "C" __global__ void __launch_bounds__(TILE * TILE) blend(
     int width, int height, int columns, int tiles, const int *starts, const int *ends,

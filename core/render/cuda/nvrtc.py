@@ -1,4 +1,4 @@
-"""Our own kernels as a rasteriser of single frames, and the reason where they cannot be used."""
+"""Our own kernels as a rasteriser of single frames, and the reason if they cannot be used."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ...records.gaussians import Splats
 from .. import reference
 from .drawer import Drawer, draw_one
 
-TOLERANCE = 0.02  # of a colour: an alpha on the edge of 1/255 may fall to the other side
+TOLERANCE = 0.02  # of a colour: an alpha on the edge of 1/255 may fall on the other side
 
 
 @cache
 def available() -> str | None:
-    """None where this rasteriser draws what it should, else the reason in one line. On a GPU it
-    compiles for about a second and draws a small picture, so that "auto" takes numba where a
-    driver, a torch or a GPU fails, and the user's first frame does not."""
+    """None if this rasteriser draws correctly, else the reason in one line. On a GPU it compiles
+    for about a second and draws a small picture, so that with a faulty driver, torch or GPU "auto"
+    chooses numba instead of failing at the user's first frame."""
     if util.find_spec("torch") is None:
         return "torch is not installed; pip install torch, or choose numba"
     try:
@@ -34,7 +34,7 @@ def available() -> str | None:
 
 
 def _tried() -> str | None:
-    """The reason why the present GPU does not draw what the oracle draws; None where it does."""
+    """None if the current GPU draws the same picture as the oracle, else the reason."""
     splats, view, background = _sample()
     try:
         picture = draw_one(drawer(), "cuda", splats, view, background, 3)
@@ -73,7 +73,7 @@ def rasterise(
     background: Float32 | None = None,
     sh_degree: int = 3,
 ) -> Image:
-    """A `Rasteriser`. Raises MissingPackageError where `available` gives a reason."""
+    """A `Rasteriser`. Raises MissingPackageError if `available` gives a reason."""
     if (reason := available()) is not None:
         raise MissingPackageError(reason)
     return draw_one(drawer(), "cuda", splats, camera, background, sh_degree)
@@ -81,7 +81,7 @@ def rasterise(
 
 @cache
 def drawer() -> Drawer:
-    """The process's Drawer on torch's present GPU. Compiles; raises MissingPackageError."""
+    """The process's Drawer on torch's current GPU. Compiles; raises MissingPackageError."""
     import torch
 
     from .compiler import kernels

@@ -15,18 +15,18 @@ from .scene import Scene
 from .source import PAIR_NONE, THREADS
 
 ELLIPSE = 12  # floats
-MARGIN = 1.3  # room for pairs, times what the last batch of that shape needed
+MARGIN = 1.3  # room for pairs, relative to what the last batch of that shape needed
 LEAST = 1 << 14  # pairs
 MOST = (1 << 31) - 1024  # pairs; the kernels count them in 32 bits
 
 
 class NvrtcDrawer:
-    """A `Drawer` on torch's present stream. It waits for the device only where it has drawn no
-    batch of that shape before: the list of pairs is as long as earlier batches needed. `Drawn` says
-    where a list was too short, and the next one is longer.
+    """A `Drawer` on torch's current stream. It waits for the device only at the first batch of a
+    shape: later lists of pairs are as long as earlier batches needed. `Drawn` shows if a list was
+    too short; the next one is longer.
 
-    kernels: of compiler.py, or others of the same arguments. A frame's bits do not depend on the
-    length of the list."""
+    kernels: from compiler.py, or others with the same arguments. A frame's bits do not depend on
+    the length of the list."""
 
     def __init__(self, kernels: Mapping[str, Launch]) -> None:
         self._kernels = kernels
@@ -49,7 +49,8 @@ class NvrtcDrawer:
         def empty(*shape: int, dtype: torch.dtype = torch.int32) -> Tensor:
             return torch.empty(shape, dtype=dtype, device=device)
 
-        # torch's own work comes first: it makes the context in which a new thread starts ours.
+        # torch's own work comes first: it creates the context in which a new thread starts our
+        # kernels.
         broken = torch.zeros(frames, dtype=torch.int32, device=device)
         total = frames * count
         ellipses = empty(total, ELLIPSE, dtype=torch.float32)

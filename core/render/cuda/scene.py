@@ -1,5 +1,4 @@
-"""Gaussians of a batch of frames on a device, between the network and the drawer that both work
-there."""
+"""Gaussians of a batch of frames on a device, passed from the network to the drawer."""
 
 from __future__ import annotations
 
@@ -42,7 +41,7 @@ def scene_of(splats: Splats, device: torch.device) -> Scene:
 
 
 def scene_of_raw(moved: RawTensors) -> Scene:
-    """A network's batch (B, N, ...). What is one array for all frames (`expand`) is read as one."""
+    """A network's batch (B, N, ...). An array that all frames share (`expand`) is read once."""
 
     def whole(value: Tensor) -> Tensor:
         return (value[:1] if value.stride(0) == 0 else value).contiguous()

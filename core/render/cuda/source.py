@@ -1,4 +1,4 @@
-"""The kernels' text, with the rules' numbers put before it."""
+"""The kernels' source, with the rules' constants prepended."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..projection import DEPTH_GUARD, MIN_SPREAD
 from ..rasteriser import DILATION, MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, NEAR, TILE
 
 KERNELS = ("project", "list_pairs", "find_ranges", "blend")
-VIEW = 32  # floats of a frame's view; what they are is said in kernels.cu and filled in views.py
-PAIR_NONE = 0x7FFF_FFFF_FFFF_FFFF  # key of a place in the list that holds no pair
+VIEW = 32  # floats of a frame's view, as kernels.cu describes and views.py fills them
+PAIR_NONE = 0x7FFF_FFFF_FFFF_FFFF  # key of an empty place in the list
 THREADS = 256  # of a block of the kernels that have no tile
 
 
 @cache
 def source() -> str:
-    """CUDA C++ that includes nothing. The numbers are the ones that every rasteriser here uses."""
+    """CUDA C++ without includes. Every rasteriser here uses the same constants."""
     numbers = {
         "NEAR": NEAR,
         "DILATION": DILATION,

@@ -1,4 +1,4 @@
-"""The numbers of camera and controls that a kernel reads of each frame."""
+"""The camera and control values that a kernel reads for each frame."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ pixel's gradient in colour, h that in alpha, T the final transmittance. Then
     dL/dalpha_i = T_i (c_i . g) - rest_i / (1 - alpha_i),
     rest_i = sum over j > i of w_j (c_j . g)  -  h T,
 
-and rest starts as (final colour . g) - h T and loses w_i (c_i . g) at each step: nothing was stored
+and rest starts as (final colour . g) - h T and loses w_i (c_i . g) at each step: nothing is stored
 per pixel and Gaussian. The state of a tile is a flat float32 array of STRIPS groups: transmittance
 (signed as in blend), rest, and the three of g, WIDTH each.
 """
@@ -33,7 +33,7 @@ from .rules import ACROSS, PATIENCE, STRIPS, any_open, cells_of, draw_layer, pla
 
 CELLS = 5
 GROUP = CELLS * WIDTH
-# What is summed over a Gaussian's pixels, with q = dL/d(ln alpha), d = centre - pixel, w = weight:
+# The sums over a Gaussian's pixels, with q = dL/d(ln alpha), d = centre - pixel, w = weight:
 # q, q dx, q dy, q dx^2, q dx dy, q dy^2, and w g for red, green and blue.
 SUMS = 9
 
@@ -118,7 +118,7 @@ def _back_strips(
         row = b.gep(totals, [b.mul(at, _LONG(SUMS))])
         for k, result in enumerate(results):
             cell = b.gep(row, [_LONG(k)])
-            # In pairs, the same ones always: without the flag it adds lane after lane.
+            # In pairs, always the same ones: without the flag LLVM adds lane after lane.
             total = b.call(add_up, [_FLOAT(0), result], fastmath=("reassoc",))
             b.store(b.fadd(b.load(cell), total), cell)
         return context.get_dummy_value()

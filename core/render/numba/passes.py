@@ -1,6 +1,6 @@
 """Forwards and backwards through the numba kernels, numpy in and out, threads over parts.
 
-Every part writes what is its own, and sums run in one order, so that neither the picture nor a
+Every part writes only its own values, and sums run in one order, so that neither the picture nor a
 gradient depends on the number of threads.
 """
 
@@ -27,9 +27,9 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One row of tiles. places (M,): where the sums of its Gaussians stand; starts (columns + 1,)
-    and listed: the lists of its tiles, counted within the row; centres (M, 2) and table
-    (M, COLUMNS)."""
+    """One row of tiles. places (M,): where the sums of its Gaussians are stored; starts
+    (columns + 1,) and listed: the lists of its tiles, counted within the row; centres (M, 2) and
+    table (M, COLUMNS)."""
 
     places: Int64
     starts: Int64

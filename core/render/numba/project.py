@@ -57,7 +57,7 @@ def project_range(
         radii[i] = 0
         tx, ty, tz = in_camera(view, means[i])
         opacity = float(opacities[i])
-        # Written so that what is not a number fails, too.
+        # Written so that NaN fails, too.
         if not (tz > NEAR and opacity >= MIN_ALPHA):
             continue
 

@@ -41,7 +41,7 @@ def project_range_back(
 ) -> None:
     """Gaussians start..end of (N, ...) arrays; means .. limits as project_range took them, table
     and radii as it filled them. partial (M, SUMS): the sums of Gaussian i over each row of tiles
-    stand at places[i] .. places[i + 1]. Fills the slopes, all of the shapes of their inputs, and
+    are at places[i] .. places[i + 1]. Fills the slopes, all of the shapes of their inputs, and
     centre_slopes (N, 2) per pixel; 0 where nothing is drawn."""
     fx, fy = lens[0], lens[1]
     rotation, r_slope = np.empty((3, 3)), np.empty((3, 3))
@@ -110,7 +110,7 @@ def project_range_back(
             ty_slope -= j12_slope * fy / (tz * tz)
             tz_slope -= j12_slope * j12 / tz
 
-        # Colours: a channel that was cut at 0 has no slope.
+        # Colours: a channel that was clamped at 0 has no slope.
         rgb[0] = sums[6] if table[i, RED] > 0 else 0.0
         rgb[1] = sums[7] if table[i, GREEN] > 0 else 0.0
         rgb[2] = sums[8] if table[i, BLUE] > 0 else 0.0
@@ -119,7 +119,7 @@ def project_range_back(
         for k in range(count):
             for channel in range(3):
                 sh_slopes[i, k, channel] = basis[k] * rgb[channel]
-            # From here on the basis is no more needed: its place takes its slope.
+            # The basis is no longer needed: its array takes its slope.
             basis[k] = rgb[0] * sh[i, k, 0] + rgb[1] * sh[i, k, 1] + rgb[2] * sh[i, k, 2]
         sh_direction_slope(toward, basis, dx, dy, dz, degree)
         along = toward[0] * dx + toward[1] * dy + toward[2] * dz

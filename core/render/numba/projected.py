@@ -41,7 +41,7 @@ class Projected:
 
 
 def projected(inputs: Inputs, camera: Camera, sh_degree: int, threads: int) -> Projected:
-    """No number depends on the number of threads."""
+    """The result does not depend on the number of threads."""
     count = len(inputs[0])
     columns, rows = grid(camera)
     centres = np.empty((count, 2), np.float64)

@@ -33,7 +33,7 @@ from .project import REACH_X, REACH_Y, UX, UY, VY
 ACROSS = TILE // WIDTH  # strips of a tile side by side
 STRIPS = TILE * TILE // WIDTH
 PATIENCE = 8  # Gaussians between two checks for strips that are still open
-LOWEST = -8.0  # exponents below it are as invisible: 2^-8 < 1/255
+LOWEST = -8.0  # smaller exponents are invisible: 2^-8 < 1/255
 
 
 class Layer(NamedTuple):

@@ -3,7 +3,7 @@
 A tile takes its Gaussians in portions. Within a portion everything is one array (Gaussians,
 pixels): the exponent is a matrix product, the transmittance a running product, the colour a matrix
 product again. einsum multiplies, as fast here as a BLAS, which Blender's own numpy lacks. Threads
-were measured and gain nothing: the steps are too short between two holds of Python's lock.
+were measured and gain nothing: the steps between two acquisitions of the GIL are too short.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .spans import spans_of_row
 
 LANE = 8  # consecutive Gaussians whose running product is taken step by step
 PORTION = 16 * LANE  # Gaussians blended at once: with 256 pixels it stays in the CPU's cache
-NOTHING = -1e4  # a logarithm of opacity that no pixel can see
+NOTHING = -1e4  # a logarithm of opacity that is invisible everywhere
 
 
 def rasterise(
@@ -61,7 +61,7 @@ def _tiles_of_row(ellipses: Ellipses, row: int) -> Iterator[tuple[int, Float32]]
     order = order[np.argsort(columns.astype(np.uint16), kind="stable")]
     bounds = np.concatenate([[0], np.cumsum(np.bincount(columns))])
     for column in np.flatnonzero(np.diff(bounds)).tolist():
-        # One table at a time: a camera within the head would make the row's fill the memory.
+        # One table at a time: for a camera inside the head a row's tables would fill the memory.
         yield column, _table(ellipses, order[bounds[column] : bounds[column + 1]], column, row)
 
 

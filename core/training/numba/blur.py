@@ -1,6 +1,6 @@
 """Gaussian means of picture maps and their gradient: numba on a CPU, torch's products elsewhere.
 
-torch's convolution would take most of a training step on a CPU, above all backwards.
+torch's convolution would take most of a training step on a CPU, mainly in the backward pass.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from ...system.machine import available_cores
 from ...system.numba_setup import compiled
 from ...system.threads import for_each
 
-SIDE = 11  # as TAPS of the window; compiled code needs its constants in a file that is digested
+SIDE = 11  # = TAPS of the window, here because the cache key covers this file
 
 
 def weights() -> Float32:
-    """(11,) of one line."""
+    """(11,) of the window along one axis."""
     return window().astype(np.float32)
 
 
 def means(maps: Tensor) -> Tensor:
-    """(M, H, W) float32 -> (M, H - 10, W - 10): over windows that lie inside."""
+    """(M, H, W) float32 -> (M, H - 10, W - 10): means over the windows that lie inside."""
     if maps.device.type == "cpu" and maps.dtype == torch.float32:
         return _Means.apply(maps)
-    # As products: on a GPU a convolution would multiply with ten bits by default (TF32), and what
-    # SSIM makes of it is the difference of two almost equal means.
+    # Matrix products, because on a GPU a convolution multiplies with ten bits by default (TF32),
+    # and SSIM subtracts almost equal means.
     height, width = (_band(size, str(maps.device), maps.dtype) for size in maps.shape[1:])
     return height.T @ (maps @ width)
 
 
 @lru_cache(maxsize=4)
 def _band(size: int, device: str, dtype: torch.dtype) -> Tensor:
-    """(size, size - 10): the line in every column, a step lower in each."""
+    """(size, size - 10): each column is the window, one row lower than the last."""
     line, band = weights(), np.zeros((size, size - SIDE + 1), np.float32)
     for column in range(band.shape[1]):
         band[column : column + SIDE, column] = line
@@ -52,7 +52,7 @@ class _Means(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
-        """Every mean hands its gradient back to its window; the window is symmetric."""
+        """Each gradient spreads over its window as in `forward`; the window is symmetric."""
         margin = (SIDE - 1, SIDE - 1)
         return torch.from_numpy(_means(np.pad(gradients[0].numpy(), ((0, 0), margin, margin))))
 

@@ -10,8 +10,7 @@ from .record import Splatter
 
 def splatter_for(device: str) -> Splatter:
     """numba for "cpu", gsplat for "cuda" (a number may follow: "cuda:1"). Raises
-    MissingPackageError with the reason where it cannot be used, ArgumentError for another device.
-    """
+    MissingPackageError with the reason if it cannot be used, ArgumentError for another device."""
     kind = device.partition(":")[0]
     if kind not in ("cpu", "cuda"):
         raise ArgumentError(f"device {device!r} has no rasteriser to train with; use cpu or cuda")
@@ -26,7 +25,7 @@ def splatter_for(device: str) -> Splatter:
     reason = available()
     if reason is not None:
         raise MissingPackageError(reason)
-    load()  # before minutes go into the dataset
+    load()  # fail before the dataset is read, which takes minutes
     from .gsplat import splat as splat_on_cuda
 
     return splat_on_cuda

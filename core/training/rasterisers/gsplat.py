@@ -1,4 +1,4 @@
-"""The differentiable rasteriser for CUDA: gsplat, with the arguments that it draws with."""
+"""The differentiable rasteriser for CUDA: gsplat with this program's arguments."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .record import Rendered, SplatTensors, check
 def splat(
     splats: SplatTensors, camera: Camera, sh_degree: int, probe: Tensor | None = None
 ) -> Rendered:
-    """A `Splatter`, on CUDA: a batch of one frame. The values of the probe are not read. Radii are
-    gsplat's own: 0 for what does not reach 1/255 in the picture."""
+    """A `Splatter` on CUDA: a batch of one frame. The values of the probe are not read. Radii are
+    gsplat's own: 0 for a Gaussian that does not reach 1/255 in the picture."""
     import gsplat
 
     check(splats, sh_degree, probe)
@@ -37,8 +37,8 @@ def splat(
 
 
 def _add_gradient(probe: Tensor, centres: Tensor) -> None:
-    """Add the gradient of the projected centres (1, 1, N, 2), in pixels, to the probe's. gsplat
-    projects and draws in one call that takes no probe, so that a hook does it. (torch.autograd.grad
+    """Add the gradient of the projected centres (1, 1, N, 2), in pixels, to the probe's. A hook
+    does it, because gsplat projects and draws in one call that takes no probe. (torch.autograd.grad
     does not see the probe; backward does.)"""
 
     def take(slope: Tensor) -> None:

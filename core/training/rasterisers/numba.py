@@ -47,11 +47,11 @@ class _Splat(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         tensors = (means, quats, scales, opacities, sh)
         drawn = forwards(_arrays(tensors), camera, sh_degree, threads)
-        ctx.save_for_backward(*tensors)  # refuses to go back when one of them was changed since
+        ctx.save_for_backward(*tensors)  # backward fails if one of them was modified since
         ctx.rest = camera, sh_degree, drawn, threads
         colour, radii = torch.from_numpy(drawn.colour), torch.from_numpy(drawn.radii)
         ctx.mark_non_differentiable(radii)
-        # Copies: what the caller does to the picture must not reach the derivative.
+        # Copies: the caller may change the picture, but backward needs it unchanged.
         return colour.clone(), 1 - torch.from_numpy(drawn.left), radii
 
     @staticmethod

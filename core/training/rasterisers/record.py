@@ -12,7 +12,7 @@ Tensor = Any  # torch's, without torch
 
 class Rendered(NamedTuple):
     """colour (H, W, 3) sRGB-encoded and premultiplied, BEFORE any background; alpha (H, W) in 0..1;
-    radii (N,) pixels, three standard deviations rounded up, 0 for what is not drawn, no gradient.
+    radii (N,) pixels, three standard deviations rounded up, 0 if not drawn, no gradient.
     float32 on the device of the inputs. The picture is colour + (1 - alpha) * background."""
 
     colour: Tensor
@@ -40,8 +40,8 @@ class Splatter(Protocol):
         sh_degree: int,
         probe: Tensor | None = None,
     ) -> Rendered:
-        """By the rules of docs/method.md §3.11. sh_degree: 0..3. probe (N, 2), zeros: its gradient
-        is that of the projected centres, per pixel. The gradient of a quaternion along itself is
+        """By the rules of docs/method.md §3.11. sh_degree: 0..3. probe (N, 2), zeros: receives the
+        gradient of the projected centres, per pixel. The gradient of a quaternion along itself is
         not defined (gsplat's is 0; normalising beforehand makes it 0 for all)."""
         ...
 

@@ -1,47 +1,50 @@
-"""The timer between Blender and the thread. It runs while something is to be done, then ends; the
-next mark starts it again."""
+"""The timer on Blender's main thread. It runs while there is work and then ends; the next mark
+starts it again."""
 
 from __future__ import annotations
 
 import atexit
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import bpy
 
 from . import store
 from .heads import uids
-from .meter import meter
 from .service import Service
+from .stopwatch import stopwatch
 
 BUSY, IDLE = 0.015, 0.25  # seconds between two ticks
 REST = 2.0  # seconds without anything to do after which the timer ends
-SCAN_EVERY = 0.1  # seconds: dragging an object marks the scene at every mouse move
-BAR_EVERY = 0.2
+SCAN_EVERY = 0.1  # seconds; dragging an object marks the scene at every mouse move
+BAR_EVERY = 0.2  # seconds between two redraws of the bar
 BAR_AREAS = ("DOPESHEET_EDITOR", "SEQUENCE_EDITOR")
 
 
 class Marks:
-    """What is out of date. Set by handlers, in any thread. data: no object that was known may be
-    touched again."""
+    """What is out of date; handlers set it in any thread. scene: settings of objects. frame: the
+    current frame. data: objects may be freed, so known ones may not be used."""
 
     def __init__(self) -> None:
         self.scene = self.frame = self.data = True
 
 
-class Pump:
-    def __init__(self) -> None:
-        self.service = Service(store.store)
+class Loop:
+    """clock: returns seconds. ticking: a tick runs now, which marks things itself."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock = clock
+        self.service = Service(store.store, clock)
         self.marks = Marks()
         self._scanned = self._worked = self._drawn = 0.0
         self._bar: object = None
         self.ticking = False
 
     def tick(self) -> float | None:
-        """One look at everything: seconds to the next, None where there is nothing to wait for."""
-        now, marks, service = time.perf_counter(), self.marks, self.service
+        """Do what is due. Seconds until the next tick, None where the timer ends."""
+        now, marks, service = self.clock(), self.marks, self.service
         marked = marks.scene or marks.frame or marks.data
         playing = is_playing()
         self.ticking = True
@@ -69,60 +72,60 @@ class Pump:
         if marks.data or ((changed or marks.frame) and now - self._scanned >= SCAN_EVERY):
             marks.scene = marks.frame = marks.data = False
             self._scanned = now
-            # Keys can hide a head, and a script that goes to another frame right after linking an
-            # object gets no other call: of both the new frame alone tells.
+            # Keyframes can hide a head, and a script may link an object and change the frame at
+            # once: in both cases Blender calls only the handler of the frame.
             if changed or set(uids(scenes())) != self.service.heads.keys():
                 self.service.scan(scenes())
 
     def _show_bar(self, now: float) -> None:
         heads = self.service.heads.values()
-        state = (store.store.version, [(head.uid, len(head.known)) for head in heads])
+        state = (store.store.version, [(head.uid, len(head.moments)) for head in heads])
         if state != self._bar and now - self._drawn >= BAR_EVERY:
             self._bar, self._drawn = state, now
             redraw(BAR_AREAS)
 
 
-_pump: Pump | None = None
+_loop: Loop | None = None
 
 
 def service() -> Service | None:
     """None while the extension is off."""
-    return _pump.service if _pump else None
+    return _loop.service if _loop else None
 
 
 def mark(scene: bool = False, frame: bool = False, data: bool = False) -> None:
-    """Say that something is out of date. In any thread; the timer is woken by the main one alone,
-    since Blender's timers belong to it."""
-    if _pump is None:
+    """Mark something as out of date, from any thread. Only the main thread starts the timer, since
+    Blender's timers are not thread-safe."""
+    if _loop is None:
         return
-    marks = _pump.marks
+    marks = _loop.marks
     marks.scene, marks.frame, marks.data = (
         marks.scene | scene,
         marks.frame | frame,
         marks.data | data,
     )
-    if threading.current_thread() is threading.main_thread() and not _pump.ticking:
+    if threading.current_thread() is threading.main_thread() and not _loop.ticking:
         _wake()
 
 
 def forget() -> None:
     """Before another file is loaded."""
-    if _pump is not None:
-        _pump.service.forget()
+    if _loop is not None:
+        _loop.service.forget()
 
 
 def tick() -> float | None:
-    """The timer's function."""
+    """The function that Blender's timer calls."""
     global _slow
-    if _pump is None:
+    if _loop is None:
         return None
-    with meter.measure("tick"):
-        seconds = _pump.tick()
+    with stopwatch.measure("tick"):
+        seconds = _loop.tick()
     _slow = seconds != BUSY
     return seconds
 
 
-_slow = True  # the next tick is far away, or the timer has ended
+_slow = True  # the next tick is IDLE seconds away, or the timer has ended
 
 
 def _wake() -> None:
@@ -142,13 +145,14 @@ def is_playing() -> bool:
 
 
 def scenes() -> list[tuple[Any, Any]]:
-    """Scenes and view layers that are looked at: those of the windows, or the current ones."""
+    """(scene, view layer) of each window; without a window, of the context."""
     windows = bpy.context.window_manager.windows
     seen = [(window.scene, window.view_layer) for window in windows]
     return seen or [(bpy.context.scene, bpy.context.view_layer)]
 
 
 def redraw(types: Collection[str]) -> None:
+    """Redraw the areas of these types in all windows."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in types:
@@ -156,15 +160,16 @@ def redraw(types: Collection[str]) -> None:
 
 
 def _close() -> None:
-    global _pump
-    pump, _pump = _pump, None
-    if pump is not None:
-        pump.service.close()
+    global _loop
+    loop, _loop = _loop, None
+    if loop is not None:
+        loop.service.close()
 
 
-def register() -> None:
-    global _pump, _slow
-    _pump, _slow = Pump(), True
+def register(clock: Callable[[], float] = time.perf_counter) -> None:
+    """clock: of the loop; a test gives its own."""
+    global _loop, _slow
+    _loop, _slow = Loop(clock), True
     atexit.register(_close)
     _wake()
 
@@ -174,4 +179,4 @@ def unregister() -> None:
         bpy.app.timers.unregister(tick)
     atexit.unregister(_close)
     _close()
-    meter.reset()
+    stopwatch.reset()
