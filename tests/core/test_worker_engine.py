@@ -21,14 +21,9 @@ from core.errors import ArgumentError, EngineError, InputError, OutputError, Wor
 from core.records.moment import Moment
 from tests.support.talking import files, job_for, small_avatar, sound
 from tests.support.waiting import LIMIT, alive, until
+from tests.support.wrapped_worker import DIES, STOPS, WAITS, wrapped
 
 PYTHON = Path(sys.executable)
-# For an interpreter of `wrapped`: its first life, and no later one, makes three frames at most.
-STOPS = """
-first = not os.path.exists("lived")
-open("lived", "w").close()
-every_frame(lambda n: first and n > 3 and time.sleep(600))
-"""
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and scripts with #!")
 
 
@@ -61,31 +56,6 @@ def worker(tmp_path):
     for engine in opened:
         engine.close()
         assert not engine._files.folder.exists()
-
-
-def wrapped(tmp_path, code):
-    """An interpreter that runs `code` after the core is imported and then serves as a worker.
-    In it, every_frame(function) calls function(count) before each frame."""
-    script = tmp_path / "python"
-    script.write_text(
-        f"""#!{sys.executable}
-import os, sys, time
-import core.bake.loop as bake
-from core.worker.__main__ import main
-
-def every_frame(function, stage=bake.stage_image, count=[0]):
-    def wrapper(*arguments):
-        count[0] += 1
-        function(count[0])
-        return stage(*arguments)
-    bake.stage_image = wrapper
-
-{code}
-main()
-"""
-    )
-    script.chmod(0o755)
-    return script
 
 
 def test_worker_and_builtin_write_the_same_bytes(egs, expected, worker, tmp_path):
@@ -145,16 +115,7 @@ def test_a_silent_worker_is_killed_and_started_again(egs, expected, worker, tmp_
 
 @posix
 def test_after_the_tries_the_builtin_engine_goes_on_and_says_why(egs, expected, worker, tmp_path):
-    code = """
-def dies(count):
-    while count > 3 and not os.path.exists("stop"):
-        time.sleep(0.01)
-    if os.path.exists("stop"):
-        os._exit(7)
-
-every_frame(dies)
-"""
-    python = wrapped(tmp_path, code)
+    python = wrapped(tmp_path, DIES)
     engine = worker(python, tries=2)
     job = job_for(*egs, tmp_path / "out", count=6)
     notes = []
@@ -185,23 +146,7 @@ def test_stray_output_goes_to_the_log(egs, expected, worker, tmp_path):
 def test_closing_the_iterator_stops_within_a_frame(egs, worker, tmp_path, monkeypatch):
     """The third frame is in hand until the worker has read the cancel."""
     monkeypatch.setattr(worker_module, "CANCEL_LIMIT", LIMIT)
-    code = """
-import threading
-import core.worker.server as server
-
-cancelled = threading.Event()
-
-def watched(source, read=server.read_message, kinds=[]):
-    if "cancel" in kinds:  # it was handled, since the next message is wanted
-        cancelled.set()
-    message = read(source)
-    kinds.append(message and message["type"])
-    return message
-
-server.read_message = watched
-every_frame(lambda n: n > 2 and cancelled.wait())
-"""
-    engine = worker(wrapped(tmp_path, code))
+    engine = worker(wrapped(tmp_path, WAITS))
     job = job_for(*egs, tmp_path / "out", count=12)
     frames, ticks = engine.bake(job), 0
     while next(frames).done < 2:
