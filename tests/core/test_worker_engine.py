@@ -105,7 +105,7 @@ def test_a_silent_worker_is_killed_and_started_again(egs, expected, worker, tmp_
             first = engine.pid
             os.kill(first, signal.SIGSTOP)
         if first is not None and engine.pid == first:
-            engine._life.result()._last_word -= LIMIT  # as if so much time had passed
+            engine._run.result()._last_message -= LIMIT  # as if so much time had passed
         notes += [progress.note] if progress.note else []
     assert files(job.directory) == expected
     assert "silent" in notes[0] and engine.pid != first
