@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,20 @@ import pytest
 # how many threads OpenBLAS shares it between.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from core.system.folders import cache_folder
+
+# Each run has a cache of its own, so that runs side by side share no file and the user's stays as
+# it is; but for compiled code, which takes minutes to make.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
+CACHE = tempfile.mkdtemp(prefix="egstalker_cache_")
+os.environ["XDG_CACHE_HOME"] = os.environ["LOCALAPPDATA"] = CACHE
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

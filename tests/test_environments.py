@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import LIMIT
+
 ROOT = Path(__file__).resolve().parents[1]
 
 PREAMBLE = """
@@ -30,7 +32,7 @@ def run(program: str, folder: Path, **environ: str) -> list[str]:
         env={**os.environ, **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -272,7 +274,7 @@ def say(text):
     raise KeyboardInterrupt
 process.say = say
 try:
-    process.run_or_fail(["sh", "-c", "echo $$; exec sleep 60"], folder / "log", "sleep", "")
+    process.run_or_fail(["sh", "-c", "echo $$; exec sleep 600"], folder / "log", "sleep", "")
 except KeyboardInterrupt:
     print("interrupted")
 """

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import LIMIT
+
 ROOT = Path(__file__).resolve().parents[1]
 
 MODULE = re.compile(r'module\("([\w.]+)"\)')
@@ -34,7 +36,7 @@ def run(program: str, folder: Path) -> str:
         cwd=ROOT / ".ci",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -123,11 +125,11 @@ def test_a_process_that_outlives_its_parent_is_noticed(tmp_path: Path) -> None:
     program = """
 import os, signal, subprocess
 print(leftovers.adopt(), leftovers.wait(1.0))
-parent = "import subprocess, sys; print(subprocess.Popen(['sleep', '60'], stdout=2).pid)"
+parent = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], stdout=2).pid)"
 left = subprocess.run([sys.executable, "-c", parent], stdout=subprocess.PIPE, check=True)
 print(leftovers.wait(0.3))
 os.kill(int(left.stdout), signal.SIGKILL)
-print(leftovers.wait(5.0))
+print(leftovers.wait(120.0))
 """
     assert run(program, tmp_path).split() == ["True", "True", "False", "True"]
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from egstalker.egstalker_blender import cli
 
 from tests.support.blender import ROOT, clean_environment, python_here, read_png, voice, write_wav
 from tests.support.events import events_of
+from tests.support.waiting import LIMIT, until
 
 BATCH = ROOT / "egstalker_blender" / "batch.py"
 SECONDS = 0.2
@@ -41,7 +41,7 @@ def start(tmp_path: Path, *args: object) -> subprocess.Popen[str]:
 def run(tmp_path: Path, *args: object) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Exit code, JSON lines, lines on stderr."""
     process = start(tmp_path, *args)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=LIMIT)
     lines = [line for line in out.splitlines() if line.startswith("{")]
     events = events_of("\n".join(lines)) if "--json" in args else []
     return process.returncode, events, [line for line in err.splitlines() if line]
@@ -157,11 +157,9 @@ def test_an_interrupt_keeps_finished_frames(
     out = tmp_path / "out"
     options = ("--avatar", avatar_path, "--audio", sound, "--out", out, "--frames", "1-5000")
     process = start(tmp_path, *options, "--engine", "builtin", "--json")
-    limit = time.monotonic() + 60
-    while not list(out.glob("*.png")) and time.monotonic() < limit and process.poll() is None:
-        time.sleep(0.05)
+    until(lambda: list(out.glob("*.png")) or process.poll() is not None)
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, stderr
     assert "stopped" in stderr
     last = events_of("\n".join(line for line in stdout.splitlines() if line.startswith("{")))[-1]

@@ -11,6 +11,7 @@ import bpy
 import pytest
 
 from tests.support.blender import ROOT, clean_environment, python_here, voice, write_wav
+from tests.support.waiting import LIMIT
 
 PRODUCT = {"__init__.py", "README.md", "LICENSE", "blender_manifest.toml"}
 HALVES = ("core/", "egstalker_blender/")
@@ -58,7 +59,7 @@ def blender_ext(*args: object) -> str:
     scripts = Path(bpy.utils.system_resource("SCRIPTS"))
     tool = scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
     done = subprocess.run(
-        python_here(tool, *args), capture_output=True, text=True, timeout=120, check=False
+        python_here(tool, *args), capture_output=True, text=True, timeout=LIMIT, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -103,7 +104,7 @@ def test_installed_used_and_removed(archive: Path, avatar_path: Path, tmp_path: 
         env=clean_environment(tmp_path / "profile"),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
     )
     steps = [line[5:] for line in done.stdout.splitlines() if line.startswith("STEP ")]

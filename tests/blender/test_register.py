@@ -13,6 +13,7 @@ import pytest
 from egstalker.egstalker_blender import engines, preferences
 
 from tests.support.blender import ROOT, clean_environment, python_here
+from tests.support.waiting import LIMIT
 
 OPERATORS = ("import_avatar", "link_sound", "link_sound_file", "add_training_camera", "bake")
 MAX_ENABLE_SECONDS = 0.150
@@ -79,13 +80,13 @@ def test_enabling_is_quick_and_imports_nothing_heavy(tmp_path: Path) -> None:
     best, new = 1e9, ""
     environment = clean_environment(tmp_path, PYTHONPYCACHEPREFIX=str(tmp_path / "compiled"))
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as in Blender, which compiles once
-    for _ in range(3):  # the first compiles
+    for _ in range(10):  # the first compiles; a busy processor's caches are cold
         done = subprocess.run(
             python_here("-c", ENABLE, ROOT),
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LIMIT,
             check=False,
         )
         line = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]

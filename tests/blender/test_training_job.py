@@ -20,7 +20,7 @@ from egstalker.egstalker_blender.training.job import STOP_PATIENCE, Training
 from egstalker.egstalker_blender.training.plan import Settings
 
 from tests.support.blender_training import LONG, fake_python
-from tests.support.waiting import Clock, Gate, alive, until
+from tests.support.waiting import LIMIT, Clock, Gate, alive, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pretended Python is a script")
 
@@ -259,7 +259,7 @@ def test_a_long_silence_is_reported(start: Callable[..., Training], clock: Clock
 def test_blender_ends(start: Callable[..., Training], tmp_path: Path) -> None:
     job = start(**LONG)
     until_progress(job)
-    job.close()
+    job.close(LIMIT)
     assert not alive(job.pid) and has_state(work(tmp_path))
     assert job.poll().kind == STOPPED
     job.close()

@@ -14,8 +14,7 @@ from core.engine.background import Background, Task
 from core.engine.builtin import BuiltinEngine
 from core.errors import EngineError
 from tests.support.talking import files, job_for, small_avatar
-
-LIMIT = 5.0
+from tests.support.waiting import LIMIT
 
 
 class Gate:
@@ -35,6 +34,11 @@ def background() -> Iterator[Background]:
     background = Background()
     yield background
     background.close(LIMIT)
+
+
+def threads() -> int:
+    """Threads of a Background that are alive."""
+    return sum(thread.name == "egstalker" for thread in threading.enumerate())
 
 
 def value_of(name: str) -> Task:
@@ -104,14 +108,14 @@ def test_it_computes_beside_the_caller_and_says_how_long(background: Background)
 
 def test_closing_forgets_all_and_leaves_no_thread() -> None:
     background, gate = Background(), Gate()
-    before = threading.active_count()
+    before = threads()
     background.want([Task("gate", gate), value_of("never")])
     assert gate.begun.wait(LIMIT)
-    assert threading.active_count() == before + 1
+    assert threads() == before + 1
     background.close(0.01)  # does not wait for ever
     gate.opened.set()
     background.close(LIMIT)
-    assert threading.active_count() == before
+    assert threads() == before
     assert background.take() == []
     background.want([value_of("late")])
     assert background.settle(LIMIT)
@@ -119,10 +123,10 @@ def test_closing_forgets_all_and_leaves_no_thread() -> None:
 
 
 def test_no_thread_before_the_first_task() -> None:
-    before = threading.active_count()
+    before = threads()
     background = Background()
     background.want([])
-    assert threading.active_count() == before
+    assert threads() == before
     background.close()
 
 

@@ -19,6 +19,7 @@ from core.errors import OutputError
 from core.images.queue import WriteQueue
 from core.system.files import stage
 from tests.support.talking import SIZE, files, job_for, small_avatar
+from tests.support.waiting import LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_the_next_frame_is_computed_while_one_is_written(egs, still, tmp_path, m
         return still.rasterise(*arguments)
 
     def slow(*arguments):
-        assert second.wait(20), "the first file was written before a second frame was begun"
+        assert second.wait(LIMIT), "the first file was written before a second frame was begun"
         return stage_image(*arguments)
 
     stage_image = module.stage_image
@@ -61,7 +62,7 @@ def test_the_next_frame_is_computed_while_one_is_written(egs, still, tmp_path, m
 def test_frames_are_made_side_by_side_with_the_same_bytes(egs, tmp_path):
     """Two at once, on numpy's backend, which every Python has: the same files in the same order as
     one after the other."""
-    meeting, drawn = threading.Barrier(2, timeout=20), []
+    meeting, drawn = threading.Barrier(2, timeout=LIMIT), []
     plain = remembering(backend_named("numpy"))
 
     def rasterise(*arguments):
@@ -157,7 +158,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(egs, still, tmp_path):
 
 def test_large_pictures_wait_two_at_a_time(tmp_path):
     def begin(name: str):
-        return lambda: stage(tmp_path / name, [b"x"]) if go.wait(20) else None
+        return lambda: stage(tmp_path / name, [b"x"]) if go.wait(LIMIT) else None
 
     go = threading.Event()
     with WriteQueue(picture_bytes=1 << 30, threads=4) as queue:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named
 from core.bake.freezing import freeze
+from core.benchmarks import rows as rows_module
 from core.benchmarks.rows import measured, per_item
 from core.benchmarks.scaling import resampled
 from core.benchmarks.stages import features, made_sound, made_track
 from core.cli import main
 from core.records.feature_spec import FeatureSpec
 from tests.support.talking import small_avatar
+from tests.support.waiting import Clock
 
 MEL = {
     "sample_rate": 16000,
@@ -38,17 +40,24 @@ def path(tmp_path_factory):
     return path
 
 
-def test_the_first_time_stands_apart_from_the_others():
-    row = measured("a", "b", lambda n: [None for _ in range(n)], [100_000, 1, 1, 1])
-    assert row.first_ms > row.median_ms >= row.min_ms > 0 and row.runs == 3
+@pytest.fixture
+def clock(monkeypatch):
+    """Of every row."""
+    clock = Clock()
+    fake = SimpleNamespace(perf_counter=clock, process_time=clock)
+    monkeypatch.setattr(rows_module, "time", fake)
+    return clock
 
 
-def test_work_that_overlaps_counts_by_its_end():
-    def work(item):
-        time.sleep(0.1 if item == 0 else 0.01)
+def test_the_first_time_stands_apart_from_the_others(clock):
+    row = measured("a", "b", clock.advance, [0.1, 0.03, 0.01, 0.02])
+    found = (row.first_ms, row.median_ms, row.min_ms, row.cpu_ms)
+    assert found == pytest.approx((100, 20, 10, 10)) and row.runs == 3
 
-    row = per_item("a", "b", work, range(6))
-    assert row.first_ms >= 100 and row.first_ms > row.min_ms >= 10 and row.runs == 5
+
+def test_work_that_overlaps_counts_by_its_end(clock):
+    row = per_item("a", "b", clock.advance, [0.1, 0.01, 0.01, 0.01, 0.01, 0.06])
+    assert (row.first_ms, row.min_ms) == pytest.approx((100, 20)) and row.runs == 5
 
 
 def test_every_part_has_its_figures(path, capsys):
@@ -121,7 +130,7 @@ def test_features_are_timed_for_an_avatar_of_log_mel(path):
     avatar = load_avatar(path)
     assert list(features(avatar, made_sound())) == []
     (row,) = features(replace(avatar, features=LOG_MEL), made_sound(), runs=2)
-    assert 0 < row.min_ms < 40  # a frame's share, not the whole sound
+    assert row.min_ms > 0 and row.cpu_ms < 40  # a frame's share, not the whole sound
 
 
 def test_a_bad_count_is_refused(path, capsys):

@@ -13,7 +13,9 @@ import pytest
 
 from core.cli import main
 from tests.support.events import events_of
+from tests.support.processes import interruptible
 from tests.support.talking import ROWS, files, small_avatar, sound
+from tests.support.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,17 +121,18 @@ def test_an_unwritable_folder_is_a_failure(given, tmp_path):
 @pytest.mark.parametrize("engine", ["builtin", "worker"])
 def test_ctrl_c_keeps_whole_frames(given, tmp_path, engine):
     arguments = options(given, tmp_path, "--frames", "1-9000", "--json", engine=engine)
-    client = subprocess.Popen(
-        [sys.executable, "-m", "core", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    with interruptible():
+        client = subprocess.Popen(
+            [sys.executable, "-m", "core", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
     with client:
         out = b"".join(client.stdout.readline() for _ in range(2))
         os.killpg(client.pid, signal.SIGINT)  # a terminal sends it to worker and client alike
-        rest, errors = client.communicate(timeout=20)
+        rest, errors = client.communicate(timeout=LIMIT)
     assert client.returncode == 130 and errors == b"stopped\n"
     last = events_of((out + rest).decode())[-1]
     assert last == {"event": "failed", "message": "stopped", "code": 130}
@@ -150,7 +153,7 @@ def test_a_reader_that_stops_early_ends_the_command(given, tmp_path):
         assert b'"start"' in client.stdout.readline()
         client.stdout.close()
         assert client.stderr.read() == b""
-        assert client.wait(timeout=20) == 1
+        assert client.wait(timeout=LIMIT) == 1
     assert 0 < len(files(tmp_path)) < 9000
 
 

@@ -137,7 +137,7 @@ def test_vectors_of_eight_give_the_same_gradients(tmp_path: Path) -> None:
         "PYTHONPATH": str(ROOT),
     }
     out = tmp_path / "narrow.npz"
-    subprocess.run([sys.executable, "-c", NARROW, str(out)], env=environ, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", NARROW, str(out)], env=environ, check=True)
     truth = gradients(plain_rasteriser.splat, SMALL["saturated"], small_camera(), 3, torch.float64)
     with np.load(out) as found:
         for key in INPUTS:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from core.system.threads import for_each, in_order
+from tests.support.waiting import LIMIT
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -20,7 +21,7 @@ def test_every_item_once(threads: int) -> None:
 
 
 def test_the_calling_thread_and_others_work() -> None:
-    meeting = threading.Barrier(3, timeout=20)  # passes only when three threads are inside
+    meeting = threading.Barrier(3, timeout=LIMIT)  # passes only when three threads are inside
     seen: set[int] = set()
 
     def meet(_: int) -> None:
@@ -41,8 +42,8 @@ def test_a_failure_ends_the_work_and_surfaces(threads: int) -> None:
         done.append(item)
 
     with pytest.raises(ZeroDivisionError):
-        for_each(work, range(100_000), threads)
-    assert len(done) < 100_000 - 1
+        for_each(work, range(1_000_000), threads)
+    assert len(done) < 1_000_000 - 1
 
 
 def test_work_within_work_does_not_wait_for_ever() -> None:
@@ -62,7 +63,7 @@ def test_side_by_side_keeps_the_order(threads: int) -> None:
 
 
 def test_side_by_side_is_at_once_and_not_too_far_ahead() -> None:
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=LIMIT)
     begun: list[int] = []
 
     def meet(item: int) -> int:
@@ -73,7 +74,7 @@ def test_side_by_side_is_at_once_and_not_too_far_ahead() -> None:
 
     results = in_order(meet, range(50), 2)
     assert next(results) == 0
-    time.sleep(0.05)
+    time.sleep(0.05)  # in which too many could begin
     assert len(begun) <= 4
     results.close()
     assert len(begun) <= 4

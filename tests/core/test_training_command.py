@@ -22,7 +22,9 @@ from core.training.config import PRESETS, TrainConfig
 from core.training.folder import STATE
 from core.training.job import STOP
 from tests.support.events import events_of
+from tests.support.processes import interruptible
 from tests.support.training_runs import make_talking_clip
+from tests.support.waiting import LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = [
@@ -56,9 +58,9 @@ def config_of(*options: str) -> TrainConfig:
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     line = [sys.executable, "-m", "core", "train", *map(str, arguments)]
     environ = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        line, cwd=ROOT, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    pipe = subprocess.PIPE
+    with interruptible():
+        return subprocess.Popen(line, cwd=ROOT, env=environ, text=True, stdout=pipe, stderr=pipe)
 
 
 def steps(static: int, lips: int, motion: int) -> list[str]:
@@ -89,7 +91,7 @@ def check_contract(lines: Sequence[dict[str, Any]], out: Path, work: Path) -> No
 def test_json_lines_follow_the_contract(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "head.egs"
     process = start(clip, out, *SHORT, *steps(4, 3, 4), "--preview-every", "2", "--json")
-    text, errors = process.communicate(timeout=120)
+    text, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, errors
     assert errors == ""
     lines = events_of(text)
@@ -113,7 +115,7 @@ def test_ctrl_c_saves_and_resume_wants_the_same_options(
         if '"lips"' in line and '"progress"' in line:
             process.send_signal(signal.SIGINT)
             break
-    rest, errors = process.communicate(timeout=60)
+    rest, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 130
     assert errors.count("\n") == 1 and "--resume" in errors
     *_, saved, failed = events_of("".join(read) + rest)

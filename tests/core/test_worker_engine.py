@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.engine import process as process_module
+from core.engine import worker as worker_module
 from core.engine.builtin import BuiltinEngine
 from core.engine.choose import open_engine
 from core.engine.process import WorkerProcess
@@ -19,6 +20,8 @@ from core.engine.worker import WorkerEngine
 from core.errors import ArgumentError, EngineError, InputError, OutputError, WorkerError
 from core.records.moment import Moment
 from tests.support.talking import files, job_for, small_avatar, sound
+from tests.support.waiting import LIMIT, alive, until
+from tests.support.wrapped_worker import DIES, STOPS, WAITS, wrapped
 
 PYTHON = Path(sys.executable)
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and scripts with #!")
@@ -55,31 +58,6 @@ def worker(tmp_path):
         assert not engine._files.folder.exists()
 
 
-def wrapped(tmp_path, code):
-    """An interpreter that runs `code` after the core is imported and then serves as a worker.
-    In it, every_frame(function) calls function(count) before each frame."""
-    script = tmp_path / "python"
-    script.write_text(
-        f"""#!{sys.executable}
-import os, sys, time
-import core.bake.loop as bake
-from core.worker.__main__ import main
-
-def every_frame(function, stage=bake.stage_image, count=[0]):
-    def wrapper(*arguments):
-        count[0] += 1
-        function(count[0])
-        return stage(*arguments)
-    bake.stage_image = wrapper
-
-{code}
-main()
-"""
-    )
-    script.chmod(0o755)
-    return script
-
-
 def test_worker_and_builtin_write_the_same_bytes(egs, expected, worker, tmp_path):
     engine = worker()
     job = job_for(*egs, tmp_path / "out", count=6)
@@ -104,7 +82,7 @@ def test_worker_and_builtin_deform_alike(egs, worker):
 
 @posix
 def test_a_killed_worker_starts_again_and_no_frame_is_missing(egs, expected, worker, tmp_path):
-    engine = worker(wrapped(tmp_path, "every_frame(lambda n: time.sleep(0.05))"))
+    engine = worker(wrapped(tmp_path, STOPS))
     job = job_for(*egs, tmp_path / "out", count=6)
     notes = []
     for progress in engine.bake(job):
@@ -119,13 +97,15 @@ def test_a_killed_worker_starts_again_and_no_frame_is_missing(egs, expected, wor
 
 @posix
 def test_a_silent_worker_is_killed_and_started_again(egs, expected, worker, tmp_path):
-    engine = worker(wrapped(tmp_path, "every_frame(lambda n: time.sleep(0.05))"), silence=2.5)
+    engine = worker(wrapped(tmp_path, STOPS), silence=LIMIT)
     job = job_for(*egs, tmp_path / "out", count=6)
     first, notes = None, []
     for progress in engine.bake(job):
         if progress.number == 1 and first is None:
             first = engine.pid
             os.kill(first, signal.SIGSTOP)
+        if first is not None and engine.pid == first:
+            engine._run.result()._last_message -= LIMIT  # as if so much time had passed
         notes += [progress.note] if progress.note else []
     assert files(job.directory) == expected
     assert "silent" in notes[0] and engine.pid != first
@@ -135,7 +115,7 @@ def test_a_silent_worker_is_killed_and_started_again(egs, expected, worker, tmp_
 
 @posix
 def test_after_the_tries_the_builtin_engine_goes_on_and_says_why(egs, expected, worker, tmp_path):
-    python = wrapped(tmp_path, "every_frame(lambda n: os.path.exists('stop') and os._exit(7))")
+    python = wrapped(tmp_path, DIES)
     engine = worker(python, tries=2)
     job = job_for(*egs, tmp_path / "out", count=6)
     notes = []
@@ -163,21 +143,21 @@ def test_stray_output_goes_to_the_log(egs, expected, worker, tmp_path):
 
 
 @posix
-def test_closing_the_iterator_stops_within_a_frame(egs, worker, tmp_path):
-    engine = worker(wrapped(tmp_path, "every_frame(lambda n: time.sleep(0.2))"))
+def test_closing_the_iterator_stops_within_a_frame(egs, worker, tmp_path, monkeypatch):
+    """The third frame is in hand until the worker has read the cancel."""
+    monkeypatch.setattr(worker_module, "CANCEL_LIMIT", LIMIT)
+    engine = worker(wrapped(tmp_path, WAITS))
     job = job_for(*egs, tmp_path / "out", count=12)
-    frames, last, gaps = engine.bake(job), time.monotonic(), []
-    for progress in frames:
-        gaps.append(time.monotonic() - last)
-        last = time.monotonic()
-        if progress.done == 2:
-            break
-    start = time.monotonic()
+    frames, ticks = engine.bake(job), 0
+    while next(frames).done < 2:
+        pass
+    while ticks < 20:  # it returns although no frame is finished
+        assert next(frames).done == 2
+        ticks += 1
+    assert process_module.TICK < 0.1
     frames.close()
-    assert time.monotonic() - start < 2
     kept = files(job.directory)
     assert len(kept) in (2, 3) and all(name.endswith(".png") for name in kept)
-    assert len(gaps) > 5 and sorted(gaps)[len(gaps) // 2] < 0.1
     pid = engine.pid
     again = job_for(*egs, tmp_path / "again", count=1)
     assert [p.number for p in engine.bake(again)][-1] == 1 and engine.pid == pid
@@ -213,11 +193,12 @@ def test_a_full_temporary_folder_is_an_error_in_one_line(egs, worker, tmp_path):
 def test_a_worker_ends_when_its_client_is_gone(tmp_path):
     process = WorkerProcess(PYTHON, tmp_path, tmp_path / "log", 30)
     process._pipe.close()
-    process._popen.wait(10)
+    process._popen.wait(LIMIT)
     process.close()
 
 
-def test_a_worker_ends_when_it_is_told_to_and_leaves_no_source_cache(egs, worker):
+def test_a_worker_ends_when_it_is_told_to_and_leaves_no_source_cache(egs, worker, monkeypatch):
+    monkeypatch.setattr(WorkerProcess.close, "__defaults__", (LIMIT,))  # patience
     engine = worker()
     engine.start()
     process = engine._run.result()
@@ -248,7 +229,7 @@ def test_what_cannot_serve_is_an_error_or_a_visible_fallback(tmp_path, code):
 
 @posix
 def test_a_worker_that_says_nothing_runs_into_the_time_limit(tmp_path):
-    engine = WorkerEngine(wrapped(tmp_path, "time.sleep(60)"), tmp_path / "log", start_limit=0.5)
+    engine = WorkerEngine(wrapped(tmp_path, "time.sleep(600)"), tmp_path / "log", start_limit=0.5)
     with pytest.raises(WorkerError, match=r"no answer in 0\.5 s"):
         engine.start()
     engine.close()
@@ -279,7 +260,7 @@ def test_nothing_is_left_of_a_client_that_was_killed(tmp_path):
     code = (
         "import sys, time, pathlib; from core.engine.worker import WorkerEngine as W\n"
         "e = W(pathlib.Path(sys.executable), pathlib.Path(sys.argv[1]), backend='numpy')\n"
-        "e.start(); print(e.pid, e._files.folder, flush=True); time.sleep(60)"
+        "e.start(); print(e.pid, e._files.folder, flush=True); time.sleep(600)"
     )
     root = Path(__file__).parents[2]
     client = subprocess.Popen(
@@ -288,13 +269,4 @@ def test_nothing_is_left_of_a_client_that_was_killed(tmp_path):
     with client, client.stdout as out:
         pid, folder = out.readline().decode().split()
         client.kill()
-    limit = time.monotonic() + 10
-    while (Path(folder).exists() or _runs(pid)) and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert not Path(folder).exists() and not _runs(pid)
-
-
-def _runs(pid):
-    """False for a process that has ended, collected or not, and where there is no /proc."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    until(lambda: not Path(folder).exists() and not alive(int(pid)))

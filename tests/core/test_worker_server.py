@@ -25,6 +25,7 @@ from core.worker.exchange import (
 from core.worker.protocol import VERSION, encode, read_message
 from core.worker.server import Server
 from tests.support.talking import files, job_for, small_avatar, sound
+from tests.support.waiting import LIMIT, until
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ class Client:
 
             def encode_audio(self, windows):
                 frozen.busy.set()
-                assert frozen.gate.acquire(timeout=10)
+                assert frozen.gate.acquire(timeout=LIMIT)
                 return super().encode_audio(windows)
 
         return replace(backend_named("numpy"), prepare=Gated, warm_up=self.warm_up)
@@ -79,10 +80,14 @@ class Client:
         self.send("hello", 1, version=VERSION, backend="numpy", folder=str(self.folder))
         return self.hear()
 
+    def until_read(self, count):
+        """Until that many requests have arrived and wait."""
+        until(lambda: len(self.server._waiting) == count)
+
     def close(self):
         self.sink.close()
         self.gate.release(100)
-        self.thread.join(10)
+        self.thread.join(LIMIT)
         assert not self.thread.is_alive()
         for stream in (self.source, *self._theirs):
             stream.close()
@@ -126,7 +131,7 @@ def test_bytes_that_are_no_message_end_it_with_a_reason(client):
     client.sink.flush()
     answer = client.hear()
     assert (answer["id"], answer["kind"]) == (0, "ProtocolError")
-    client.thread.join(5)
+    client.thread.join(LIMIT)
     assert not client.thread.is_alive()
 
 
@@ -147,10 +152,10 @@ def opened(client, egs):
 def test_the_newest_deform_wins(client, egs):
     opened(client, egs)
     deform(client, egs, 3, 0.0)
-    assert client.busy.wait(5)
+    assert client.busy.wait(LIMIT)
     for number in (4, 5, 6):
         deform(client, egs, number, 0.1)
-    threading.Event().wait(0.1)  # until the last has been read
+    client.until_read(3)
     client.gate.release(4)
     answers = [client.hear() for _ in range(4)]
     assert [(a["id"], a["type"]) for a in answers] == [
@@ -191,9 +196,9 @@ def bake(client, egs, number, directory, count):
 def test_a_deform_is_answered_between_two_frames_of_a_bake(client, egs, tmp_path):
     opened(client, egs)
     bake(client, egs, 3, tmp_path / "out", 3)
-    assert client.busy.wait(5)
+    assert client.busy.wait(LIMIT)
     deform(client, egs, 4, 0.0)
-    threading.Event().wait(0.1)
+    client.until_read(1)
     client.gate.release(10)
     told = [(m["id"], m["type"]) for m in (client.hear() for _ in range(6))]
     assert told.index((4, "result")) < told.index((3, "result")) == 5
@@ -202,9 +207,9 @@ def test_a_deform_is_answered_between_two_frames_of_a_bake(client, egs, tmp_path
 def test_a_cancel_stops_within_a_frame(client, egs, tmp_path):
     opened(client, egs)
     bake(client, egs, 3, tmp_path / "out", 9)
-    assert client.busy.wait(5)
+    assert client.busy.wait(LIMIT)
     client.send("cancel", 0, target=3)
-    threading.Event().wait(0.1)
+    until(lambda: 3 in client.server._cancelled)
     client.gate.release(10)
     told = [client.hear() for _ in range(3)]
     assert [m.get("done") for m in told] == [0, 1, None]
@@ -241,7 +246,8 @@ def test_what_keeps_something_fast_from_being_used_is_told(client, egs):
         assert client.hear() == {"type": "result", "id": number, "note": "; ".join(notes)}
 
 
-def test_a_bake_does_not_say_that_it_loads(egs, client, tmp_path):
+def test_a_bake_does_not_say_that_it_loads(egs, client, tmp_path, monkeypatch):
+    monkeypatch.setattr(server_module, "LOADING", LIMIT)
     client.warm_up = lambda: time.sleep(0.2)
     client.hello()
     client.gate.release(1)
@@ -252,7 +258,7 @@ def test_a_bake_does_not_say_that_it_loads(egs, client, tmp_path):
 def test_a_bake_says_that_it_waits_for_the_compiler(egs, client, tmp_path, monkeypatch):
     monkeypatch.setattr(server_module, "LOADING", 0.1)
     compiled = threading.Event()
-    client.warm_up = lambda: compiled.wait(20)
+    client.warm_up = lambda: compiled.wait(LIMIT)
     client.hello()
     bake(client, egs, 2, tmp_path / "out", 1)
     said = client.hear()
@@ -268,7 +274,7 @@ def test_a_compiler_that_fails_leaves_the_worker_alive(client, capsys):
 
     client.warm_up = broken
     client.hello()
-    client.server._warming.join(10)
+    client.server._warming.join(LIMIT)
     client.send("dance", 2)
     assert "'dance'" in client.hear()["message"]
     assert "no compiler" in capsys.readouterr().err

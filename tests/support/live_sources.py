@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from core.live.source import Device, Float32, Ring
+from tests.support.waiting import LIMIT
 
 BLOCK = 0.01  # seconds
 
@@ -32,7 +33,7 @@ class FedSource:
 
     def close(self) -> None:
         self._ended.set()
-        self._thread.join(5)
+        self._thread.join(LIMIT)
 
     def _feed(self) -> None:
         size = round(BLOCK * self.ring.rate)
@@ -61,9 +62,12 @@ import sys
 sys.path.insert(0, {str(path)!r})
 import numpy as np
 import core.live.devices as devices
+import core.live.source as source
+import core.live.session as session
 from tests.support.live_sources import FedSource as fed, vowel
 from core.worker.__main__ import main
 
+source.RING_SECONDS = session.STALL = 60.0  # a busy machine loses no sound
 {body}
 main()
 """
