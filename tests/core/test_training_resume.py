@@ -159,7 +159,7 @@ def test_other_frames_are_refused(stopped: TrainJob) -> None:
 
 
 def test_nothing_to_resume(clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="holds no training"):
+    with pytest.raises(ArgumentError, match="has no training"):
         train(job_of(clip, tmp_path / "new", resume=True))
 
 
