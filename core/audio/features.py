@@ -62,17 +62,6 @@ def counted(avatar: Avatar, voice: AnyVoice) -> tuple[AnyVoice, int]:
     return voice, -(-length * int(ROW_RATE) // RATE)
 
 
-def load_track(
-    path: Path, spec: FeatureSpec, seconds: float | None = None, rate: float | None = None
-) -> AudioTrack:
-    """The track of a feature file (.npy; `seconds` and `rate` as in track_from_npy) or of a sound
-    file (anything else)."""
-    path = Path(path)
-    if is_feature_file(path):
-        return track_from_npy(path, spec, seconds, rate)
-    return finished(_pieces(path, spec))
-
-
 def track_from_waveform(waveform: Waveform, spec: FeatureSpec) -> AudioTrack:
     """The track of a sound of any length (rows: Waveform.rows), none for an empty sound.
     FeatureMismatchError if the avatar was not trained on features as computed here."""

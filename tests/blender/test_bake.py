@@ -12,7 +12,7 @@ import pytest
 from egstalker.egstalker_blender import preferences
 from mathutils import Euler, Vector
 
-from core.audio.features import load_track
+from core.audio.features import track_for
 from core.avatar.file import load_avatar
 from core.bake.backends import backend_named
 from core.bake.loop import picture
@@ -31,7 +31,7 @@ def premultiplied(path: Path) -> np.ndarray:
 def core_pictures(avatar_path: Path, sound: Path, **changes: Any) -> list[np.ndarray]:
     """What the core draws by itself, no Blender about: frames 2 to 4 at 25 a second."""
     avatar = load_avatar(avatar_path)
-    track = load_track(sound, avatar.features)
+    track = track_for(avatar, sound)
     background = changes.pop("background", True)
     frames = training_tasks(avatar, (2, 3, 4), **changes)
     job = BakeJob(avatar_path, avatar.content_hash, track, frames, Path(), background=background)

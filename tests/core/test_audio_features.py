@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.audio.features import load_track, track_from_waveform
+from core.audio.features import track_from_waveform
 from core.audio.files import load_waveform
 from core.audio.logmel import LogMel, log_mel
 from core.audio.windows import windowed
@@ -19,6 +19,7 @@ from core.errors import AudioError, FeatureMismatchError
 from core.records.feature_spec import FeatureSpec
 from core.records.voice import Waveform
 from tests.support.sound_files import encoded, wav
+from tests.support.voices import load_track
 
 RAW = FeatureSpec("log-mel", 29, parameters=asdict(LogMel()))
 CLIP = replace(RAW, normalisation="clip")

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.audio.features import load_track
 from core.audio.logmel import LogMel
 from core.audio.npy import track_from_npy
 from core.errors import ArgumentError, AudioError, FeatureMismatchError
 from core.records.feature_spec import FeatureSpec
+from tests.support.voices import load_track
 
 SPEC = FeatureSpec("deepspeech", 29)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.audio.features import load_track
+from core.audio.features import track_for
 from core.avatar.file import load_avatar
 from core.bake.backends import choose_backend
 from core.bake.freezing import LEAST
@@ -78,7 +78,7 @@ class Learned:
         self.preview = previews[-1]
         self.avatar: Avatar = load_avatar(self.job.out)
         assert self.avatar.features is not None
-        self.track: AudioTrack = load_track(folder / "aud.wav", self.avatar.features)
+        self.track: AudioTrack = track_for(self.avatar, folder / "aud.wav")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.audio.features import load_track
+from core.audio.features import track_for
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import Backend, choose_backend
 from core.dataset.features import choose_features
@@ -119,7 +119,7 @@ def acted_clip(folder: Path, avatar: Avatar, backend: Backend) -> Path:
 
     deformer = backend.prepare(avatar)
     assert avatar.features is not None
-    track = load_track(folder / "aud.wav", avatar.features)
+    track = track_for(avatar, folder / "aud.wav")
     for row in range(FRAMES):
         viewmat = viewmat_from_track(euler[row], trans[row])
         camera = Camera(viewmat, FOCAL, FOCAL, SIDE / 2, SIDE / 2, SIDE, SIDE)
