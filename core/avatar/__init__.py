@@ -1,1 +1,1 @@
-"""The avatar: its record, its file, and official output folders read into it."""
+"""The avatar: its file, its summary, head poses and blinks."""
