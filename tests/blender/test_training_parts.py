@@ -136,7 +136,8 @@ def test_the_probe(tmp_path: Path, avatar_path: Path) -> None:
     asking = probe.Probe()
     assert asking.answer(python) is None  # not known yet, and it does not wait
     until(lambda: (known := asking.answer(python)) is not None and not known.reason())
-    assert not asking.busy and not asking.wait_for(python).reason(video=True)
+    until(lambda: not asking.busy)  # the thread ends a moment after its answer is there
+    assert not asking.wait_for(python).reason(video=True)
     bare = asking.wait_for(fake_python(tmp_path / "bare", avatar_path, "no-torch no-av"))
     assert bare.reason(True) == (
         f"Training needs torch, not in {tmp_path / 'bare'}; Set Up adds it"
