@@ -34,7 +34,8 @@ class PrepareOptions:
     crop: (x, y, side) of the square in the video's upright pixels, None to find it. focal: of the
     square pictures, in pixels, None to fit it. landmark_model: a face_landmarker .task file, for a
     MediaPipe without its own model. parsing: a folder of masks to use instead of computed ones.
-    quality: of the JPEG pictures."""
+    quality: of the JPEG pictures. audio_track: number of the file's sound track with the voice, from
+    1, None to find it."""
 
     size: int = 512
     start: float = 0.0
@@ -44,6 +45,7 @@ class PrepareOptions:
     landmark_model: Path | None = None
     parsing: Path | None = None
     quality: int = 97
+    audio_track: int | None = None
 
     def __post_init__(self) -> None:
         if not MIN_SIZE <= self.size <= MAX_SIZE or self.size % 2:
