@@ -67,6 +67,8 @@ class PrepareOptions:
             )
         if self.processes is not None and not 1 <= self.processes <= MAX_PROCESSES:
             raise ArgumentError(f"--processes {self.processes} must lie from 1 to {MAX_PROCESSES}")
+        if self.audio_track is not None and self.audio_track < 1:
+            raise ArgumentError(f"--audio-track {self.audio_track}: tracks are counted from 1")
         if self.focal is not None and not 0.5 <= self.focal / self.size <= 20:
             raise ArgumentError(
                 f"--focal {self.focal:g} must lie from {0.5 * self.size:g} to {20 * self.size:g} "

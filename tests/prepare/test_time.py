@@ -9,6 +9,11 @@ import pytest
 
 av = pytest.importorskip("av", reason="needs PyAV: make prepare")
 
+from core.errors import VideoError  # noqa: E402
+from core.prepare import state  # noqa: E402
+from core.prepare.options import PrepareOptions  # noqa: E402
+from core.prepare.pipeline import prepare  # noqa: E402
+from core.prepare.video import clock  # noqa: E402
 from core.prepare.video.clock import frames  # noqa: E402
 from core.prepare.video.container import film_of  # noqa: E402
 from core.prepare.video.picture import Converter  # noqa: E402
@@ -102,9 +107,7 @@ def test_streams_that_begin_elsewhere(
     tmp_path: Path, name: str, video: float, audio: float
 ) -> None:
     """Sound that really begins late or early moves its clicks with it."""
-    path = film(
-        tmp_path / name, lambda kind, time: time + (video if kind == "video" else audio), 5
-    )
+    path = film(tmp_path / name, lambda kind, time: time + (video if kind == "video" else audio), 5)
     lit, heard, _ = flashes_and_clicks(path)
     together((lit + audio - video + 10) % 1, (heard + 10) % 1, 3)
 
@@ -134,15 +137,11 @@ def test_live_webm_without_a_duration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
-def test_a_later_part_is_sought(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_later_part_is_sought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     options = {"g": "25", "bf": "2"}
     path = film(
         tmp_path / name, lambda kind, time: time, 14, codec="libx264", video_options=options
     )
-    from core.prepare.video import clock
-
     seen: list[float] = []
 
     def counted(*values: object) -> object:
@@ -183,10 +182,44 @@ def test_times_that_jitter_leave_the_sound_whole() -> None:
     random = np.random.default_rng(0)
     wave = np.sin(np.arange(48000) / 30).astype(np.float32)
     pieces = [
-        (k * 0.02 + random.uniform(-0.005, 0.005), wave[960 * k : 960 * (k + 1)])
-        for k in range(50)
+        (k * 0.02 + random.uniform(-0.005, 0.005), wave[960 * k : 960 * (k + 1)]) for k in range(50)
     ]
     out, holes = placed(pieces, 48000, 48000)
     best = max(float(np.corrcoef(wave[300:-300], out[300 + k : k - 300 or None])[0, 1])
                for k in range(-200, 200))  # fmt: skip
     assert best > 0.999 and not holes
+
+
+def test_a_long_file_is_recognised_without_reading_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "WHOLE", 2**16)
+    monkeypatch.setattr(state, "BLOCK", 2**10)
+    path = tmp_path / "long.mp4"
+    random = np.random.default_rng(0)
+    data = bytearray(random.integers(0, 256, 2**20, np.uint8).tobytes())
+    path.write_bytes(data)
+    before = state.digest_of_video(path)
+    assert before != state.digest_of_file(path)
+    for place in (0, 2**19, 2**20 - 1):  # one of them lies between the blocks
+        changed = bytearray(data)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        assert (state.digest_of_video(path) == before) == (place == 2**19)
+    path.write_bytes(data + b"\0")
+    assert state.digest_of_video(path) != before
+    path.write_bytes(data[: 2**15])
+    assert state.digest_of_video(path) == state.digest_of_file(path)
+
+
+def test_a_file_that_is_too_long_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """31 minutes by its header, and four pictures."""
+    times = [0.0, 0.04, 0.08, 1860.0]
+    path = write(tmp_path / "long.mkv", pictures(np.array(times)), None, times=times)
+    said: list[tuple[str, int]] = []
+    with pytest.raises(VideoError, match=r"longer than 30 minutes; .* --start and --seconds"):
+        prepare(
+            path, tmp_path / "out", PrepareOptions(processes=1),
+            progress=lambda step, done, total: said.append((step, done)),
+        )  # fmt: skip
+    assert said == [("look", 0)]

@@ -88,10 +88,13 @@ def write(
     return path
 
 
-def turn(path: Path, quarters: int) -> None:
-    """Write into an .mp4 file that its pictures are to be shown turned clockwise, as phones do."""
+def turn(path: Path, quarters: int, *, mirrored: bool = False) -> None:
+    """Write into an .mp4 file that its pictures are to be shown turned clockwise, as phones do, or
+    first mirrored left to right, as front cameras do."""
     matrices = {0: (1, 0, 0, 1), 1: (0, 1, -1, 0), 2: (-1, 0, 0, -1), 3: (0, -1, 1, 0)}
     a, b, c, d = (65536 * value for value in matrices[quarters])
+    if mirrored:
+        a, b = -a, -b
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4
     assert data[at] == 0, "only version 0 is known here"

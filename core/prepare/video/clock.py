@@ -13,6 +13,7 @@ from .deinterlace import Timed, progressive
 BEFORE = 1.0  # seconds before a part at which decoding begins
 LEAST_SEEK = 5.0  # seconds; a part that begins earlier is reached by decoding
 
+
 def frames(film: Film, start: float, seconds: float | None) -> Iterator[tuple[Any, bool]]:
     """The pictures at 25 a second from `start` on: for each 1/25 s the picture nearest to it, as
     PyAV's frame, and whether it is the same as the one before. Works for any rate, also a variable

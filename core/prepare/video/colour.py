@@ -83,7 +83,7 @@ def to_bt709(pixels: NDArray[np.uint16], colour: Colour) -> NDArray[np.uint8]:
     light = _light(colour.transfer)[pixels >> 4]
     if colour.transfer == HLG:
         # The display's gamma of 1.2, by the luminance of the scene.
-        luminance = light @ np.float32([0.2627, 0.6780, 0.0593])
+        luminance = light @ np.array([0.2627, 0.6780, 0.0593], np.float32)
         light *= np.power(np.maximum(luminance, 1e-6), np.float32(0.2))[..., None]
         light *= np.float32(PEAK / WHITE)
     if colour.primaries in WIDE:

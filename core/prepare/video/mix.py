@@ -15,6 +15,10 @@ CENTRE = 0.1  # of the loudest channel's power (-10 dB), from which the centre h
 CANCELLED = 1 / 16  # of the loudest channel's power (-12 dB): the channels cancel each other
 # ITU-R BS.775: to the front channels' part of a mix. Low-frequency effects are left out.
 SURROUND = 0.7071
+USUAL = {  # order of channels that a file does not name
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
 FRONT = {"FL", "FR", "FC", "FLC", "FRC", "DL", "DR"}
 
 
@@ -45,7 +49,9 @@ def choose_mix(powers: Float64, names: tuple[str, ...]) -> Mix:
         return Mix(np.full(count, 1 / count))
     loudest = int(own.argmax())
     alone = np.eye(count)
-    if "FC" in names and count > 1:
+    if not any(name in FRONT for name in names):
+        names = USUAL.get(count, ("FL",) * count)
+    if "FC" in names:
         centre = names.index("FC")
         if own[centre] > CENTRE * own[loudest]:
             return Mix(alone[centre], f"the voice is taken from the centre of {count} channels")

@@ -46,18 +46,14 @@ class Converter:
         from av.filter import Graph
 
         if width * height > MAX_PIXELS:
-            raise VideoError(
-                f"{self._film.path} has pictures of {width}x{height}; make it smaller"
-            )
+            raise VideoError(f"{self._film.path} has pictures of {width}x{height}; make it smaller")
         x0, y0, x1, y1 = self._part
         left, top = round(x0 * width), round(y0 * height)
         right, bottom = max(round(x1 * width), left + 1), max(round(y1 * height), top + 1)
         colour = self._film.colour
         graph = Graph()
         nodes = [
-            graph.add(
-                "buffer", video_size=f"{width}x{height}", pix_fmt=pixel, time_base="1/1000"
-            ),
+            graph.add("buffer", video_size=f"{width}x{height}", pix_fmt=pixel, time_base="1/1000"),
             graph.add("crop", f"{right - left}:{bottom - top}:{left}:{top}:exact=1"),
             graph.add(
                 "scale",

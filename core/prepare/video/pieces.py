@@ -53,14 +53,20 @@ def _decoded(film: Film, index: int, stop: float, seek: float | None) -> Iterato
             except av.FFmpegError:
                 return
         converters: dict[tuple[str, str, int], Any] = {}
-        rate, layout, end = 0, None, 0.0 if seek is None else None
+        rate, layout = 0, None
+        names: tuple[str, ...] = ()
+        end = 0.0 if seek is None else None
         for frame in decoded(container, stream, film.path):
             if not rate:
                 rate, layout = frame.sample_rate, frame.layout
+                names = tuple(one.name for one in layout.channels)
                 _check(film, frame)
-            if frame.pts is None and end is None:
+            if frame.pts is not None:
+                time = float(frame.pts * frame.time_base) - film.zero
+            elif end is not None:
+                time = end
+            else:
                 return  # after a seek only a time tells where this is
-            time = end if frame.pts is None else float(frame.pts * frame.time_base) - film.zero
             # A decoder may change its rate or layout on the way; the first ones stay.
             key = (frame.format.name, frame.layout.name, frame.sample_rate)
             if key not in converters:
@@ -72,7 +78,7 @@ def _decoded(film: Film, index: int, stop: float, seek: float | None) -> Iterato
             samples = np.concatenate(parts, 1).T
             if not np.isfinite(samples).all():
                 samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-            yield Piece(time, samples, rate, tuple(one.name for one in layout.channels))
+            yield Piece(time, samples, rate, names)
             end = time + len(samples) / rate
             if end > stop:
                 return
