@@ -214,6 +214,7 @@ def test_a_long_file_is_recognised_without_reading_it_whole(
 
 def test_a_file_that_is_too_long_is_refused_before_it_is_read(tmp_path: Path) -> None:
     """31 minutes by its header, and four pictures."""
+    pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
     times = [0.0, 0.04, 0.08, 1860.0]
     path = write(tmp_path / "long.mkv", pictures(np.array(times)), None, times=times)
     said: list[tuple[str, int]] = []
