@@ -141,7 +141,7 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             lambda step, keep: find_meshes(step, count, keep),
             lambda: [side / MESHES, *map(step.landmarks, rows)],
         ),
-        _Task("pose", options.focal, lambda step, keep: track_poses(step), poses),
+        _Task("pose", options.focal, lambda step, keep: track_poses(step, keep), poses),
         _Task("eyes", None, lambda step, keep: write_eyes(step), lambda: [folder / "au.csv"]),
         _Task(
             "background",
