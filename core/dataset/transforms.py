@@ -179,9 +179,9 @@ def _number_of(entry: Mapping[str, Any]) -> int | None:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return int(value) if 0 <= value < MAX_ROWS and value == int(value) else None
+    return value if 0 <= value < MAX_ROWS else None
 
 
 def _viewmat(entry: Mapping[str, Any]) -> Float64 | None:
