@@ -32,9 +32,9 @@ SMALL_SIDE = 0.6  # of the wanted size: a smaller square is blurred when magnifi
 def examine_video(step: Step) -> dict[str, Any]:
     """Count the frames, find the face and the square around it."""
     options = step.options
-    step.progress(0, 0)
     film = film_of(step.video)
     _check_length(step, film)
+    step.progress(0, 0)
     crop = None if options.crop is None else given_crop(options.crop, film.width, film.height)
     search, shrunk, corner = _search(film, crop)
     expected = _expected_frames(step, film)
