@@ -1,10 +1,9 @@
-"""Sound files other than WAV, decoded by librosa (soundfile, then audioread), else by PyAV."""
+"""Sound files other than WAV, decoded by librosa (soundfile, then audioread)."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +13,15 @@ from ..records.voice import Waveform
 from .encoder_delay import seconds_before
 from .waveform import MAX_SECONDS, from_samples
 
-MAX_DECODED = 1 << 31  # bytes: 90 minutes of stereo at 48 kHz
-
 
 def decode(path: Path) -> Waveform:
     """The waveform of a compressed or unusual sound file, read at its own rate; channels and rate
     are converted as those of a WAV file, and what an encoder put before it is left out. AudioError
-    if no decoder can read it or it is too long, MissingPackageError without decoders.
+    if no decoder can read it, MissingPackageError without librosa.
 
     The header's length is not trusted: reading stops one second past the longest sound allowed.
     """
-    _check_size(path)
-    try:
-        samples, rate = _by_librosa(path)
-    except (MissingPackageError, AudioError) as error:
-        try:
-            found = _by_av(path)
-        except AudioError:
-            if isinstance(error, MissingPackageError):
-                raise
-            raise error from None
-        if found is None:
-            raise error from None
-        samples, rate = found
+    samples, rate = _by_librosa(path)
     if not samples.size:
         raise AudioError(f"{path.name} holds no sound; check that its recording was finished")
     return from_samples(samples[round(seconds_before(path) * rate) :], rate, path.name)
@@ -67,52 +52,6 @@ def _by_librosa(path: Path) -> tuple[NDArray[np.float32], float]:
                 f"{path.name} cannot be decoded ({_reasons(error, path)}); convert it to WAV"
             ) from None
     return samples.T, rate
-
-
-def _by_av(path: Path) -> tuple[NDArray[np.float32], float] | None:
-    """(T, channels) and rate; None if PyAV is not installed. AudioError."""
-    try:
-        import av
-    except ImportError:
-        return None
-    parts, size, reason = [], 0, "it has no sound"
-    try:
-        with av.open(str(path)) as container:
-            resampler: Any = av.AudioResampler(format="fltp")
-            for frame in container.decode(audio=0):
-                for piece in resampler.resample(frame):
-                    parts.append(piece.to_ndarray().T)
-                    size += parts[-1].nbytes
-                    if size > MAX_DECODED:
-                        raise _too_large(path)
-                rate = frame.sample_rate
-    except IndexError:  # no stream of sound
-        parts = []
-    except av.FFmpegError as error:
-        parts, reason = [], error.strerror or type(error).__name__
-    if not parts:
-        raise AudioError(f"{path.name} cannot be decoded ({reason}); convert it to WAV")
-    return np.concatenate(parts), rate
-
-
-def _check_size(path: Path) -> None:
-    """AudioError if the sound, by its header, is too large when it is decoded."""
-    try:
-        import soundfile
-
-        facts = soundfile.info(str(path))
-    except Exception:  # another decoder may read it
-        return
-    seconds = facts.frames / facts.samplerate
-    if 4 * facts.frames * facts.channels > MAX_DECODED and seconds <= MAX_SECONDS:
-        raise _too_large(path)
-
-
-def _too_large(path: Path) -> AudioError:
-    return AudioError(
-        f"{path.name} has more than {MAX_DECODED / 2**30:.0f} GB when it is decoded; convert it to "
-        "WAV, which is read piece by piece, or cut it into parts"
-    )
 
 
 def _reasons(error: Exception, path: Path) -> str:
