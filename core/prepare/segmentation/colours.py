@@ -16,9 +16,9 @@ SMOOTH = 1.2  # bins
 _SRGB = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
 _WHITE = _SRGB.sum(1, keepdims=True)
 _LEVELS = np.arange(256) / 255
-_LINEAR = np.where(
-    _LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4
-).astype(np.float32)
+_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4).astype(
+    np.float32
+)
 
 
 def to_lab(pixels: Pixels) -> Float32:

@@ -9,7 +9,17 @@ import numpy as np
 
 from ...records.arrays import Float32, Float64
 from ..mask_regions import Mask
-from ..mesh import CHIN, EYES, JAW_LINE, LOWER_LIP, NOSE_BASE, NOSE_TIP, OUTER_CORNERS, OUTER_LIP, OVAL
+from ..mesh import (
+    CHIN,
+    EYES,
+    JAW_LINE,
+    LOWER_LIP,
+    NOSE_BASE,
+    NOSE_TIP,
+    OUTER_CORNERS,
+    OUTER_LIP,
+    OVAL,
+)
 
 LOBES = (6, -7)  # places in JAW_LINE at the ear lobes' height
 INNER = 0.85  # of the outline's size: well inside the face
@@ -21,10 +31,10 @@ class FaceCoordinates:
 
     across: from the face's middle in half widths of it, positive to the right of the picture.
     down: from the eyes (0) to the chin (1). under: below the line at which the head ends, in
-    heights of the face. oval, inner: pixels inside the face's outline, and well inside it. openings: the eyes and the mouth.
-    nose, lip: `down` of the base of the nose and of the lower lip. turn: how far the nose stands from the
-    face's middle in half widths, 0 in a frontal view. tilt: radians that the face leans. height: of
-    the face, from the eyes to the chin, pixels."""
+    heights of the face. oval, inner: pixels inside the face's outline, and well inside it.
+    openings: the eyes and the mouth. nose, lip: `down` of the base of the nose and of the lower
+    lip. turn: how far the nose stands from the face's middle in half widths, 0 in a frontal view.
+    tilt: radians that the face leans. height: of the face, from the eyes to the chin, pixels."""
 
     across: Float32
     down: Float32
@@ -59,10 +69,13 @@ def face_coordinates(face: Float64, size: int) -> FaceCoordinates:
     return FaceCoordinates(
         across=(along - np.float32(middle)) / np.float32(half),
         down=(below - np.float32(eyes)) / np.float32(height),
-        under=_below_jaw(turned[JAW_LINE], along, below) / np.float32(max(np.ptp(oval[:, 1]), 1e-6)),
+        under=_below_jaw(turned[JAW_LINE], along, below)
+        / np.float32(max(np.ptp(oval[:, 1]), 1e-6)),
         oval=polygon(outline, size),
         inner=polygon(centre + INNER * (outline - centre), size),
-        openings=polygon(points[list(OUTER_LIP)], size) | polygon(points[list(EYES[:6])], size) | polygon(points[list(EYES[6:])], size),
+        openings=polygon(points[list(OUTER_LIP)], size)
+        | polygon(points[list(EYES[:6])], size)
+        | polygon(points[list(EYES[6:])], size),
         nose=(float(turned[NOSE_BASE, 1]) - eyes) / height,
         lip=(float(turned[LOWER_LIP, 1]) - eyes) / height,
         turn=(float(turned[NOSE_TIP, 0]) - middle) / half,

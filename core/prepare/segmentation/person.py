@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,9 @@ def learn_person(views: Sequence[View]) -> Person:
     hair = decide(views, first)
     seeds = [_seeds(view, hair) for view in views]
     parts = [
-        np.concatenate([view.lab[seed == part + 1] for view, seed in zip(views, seeds, strict=True)])
+        np.concatenate(
+            [view.lab[seed == part + 1] for view, seed in zip(views, seeds, strict=True)]
+        )
         for part in (SKIN, HAIR, CLOTHES)
     ]
     return Person(first, hair, learn_colours(parts, (RARE, RARE, RARE_CLOTHES)))
@@ -100,3 +103,16 @@ def _seeds(view: View, hair: Hair) -> NDArray[np.uint8]:
     )
     out[person & (chest | shoulders)] = CLOTHES + 1
     return out
+
+
+def save_person(person: Person) -> dict[str, NDArray[Any]]:
+    """The arrays of a person, for a file."""
+    hair = np.array([person.hair.reach, person.hair.hangs], np.float64)
+    return {"first": person.first.log_share, "hair": hair, "colours": person.colours.log_share}
+
+
+def load_person(arrays: dict[str, NDArray[Any]]) -> Person:
+    """The inverse of `save_person`."""
+    (left, right), (left_hangs, right_hangs) = arrays["hair"].tolist()
+    hair = Hair((left, right), (bool(left_hangs), bool(right_hangs)))
+    return Person(Colours(arrays["first"]), hair, Colours(arrays["colours"]))

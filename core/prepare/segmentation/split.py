@@ -8,17 +8,14 @@ guided filter brings its regions to the frame's pixels."""
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...records.arrays import Float32, Float64
-from ..mask_regions import BACKGROUND, HEAD, NECK, TORSO, Mask
+from ..mask_regions import BACKGROUND, HEAD, NECK, TORSO, Mask, Regions
 from ..pictures import Pixels
 from .filters import Guide, dilated, enlarged, eroded, small_pieces, solid, touching
 from .hair import Hair, by_side
 from .person import WIDER, WIDEST, Person, without_halo
 from .view import View, grey, view_of
-
-Regions = NDArray[np.uint8]
 
 # Half widths of the face: cheeks and ears below the nose reach no farther.
 EARS = 1.35

@@ -19,8 +19,9 @@ SIDE = 256  # pixels: as many as the outline's network has
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """grey (SIDE, SIDE): 0 to 255. lab (SIDE, SIDE, 3): colours as of `to_lab`. outline (SIDE, SIDE): of all persons. person
-    (SIDE, SIDE): its piece that contains the face. place: of the pixels relative to the face."""
+    """grey (SIDE, SIDE): 0 to 255. lab (SIDE, SIDE, 3): colours as of `to_lab`. outline (SIDE,
+    SIDE): of all persons. person (SIDE, SIDE): its piece that contains the face. place: of the
+    pixels relative to the face."""
 
     grey: Float32
     lab: Float32
