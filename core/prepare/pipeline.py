@@ -10,11 +10,12 @@ from typing import Any
 from ..errors import ArgumentError, EgsError
 from ..system.machine import available_cores
 from ..system.processes import Processes
+from .backgrounds import BACKGROUND, make_background
 from .face import LOG as PROCESS_LOG
 from .frames import SOUND, examine_video, write_frames, write_sound
 from .landmarks import MESHES, find_meshes
 from .log import LOG, Log
-from .masks import BACKGROUND, make_background, write_masks
+from .masks import mask_files, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
@@ -137,7 +138,8 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
         return [side / TRACK, *(folder / name for name in names)]
 
     def masks() -> Iterable[Path]:
-        return (path(row) for row in rows for path in (step.parsing, step.torso))
+        own = facts.get("background", "still") != "still"
+        return (path for row in rows for path in mask_files(step, row, own))
 
     return [
         _Task(
