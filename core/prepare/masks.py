@@ -16,7 +16,7 @@ from .background import evenly_spaced, own_background, torso_picture
 from .backgrounds import BACKGROUND, OWN
 from .face import quiet
 from .landmarks import MESHES
-from .mask_regions import HEAD, Mask, Regions, to_picture
+from .mask_regions import HEAD, Mask, Regions, write_regions
 from .outlines import Outlines, outlines_of
 from .pictures import Pixels, write_picture
 from .segmentation.outline import sharpen
@@ -126,7 +126,7 @@ def _write(masker: _Masker, row: int) -> bool:
     pixels = files.pixels(row)
     regions = masker.regions(row, pixels)
     paths = mask_files(files, row, masker.own)
-    write_picture(paths[0], to_picture(regions))
+    write_regions(paths[0], regions)
     write_picture(paths[1], torso_picture(pixels, regions))
     if masker.own:
         own = own_background(pixels, regions > 0, masker.background)
