@@ -14,6 +14,7 @@ pytest.importorskip("av", reason="needs PyAV: make prepare")
 pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 
 from core.dataset.pictures import read_picture
+from core.images.pillow import resized
 from core.prepare.backgrounds import make_background
 from core.prepare.crop import Crop, check_faces, choose_crop
 from core.prepare.face import FaceFinder
@@ -65,7 +66,7 @@ def _right(clip: Path, marked: list[dict[str, Any]], folder: Path) -> dict[str, 
     finder = FaceFinder(None)
     faces = check_faces([finder.find(frames[number]) for number in numbers], clip.name)
     crop = choose_crop(faces, width, height)
-    _prepare(folder, [crop.cut(frames[number], SIZE) for number in numbers])
+    _prepare(folder, [_cut(crop, frames[number]) for number in numbers])
     right: dict[str, list[bool]] = defaultdict(list)
     for entry in marked:
         row = numbers.index(entry["frame"])
@@ -75,6 +76,11 @@ def _right(clip: Path, marked: list[dict[str, Any]], folder: Path) -> dict[str, 
             if at is not None:
                 right[kind].append(int(regions[at]) in RIGHT[kind])
     return right
+
+
+def _cut(crop: Crop, pixels: np.ndarray) -> np.ndarray:
+    part = pixels[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side]
+    return resized(part, SIZE, SIZE, "LANCZOS")
 
 
 def _in_crop(crop: Crop, x: float, y: float) -> tuple[int, int] | None:
