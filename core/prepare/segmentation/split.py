@@ -41,7 +41,7 @@ def split(pixels: Pixels, outline: Mask, face: Float64, person: Person) -> Regio
     """(H, H) BACKGROUND, HEAD, NECK or TORSO of a frame (H, H, 3) with its persons' outline (H, H)
     and face mesh (478, 2 or more) in pixels."""
     view = without_halo(view_of(pixels, outline, face), person.first)
-    return _enlarged(_regions(view, person), view, pixels, outline)
+    return enlarge_regions(_regions(view, person), view, pixels, outline)
 
 
 def _regions(view: View, person: Person) -> Regions:
@@ -54,7 +54,7 @@ def _regions(view: View, person: Person) -> Regions:
     kind = np.where(zone, _likely(view, person, zone), BACKGROUND)
     # Cheeks are wider than the mesh, and ears hang lower.
     head |= (kind == NECK) & (place.under < 0) & (across < EARS)
-    neck = _neck((kind == NECK) & ~head, head, view)
+    neck = joined_to_head((kind == NECK) & ~head, head, view)
     head |= _hanging(kind == HEAD, head, view, person.hair)
     torso = body & ~head & ~neck
     # A small piece beside the jaw is an ear ring, or the wall between two locks.
@@ -108,7 +108,7 @@ def _chances(view: View, person: Person, zone: Mask) -> dict[int, Float32]:
     return {region: share / whole for region, share in shares.items()}
 
 
-def _neck(skin: Mask, head: Mask, view: View) -> Mask:
+def joined_to_head(skin: Mask, head: Mask, view: View) -> Mask:
     """The skin that is joined to the head broadly."""
     radius = max(1, round(THIN * view.place.height))
     core = touching(eroded(skin | head, radius), head & view.place.inner)
@@ -128,7 +128,7 @@ def _hanging(hair: Mask, head: Mask, view: View, found: Hair) -> Mask:
     return hair & touching(hair | upper, top)
 
 
-def _enlarged(regions: Regions, view: View, pixels: Pixels, outline: Mask) -> Regions:
+def enlarge_regions(regions: Regions, view: View, pixels: Pixels, outline: Mask) -> Regions:
     """(H, H) the regions with edges along those of the frame, inside its outline."""
     size = len(pixels)
     missed = view.person & ~view.outline  # inside the face
