@@ -28,8 +28,10 @@ NEVER = -30.0  # the logarithm of a probability that is none
 NECK_HALF, NECK_DOWN, PULL, SHADE, SHADE_END = 0.75, 0.45, 8.0, 4.0, 0.15
 AXIS, FARTHEST = -0.7, 0.4  # half widths for each half width of the nose; at most
 CHEEK_HALF = 1.25  # half widths: skin above the jaw
-# Where hair is: outside the face, out to the reach measured at the mouth and WIDER below.
-HAIR_FROM, HAIR_PULL, MARGIN, OUTER_PULL, HAIR_DOWN, DOWN_PULL = 0.8, 6.0, 0.12, 10.0, 0.9, 3.0
+# Where hair is: outside the face, out to the reach measured at the mouth, and WIDER on both sides
+# below.
+HAIR_FROM, HAIR_LEAST, HAIR_PULL, MARGIN, OUTER_PULL = 0.8, 0.3, 6.0, 0.12, 10.0
+HAIR_DOWN, DOWN_PULL = 0.9, 3.0
 DARK, DARK_PULL = 70.0, 6.0  # lightness below which the gap between hair and neck is hair's shadow
 BLUR, EDGE = 0.06, 40.0  # radius, as a share of eyes to chin, and noise of the guided filter
 THIN = 0.03  # of eyes to chin: a piece joined to the neck by less is no neck, but a collar
@@ -98,7 +100,8 @@ def _chances(view: View, person: Person, zone: Mask) -> dict[int, Float32]:
         hangs, reach = by_side(person.hair, signed)
         beyond = across - (reach + MARGIN + WIDER * np.maximum(0, under))
         hair = hair - OUTER_PULL * np.maximum(0, beyond)
-        hair -= HAIR_PULL * np.maximum(0, HAIR_FROM - across)
+        inward = np.maximum(HAIR_LEAST, HAIR_FROM - WIDER * np.maximum(0, under))
+        hair -= HAIR_PULL * np.maximum(0, inward - across)
         hair -= DOWN_PULL * np.maximum(0, under - HAIR_DOWN)
         hair += DARK_PULL * ((view.lab[zone, 0] < DARK) & (across > 0.72) & (under < 0.35))
         logs[HEAD] = np.where(hangs, hair, np.float32(NEVER))
