@@ -35,7 +35,8 @@ class PrepareOptions:
     crop: (x, y, side) of the square in the video's upright pixels, None to find it. focal: of the
     square pictures, in pixels, None to fit it. landmark_model: a face_landmarker .task file, for a
     MediaPipe without its own model. parsing: a folder of masks to use instead of computed ones.
-    quality: of the JPEG pictures. processes: that work at the same time, None for one a core.
+    segmenter: a network to use instead of MediaPipe's. quality: of the JPEG pictures. processes:
+    that work at the same time, None for one a core.
     audio_track: number of the file's sound track with the voice, from 1, None to find it."""
 
     size: int = 512
@@ -45,6 +46,7 @@ class PrepareOptions:
     focal: float | None = None
     landmark_model: Path | None = None
     parsing: Path | None = None
+    segmenter: Path | None = None
     quality: int = 97
     processes: int | None = None
     audio_track: int | None = None
@@ -69,6 +71,8 @@ class PrepareOptions:
             raise ArgumentError(f"--processes {self.processes} must lie from 1 to {MAX_PROCESSES}")
         if self.audio_track is not None and self.audio_track < 1:
             raise ArgumentError(f"--audio-track {self.audio_track}: tracks are counted from 1")
+        if self.parsing is not None and self.segmenter is not None:
+            raise ArgumentError("--parsing and --segmenter: masks come from one of them, give one")
         if self.focal is not None and not 0.5 <= self.focal / self.size <= 20:
             raise ArgumentError(
                 f"--focal {self.focal:g} must lie from {0.5 * self.size:g} to {20 * self.size:g} "
