@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="MediaPipe's face_landmarker.task (default: the model in the package)",
     )
     add(
+        "--segmenter",
+        type=Path,
+        metavar="FILE",
+        help="segmentation network: MediaPipe's selfie_multiclass_256x256.tflite, or another "
+        ".tflite or .onnx whose classes FILE.json names (default: the network in the package)",
+    )
+    add(
         "--parsing",
         type=Path,
         metavar="DIR",
@@ -93,6 +100,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         focal=args.focal,
         landmark_model=args.landmark_model,
         parsing=args.parsing,
+        segmenter=args.segmenter,
         processes=args.processes,
         audio_track=args.audio_track,
         sound_offset=_offset(args.sound_offset),

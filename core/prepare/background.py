@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.pillow import resized
+from ..images.pillow import pillow, resized
 from ..records.arrays import Float32, Float64
 from .mask_regions import HEAD, NECK, TORSO, Mask
 from .pictures import Pixels
@@ -119,10 +119,9 @@ def torso_picture(pixels: Pixels, regions: NDArray[np.uint8]) -> Pixels:
     """(H, W, 4) the neck and the torso, cut out and extended upward under the head, so that a
     moving head uncovers no hole."""
     size = len(pixels)
-    out = np.zeros((size, size, 4), np.uint8)
     body = (regions == NECK) | (regions == TORSO)
-    out[body, :3] = pixels[body]
-    out[body, 3] = 255
+    out = np.array(pillow().fromarray(pixels).convert("RGBA"))
+    out.view(np.uint32)[..., 0] *= body
     covered = regions == HEAD
     for region, up in ((TORSO, TORSO_UP), (NECK, NECK_UP)):
         _upward(out, pixels, regions == region, covered, round(up * size))

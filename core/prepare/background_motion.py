@@ -20,7 +20,7 @@ PART = 90  # percentile of the pixels: a tenth of the background must show a cha
 # Grey levels. An edge of 2 to 3 % of the range is seen, so a picture that is wrong by more shows
 # around the head.
 STILL = 6.0
-JUMP = 4.0  # a change between two frames that is so many times the usual one is a jump
+JUMP = 3.0  # a change between two frames that is so many times the usual one is a jump
 MOST_JUMPS = 6  # more of them are a moving background
 SLOW = 0.5  # neighbours of a drifting background differ by less than this share of any two frames
 

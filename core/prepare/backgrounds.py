@@ -69,7 +69,7 @@ def _look(outlines: Outlines, row: int) -> tuple[NDArray[np.uint8], Float32]:
     """(WORK, WORK) the distance to everything that may be a person, pixels at that size; and the
     frame as of `reduced`."""
     pixels = outlines.files.pixels(row)
-    possible = outlines.possible(row, pixels)
+    possible = outlines.possible(outlines.see(row, pixels))
     small = resized((255 * possible).astype(np.uint8), WORK, WORK, "BOX") > 0
     return np.minimum(distance_to(small), 255).astype(np.uint8), reduced(pixels)
 

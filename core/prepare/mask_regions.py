@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .pictures import Pixels
+from ..images.pillow import pillow
+from .pictures import Pixels, write_bytes
 
 Mask = NDArray[np.bool_]
 Regions = NDArray[np.uint8]  # of these four values
@@ -17,6 +21,15 @@ COLOURS = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.
 def to_picture(regions: Regions) -> Pixels:
     """(H, W, 3) RGB, as in parsing/."""
     return COLOURS[regions]
+
+
+def write_regions(path: Path, regions: Regions) -> None:
+    """Write a .png of parsing/, with a palette: a tenth of the time of three channels."""
+    picture = pillow().fromarray(regions)
+    picture.putpalette(COLOURS.tobytes())
+    data = io.BytesIO()
+    picture.save(data, "PNG", compress_level=3)
+    write_bytes(path, data.getbuffer())
 
 
 def to_regions(picture: Pixels) -> Regions:

@@ -3,7 +3,6 @@ backgrounds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from .background import evenly_spaced, own_background, torso_picture
 from .backgrounds import BACKGROUND, OWN
 from .face import quiet
 from .landmarks import MESHES
-from .mask_regions import HEAD, Mask, Regions, to_picture
-from .outlines import Outlines, outlines_of
+from .mask_regions import HEAD, Mask, Regions, write_regions
+from .outlines import Outlines, Seen, outlines_of
 from .pictures import Pixels, write_picture
+from .segmentation.classes import split_by_classes
 from .segmentation.outline import sharpen
 from .segmentation.person import Person, learn_person, load_person, save_person
 from .segmentation.split import split
@@ -31,7 +31,7 @@ LEARNT = "person.npz"
 
 @dataclass(frozen=True, eq=False)
 class _Masker:
-    """What the masks of a frame need. person: None if the user gave masks; own: write the frames'
+    """What the masks of a frame need. person: None if it is not needed; own: write the frames'
     own backgrounds."""
 
     files: Files
@@ -42,15 +42,20 @@ class _Masker:
     own: bool
     person: Person | None
 
-    def outline(self, row: int, pixels: Pixels) -> Mask:
-        found = self.outlines.person(row, pixels)
+    def outline(self, seen: Seen, pixels: Pixels) -> Mask:
+        found = self.outlines.person(seen)
         # Where the background moves, its picture does not show what is behind the person.
         return found if self.own else sharpen(found, pixels, self.background, self.known)
 
     def regions(self, row: int, pixels: Pixels) -> Regions:
-        if self.person is None:
+        if self.files.options.parsing is not None:
             return self.outlines.given(row)
-        return split(pixels, self.outline(row, pixels), self.faces[row], self.person)
+        seen = self.outlines.see(row, pixels)
+        outline = self.outline(seen, pixels)
+        if seen.parts is not None:
+            return split_by_classes(pixels, outline, self.faces[row], seen.parts)
+        assert self.person is not None
+        return split(pixels, outline, self.faces[row], self.person)
 
 
 def mask_files(files: Files, row: int, own: bool) -> tuple[Path, ...]:
@@ -64,12 +69,12 @@ def write_masks(step: Step, count: int, keep: bool) -> dict[str, Any]:
     existing files are valid and stay."""
     own = not _still(step)
     step.make("parsing", "torso_imgs", *([OWN] if own else []))
-    facts: dict[str, Any] = {}
-    if step.options.parsing is None:
-        with quiet(step.side):
-            person = _learn(step, count)
+    facts: dict[str, Any] = {"segmenter": _name(step)}
+    with quiet(step.side):
+        person = _learn(step, count)
+    if person is not None:
         step.save(LEARNT, **save_person(person))
-        facts = {"hair_hangs": list(person.hair.hangs)}
+        facts["hair_hangs"] = list(person.hair.hangs)
     rows = [
         row for row in range(count)
         if not (keep and all(path.exists() for path in mask_files(step, row, own)))
@@ -85,16 +90,24 @@ def _still(files: Files) -> bool:
     return bool(files.load(BACKGROUND).get("still", np.array(True)))
 
 
+def _name(files: Files) -> str:
+    options = files.options
+    if options.parsing is not None:
+        return "given"
+    return "mediapipe" if options.segmenter is None else options.segmenter.name
+
+
 def _masker(files: Files) -> _Masker:
-    given = files.options.parsing is not None
-    return _prepared(files, None if given else load_person(files.load(LEARNT)))
+    outlines = outlines_of(files)
+    return _with(outlines, None if outlines.have_parts else load_person(files.load(LEARNT)))
 
 
-def _prepared(files: Files, person: Person | None) -> _Masker:
+def _with(outlines: Outlines, person: Person | None) -> _Masker:
+    files = outlines.files
     background = files.load(BACKGROUND)
     return _Masker(
         files,
-        outlines_of(files),
+        outlines,
         files.load(MESHES)["meshes"].astype(np.float64),
         read_picture(files.folder / "bc.jpg"),
         background["known"].astype(bool),
@@ -103,13 +116,17 @@ def _prepared(files: Files, person: Person | None) -> _Masker:
     )
 
 
-def _learn(step: Step, count: int) -> Person:
-    masker = _prepared(step.files, None)
-    rows: Sequence[int] = evenly_spaced(_seen(step, count), PALETTE_FRAMES)
+def _learn(step: Step, count: int) -> Person | None:
+    """None if the parts of the person are known without."""
+    outlines = outlines_of(step.files)
+    if outlines.have_parts:
+        return None
+    masker = _with(outlines, None)
     views = []
-    for row in rows:
+    for row in evenly_spaced(_seen(step, count), PALETTE_FRAMES):
         pixels = step.pixels(row)
-        views.append(view_of(pixels, masker.outline(row, pixels), masker.faces[row]))
+        outline = masker.outline(outlines.see(row, pixels), pixels)
+        views.append(view_of(pixels, outline, masker.faces[row]))
         step.stop_if_cancelled()
     return learn_person(views)
 
@@ -126,7 +143,7 @@ def _write(masker: _Masker, row: int) -> bool:
     pixels = files.pixels(row)
     regions = masker.regions(row, pixels)
     paths = mask_files(files, row, masker.own)
-    write_picture(paths[0], to_picture(regions))
+    write_regions(paths[0], regions)
     write_picture(paths[1], torso_picture(pixels, regions))
     if masker.own:
         own = own_background(pixels, regions > 0, masker.background)

@@ -36,7 +36,8 @@ class PrepareOptions:
     crop: (x, y, side) of the square in the video's upright pixels, None to find it. focal: of the
     square pictures, in pixels, None to fit it. landmark_model: a face_landmarker .task file, for a
     MediaPipe without its own model. parsing: a folder of masks to use instead of computed ones.
-    quality: of the JPEG pictures. processes: that work at the same time, None for one a core.
+    segmenter: a network to use instead of MediaPipe's. quality: of the JPEG pictures. processes:
+    that work at the same time, None for one a core.
     audio_track: number of the file's sound track with the voice, from 1, None to find it.
     sound_offset: milliseconds by which the sound comes after the lips and is moved forward, None to
     find out."""
@@ -48,6 +49,7 @@ class PrepareOptions:
     focal: float | None = None
     landmark_model: Path | None = None
     parsing: Path | None = None
+    segmenter: Path | None = None
     quality: int = 97
     processes: int | None = None
     audio_track: int | None = None
@@ -78,6 +80,8 @@ class PrepareOptions:
                 f"--sound-offset {self.sound_offset:g} must lie from -{MAX_OFFSET} to {MAX_OFFSET} "
                 "milliseconds"
             )
+        if self.parsing is not None and self.segmenter is not None:
+            raise ArgumentError("--parsing and --segmenter: masks come from one of them, give one")
         if self.focal is not None and not 0.5 <= self.focal / self.size <= 20:
             raise ArgumentError(
                 f"--focal {self.focal:g} must lie from {0.5 * self.size:g} to {20 * self.size:g} "

@@ -19,6 +19,7 @@ from .masks import mask_files, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
+from .segmentation.network import check_network, digest_of_network
 from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
 from .voice import SOUND, VOICE, match_lips, write_sound
@@ -63,6 +64,8 @@ def prepare(
     check_packages()
     if options.parsing is not None and not options.parsing.is_dir():
         raise ArgumentError(f"--parsing {options.parsing} is not a folder; give a folder of masks")
+    if options.segmenter is not None:
+        check_network(options.segmenter)
     if options.landmark_model is not None and not options.landmark_model.is_file():
         raise ArgumentError(
             f"--landmark-model {options.landmark_model} does not exist; give MediaPipe's "
@@ -131,6 +134,8 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
     """All steps but the first, which counts the frames."""
     options, side, folder = step.options, step.side, step.folder
     given = None if options.parsing is None else str(options.parsing.resolve())
+    if options.segmenter is not None:
+        given = digest_of_network(options.segmenter)
     count = int(facts["frames"])
     rows = range(count)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ..pictures import Pixels
 
 BINS = 24  # a channel: about ten of 256 levels, as much as noise and light change a colour
 SMOOTH = 1.2  # bins
+BITS = 6  # of each sRGB channel: finer than a bin
 _SRGB = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
 _WHITE = _SRGB.sum(1, keepdims=True)
 _LEVELS = np.arange(256) / 255
@@ -22,12 +24,24 @@ _LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.0
 
 
 def to_lab(pixels: Pixels) -> Float32:
-    """(..., 3) CIE L*a*b* (D65) of sRGB pixels, each channel scaled to 0..255: L* 0..100 by 2.55,
-    a* and b* moved by 128."""
-    xyz = _LINEAR[pixels] @ (_SRGB / _WHITE).T.astype(np.float32)
-    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116).astype(np.float32)
-    x, y, z = np.moveaxis(root, -1, 0)
-    return np.stack([2.55 * (116 * y - 16), 500 * (x - y) + 128, 200 * (y - z) + 128], -1)
+    """(..., 3) CIE L*a*b* (D65) of sRGB pixels, to a two-hundredth of the range, each channel
+    scaled to 0..255: L* 0..100 by 2.55, a* and b* moved by 128."""
+    steps = (pixels >> (8 - BITS)).astype(np.int32)
+    index = (steps[..., 0] << (2 * BITS)) | (steps[..., 1] << BITS) | steps[..., 2]
+    return _table()[index]
+
+
+@cache
+def _table() -> Float32:
+    """(8^BITS, 3) the colour of every coarse sRGB value."""
+    width = 256 >> BITS
+    levels = _LINEAR[np.arange(width // 2, 256, width)]
+    rgb = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    xyz = rgb @ (_SRGB / _WHITE).T
+    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    x, y, z = root.T
+    lab = np.stack([2.55 * (116 * y - 16), 500 * (x - y) + 128, 200 * (y - z) + 128], -1)
+    return lab.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,24 @@ def box(values: Float32, radius: int) -> Float32:
 
 def dilated(mask: Mask, radius: int) -> Mask:
     """The mask and everything within a square of (2 radius + 1) pixels around its pixels."""
-    return box(mask.astype(np.float32), radius) > _HALF / (2 * radius + 1) ** 2
+    return _any_along(_any_along(mask, radius, 0), radius, 1)
+
+
+def _any_along(mask: Mask, radius: int, axis: int) -> Mask:
+    """Whether any of the 2 radius + 1 pixels around each, along one axis, is in the mask."""
+    shape = list(mask.shape)
+    shape[axis] += 2 * radius
+    wide = np.zeros(shape, bool)
+    inner = [slice(None), slice(None)]
+    inner[axis] = slice(radius, radius + mask.shape[axis])
+    wide[tuple(inner)] = mask
+    wide = np.moveaxis(wide, axis, 0)
+    length, wanted = 1, 2 * radius + 1
+    while length < wanted:  # a window is made of two shorter ones
+        step = min(length, wanted - length)
+        wide = wide[:-step] | wide[step:]
+        length += step
+    return np.moveaxis(wide, 0, axis)
 
 
 def eroded(mask: Mask, radius: int) -> Mask:
@@ -29,12 +46,11 @@ def eroded(mask: Mask, radius: int) -> Mask:
     return ~dilated(~mask, radius)
 
 
-_HALF = 0.5  # of a pixel: a mean of float32 that is not zero
-
-
-def majority(mask: Mask, side: int) -> Mask:
-    """The majority of the side x side pixels around each pixel: a median, but ten times as fast."""
-    return box(mask.astype(np.float32), side // 2) > _HALF
+def majority(mask: Mask) -> Mask:
+    """The majority of the 3 x 3 pixels around each pixel: a median, but thirty times as fast."""
+    counts = np.pad(mask, 1, "edge").astype(np.uint8)
+    counts = counts[:-2] + counts[1:-1] + counts[2:]
+    return np.asarray(counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:] > 4)
 
 
 @dataclass(frozen=True, eq=False)

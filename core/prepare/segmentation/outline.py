@@ -3,7 +3,10 @@ known. Needs scipy."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ...records.arrays import Float32
 from ..mask_regions import Mask
@@ -20,27 +23,39 @@ EDGE = 0.25  # of the contrast between them: hair and soft edges belong to the p
 
 def sharpen(person: Mask, pixels: Pixels, background: Pixels, known: Mask) -> Mask:
     """The person's outline where it differs from the empty background (where known), within a
-    narrow band around the network's outline. All are (H, W); pixels (H, W, 3)."""
+    narrow band around the network's outline. All are (H, W), both sides even; pixels and
+    background (H, W, 3)."""
     from scipy.ndimage import gaussian_filter
 
     width = max(2, round(BAND * len(person)))
-    band = known & dilated(person, width) & ~eroded(person, width)
+    half = max(1, width // 2)
+    any_of, all_of = _halved(person, np.maximum), _halved(person, np.minimum)
+    band = known & _doubled(dilated(any_of, half) & ~eroded(all_of, half))
     if not band.any():
         return person
     difference = np.maximum(pixels, background) - np.minimum(pixels, background)
-    apart = gaussian_filter(difference.max(2).astype(np.float32), 0.6)
-    outside = known & ~dilated(person, 2 * width)
+    largest = np.maximum(np.maximum(difference[..., 0], difference[..., 1]), difference[..., 2])
+    apart = gaussian_filter(largest.astype(np.float32), 0.6)
+    outside = known & _doubled(~dilated(any_of, width))
     noise = float(np.percentile(apart[outside][::7], 98)) if outside.any() else 0.0
-    full = _largest_near(apart, width)
+    full = _largest_near(apart, half)
     least = max(LEAST_CONTRAST, 1.5 * noise)
     decided = band & (full > 3 * least)
-    return majority(np.where(decided, apart > np.maximum(least, EDGE * full), person), 3)
+    return majority(np.where(decided, apart > np.maximum(least, EDGE * full), person))
+
+
+def _halved(values: NDArray[Any], fold: np.ufunc) -> NDArray[Any]:
+    """(H / 2, W / 2) the largest or least of 2 x 2 values."""
+    rows = fold(values[::2], values[1::2])
+    return np.asarray(fold(rows[:, ::2], rows[:, 1::2]))
+
+
+def _doubled(values: NDArray[Any]) -> NDArray[Any]:
+    return values.repeat(2, 0).repeat(2, 1)
 
 
 def _largest_near(values: Float32, radius: int) -> Float32:
-    """(H, W) about the largest value within `radius` of each pixel, both sides even."""
+    """(H, W) about the largest value within 2 `radius` of each pixel."""
     from scipy.ndimage import maximum_filter
 
-    height, width = values.shape
-    small = values.reshape(height // 2, 2, width // 2, 2).max((1, 3))
-    return maximum_filter(small, 2 * (radius // 2) + 1).repeat(2, 0).repeat(2, 1)
+    return _doubled(maximum_filter(_halved(values, np.maximum), 2 * radius + 1))

@@ -77,7 +77,7 @@ def without_halo(view: View, first: Colours) -> View:
     above = view.person & (place.under < 0) & ~dilated(place.oval, 2)
     chances = first.likelihoods(view.lab[above])
     excess = np.zeros(above.shape, np.float32)
-    excess[above] = chances[:, EMPTY] - chances[:, [SKIN, HAIR]].max(1)
+    excess[above] = chances[:, EMPTY] - np.maximum(chances[:, SKIN], chances[:, HAIR])
     empty = above & (box(excess, 1) > HALO)
     person = view.person & ~touching(empty, dilated(~view.person, 1))
     return replace(view, person=one_piece(person, place.inner))

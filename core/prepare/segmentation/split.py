@@ -20,7 +20,7 @@ from .view import View, grey, view_of
 # Half widths of the face: cheeks and ears below the nose reach no farther.
 EARS = 1.35
 LOBES = 0.12  # below the base of the nose, as a share of eyes to chin: ears end there
-NEVER, NOT_HERE = -30.0, -60.0  # logarithms of a probability that is none
+NEVER = -30.0  # the logarithm of a probability that is none
 # Where skin is neck: three quarters as wide as the face, around an axis that lies behind it, so
 # that the neck's middle moves against a turning nose; half a height down. PULL: log-likelihood for
 # each half width or height beyond. SHADE: for what may be skin in the jaw's shadow, which falls off
@@ -41,7 +41,7 @@ def split(pixels: Pixels, outline: Mask, face: Float64, person: Person) -> Regio
     """(H, H) BACKGROUND, HEAD, NECK or TORSO of a frame (H, H, 3) with its persons' outline (H, H)
     and face mesh (478, 2 or more) in pixels."""
     view = without_halo(view_of(pixels, outline, face), person.first)
-    return _enlarged(_regions(view, person), view, pixels, outline)
+    return enlarge_regions(_regions(view, person), view, pixels, outline)
 
 
 def _regions(view: View, person: Person) -> Regions:
@@ -54,7 +54,7 @@ def _regions(view: View, person: Person) -> Regions:
     kind = np.where(zone, _likely(view, person, zone), BACKGROUND)
     # Cheeks are wider than the mesh, and ears hang lower.
     head |= (kind == NECK) & (place.under < 0) & (across < EARS)
-    neck = _neck((kind == NECK) & ~head, head, view)
+    neck = joined_to_head((kind == NECK) & ~head, head, view)
     head |= _hanging(kind == HEAD, head, view, person.hair)
     torso = body & ~head & ~neck
     # A small piece beside the jaw is an ear ring, or the wall between two locks.
@@ -67,37 +67,48 @@ def _regions(view: View, person: Person) -> Regions:
 
 def _likely(view: View, person: Person, zone: Mask) -> Regions:
     """(SIDE, SIDE) the likeliest of NECK, HEAD (as hair) and TORSO in the zone, smoothed."""
-    chances = np.zeros((*zone.shape, 3), np.float32)
-    chances[zone] = _chances(view, person, zone)
     radius = round(float(np.clip(BLUR * view.place.height, 2, 6)))
     guide = Guide.of(view.grey, radius, EDGE)
-    parts = [0, 1, 2] if any(person.hair.hangs) else [0, 2]
-    smooth = [guide.filtered(chances[..., part]) for part in parts]
-    return np.array([NECK, HEAD, TORSO], np.uint8)[parts][np.argmax(smooth, 0)]
+    chances = _chances(view, person, zone)
+    out, best = np.full(zone.shape, TORSO, np.uint8), np.zeros(zone.shape, np.float32)
+    for region, chance in chances.items():
+        if region != TORSO:
+            more = np.zeros(zone.shape, np.float32)
+            more[zone] = chance - chances[TORSO]
+            more = guide.filtered(more)
+            out[more > best] = region
+            best = np.maximum(best, more)
+    return out
 
 
-def _chances(view: View, person: Person, zone: Mask) -> Float32:
-    """(n, 3) probabilities of skin, hair and clothes for the n pixels of the zone."""
+def _chances(view: View, person: Person, zone: Mask) -> dict[int, Float32]:
+    """(n,) probabilities of NECK (skin), TORSO (clothes) and, if hair hangs, HEAD (hair) for the n
+    pixels of the zone."""
     place = view.place
     signed, under = place.across[zone], place.under[zone]
     across = np.abs(signed)
-    hangs, reach = by_side(person.hair, signed)
-    out = person.colours.likelihoods(view.lab[zone])
-    axis = np.where(under < 0, 0.0, np.clip(AXIS * place.turn, -FARTHEST, FARTHEST))
-    aside = np.abs(signed - axis)
-    half = np.where(under < 0, CHEEK_HALF, NECK_HALF)
-    out[:, 0] -= PULL * (np.maximum(0, aside - half) + np.maximum(0, under - NECK_DOWN))
-    out[:, 0] += SHADE * np.exp(-((under / SHADE_END) ** 2)) * (aside < NECK_HALF)
-    beyond = across - (reach + MARGIN + WIDER * np.maximum(0, under))
-    out[:, 1] -= OUTER_PULL * np.maximum(0, beyond) + HAIR_PULL * np.maximum(0, HAIR_FROM - across)
-    out[:, 1] -= DOWN_PULL * np.maximum(0, under - HAIR_DOWN)
-    out[:, 1] += DARK_PULL * ((view.lab[zone, 0] < DARK) & (across > 0.72) & (under < 0.35))
-    out[~hangs, 1] = NOT_HERE
-    out = np.exp(np.maximum(out, NEVER) - out.max(1, keepdims=True))
-    return np.asarray(out / out.sum(1, keepdims=True), np.float32)
+    skin, hair, clothes = person.colours.likelihoods(view.lab[zone]).T
+    shift = np.float32(np.clip(AXIS * place.turn, -FARTHEST, FARTHEST))
+    aside = np.abs(signed - np.where(under < 0, np.float32(0), shift))
+    half = np.where(under < 0, np.float32(CHEEK_HALF), np.float32(NECK_HALF))
+    skin = skin - PULL * (np.maximum(0, aside - half) + np.maximum(0, under - NECK_DOWN))
+    skin += SHADE * np.exp(-((under / SHADE_END) ** 2)) * (aside < NECK_HALF)
+    logs = {NECK: skin, TORSO: clothes}
+    if any(person.hair.hangs):
+        hangs, reach = by_side(person.hair, signed)
+        beyond = across - (reach + MARGIN + WIDER * np.maximum(0, under))
+        hair = hair - OUTER_PULL * np.maximum(0, beyond)
+        hair -= HAIR_PULL * np.maximum(0, HAIR_FROM - across)
+        hair -= DOWN_PULL * np.maximum(0, under - HAIR_DOWN)
+        hair += DARK_PULL * ((view.lab[zone, 0] < DARK) & (across > 0.72) & (under < 0.35))
+        logs[HEAD] = np.where(hangs, hair, np.float32(NEVER))
+    top = np.maximum.reduce(list(logs.values()))
+    shares = {region: np.exp(np.maximum(log, NEVER) - top) for region, log in logs.items()}
+    whole = np.add.reduce(list(shares.values()))
+    return {region: share / whole for region, share in shares.items()}
 
 
-def _neck(skin: Mask, head: Mask, view: View) -> Mask:
+def joined_to_head(skin: Mask, head: Mask, view: View) -> Mask:
     """The skin that is joined to the head broadly."""
     radius = max(1, round(THIN * view.place.height))
     core = touching(eroded(skin | head, radius), head & view.place.inner)
@@ -117,7 +128,7 @@ def _hanging(hair: Mask, head: Mask, view: View, found: Hair) -> Mask:
     return hair & touching(hair | upper, top)
 
 
-def _enlarged(regions: Regions, view: View, pixels: Pixels, outline: Mask) -> Regions:
+def enlarge_regions(regions: Regions, view: View, pixels: Pixels, outline: Mask) -> Regions:
     """(H, H) the regions with edges along those of the frame, inside its outline."""
     size = len(pixels)
     missed = view.person & ~view.outline  # inside the face
