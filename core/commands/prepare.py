@@ -70,6 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sound track with the voice, from 1 (default: the one that sounds most like speech)",
     )
     add(
+        "--sound-offset",
+        default="auto",
+        metavar="auto|MS",
+        help="milliseconds by which the sound comes after the lips, to move it forward; auto "
+        "measures it and moves the sound if it is sure and more than 80 (default: auto)",
+    )
+    add(
         "--processes",
         type=int,
         metavar="N",
@@ -96,6 +103,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         segmenter=args.segmenter,
         processes=args.processes,
         audio_track=args.audio_track,
+        sound_offset=_offset(args.sound_offset),
     )
     facts = prepared(args.video, args.out, options, console)
     figures: dict[str, float] = {}
@@ -111,6 +119,17 @@ def run(args: argparse.Namespace, console: Console) -> int:
     compared = {"compared": figures} if figures else {}
     console.done(text, path=args.out, **compared, **facts)
     return 0
+
+
+def _offset(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentError(
+            f"--sound-offset {text!r} is neither auto nor a number of milliseconds"
+        ) from None
 
 
 def _crop(text: str) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from ..system.machine import available_cores
 from ..system.processes import Processes
 from .backgrounds import BACKGROUND, make_background
 from .face import LOG as PROCESS_LOG
-from .frames import SOUND, examine_video, write_frames, write_sound
+from .frames import examine_video, write_frames
 from .landmarks import MESHES, find_meshes
 from .log import LOG, Log
 from .masks import mask_files, write_masks
@@ -22,12 +22,13 @@ from .report import REPORT, write_report
 from .segmentation.network import check_network, digest_of_network
 from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
+from .voice import SOUND, VOICE, match_lips, write_sound
 
-VERSION = 3  # of the steps: a higher one makes them run again
+VERSION = 4  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (
-    *("look", "sound", "frames", "landmarks", "pose"),
+    *("look", "sound", "frames", "landmarks", "lips", "pose"),
     *("eyes", "background", "masks", "points", "report"),
 )
 
@@ -151,7 +152,7 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             "sound",
             options.audio_track,
             lambda step, keep: write_sound(step, count),
-            lambda: [folder / SOUND],
+            lambda: [side / VOICE],
             of_sound=True,
         ),
         _Task(
@@ -165,6 +166,13 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             None,
             lambda step, keep: find_meshes(step, count, keep),
             lambda: [side / MESHES, *map(step.landmarks, rows)],
+        ),
+        _Task(
+            "lips",
+            options.sound_offset,
+            lambda step, keep: match_lips(step, count, int(facts["audio_track"])),
+            lambda: [folder / SOUND],
+            of_sound=True,
         ),
         _Task("pose", options.focal, lambda step, keep: track_poses(step, keep), poses),
         _Task("eyes", None, lambda step, keep: write_eyes(step), lambda: [folder / "au.csv"]),
