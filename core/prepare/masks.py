@@ -55,7 +55,7 @@ class _Masker:
         if seen.parts is not None:
             return split_by_classes(pixels, outline, self.faces[row], seen.parts)
         assert self.person is not None
-        return split(pixels, outline, self.faces[row], self.person)
+        return split(pixels, outline, self.faces[row], self.person, self.outlines.sure(seen))
 
 
 def mask_files(files: Files, row: int, own: bool) -> tuple[Path, ...]:
@@ -74,7 +74,7 @@ def write_masks(step: Step, count: int, keep: bool) -> dict[str, Any]:
         person = _learn(step, count)
     if person is not None:
         step.save(LEARNT, **save_person(person))
-        facts["hair_hangs"] = list(person.hair.hangs)
+        facts |= {"hair_hangs": list(person.hair.hangs), "beard": person.hair.beard}
     rows = [
         row for row in range(count)
         if not (keep and all(path.exists() for path in mask_files(step, row, own)))
@@ -125,8 +125,9 @@ def _learn(step: Step, count: int) -> Person | None:
     views = []
     for row in evenly_spaced(_seen(step, count), PALETTE_FRAMES):
         pixels = step.pixels(row)
-        outline = masker.outline(outlines.see(row, pixels), pixels)
-        views.append(view_of(pixels, outline, masker.faces[row]))
+        seen = outlines.see(row, pixels)
+        outline, face = masker.outline(seen, pixels), masker.faces[row]
+        views.append(view_of(pixels, outline, face, outlines.sure(seen)))
         step.stop_if_cancelled()
     return learn_person(views)
 

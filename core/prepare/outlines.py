@@ -16,7 +16,7 @@ from .mask_regions import Mask, Regions, to_regions
 from .pictures import Pixels
 from .segmentation.filters import enlarged
 from .segmentation.network import Network, load_network
-from .segmentation.outline import PERHAPS, PERSON
+from .segmentation.outline import PERHAPS, PERSON, SURE
 from .step import Files
 
 HALF = 0.5  # the outline of a network that the user names is where it says so
@@ -58,6 +58,10 @@ class Outlines:
     def person(self, seen: Seen) -> Mask:
         """(H, H) the persons of a frame."""
         return seen.person > self.surely
+
+    def sure(self, seen: Seen) -> Mask:
+        """(H, H) what surely is a person."""
+        return seen.person > SURE
 
     def possible(self, seen: Seen) -> Mask:
         """(H, H) everything that may be a person."""

@@ -51,6 +51,17 @@ def test_hair_that_hangs_on_the_shoulders_belongs_to_the_head(locks: tuple[bool,
     assert overlap(found, truth, HEAD) > 0.95 and overlap(found, truth, TORSO) > 0.95
 
 
+def test_a_long_beard_belongs_to_the_head() -> None:
+    found, truth, person = segmented(Drawn(beard=55))
+    assert person.hair.beard
+    assert overlap(found, truth, HEAD) > 0.95 and overlap(found, truth, TORSO) > 0.93
+
+
+@pytest.mark.parametrize("drawn", [Drawn(), Drawn(beard=12), Drawn(clothes=BROWN)])
+def test_no_beard_is_seen_where_none_hangs_below_the_chin(drawn: Drawn) -> None:
+    assert not learnt(drawn).hair.beard
+
+
 def test_a_jacket_as_dark_as_the_hair_is_no_hair() -> None:
     found, truth, _ = segmented(Drawn(clothes=BROWN))
     assert overlap(found, truth, HEAD) > 0.95 and overlap(found, truth, TORSO) > 0.95
@@ -85,6 +96,17 @@ def test_a_black_wall_that_the_network_takes_for_hair_is_background() -> None:
     pixels, truth, face = draw(drawn)
     found = split(pixels, dilated(truth > 0, 16), face, person)
     assert overlap(found, truth, HEAD) > 0.95
+
+
+def test_a_light_streak_like_the_wall_stays_if_the_network_is_sure_of_it() -> None:
+    person = learnt(Drawn())
+    pixels, truth, face = draw(Drawn())
+    streak = np.zeros_like(truth, bool)
+    streak[16:50, 120:136] = truth[16:50, 120:136] == HEAD
+    pixels[streak] = WALL
+    doubted = split(pixels, truth > 0, face, person)
+    assert (doubted[streak] != HEAD).mean() > 0.5
+    assert (split(pixels, truth > 0, face, person, truth > 0)[streak] == HEAD).all()
 
 
 def test_a_shoulder_at_the_height_of_the_mouth_is_no_hair() -> None:

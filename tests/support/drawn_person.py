@@ -27,7 +27,8 @@ SKIN, BROWN, BLUE, WALL = (210, 160, 140), (50, 35, 20), (40, 60, 160), (120, 13
 @dataclass(frozen=True)
 class Drawn:
     """Where and how a person is drawn. shift: pixels to the right. locks: hair hangs on the left,
-    on the right of the picture. rise: pixels that the left shoulder is higher."""
+    on the right of the picture. beard: pixels that it hangs below the mouth. rise: pixels that the
+    left shoulder is higher."""
 
     skin: Colour = SKIN
     hair: Colour = BROWN
@@ -35,6 +36,7 @@ class Drawn:
     collar: Colour | None = None
     wall: Colour = WALL
     locks: tuple[bool, bool] = (False, False)
+    beard: float = 0
     shift: float = 0
     rise: float = 0
 
@@ -79,6 +81,8 @@ def draw(person: Drawn, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
         ),
         ((x - 128) ** 2 + (y - 104) ** 2 < 48**2, HEAD, person.skin),
     ]
+    beard = (np.abs(x - 128) < 34) & (y > 140) & (y < 140 + person.beard)
+    parts.append((beard, HEAD, person.hair))
     if person.collar is not None:
         collar = (np.abs(x - 128) < 40) & (y > 168) & (np.abs(x - 128) > (200 - y) * 0.8)
         parts.insert(2, (collar, TORSO, person.collar))

@@ -1,4 +1,5 @@
-"""Does hair hang beside the mouth? Decided once for a clip, for each side of the picture."""
+"""Does hair hang beside the mouth, or a beard below the chin? Decided once for a clip, hair for
+each side of the picture."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ...records.arrays import Float32, Float64
 from ..mask_regions import Mask
-from .colours import Colours
+from .colours import Colours, learn_colours
 from .view import View
 
 ROWS = 7  # heights between the base of the nose and the lower lip at which the person is measured
@@ -19,15 +20,24 @@ HANGS = 1.12  # half widths. The mesh's outline is at 1, the cheeks end up to a 
 FRONTAL, UPRIGHT = 0.25, 0.3  # half widths the nose is off the middle; radians
 FEW = 3  # frames; if fewer are frontal and upright, all are measured
 CLEARLY = 2.0  # mean difference of log-likelihoods: seven times as likely
+BEARD = 0.6  # of the pixels below the chin
+UNSEEN = 2e-4  # share of a colour that a part never showed
 
 
 @dataclass(frozen=True)
 class Hair:
     """reach: how far the person reaches from the face's middle at the height of the mouth, half
-    widths of the face; hangs: hair is there. Left and right of the picture."""
+    widths of the face; hangs: hair is there. Left and right of the picture. beard: it goes on below
+    the chin."""
 
     reach: tuple[float, float]
     hangs: tuple[bool, bool]
+    beard: bool = False
+
+    @property
+    def anywhere(self) -> bool:
+        """There may be hair below the jaw."""
+        return self.beard or any(self.hangs)
 
 
 def by_side(hair: Hair, across: Float32) -> tuple[Mask, Float32]:
@@ -52,7 +62,39 @@ def decide(views: Sequence[View], colours: Colours) -> Hair:
         left > HANGS and _like_hair(views, colours, -1, left),
         right > HANGS and _like_hair(views, colours, 1, right),
     )
-    return Hair((left, right), hangs)
+    return Hair((left, right), hangs, _has_beard(views))
+
+
+def chin(view: View) -> Mask:
+    """The pixels of the chin, where a beard is if there is one."""
+    place = view.place
+    low = (place.down > place.lip + 0.05) & (place.down < 0.95)
+    return place.oval & ~place.openings & low & (np.abs(place.across) < 0.4)
+
+
+def beneath(view: View) -> Mask:
+    """The pixels below the chin, where a long beard is if there is one."""
+    place = view.place
+    near = (place.under > 0.03) & (place.under < 0.18)
+    return view.person & near & (np.abs(place.across) < 0.3)
+
+
+def _has_beard(views: Sequence[View]) -> bool:
+    """Below the chin most pixels have a colour that the face above the mouth does not have, and the
+    chin has. Shadow alone gives the first, stubble or a shaded chin the second."""
+    cheeks = [
+        view.lab[view.place.inner & ~view.place.openings & (view.place.down < view.place.nose)]
+        for view in views
+    ]
+    parts = [cheeks, *([view.lab[where(view)] for view in views] for where in (chin, beneath))]
+    skin, beard, below = (np.concatenate(part) for part in parts)
+    if not len(below):
+        return False
+    colours = learn_colours([skin, beard], [UNSEEN, UNSEEN])
+    as_skin, as_beard = colours.likelihoods(below).T
+    other = float((as_skin < np.log(5 * UNSEEN)).mean())
+    alike = float((as_beard - as_skin > 1).mean())
+    return min(other, alike) > BEARD
 
 
 def _reach(view: View) -> tuple[float, float]:

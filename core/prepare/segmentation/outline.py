@@ -16,6 +16,7 @@ from .filters import dilated, eroded, majority
 # Probabilities of the network, whose outline lies a little inside the true one. Below the second
 # there is only background.
 PERSON, PERHAPS = 0.25, 0.1
+SURE = 0.75  # of hair it is; of a dark wall around the head that it takes for a person it is not
 BAND = 6 / 512  # of the picture's side: how far the network's outline may be wrong
 LEAST_CONTRAST = 8.0  # grey levels that the person must differ from the background
 EDGE = 0.25  # of the contrast between them: hair and soft edges belong to the person

@@ -13,12 +13,12 @@ from ...records.arrays import Float32
 from ..mask_regions import Mask
 from .colours import Colours, learn_colours
 from .filters import box, dilated, one_piece, touching
-from .hair import Hair, by_side, decide
+from .hair import Hair, beneath, by_side, chin, decide
 from .view import View
 
 SKIN, HAIR, CLOTHES, EMPTY = range(4)  # parts; the last is the background
 WIDEST = 2.4  # half widths of the face: hair reaches no farther to its sides
-WIDER = 0.5  # half widths that hair may be wider with every height below the jaw
+WIDER = 0.35  # half widths that hair may be wider with every height below the jaw
 RING = 0.15  # of eyes to chin: hair is there above the forehead, if anywhere
 AROUND = 4  # pixels beyond the person's outline, from which there is background
 # Shares of a colour that a part never showed. Of clothes the frames show little, and they have most
@@ -71,10 +71,10 @@ def first_colours(views: Sequence[View]) -> Colours:
 
 
 def without_halo(view: View, first: Colours) -> View:
-    """The view without what surrounds the head and clearly is background by its colour: the
-    network's outline is wide where hair and background are dark."""
+    """The view without what surrounds the head and clearly is background by its colour, if the
+    network is not sure of it: its outline is wide where the background is dark."""
     place = view.place
-    above = view.person & (place.under < 0) & ~dilated(place.oval, 2)
+    above = view.person & ~view.sure & (place.under < 0) & ~dilated(place.oval, 2)
     chances = first.likelihoods(view.lab[above])
     excess = np.zeros(above.shape, np.float32)
     excess[above] = chances[:, EMPTY] - np.maximum(chances[:, SKIN], chances[:, HAIR])
@@ -89,7 +89,10 @@ def _seeds(view: View, hair: Hair) -> NDArray[np.uint8]:
     across = np.abs(place.across)
     hangs, reach = by_side(hair, place.across)
     out = np.zeros(person.shape, np.uint8)
-    out[person & place.inner & ~place.openings] = SKIN + 1
+    skin = person & place.inner & ~place.openings
+    out[skin & (place.down < place.nose) if hair.beard else skin] = SKIN + 1
+    if hair.beard:
+        out[chin(view) | beneath(view)] = HAIR + 1
     ears = (across < 1.25) & (place.down > -0.25)
     above = (across < WIDEST) & (place.down < 0.15) & ~place.oval & ~ears
     beside = hangs & (across > 1.08) & (across < reach + 0.1)
@@ -107,12 +110,14 @@ def _seeds(view: View, hair: Hair) -> NDArray[np.uint8]:
 
 def save_person(person: Person) -> dict[str, NDArray[Any]]:
     """The arrays of a person, for a file."""
-    hair = np.array([person.hair.reach, person.hair.hangs], np.float64)
+    found = person.hair
+    hair = np.array([*found.reach, *found.hangs, found.beard], np.float64)
     return {"first": person.first.log_share, "hair": hair, "colours": person.colours.log_share}
 
 
 def load_person(arrays: dict[str, NDArray[Any]]) -> Person:
     """The inverse of `save_person`."""
-    (left, right), (left_hangs, right_hangs) = arrays["hair"].tolist()
-    hair = Hair((left, right), (bool(left_hangs), bool(right_hangs)))
+    left, right, *flags = arrays["hair"].tolist()
+    left_hangs, right_hangs, beard = map(bool, flags)
+    hair = Hair((left, right), (left_hangs, right_hangs), beard)
     return Person(Colours(arrays["first"]), hair, Colours(arrays["colours"]))

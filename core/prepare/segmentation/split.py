@@ -28,8 +28,11 @@ NEVER = -30.0  # the logarithm of a probability that is none
 NECK_HALF, NECK_DOWN, PULL, SHADE, SHADE_END = 0.75, 0.45, 8.0, 4.0, 0.15
 AXIS, FARTHEST = -0.7, 0.4  # half widths for each half width of the nose; at most
 CHEEK_HALF = 1.25  # half widths: skin above the jaw
-# Where hair is: outside the face, out to the reach measured at the mouth and WIDER below.
-HAIR_FROM, HAIR_PULL, MARGIN, OUTER_PULL, HAIR_DOWN, DOWN_PULL = 0.8, 6.0, 0.12, 10.0, 0.9, 3.0
+# Where hair is: outside the face, out to the reach measured at the mouth, and WIDER on both sides
+# below.
+HAIR_FROM, HAIR_LEAST, HAIR_PULL, MARGIN, OUTER_PULL = 0.8, 0.3, 6.0, 0.12, 10.0
+HAIR_DOWN, DOWN_PULL = 0.9, 3.0
+BEARD_HALF = 0.9  # half widths: a beard is below the face
 DARK, DARK_PULL = 70.0, 6.0  # lightness below which the gap between hair and neck is hair's shadow
 BLUR, EDGE = 0.06, 40.0  # radius, as a share of eyes to chin, and noise of the guided filter
 THIN = 0.03  # of eyes to chin: a piece joined to the neck by less is no neck, but a collar
@@ -37,10 +40,12 @@ SMALL, CHEST = 0.25, 0.3  # of eyes to chin; heights of the face below the jaw
 FINE = 2  # pixels at SIDE: how far the frame's own edges move those of the regions
 
 
-def split(pixels: Pixels, outline: Mask, face: Float64, person: Person) -> Regions:
-    """(H, H) BACKGROUND, HEAD, NECK or TORSO of a frame (H, H, 3) with its persons' outline (H, H)
-    and face mesh (478, 2 or more) in pixels."""
-    view = without_halo(view_of(pixels, outline, face), person.first)
+def split(
+    pixels: Pixels, outline: Mask, face: Float64, person: Person, sure: Mask | None = None
+) -> Regions:
+    """(H, H) BACKGROUND, HEAD, NECK or TORSO of a frame (H, H, 3). The other arguments are those of
+    `view_of`."""
+    view = without_halo(view_of(pixels, outline, face, sure), person.first)
     return enlarge_regions(_regions(view, person), view, pixels, outline)
 
 
@@ -94,14 +99,16 @@ def _chances(view: View, person: Person, zone: Mask) -> dict[int, Float32]:
     skin = skin - PULL * (np.maximum(0, aside - half) + np.maximum(0, under - NECK_DOWN))
     skin += SHADE * np.exp(-((under / SHADE_END) ** 2)) * (aside < NECK_HALF)
     logs = {NECK: skin, TORSO: clothes}
-    if any(person.hair.hangs):
+    if person.hair.anywhere:
         hangs, reach = by_side(person.hair, signed)
         beyond = across - (reach + MARGIN + WIDER * np.maximum(0, under))
+        bearded = (across < BEARD_HALF) & person.hair.beard
         hair = hair - OUTER_PULL * np.maximum(0, beyond)
-        hair -= HAIR_PULL * np.maximum(0, HAIR_FROM - across)
+        inward = np.maximum(HAIR_LEAST, HAIR_FROM - WIDER * np.maximum(0, under))
+        hair -= HAIR_PULL * np.maximum(0, inward - across) * ~bearded
         hair -= DOWN_PULL * np.maximum(0, under - HAIR_DOWN)
         hair += DARK_PULL * ((view.lab[zone, 0] < DARK) & (across > 0.72) & (under < 0.35))
-        logs[HEAD] = np.where(hangs, hair, np.float32(NEVER))
+        logs[HEAD] = np.where(hangs | bearded, hair, np.float32(NEVER))
     top = np.maximum.reduce(list(logs.values()))
     shares = {region: np.exp(np.maximum(log, NEVER) - top) for region, log in logs.items()}
     whole = np.add.reduce(list(shares.values()))
@@ -125,6 +132,9 @@ def _hanging(hair: Mask, head: Mask, view: View, found: Hair) -> Mask:
     top = head & ~place.oval & (across > 1)
     top |= hair & hangs & (across > 1) & (place.down < place.lip)
     upper = head & ~place.oval & (place.down > -0.6)
+    if found.beard:  # it hangs from the chin
+        top |= head & place.oval
+        upper |= head
     return hair & touching(hair | upper, top)
 
 
