@@ -13,7 +13,6 @@ ten people in sync show (44 ms, standard deviation 26); what is left is known to
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -66,12 +65,7 @@ def mouth_measures(meshes: Float64) -> Float64:
     return values / np.maximum(apart(*EYES), 1e-6)[:, None]
 
 
-def find_offset(
-    measures: Float64,
-    valid: NDArray[np.bool_],
-    features: Float32,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Offset:
+def find_offset(measures: Float64, valid: NDArray[np.bool_], features: Float32) -> Offset:
     """measures (F, n) of the mouth at 25 a second. valid (F,): frames whose measures are seen, not
     guessed. features (T, D), 50 steps a second from the first frame's time on."""
     rows = np.flatnonzero(valid)
@@ -86,13 +80,9 @@ def find_offset(
     heard = np.pad(heard, ((0, max(count - len(heard), 0)), (0, 0)))[:count]
     moves = np.arange(-FARTHEST, FARTHEST + 1)
     turns = np.linspace(LEAST / STEP, count - LEAST / STEP, CHANCES).astype(int)
-    total, found = len(moves) + len(turns), []
-    for index, step in enumerate([*moves, *turns]):
-        at = 2 * rows + step
-        inputs = heard[at % count if index >= len(moves) else np.clip(at, 0, count - 1)]
-        found.append(predicted(inputs, seen))
-        on_progress(index + 1, total)
-    curve, chance = np.array(found[: len(moves)]), np.array(found[len(moves) :])
+    at = 2 * rows
+    curve = np.array([predicted(heard[np.clip(at + k, 0, count - 1)], seen) for k in moves])
+    chance = np.array([predicted(heard[(at + k) % count], seen) for k in turns])
     best = int(curve.argmax())
     deviations = (curve[best] - chance.mean()) / max(float(chance.std()), 1e-6)
     edge = best in (0, len(moves) - 1)  # the true place lies farther away, if anywhere
