@@ -22,7 +22,7 @@ from .video.sound import sound
 
 SOUND, VOICE = "aud.wav", "voice.wav"  # of the dataset; of the side folder
 # An offset is mended if the clip leaves little doubt, and if it is larger than those of clips in
-# sync: they lie within 0.045 s, and viewers notice from 0.045 s (sound early) to 0.125 s (late) on
+# sync: they lie within 0.05 s, and viewers notice from 0.045 s (sound early) to 0.125 s (late) on
 # (ITU-R BT.1359).
 SURE, LARGE = 0.5, 0.08  # confidence; seconds
 MOST_FRAMES = 7500  # five minutes, by which an offset is found
