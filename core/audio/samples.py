@@ -58,12 +58,15 @@ class ReadSamples:
         return block
 
 
-def samples_of(voice: Voice) -> Samples:
-    """The samples of a voice; those of a plain WAV file are read when they are sliced. Errors as
-    `decoded`."""
+def samples_of(voice: Voice) -> tuple[Samples, tuple[str, ...]]:
+    """The samples of a voice and notes on what was mended; those of a plain WAV file are read when
+    they are sliced. Errors as `decoded`."""
     if not isinstance(voice, Waveform):
         found = wav_reader(voice.path if isinstance(voice, SoundPart) else voice)
         if found is not None:
-            samples = ReadSamples(*found)
-            return samples.cut(voice) if isinstance(voice, SoundPart) else samples
-    return decoded(voice).samples
+            samples = ReadSamples(found.read, found.length, found.rate)
+            if isinstance(voice, SoundPart):
+                samples.cut(voice)
+            return samples, found.notes
+    waveform = decoded(voice)
+    return waveform.samples, waveform.notes
