@@ -58,7 +58,7 @@ def part_of(whole: Waveform, part: SoundPart) -> Waveform:
     samples = whole.samples[start:stop]
     if silence:
         samples = np.concatenate([np.zeros(silence, np.float32), samples])
-    return Waveform(samples)
+    return Waveform(samples, notes=whole.notes)
 
 
 def range_of(part: SoundPart, length: int) -> tuple[int, int, int]:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from ..records.arrays import Float32
-from ..records.voice import RATE, SoundPart, Voice, Waveform
+from ..records.voice import RATE, Samples, SoundPart, Voice, Waveform
 from ..system.lru import LRU
 from .files import decoded, range_of
 from .resample import Reader, resampled_block, resampled_grid, resampled_length
 from .wav import wav_reader
 
 KEPT = 4  # blocks of a resampled sound
-
-
-class Samples(Protocol):
-    """A (T,) float32 array, or what behaves as one when it is sliced."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, at: slice, /) -> Float32: ...
 
 
 class ReadSamples:
@@ -68,12 +58,15 @@ class ReadSamples:
         return block
 
 
-def samples_of(voice: Voice) -> Samples:
-    """The samples of a voice; those of a plain WAV file are read when they are sliced. Errors as
-    `decoded`."""
+def samples_of(voice: Voice) -> tuple[Samples, tuple[str, ...]]:
+    """The samples of a voice and notes on what was mended; those of a plain WAV file are read when
+    they are sliced. Errors as `decoded`."""
     if not isinstance(voice, Waveform):
         found = wav_reader(voice.path if isinstance(voice, SoundPart) else voice)
         if found is not None:
-            samples = ReadSamples(*found)
-            return samples.cut(voice) if isinstance(voice, SoundPart) else samples
-    return decoded(voice).samples
+            samples = ReadSamples(found.read, found.length, found.rate)
+            if isinstance(voice, SoundPart):
+                samples.cut(voice)
+            return samples, found.notes
+    waveform = decoded(voice)
+    return waveform.samples, waveform.notes

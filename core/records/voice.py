@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from .arrays import Float32
 from .audio_track import AudioTrack
@@ -14,10 +15,12 @@ RATE = 16000  # samples a second of every waveform in this program
 
 @dataclass(frozen=True, eq=False)
 class Waveform:
-    """Mono sound. samples (T,) float32, nominally in [-1, 1], finite. rate: samples a second."""
+    """Mono sound. samples (T,) float32, nominally in [-1, 1], finite. rate: samples a second.
+    notes: what was mended when it was read, one line each."""
 
     samples: Float32
     rate: int = RATE
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -49,6 +52,14 @@ class SoundPart:
     seconds: float
     slack: float | None = None
     name: str = ""
+
+
+class Samples(Protocol):
+    """A (T,) float32 array, or what behaves as one when it is sliced."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, at: slice, /) -> Float32: ...
 
 
 Voice = Path | SoundPart | Waveform
