@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 import wave
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +25,6 @@ from ..support.events import events_of
 from ..support.videos import GOLDEN, pictures, tone, write
 
 OPTIONS = PrepareOptions(size=256)
-ROOT = Path(__file__).resolve().parents[2]
 COUNT = 56
 
 
@@ -159,27 +155,6 @@ def test_another_offset_moves_the_sound_alone(dataset: Path) -> None:
     assert (dataset / "parsing/3.png").stat().st_mtime_ns == stamp.st_mtime_ns
     facts = prepare(GOLDEN, dataset, OPTIONS)
     assert facts["sound_offset_applied_ms"] == 0 and digest(dataset) == before
-
-
-def test_a_run_that_is_killed_goes_on_and_ends_the_same(dataset: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "core", "prepare", str(GOLDEN), str(folder), "--size", "256"]
-    program = subprocess.Popen(
-        [*command, "--processes", "2"],
-        cwd=ROOT,
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    while not (folder / "parsing/10.png").exists():
-        assert program.poll() is None
-        time.sleep(0.05)
-    program.kill()
-    program.wait()
-    stamp = (folder / "parsing/3.png").stat().st_mtime_ns
-    prepare(GOLDEN, folder, OPTIONS)
-    assert (folder / "parsing/3.png").stat().st_mtime_ns == stamp
-    ended = {name: data for name, data in digest(folder).items() if not name.endswith(".part")}
-    assert ended == digest(dataset)
 
 
 def test_a_lost_file_is_made_again(dataset: Path) -> None:
