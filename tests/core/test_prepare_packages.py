@@ -63,5 +63,5 @@ def test_an_unknown_model_is_noted_with_its_digest(
     lines = list(unknown_models(PrepareOptions(landmark_model=model, segmenter=own)))
     assert len(lines) == 1 and lines[0].startswith("--segmenter own.tflite")
     assert packages.hash_of(own) in lines[0]
-    with pytest.raises(ArgumentError, match="--landmark-model .* cannot be read"):
+    with pytest.raises(ArgumentError, match=r"--landmark-model .* cannot be read"):
         list(unknown_models(PrepareOptions(landmark_model=tmp_path / "gone")))
