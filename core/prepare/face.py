@@ -18,7 +18,8 @@ import numpy as np
 from ..errors import ArgumentError, MissingPackageError
 from ..records.arrays import Float32, Float64
 from .mesh import MESH_POINTS
-from .options import INSTALL
+from .options import PrepareOptions
+from .packages import INSTALL
 from .pictures import Pixels
 
 MOST_FACES = 3
@@ -33,9 +34,7 @@ def mediapipe() -> Any:
             warnings.simplefilter("ignore")
             import mediapipe as package
     except ImportError:
-        raise MissingPackageError(
-            f"preparing a video needs mediapipe 0.10.21, in Python 3.9 to 3.12: {INSTALL}"
-        ) from None
+        raise MissingPackageError(f"preparing a video needs mediapipe: {INSTALL}") from None
     return package
 
 
@@ -165,6 +164,15 @@ class PersonFinder:
     def find(self, pixels: Pixels) -> Float32:
         """(H, W) from 0 to 1."""
         return np.array(self._graph.process(pixels).segmentation_mask, np.float32)
+
+
+def check_models(options: PrepareOptions) -> None:
+    """MissingPackageError, before anything is computed, if this MediaPipe has no models and the
+    user names none."""
+    if options.landmark_model is None:
+        _solutions("--landmark-model face_landmarker.task")
+    if options.parsing is None and options.segmenter is None:
+        _solutions("--segmenter selfie_segmenter.tflite, or --parsing FOLDER")
 
 
 def _solutions(instead: str) -> Any:

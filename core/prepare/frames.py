@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import VideoError
 from ..records.arrays import Float64
+from ..system.threads import in_order
 from .crop import Crop, check_faces, choose_crop, given_crop
 from .face import FaceFinder, quiet
 from .options import FPS, MAX_SECONDS, MIN_SECONDS
-from .pictures import write_picture
+from .pictures import Pixels, write_picture
 from .step import Step
 from .video.clock import frames
 from .video.container import Film, film_of
@@ -135,17 +138,26 @@ def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any
     crop, count = Crop(*found["crop"]), int(found["frames"])
     options = step.options
     convert = Converter(film, options.size, options.size, crop.part(film.width, film.height))
-    index, pixels = 0, None
-    for frame, same in frames(film, options.start, options.seconds):
-        path = step.image(index)
-        if not same:
-            pixels = None
-        if not (keep and path.exists()):
-            if pixels is None:
+
+    def cut() -> Iterator[tuple[Path, Pixels | None]]:
+        pixels = None
+        for index, (frame, same) in enumerate(frames(film, options.start, options.seconds)):
+            path = step.image(index)
+            if not same:
+                pixels = None
+            wanted = not (keep and path.exists())
+            if wanted and pixels is None:
                 pixels = convert(frame)
+            yield path, pixels if wanted else None
+
+    def write(job: tuple[Path, Pixels | None]) -> None:
+        path, pixels = job
+        if pixels is not None:
             write_picture(path, pixels, options.quality)
-        index += 1
-        step.progress(index, count)
-    if index != count:
+
+    done = 0
+    for done, _ in enumerate(in_order(write, cut(), step.cores), 1):  # encoding frees the lock
+        step.progress(done, count)
+    if done != count:
         raise VideoError(f"{step.video} changed while it was read; run it again")
     return {}

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import ArgumentError, MissingPackageError
+from ..errors import ArgumentError
 
-PACKAGES = {"av": "av", "mediapipe": "mediapipe==0.10.21", "PIL": "pillow", "scipy": "scipy"}
-INSTALL = f"pip install 'numpy<2' {' '.join(PACKAGES.values())}"  # Python 3.9 to 3.12
 FPS = 25  # as in every dataset of the field
 MIN_SECONDS, MAX_SECONDS = 2.0, 1800.0
 MAX_OFFSET = 10000  # milliseconds
@@ -19,15 +16,6 @@ MAX_PROCESSES = 60  # Windows waits for no more at once
 
 Progress = Callable[[str, int, int], None]  # step, done, total
 Note = Callable[[str], None]  # one line that the user should know
-
-
-def check_packages() -> None:
-    """Raise MissingPackageError, which names every package that is not installed."""
-    missing = [name for module, name in PACKAGES.items() if not find_spec(module)]
-    if missing:
-        raise MissingPackageError(
-            f"preparing a video needs {', '.join(missing)}; in Python 3.9 to 3.12: {INSTALL}"
-        )
 
 
 @dataclass(frozen=True)

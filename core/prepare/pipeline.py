@@ -12,11 +12,13 @@ from ..system.machine import available_cores
 from ..system.processes import Processes
 from .backgrounds import BACKGROUND, make_background
 from .face import LOG as PROCESS_LOG
+from .face import check_models
 from .frames import examine_video, write_frames
 from .landmarks import MESHES, find_meshes
 from .log import LOG, Log
 from .masks import mask_files, write_masks
-from .options import Note, PrepareOptions, Progress, check_packages
+from .options import Note, PrepareOptions, Progress
+from .packages import check_packages, unknown_models
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
 from .segmentation.network import check_network, digest_of_network
@@ -71,6 +73,9 @@ def prepare(
             f"--landmark-model {options.landmark_model} does not exist; give MediaPipe's "
             "face_landmarker.task"
         )
+    check_models(options)
+    for line in unknown_models(options):
+        note(line)
     state = State(folder, digest_of_video(video), video.name)
     step = Step(video, folder, options, "", progress, note, cancelled)
     step.make(step.side.name)

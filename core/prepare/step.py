@@ -83,6 +83,11 @@ class Step(Files):
     def files(self) -> Files:
         return Files(self.video, self.folder, self.options)
 
+    @property
+    def cores(self) -> int:
+        """That the step may use."""
+        return self.processes.count if self.processes is not None else 1
+
     def progress(self, done: int, total: int) -> None:
         """Report how far the step is; total is 0 if unknown. CancelledError if the preparation is
         to stop."""

@@ -25,7 +25,9 @@ TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5,<2"
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 CONSTRAINTS_VIDEOS = Path(__file__).with_name("constraints_videos.txt")
 # Packages that turn a video into a dataset. This mediapipe is the last one that contains its
-# models; it supports no later Python, and needs an older numpy than the other packages do.
+# models; it supports no later Python, and needs an older numpy than the other packages do. Later
+# ones need model files (docs/training.md), and from 0.10.35 on they contain code that sends usage
+# metrics: never install those.
 PREPARE = ("av>=16,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
 PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
 PREPARE_NEWEST = (3, 12)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MissingPackageError, VideoError
-from ..options import FPS, INSTALL
+from ..options import FPS
+from ..packages import INSTALL
 from .colour import Colour, colour_of
 from .orientation import Orientation, orientation_of
 
