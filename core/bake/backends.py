@@ -66,10 +66,14 @@ class Backend:
 
 def _rasteriser(module: str) -> Rasteriser:
     def rasterise(
-        splats: Splats, camera: Camera, background: Float32 | None = None, sh_degree: int = 3
+        splats: Splats,
+        camera: Camera,
+        background: Float32 | None = None,
+        sh_degree: int = 3,
+        depth: Float32 | None = None,
     ) -> Image:
         draw: Rasteriser = importlib.import_module(f"..render.{module}", __package__).rasterise
-        return draw(splats, camera, background, sh_degree)
+        return draw(splats, camera, background, sh_degree, depth)
 
     return rasterise
 

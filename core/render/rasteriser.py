@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.image import Image
+from ..records.arrays import Float32
 from ..records.camera import Camera
 from ..records.gaussians import Splats
 
@@ -23,6 +24,8 @@ MIN_ALPHA = float(np.float32(1 / 255))
 MIN_TRANSMITTANCE = float(np.float32(1e-4))
 JACOBIAN_CLAMP = 1.3  # times tan(fov / 2)
 
+EMPTY = 1e10  # depth where nothing is drawn, as in Blender's own depth pass
+
 
 class Rasteriser(Protocol):
     def __call__(
@@ -31,7 +34,11 @@ class Rasteriser(Protocol):
         camera: Camera,
         background: NDArray[np.float32] | None = None,
         sh_degree: int = 3,
+        depth: Float32 | None = None,
     ) -> Image:
         """background: (H, W, 3) float32 sRGB-encoded, opaque, of the camera's size; None leaves
-        the picture transparent. sh_degree: 0..3."""
+        the picture transparent. sh_degree: 0..3. depth: (H, W) float32, C-contiguous, to be filled
+        with the depth of the Gaussians, whatever the background: the mean of their z in the camera,
+        decimetres, each weighted by its share of the pixel; EMPTY where nothing is drawn. Without
+        it nothing is spent on depth."""
         ...
