@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.image import Image
+from ..images.layers import EMPTY as EMPTY
 from ..records.arrays import Float32
 from ..records.camera import Camera
 from ..records.gaussians import Splats
@@ -23,8 +24,6 @@ MIN_ALPHA = float(np.float32(1 / 255))
 # The Gaussian that would bring the transmittance below this is not drawn, nor any after it.
 MIN_TRANSMITTANCE = float(np.float32(1e-4))
 JACOBIAN_CLAMP = 1.3  # times tan(fov / 2)
-
-EMPTY = 1e10  # depth where nothing is drawn, as in Blender's own depth pass
 
 
 class Rasteriser(Protocol):
