@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of masks from another tool, named like the frames",
     )
     add(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="processes that work at the same time (default: one a core, 12 at most)",
+    )
+    add(
         "--compare",
         type=Path,
         metavar="DIR",
@@ -74,6 +80,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         focal=args.focal,
         landmark_model=args.landmark_model,
         parsing=args.parsing,
+        processes=args.processes,
     )
     facts = prepared(args.video, args.out, options, console)
     figures: dict[str, float] = {}

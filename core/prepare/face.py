@@ -109,6 +109,11 @@ class FaceMesher:
                 min_tracking_confidence=0.5,
             )
 
+    def forget(self) -> None:
+        """The next picture has nothing to do with those before."""
+        if self._graph is not None:
+            self._graph.reset()
+
     def _landmarker(self, model: Path) -> Any:
         from mediapipe.tasks.python import BaseOptions, vision
 

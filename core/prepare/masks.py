@@ -11,6 +11,7 @@ from ..dataset.pictures import read_picture
 from ..errors import ArgumentError
 from .background import BackgroundMean, evenly_spaced, torso_picture
 from .face import PersonFinder, quiet
+from .landmarks import MESHES
 from .mask_regions import (
     HEAD,
     PERHAPS,
@@ -24,7 +25,6 @@ from .mask_regions import (
     to_regions,
 )
 from .pictures import Pixels, write_picture
-from .poses import MESHES
 from .step import Step
 
 BACKGROUND_FRAMES = 160  # at most, for the background

@@ -14,6 +14,7 @@ INSTALL = f"pip install 'numpy<2' {' '.join(PACKAGES.values())}"  # Python 3.9 t
 FPS = 25  # as in every dataset of the field
 MIN_SECONDS, MAX_SECONDS = 2.0, 1800.0
 MIN_SIZE, MAX_SIZE = 128, 1024
+MAX_PROCESSES = 60  # Windows waits for no more at once
 
 Progress = Callable[[str, int, int], None]  # step, done, total
 Note = Callable[[str], None]  # one line that the user should know
@@ -34,7 +35,7 @@ class PrepareOptions:
     crop: (x, y, side) of the square in the video's upright pixels, None to find it. focal: of the
     square pictures, in pixels, None to fit it. landmark_model: a face_landmarker .task file, for a
     MediaPipe without its own model. parsing: a folder of masks to use instead of computed ones.
-    quality: of the JPEG pictures."""
+    quality: of the JPEG pictures. processes: that work at the same time, None for one a core."""
 
     size: int = 512
     start: float = 0.0
@@ -44,6 +45,7 @@ class PrepareOptions:
     landmark_model: Path | None = None
     parsing: Path | None = None
     quality: int = 97
+    processes: int | None = None
 
     def __post_init__(self) -> None:
         if not MIN_SIZE <= self.size <= MAX_SIZE or self.size % 2:
@@ -61,6 +63,8 @@ class PrepareOptions:
                 f"--crop {','.join(map(str, self.crop))}: give x,y,side in pixels of the video, "
                 f"the side {MIN_SIZE // 2} or more"
             )
+        if self.processes is not None and not 1 <= self.processes <= MAX_PROCESSES:
+            raise ArgumentError(f"--processes {self.processes} must lie from 1 to {MAX_PROCESSES}")
         if self.focal is not None and not 0.5 <= self.focal / self.size <= 20:
             raise ArgumentError(
                 f"--focal {self.focal:g} must lie from {0.5 * self.size:g} to {20 * self.size:g} "

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError
+from ..system.machine import available_cores
+from ..system.processes import Processes
+from .face import LOG
 from .frames import examine_video, write_frames, write_sound
+from .landmarks import MESHES, find_meshes
 from .masks import BACKGROUND, make_background, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
-from .poses import MESHES, TRACK, find_meshes, track_poses, write_eyes, write_points
+from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
 from .state import State, digest_of, digest_of_file
 from .step import Step, all_there
 
-VERSION = 1  # of the steps: a higher one makes them run again
+VERSION = 2  # of the steps: a higher one makes them run again
+MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (
     *("look", "sound", "frames", "landmarks", "pose"),
@@ -59,8 +64,18 @@ def prepare(
             "face_landmarker.task"
         )
     state = State(folder, digest_of_file(video), video.name)
-    step = Step("", video, folder, options, progress, note, cancelled)
-    step.make("prepare")
+    step = Step(video, folder, options, "", progress, note, cancelled)
+    step.make(step.side.name)
+    count = options.processes or min(available_cores(), MOST_PROCESSES)
+    if count == 1:
+        return _run(state, step)
+    with Processes(count, step.side / LOG) as processes:
+        return _run(state, replace(step, processes=processes))
+
+
+def _run(state: State, step: Step) -> dict[str, Any]:
+    """Do every step that is not finished."""
+    options = step.options
     facts: dict[str, Any] = {}
     key = digest_of(VERSION)
 
@@ -117,7 +132,7 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
         _Task(
             "landmarks",
             None,
-            lambda step, keep: find_meshes(step, count),
+            lambda step, keep: find_meshes(step, count, keep),
             lambda: [side / MESHES, *map(step.landmarks, rows)],
         ),
         _Task("pose", options.focal, lambda step, keep: track_poses(step), poses),

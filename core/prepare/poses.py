@@ -1,4 +1,4 @@
-"""The steps that find the face mesh, the head's pose and the eyes of every frame."""
+"""The steps that find the head's pose and the eyes of every frame."""
 
 from __future__ import annotations
 
@@ -11,67 +11,19 @@ from numpy.typing import NDArray
 from ..dataset.pictures import read_picture
 from ..errors import VideoError
 from ..formats.torch_writer import torch_bytes
-from ..records.arrays import Float32, Float64
+from ..records.arrays import Float32
 from .background import evenly_spaced
 from .eyes import closure, table
-from .face import FaceMesher, quiet
+from .landmarks import MESHES
 from .mask_regions import HEAD, to_regions
-from .mesh import IBUG, MESH_POINTS
 from .pictures import write_bytes
 from .step import Step
 from .surface import head_points
 from .tracking import track_head
 from .transforms import documents, official
 
-MOST_MISSING = 0.2  # of the frames
 POINT_FRAMES = 24  # whose masks bound the head
-MESHES, TRACK = "meshes.npz", "track.npz"
-
-
-def find_meshes(step: Step, count: int) -> dict[str, Any]:
-    """The face mesh of every frame, and the .lms files of the frames that have one."""
-    meshes = np.full((count, MESH_POINTS, 3), np.nan, np.float32)
-    with quiet(step.side):
-        mesher = FaceMesher(step.options.landmark_model)
-        last: Float64 | None = None
-        for row in range(count):
-            faces = mesher.find(step.pixels(row))
-            if faces:
-                # Of several faces the one nearest to that of the frame before.
-                if last is not None and len(faces) > 1:
-                    middle = last[:, :2].mean(0)
-                    faces.sort(key=lambda face: float(np.abs(face[:, :2].mean(0) - middle).sum()))
-                last = faces[0]
-                meshes[row] = last
-            step.progress(row + 1, count)
-    valid = np.asarray(np.isfinite(meshes).all((1, 2)))
-    missing = int((~valid).sum())
-    if missing > MOST_MISSING * count:
-        raise VideoError(
-            f"{step.video} shows no face in {missing} of {count} frames; take a part in which the "
-            "person faces the camera, with --start and --seconds"
-        )
-    if missing:
-        step.note(f"{missing} of {count} frames show no face and are left out of the training")
-    filled = fill_gaps(meshes, valid)
-    for row in range(count):
-        lines = (f"{x:f} {y:f}" for x, y in filled[row, IBUG, :2])
-        write_bytes(step.landmarks(row), ("\n".join(lines) + "\n").encode())
-    step.save(MESHES, meshes=filled, valid=valid)
-    return {"missing": missing}
-
-
-def fill_gaps(meshes: Float32, valid: NDArray[np.bool_]) -> Float32:
-    """Meshes (F, P, 3) in which frames without a face are interpolated linearly between their
-    neighbours."""
-    rows = np.flatnonzero(valid)
-    out = meshes.copy()
-    for row in np.flatnonzero(~valid):
-        after = int(np.searchsorted(rows, row))
-        a, b = rows[max(after - 1, 0)], rows[min(after, len(rows) - 1)]
-        share = 0.0 if a == b else (row - a) / (b - a)
-        out[row] = (1 - share) * meshes[a] + share * meshes[b]
-    return out
+TRACK = "track.npz"
 
 
 def track_poses(step: Step) -> dict[str, Any]:

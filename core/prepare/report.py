@@ -11,10 +11,11 @@ from ..images.pillow import pillow, resized
 from ..records.arrays import Float64
 from .background import evenly_spaced
 from .bundle import project
+from .landmarks import MESHES
 from .mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
 from .mesh import IBUG, OVAL
 from .pictures import Pixels, write_picture
-from .poses import MESHES, TRACK
+from .poses import TRACK
 from .step import Step
 
 REPORT = "prepare_report.jpg"

@@ -1,0 +1,103 @@
+"""The step that finds the face mesh of every frame."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import VideoError
+from ..records.arrays import Float32
+from .face import MOST_FACES, FaceMesher
+from .mesh import IBUG, MESH_POINTS
+from .pictures import write_bytes
+from .step import Files, Step, all_there
+
+MOST_MISSING = 0.2  # of the frames
+MESHES = "meshes.npz"
+PARTS = "landmarks"  # folder of the finished parts, while the step runs
+# The mesher looks for a face where it was in the frame before. So that its result does not depend
+# on the number of processes, it starts anew in every part, a little earlier: after 8 frames its
+# points are within a tenth of a pixel of those after many frames, less than their jitter.
+PART, EARLIER = 64, 8
+
+
+def find_meshes(step: Step, count: int, keep: bool) -> dict[str, Any]:
+    """The face mesh of every frame, and the .lms files of the frames that have one. keep: finished
+    parts are valid and stay."""
+    if not keep:
+        shutil.rmtree(step.side / PARTS, ignore_errors=True)
+    step.make(f"{step.side.name}/{PARTS}")
+    parts = [range(first, min(first + PART, count)) for first in range(0, count, PART)]
+    missing = [part for part in parts if not all_there([step.side / _name(part)])]
+    kept = count - sum(map(len, missing))
+    for _ in step.spread(_find_part, missing, _mesher, span=(kept, count, count)):
+        pass
+    meshes = _nearest_faces(np.concatenate([step.load(_name(part))["faces"] for part in parts]))
+    valid = np.asarray(np.isfinite(meshes).all((1, 2)))
+    absent = int((~valid).sum())
+    if absent > MOST_MISSING * count:
+        raise VideoError(
+            f"{step.video} shows no face in {absent} of {count} frames; take a part in which the "
+            "person faces the camera, with --start and --seconds"
+        )
+    if absent:
+        step.note(f"{absent} of {count} frames show no face and are left out of the training")
+    filled = fill_gaps(meshes, valid)
+    for row in range(count):
+        lines = (f"{x:f} {y:f}" for x, y in filled[row, IBUG, :2])
+        write_bytes(step.landmarks(row), ("\n".join(lines) + "\n").encode())
+    step.save(MESHES, meshes=filled, valid=valid)
+    shutil.rmtree(step.side / PARTS, ignore_errors=True)
+    return {"missing": absent}
+
+
+def _name(part: range) -> str:
+    return f"{PARTS}/{part.start}.npz"
+
+
+def _mesher(files: Files) -> tuple[Files, FaceMesher]:
+    return files, FaceMesher(files.options.landmark_model)
+
+
+def _find_part(tool: tuple[Files, FaceMesher], part: range) -> None:
+    """Save the faces (F, MOST_FACES, 478, 3) of a part's frames, NaN where there are fewer."""
+    files, mesher = tool
+    mesher.forget()
+    faces = np.full((len(part), MOST_FACES, MESH_POINTS, 3), np.nan, np.float32)
+    for row in range(max(part.start - EARLIER, 0), part.stop):
+        found = mesher.find(files.pixels(row))
+        if found and row in part:
+            faces[row - part.start, : len(found)] = found
+    files.save(_name(part), faces=faces)
+
+
+def _nearest_faces(faces: Float32) -> Float32:
+    """(F, 478, 3) of each frame's faces (F, MOST_FACES, 478, 3), the largest first, the one that is
+    nearest to that of the frame before."""
+    meshes = faces[:, 0].copy()
+    middles = faces[..., :2].mean(2)
+    last = None
+    for row, choices in enumerate(middles):
+        if np.isnan(choices[0, 0]):
+            continue
+        chosen = 0
+        if last is not None:
+            chosen = int(np.nanargmin(np.abs(choices - last).sum(1)))
+        meshes[row], last = faces[row, chosen], choices[chosen]
+    return meshes
+
+
+def fill_gaps(meshes: Float32, valid: NDArray[np.bool_]) -> Float32:
+    """Meshes (F, P, 3) in which frames without a face are interpolated linearly between their
+    neighbours."""
+    rows = np.flatnonzero(valid)
+    out = meshes.copy()
+    for row in np.flatnonzero(~valid):
+        after = int(np.searchsorted(rows, row))
+        a, b = rows[max(after - 1, 0)], rows[min(after, len(rows) - 1)]
+        share = 0.0 if a == b else (row - a) / (b - a)
+        out[row] = (1 - share) * meshes[a] + share * meshes[b]
+    return out

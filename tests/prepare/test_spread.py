@@ -1,0 +1,118 @@
+"""Steps on several processes: the result does not depend on their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("av", reason="needs PyAV: make prepare")
+pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
+
+from core.errors import ArgumentError, CancelledError
+from core.prepare.landmarks import MESHES, PART, PARTS, find_meshes
+from core.prepare.options import PrepareOptions
+from core.prepare.pictures import write_picture
+from core.prepare.step import Step
+from core.system.processes import Processes
+
+from ..support.videos import pictures
+
+COUNT = 2 * PART + 12
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    with Processes(2, tmp_path_factory.mktemp("processes") / "log") as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of COUNT pictures: the small clip, forwards and backwards."""
+    folder = tmp_path_factory.mktemp("frames")
+    clip = pictures()
+    for row in range(COUNT):
+        at = row % (2 * len(clip))
+        write_picture(folder / f"{row}.jpg", clip[min(at, 2 * len(clip) - 1 - at)])
+    return folder
+
+
+def step_of(folder: Path, frames: Path, processes: Processes | None) -> Step:
+    """The step `landmarks` of a folder whose pictures are those of `frames`."""
+    options = PrepareOptions(size=256)
+    step = Step(
+        Path("clip.mp4"), folder, options, "landmarks", lambda *seen: None, lambda text: None,
+        lambda: False, processes,
+    )  # fmt: skip
+    step.make("prepare")
+    (folder / "ori_imgs").mkdir()
+    for picture in frames.iterdir():
+        (folder / "ori_imgs" / picture.name).hardlink_to(picture)
+    return step
+
+
+@pytest.fixture(scope="module")
+def alone(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which this process alone found the meshes."""
+    folder = tmp_path_factory.mktemp("alone")
+    find_meshes(step_of(folder, frames, None), COUNT, keep=False)
+    return folder
+
+
+def equal(a: Path, b: Path) -> bool:
+    names = [f"prepare/{MESHES}", *(f"ori_imgs/{row}.lms" for row in range(COUNT))]
+    return all((a / name).read_bytes() == (b / name).read_bytes() for name in names)
+
+
+def test_landmarks_do_not_depend_on_the_number_of_processes(
+    alone: Path, frames: Path, tmp_path: Path, processes: Processes
+) -> None:
+    seen: list[tuple[int, int]] = []
+    step = step_of(tmp_path, frames, processes)
+    step = replace(step, on_progress=lambda name, done, total: seen.append((done, total)))
+    find_meshes(step, COUNT, keep=False)
+    assert equal(tmp_path, alone)
+    assert not (tmp_path / "prepare" / PARTS).exists()
+    assert seen[-1] == (COUNT, COUNT) and seen == sorted(seen)
+
+
+def test_a_part_begins_where_one_long_search_would_be(alone: Path) -> None:
+    """The joints between parts cannot be seen: points jump there no more than elsewhere."""
+    with np.load(alone / "prepare" / MESHES) as found:
+        meshes = found["meshes"][..., :2].astype(np.float64)
+    bends = np.abs(meshes[2:] - 2 * meshes[1:-1] + meshes[:-2]).mean((1, 2))
+    joints = [bends[first - 2 : first].max() for first in range(PART, COUNT, PART)]
+    assert max(joints) <= np.percentile(bends, 95)
+
+
+def test_stopped_landmarks_keep_finished_parts(
+    alone: Path, frames: Path, tmp_path: Path, processes: Processes
+) -> None:
+    seen: list[int] = []
+    step = step_of(tmp_path, frames, None)
+    begun = replace(
+        step,
+        on_progress=lambda name, done, total: seen.append(done),
+        cancelled=lambda: bool(seen),
+    )
+    with pytest.raises(CancelledError):
+        find_meshes(begun, COUNT, keep=False)
+    part = tmp_path / "prepare" / PARTS / "0.npz"
+    stamp = part.stat().st_mtime_ns
+
+    def progress(name: str, done: int, total: int) -> None:
+        seen.append(done)
+        assert part.stat().st_mtime_ns == stamp  # kept, not made again
+
+    find_meshes(replace(step, on_progress=progress, processes=processes), COUNT, keep=True)
+    assert seen[1] > PART and equal(tmp_path, alone)
+
+
+@pytest.mark.parametrize("count", [0, -1, 1000])
+def test_a_number_of_processes_that_makes_no_sense(count: int) -> None:
+    with pytest.raises(ArgumentError, match=f"--processes {count}"):
+        PrepareOptions(processes=count)
