@@ -6,7 +6,7 @@ metres. Camera in core: x right, y down, z forward; in Blender: x right, y up, z
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -172,4 +172,10 @@ def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) ->
         height=size[1],
         pixel_aspect=(render.pixel_aspect_x, render.pixel_aspect_y),
     )
-    return camera_from_lens(viewmat, lens)
+    return replace(camera_from_lens(viewmat, lens), unit=unit_of(obj.evaluated_get(depsgraph)))
+
+
+def unit_of(obj: Any) -> float:
+    """Length of a decimetre of the head's frame in units of the scene, at the object's scale."""
+    scale = float(np.mean(np.abs(obj.matrix_world.to_scale())))
+    return METRES * scale if scale > 0 else METRES

@@ -23,6 +23,7 @@ from ..core.bake.plan import FIRST_FRAME, check_measured, parse_size
 from ..core.commands.arguments import add_bake, add_json
 from ..core.commands.console import STOPPED, Console
 from ..core.errors import ArgumentError, EgsError
+from ..core.records.shutter import Shutter
 from ..core.records.timeline import parse_frames
 from . import engines, preferences
 from .avatars.importer import import_avatar
@@ -63,6 +64,7 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
         frames="the scene's, or the whole sound",
         size="the camera's own",
         approximate="the setting of the scene's avatar",
+        motion_blur="the setting of the scene's avatar",
     )
     add("--worker-python", default="", metavar="PYTHON", help="Python that runs the worker")
     add_json(parser)
@@ -87,6 +89,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
     obj.egstalker.camera_source = args.camera
     obj.egstalker.file_format = args.format
     obj.egstalker.output_path = str(args.out.absolute())
+    if args.motion_blur:
+        Shutter(args.motion_blur)  # ArgumentError for a number that the property would cut
+        obj.egstalker.use_motion_blur = True
+        obj.egstalker.motion_blur_samples = args.motion_blur
     settings = read_settings(scene, obj)
     if args.approximate:
         check_measured(load_avatar(settings.avatar_path))

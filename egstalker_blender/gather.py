@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from ..core.errors import ArgumentError
 from ..core.records.audio_track import AudioTrack
 from ..core.records.avatar import Avatar
 from ..core.records.camera import Camera, pose_vector
-from ..core.records.job import BakeJob, FrameTask
+from ..core.records.job import BakeJob, FrameTask, Instant
 from ..core.records.moment import Moment
+from ..core.records.shutter import Shutter
 from ..core.records.timeline import MAX_FRAMES, ROW_RATE, seconds_of_frame
 from ..core.records.voice import AnyVoice
 from ..core.system.steps import finished, in_background
-from .camera import render_size, scene_camera
+from .camera import METRES, render_size, scene_camera, unit_of
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
 from .sound.strips import StripWindow, frame_rate, linked_window
 from .sound.voice import Source, Undecoded, voice_from
@@ -37,7 +38,8 @@ SLICE = 500  # frames, about a hundredth of a second
 class Settings:
     """The settings of an avatar object and its scene. voice: a strip, a sound or feature file, or
     None (a still). frames: scene frames in order, None for the whole sound. size: (width, height)
-    in pixels, None for the camera's own. camera, pose, file_format: as core names them."""
+    in pixels, None for the camera's own. camera, pose, file_format: as core names them. unit: see
+    Camera; for the training camera. shutter: of motion blur."""
 
     avatar_path: Path
     avatar_hash: str
@@ -51,6 +53,13 @@ class Settings:
     file_format: str
     directory: Path
     stem: str
+    unit: float = METRES
+    shutter: Shutter | None = None
+
+    def instants(self, frame: int) -> tuple[float, ...]:
+        """The scene frames whose controls and camera a picture needs: its own, then those of its
+        motion blur."""
+        return (frame, *(self.shutter.frames(frame) if self.shutter else ()))
 
 
 def read_settings(scene: Any, obj: Any) -> Settings:
@@ -71,7 +80,15 @@ def read_settings(scene: Any, obj: Any) -> Settings:
         file_format=props.file_format,
         directory=absolute(props.output_path, obj),
         stem=props.file_stem,
+        unit=unit_of(obj),
+        shutter=shutter_of(scene, props.motion_blur_samples) if props.use_motion_blur else None,
     )
+
+
+def shutter_of(scene: Any, samples: int) -> Shutter:
+    """The shutter of the scene. ArgumentError for one that is never open."""
+    render = scene.render
+    return Shutter(samples, render.motion_blur_shutter, render.motion_blur_position)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +107,7 @@ NOTHING = Loaded()
 class Gathered:
     """A bake as read from Blender, as plain values. start: scene frame at which the voice's time is
     0. frames: if the whole of an undecoded sound is wanted, more than will be baked. states: one
-    for each frame."""
+    for each of `Settings.instants` of each frame."""
 
     settings: Settings
     avatar: Avatar
@@ -121,7 +138,8 @@ def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING)
         frames = tuple(frames_of_sound(rows, settings.fps, round(start)))
     if len(frames) > MAX_FRAMES:
         raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
-    states = tuple(_states(context, obj, settings, frames))
+    instants = [instant for number in frames for instant in settings.instants(number)]
+    states = tuple(_states(context, obj, settings, instants))
     return Gathered(settings, avatar, voice, start, frames, states)
 
 
@@ -137,11 +155,17 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
         if settings.frames is None:
             there = frames_of_sound(waveform.rows, settings.fps, round(gathered.start))
             frames = frames[: len(there)]
-    tasks = []
-    for number, state in zip(frames, gathered.states, strict=False):
-        moment = moment_of(avatar, settings.pose, state, number, gathered.start, settings.fps)
-        tasks.append(FrameTask(number, moment, _camera(avatar, settings, state, moment)))
-        if len(tasks) % SLICE == 0:
+
+    tasks, states, drawn = [], iter(gathered.states), 0
+    for number in frames:
+        own, *blur = (
+            instant_of(avatar, settings, state, instant, gathered.start)
+            for instant, state in zip(settings.instants(number), states, strict=False)
+        )
+        tasks.append(FrameTask(number, own.moment, own.camera, tuple(blur)))
+        drawn += 1 + len(blur)
+        if drawn >= SLICE:
+            drawn = 0
             yield
     return BakeJob(
         avatar_path=settings.avatar_path,
@@ -213,16 +237,24 @@ def moment_of(
     )
 
 
+def instant_of(
+    avatar: Avatar, settings: Settings, state: State, frame: float, start: float
+) -> Instant:
+    """What a picture shows at any frame, whole or not. start: see start_of."""
+    moment = moment_of(avatar, settings.pose, state, frame, start, settings.fps)
+    return Instant(moment, _camera(avatar, settings, state, moment))
+
+
 def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) -> Camera:
     if state.camera is not None:
         return state.camera
     viewmat = viewmat_of(avatar, settings.pose, state, moment.seconds)
-    return camera_like_training(avatar, viewmat, settings.size)
+    return replace(camera_like_training(avatar, viewmat, settings.size), unit=settings.unit)
 
 
-def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -> list[State]:
-    """Steps the scene only if it must: for the scene's camera, or for controls that something
-    other than F-curves moves."""
+def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[float]) -> list[State]:
+    """The state at each of the frames, whole or not. Steps the scene only if it must: for the
+    scene's camera, or for controls that something other than F-curves moves."""
     scene = context.scene
     in_scene = settings.camera == "scene"
     if not in_scene:
@@ -234,10 +266,16 @@ def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[int]) -
     states = []
     try:
         for number in frames:
-            scene.frame_set(number)
+            step_to(scene, number)
             depsgraph = context.evaluated_depsgraph_get()
             camera = scene_camera(scene, depsgraph, obj, size) if in_scene else None
             states.append(state_now(depsgraph, obj, camera))
     finally:
         scene.frame_set(before, subframe=subframe)
     return states
+
+
+def step_to(scene: Any, frame: float) -> None:
+    """Evaluate the scene at a frame, whole or not."""
+    whole = math.floor(frame)
+    scene.frame_set(whole, subframe=frame - whole)

@@ -8,6 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..core.records.camera import MAX_SIDE
+from ..core.records.shutter import MAX_SAMPLES
 from .control_properties import OVERRIDABLE, AvatarControls, touched
 from .sound import strips
 
@@ -33,6 +34,11 @@ RANGE_ITEMS = (
 FORMAT_ITEMS = (
     ("png", "PNG", "8 bit, sRGB, straight alpha"),
     ("exr", "OpenEXR", "Half float, scene-linear, premultiplied alpha"),
+    (
+        "exr-multilayer",
+        "OpenEXR MultiLayer",
+        "The same with depth and the matte of the head, for compositing",
+    ),
 )
 
 
@@ -128,6 +134,22 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     file_format: EnumProperty(
         name="Format", description="File format", items=FORMAT_ITEMS, override=OVERRIDABLE
+    )
+    use_motion_blur: BoolProperty(
+        name="Motion Blur",
+        description="Average several moments for each picture, as long as the shutter of the scene "
+        "is open (Render Properties > Motion Blur)",
+        default=False,
+        override=OVERRIDABLE,
+    )
+    motion_blur_samples: IntProperty(
+        name="Samples",
+        description="Number of moments that are averaged for a picture. Each takes as long as a "
+        "picture without motion blur",
+        default=8,
+        min=2,
+        max=MAX_SAMPLES,
+        override=OVERRIDABLE,
     )
     output_path: StringProperty(
         name="Output",

@@ -20,6 +20,7 @@ from importlib import metadata
 
 from ..errors import ArgumentError, MissingPackageError
 from ..images.image import Image, Pixels
+from ..images.layers import Layers
 from ..network.deformer import Deformer
 from ..records.arrays import Float32
 from ..records.avatar import Avatar
@@ -36,9 +37,11 @@ from .deformers import prepare_numba, prepare_numpy, torch_deformers
 PACKAGES = ("numpy", "torch", "numba", "gsplat", "librosa")
 KEPT_AVATARS = 2
 
-Batches = Callable[[BakeJob, Avatar, Deformer, bool], Generator[Image | Pixels, None, None]]
+Batches = Callable[
+    [BakeJob, Avatar, Deformer, bool], Generator[Image | Pixels | Layers, None, None]
+]
 """(job, avatar, its deformer, in bytes) -> the job's pictures in order: Pixels if bytes are wanted,
-else Images."""
+Layers if the job's files have some, else Images."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,14 @@ class Backend:
 
 def _rasteriser(module: str) -> Rasteriser:
     def rasterise(
-        splats: Splats, camera: Camera, background: Float32 | None = None, sh_degree: int = 3
+        splats: Splats,
+        camera: Camera,
+        background: Float32 | None = None,
+        sh_degree: int = 3,
+        depth: Float32 | None = None,
     ) -> Image:
         draw: Rasteriser = importlib.import_module(f"..render.{module}", __package__).rasterise
-        return draw(splats, camera, background, sh_degree)
+        return draw(splats, camera, background, sh_degree, depth)
 
     return rasterise
 
@@ -77,7 +84,7 @@ def _rasteriser(module: str) -> Rasteriser:
 def _batches(drawer: Callable[[], Drawer]) -> Batches:
     def batches(
         job: BakeJob, avatar: Avatar, deformer: Deformer, in_bytes: bool
-    ) -> Generator[Image | Pixels, None, None]:
+    ) -> Generator[Image | Pixels | Layers, None, None]:
         import torch
 
         from .batch_renderer_torch import BatchRenderer

@@ -14,19 +14,21 @@ from torch import Tensor
 
 from ..errors import EngineError, OutputError
 from ..images.image import Image, Pixels
+from ..images.layers import Layers
 from ..network.deformer import Deformer, code_of_moment
 from ..network.torch.deformer import FastDeformer
 from ..network.torch.frames import Inputs
 from ..records.avatar import Avatar
 from ..records.gaussians import activate
 from ..records.job import BakeJob, FrameTask
-from ..render.background import background_of
 from ..render.cuda.drawer import Drawer
 from ..render.cuda.scene import scene_of, scene_of_raw
 from ..render.cuda.views import view_table
+from ..render.layers import layers_of
 from ..render.picture import check
 from ..system.gpu_torch import out_of_memory
 from ..system.readback_torch import Pending, Readback
+from .backgrounds import background_for
 
 BATCH = 32  # frames at once
 SMALL_BATCH, SMALL_GPU = 8, 7.5e9  # on a GPU of fewer bytes
@@ -94,10 +96,11 @@ class BatchRenderer:
         self._readback = Readback(device)
         self._background: tuple[tuple[int, int], Tensor] | None = None
 
-    def pictures(self) -> Generator[Image | Pixels, None, None]:
+    def pictures(self) -> Generator[Image | Pixels | Layers, None, None]:
         """One for each task in order: uint8 (H, W, 4) with straight alpha where `in_bytes`, else an
-        Image. Each belongs to the caller. Raises OutputError for a picture in bytes that is not
-        finite, EngineError if the GPU has too little memory, ArgumentError."""
+        Image, or Layers if the job's files have some. Each belongs to the caller. Raises
+        OutputError for a picture in bytes that is not finite, EngineError if the GPU has too little
+        memory, ArgumentError."""
         before: Sent | None = None
         for batch in self._batches():
             sent = self._send(batch)
@@ -167,33 +170,39 @@ class BatchRenderer:
         else:
             scene = scene_of_raw(self._deformer.moved(batch.inputs, batch.strengths))
         degree = self._job.sh_degree
+        layered = self._job.layered
         drawn = self._drawer.draw(
-            scene, batch.views, batch.size, self._behind(batch), degree, self._in_bytes
+            scene, batch.views, batch.size, self._behind(batch), degree, self._in_bytes, layered
         )
-        pending = self._readback.begin(drawn.pictures, drawn.broken, drawn.pairs)
+        depths = () if drawn.depths is None else (drawn.depths,)
+        pending = self._readback.begin(drawn.pictures, drawn.broken, drawn.pairs, *depths)
         return Sent(batch, drawn.capacity, pending)
 
-    def _received(self, sent: Sent) -> Iterator[Image | Pixels]:
-        pictures, broken, pairs = sent.pending()
+    def _received(self, sent: Sent) -> Iterator[Image | Pixels | Layers]:
+        pictures, broken, pairs, *depths = sent.pending()
         while pairs > sent.capacity:  # the list was too short: draw again with a longer one
             shape = (len(sent.batch.views), len(self._avatar.gaussians), *sent.batch.size)
             self._drawer.learn(shape, int(pairs))
             sent = self._send(sent.batch)
-            pictures, broken, pairs = sent.pending()
-        for task, picture, bad in zip(sent.batch.tasks, pictures, broken, strict=False):
+            pictures, broken, pairs, *depths = sent.pending()
+        for row, (task, picture, bad) in enumerate(
+            zip(sent.batch.tasks, pictures, broken, strict=False)
+        ):
             if bad and self._in_bytes:
                 name = self._job.path_of(task).name
                 raise OutputError(f"{name}: the picture holds values that are not finite numbers")
+            if depths:
+                background = background_for(self._job, self._avatar, task.camera)
+                picture = layers_of(picture, depths[0][row], task.camera, background)
             yield picture
 
     def _behind(self, batch: Batch) -> Tensor | None:
-        """The background on the device, kept for the next batch."""
-        camera, images = batch.tasks[0].camera, self._avatar.background
-        background = None
-        if self._job.background and images is not None:
-            background = background_of(images, camera)
+        """The background on the device, kept for the next batch; layers are laid over theirs after
+        the readback."""
+        camera = batch.tasks[0].camera
+        background = background_for(self._job, self._avatar, camera)
         check(camera, background, self._job.sh_degree)
-        if background is None:
+        if background is None or self._job.layered:
             return None
         if self._background is None or self._background[0] != batch.size:
             self._background = batch.size, self._put(background)

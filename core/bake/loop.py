@@ -10,10 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from ..avatar.file import load_avatar
 from ..errors import InputError, OutputError
 from ..images.files import stage_image
 from ..images.image import Image, Pixels
+from ..images.layers import Layers, mean_of
 from ..images.queue import WriteQueue
 from ..network.deformer import Deformer, splats_at
 from ..records.audio_track import AudioTrack
@@ -21,13 +24,15 @@ from ..records.avatar import Avatar
 from ..records.job import BakeJob, FrameTask
 from ..records.progress import Progress
 from ..records.timeline import row_of_seconds
-from ..render.background import background_of
+from ..render.layers import layers_of
 from ..system.files import reason
 from ..system.threads import in_order
 from .backends import Backend
+from .backgrounds import background_for
 from .features import track_in_background
 
 BYTES_PER_PIXEL = 16  # of an Image
+LAYERED_BYTES_PER_PIXEL = 24  # of Layers
 MAX_BYTES = 1 << 29  # of pictures that are drawn at once
 COMPUTING = "computing sound features"
 
@@ -70,9 +75,10 @@ def bake(
     largest = max(task.camera.width * task.camera.height for task in job.frames)
     tasks = iter(job.frames)
     in_bytes = job.file_format == "png"
+    bytes_per_pixel = LAYERED_BYTES_PER_PIXEL if job.layered else BYTES_PER_PIXEL
     with (
         contextlib.closing(pictures(job, avatar, deformer, backend, in_bytes)) as computed,
-        WriteQueue(largest * BYTES_PER_PIXEL) as queue,
+        WriteQueue(largest * bytes_per_pixel) as queue,
     ):
         for done, written in enumerate(job.frames, start=1):
             # Frames are computed ahead while older ones are being written.
@@ -88,7 +94,8 @@ def _computed(avatar: Avatar, job: BakeJob) -> Generator[Progress, None, AudioTr
     """The track of the voice, for the job's frames; the progress notes show the computed share in
     steps of 10 %."""
     shown, total = None, len(job.frames)
-    rows = [row_of_seconds(task.moment.seconds)[0] for task in job.frames]
+    instants = (instant for task in job.frames for instant in task.instants)
+    rows = [row_of_seconds(instant.moment.seconds)[0] for instant in instants]
     wanted = range(min(rows), max(rows) + 2)  # between two rows, both are needed
     with contextlib.closing(track_in_background(avatar, job.voice, wanted)) as steps:
         while True:
@@ -107,10 +114,30 @@ def _computed(avatar: Avatar, job: BakeJob) -> Generator[Progress, None, AudioTr
 
 def pictures(
     job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, in_bytes: bool = False
-) -> Generator[Image | Pixels, None, None]:
+) -> Generator[Image | Pixels | Layers, None, None]:
     """The job's pictures in order, for every caller that turns a strip into pixels: the head at
-    each moment, over the avatar's background if the job asks for it. in_bytes: Pixels are accepted;
-    a backend that draws one picture at a time still gives Images, which make the same PNG."""
+    each moment, over the avatar's background if the job asks for it; Layers if its files have
+    some. in_bytes: Pixels are accepted; a backend that draws one picture at a time still gives
+    Images, which make the same PNG. A picture with motion blur is the mean of its instants."""
+    if not any(task.blur for task in job.frames):
+        yield from _sharp(job, avatar, deformer, backend, in_bytes)
+        return
+    instants = (
+        FrameTask(task.number, instant.moment, instant.camera)
+        for task in job.frames
+        for instant in task.instants
+    )
+    every = replace(job, frames=tuple(instants))
+    with contextlib.closing(_sharp(every, avatar, deformer, backend, False)) as drawn:
+        for task in job.frames:
+            samples = (cast(Image | Layers, next(drawn)) for _ in task.instants)
+            yield mean_of(samples)
+
+
+def _sharp(
+    job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, in_bytes: bool
+) -> Generator[Image | Pixels | Layers, None, None]:
+    """`pictures` of tasks without blur."""
     if backend.batches is not None:
         yield from backend.batches(job, avatar, deformer, in_bytes)
         return
@@ -124,12 +151,14 @@ def pictures(
 
 def _drawn(
     job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend, task: FrameTask
-) -> Image:
+) -> Image | Layers:
     splats = splats_at(deformer, job.track, task.moment)
-    background = None
-    if job.background and avatar.background is not None:
-        background = background_of(avatar.background, task.camera)
-    return backend.rasterise(splats, task.camera, background, job.sh_degree)
+    background = background_for(job, avatar, task.camera)
+    if not job.layered:
+        return backend.rasterise(splats, task.camera, background, job.sh_degree)
+    depth = np.empty((task.camera.height, task.camera.width), np.float32)
+    image = backend.rasterise(splats, task.camera, None, job.sh_degree, depth)
+    return layers_of(image, depth, task.camera, background)
 
 
 def picture(

@@ -12,7 +12,8 @@ from ..errors import ArgumentError
 from ..records.arrays import Float64
 from ..records.avatar import Avatar
 from ..records.camera import MAX_SIDE, Camera
-from ..records.job import FrameTask
+from ..records.job import FrameTask, Instant
+from ..records.shutter import Shutter
 from ..records.timeline import MAX_FRAMES, ROW_RATE, SNAP, seconds_of_frame
 
 FIRST_FRAME = 1  # where the sound begins, as in a new Blender scene
@@ -61,7 +62,7 @@ def training_camera(
 def camera_like_training(avatar: Avatar, viewmat: Float64, size: tuple[int, int] | None) -> Camera:
     """The avatar's own camera, moved to `viewmat` (4, 4), at its own size or resized."""
     own = avatar.camera
-    camera = Camera(viewmat, own.fx, own.fy, own.cx, own.cy, own.width, own.height)
+    camera = replace(own, viewmat=viewmat)
     return camera.resized(*size) if size else camera
 
 
@@ -79,14 +80,15 @@ def training_tasks(
     colour_gain: float = 1.0,
     approximate: bool = False,
     size: tuple[int, int] | None = None,
+    shutter: Shutter | None = None,
 ) -> tuple[FrameTask, ...]:
     """Each frame seen by the training camera. first_frame, offset: the sound begins `offset`
-    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. The others: as in Moment.
-    Raises ArgumentError."""
+    seconds after that frame. pose: one of avatar.motion.POSE_SOURCES. shutter: of motion blur. The
+    others: as in Moment. Raises ArgumentError."""
     _check_finite(offset=offset, strength=strength)
     _check_finite(mouth_gain=mouth_gain, opacity=opacity, colour_gain=colour_gain)
-    tasks = []
-    for frame in frames:
+
+    def instant(frame: float) -> Instant:
         seconds = seconds_of_frame(frame, first_frame, fps) - offset
         moment = replace(
             moment_at(avatar, seconds, pose, strength),
@@ -95,7 +97,12 @@ def training_tasks(
             colour_gain=colour_gain,
             approximate=approximate,
         )
-        tasks.append(FrameTask(frame, moment, training_camera(avatar, seconds, pose, size)))
+        return Instant(moment, training_camera(avatar, seconds, pose, size))
+
+    tasks = []
+    for frame in frames:
+        own, blur = instant(frame), shutter.frames(frame) if shutter else ()
+        tasks.append(FrameTask(frame, own.moment, own.camera, tuple(map(instant, blur))))
     return tuple(tasks)
 
 

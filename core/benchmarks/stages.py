@@ -17,10 +17,11 @@ from ..audio.waveform import from_samples
 from ..bake.backends import Backend
 from ..bake.loop import bake, picture
 from ..images.files import write_image
+from ..images.layers import Layers
 from ..network.deformer import splats_at
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
-from ..records.job import FILE_FORMATS, BakeJob
+from ..records.job import FILE_FORMATS, LAYERED, BakeJob
 from ..records.voice import RATE, Waveform
 from ..system.steps import finished
 from .rows import Row, measured, per_item
@@ -118,8 +119,11 @@ def approximate(job: BakeJob) -> BakeJob:
 
 def writing(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
     image = picture(job, job.frames[0], avatar, backend.prepare(avatar), backend)
+    matte = image[..., 3]
+    layers = Layers(image, np.ones_like(matte), matte)
     with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
         for file_format in FILE_FORMATS:
             path = Path(folder) / f"frame.{file_format}"
             formats = [file_format] * len(job.frames)
-            yield measured("write", file_format, partial(write_image, path, image), formats)
+            drawn = layers if file_format in LAYERED else image
+            yield measured("write", file_format, partial(write_image, path, drawn), formats)

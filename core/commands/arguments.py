@@ -9,6 +9,7 @@ from pathlib import Path
 from ..avatar.file import SUFFIX
 from ..errors import ArgumentError
 from ..records.job import FILE_FORMATS
+from ..records.shutter import MAX_SAMPLES
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +60,11 @@ def add_licence(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_bake(parser: argparse.ArgumentParser, *, frames: str, size: str, approximate: str) -> None:
-    """Options of `render` and of Blender's command. frames, size, approximate: their defaults."""
+def add_bake(
+    parser: argparse.ArgumentParser, *, frames: str, size: str, approximate: str, motion_blur: str
+) -> None:
+    """Options of `render` and of Blender's command. frames, size, approximate, motion_blur: their
+    defaults."""
     from ..engine.choose import KINDS  # not at the top: Blender must start quickly
 
     add = parser.add_argument
@@ -82,7 +86,20 @@ def add_bake(parser: argparse.ArgumentParser, *, frames: str, size: str, approxi
         default="training",
         help="camera of the training video, or of the Blender scene (default: training)",
     )
-    add("--format", choices=FILE_FORMATS, default="png", help="file format (default: png)")
+    add(
+        "--format",
+        choices=FILE_FORMATS,
+        default="png",
+        help="file format; exr-multilayer also holds depth and matte (default: png)",
+    )
+    add(
+        "--motion-blur",
+        type=int,
+        default=0,
+        metavar="SAMPLES",
+        help=f"average that many moments for each picture, 2 to {MAX_SAMPLES} "
+        f"(default: {motion_blur})",
+    )
     add(
         "--engine",
         choices=KINDS,

@@ -22,6 +22,7 @@ from ..engine.choose import open_engine
 from ..errors import ArgumentError
 from ..records.job import BakeJob
 from ..records.progress import Progress
+from ..records.shutter import Shutter
 from ..records.timeline import parse_frames
 from .arguments import add_avatar, add_backend, add_bake, add_json
 from .console import Console
@@ -32,7 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_avatar(parser)
     add("--audio", type=Path, metavar="FILE", help="recording, or its features (.npy)")
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the frames")
-    add_bake(parser, frames="the whole sound", size="the training size", approximate="off")
+    add_bake(
+        parser,
+        frames="the whole sound",
+        size="the training size",
+        approximate="off",
+        motion_blur="off",
+    )
     add("--fps", type=float, default=25.0, help="frames per second (default: 25)")
     add(
         "--audio-offset",
@@ -55,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         help="factor on the head's colours (default: 1)",
+    )
+    add(
+        "--shutter",
+        type=float,
+        default=0.5,
+        metavar="FRAMES",
+        help="how long the shutter is open for --motion-blur, around the frame (default: 0.5)",
     )
     add("--transparent", action="store_true", help="leave out background and torso")
     add_backend(parser, CHOICES)
@@ -103,6 +117,7 @@ def job_of(args: argparse.Namespace) -> BakeJob:
         colour_gain=args.colour_gain,
         approximate=args.approximate,
         size=size,
+        shutter=Shutter(args.motion_blur, args.shutter) if args.motion_blur else None,
     )
     return BakeJob(
         avatar_path=args.avatar,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..records.arrays import Float32
 from .packing import pack
+
+Channels = Mapping[str, NDArray[np.float16] | NDArray[np.float32]]
 
 MAGIC = struct.pack("<iI", 20000630, 2)
 BLOCK_ROWS = 16
@@ -23,13 +26,38 @@ def encode_exr(image: Float32, full: bool = False) -> bytes:
     """The file's bytes, the same for the same pixels. image (H, W, 4) float32 scene-linear,
     premultiplied, Rec. 709 primaries, first row on top; as half floats (clipped to their range), or
     as floats if `full`."""
-    height, width, _ = image.shape
-    pixel_type, dtype = (FLOAT, "<f4") if full else (HALF, "<f2")
-    values = image if full else np.clip(image, -HALF_MAX, HALF_MAX)
-    # A row is all its A, then all its B, G, R: channels are sorted by name.
-    rows = np.ascontiguousarray(values[..., ::-1].transpose(0, 2, 1).astype(dtype))
-    data = rows.view(np.uint8).reshape(height, -1)
-    header = MAGIC + _attributes(width, height, pixel_type)
+    return encode_channels(_colours(image if full else halved(image)))
+
+
+def encode_layers(image: Float32, depth: Float32, matte: Float32) -> bytes:
+    """A multilayer file: R, G, B, A of the image as `encode_exr` takes it, half; `Z`, the name that
+    OpenEXR reserves for depth, (H, W) float; and `matte.A`, (H, W) half. Colour and depth belong to
+    no layer, so that every reader finds the picture; the layer `matte` is what makes Blender show
+    all three as passes."""
+    return encode_channels({**_colours(halved(image)), "Z": depth, "matte.A": halved(matte)})
+
+
+def halved(values: Float32) -> NDArray[np.float16]:
+    """As half floats, clipped to their range."""
+    return np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16)
+
+
+def _colours(image: NDArray[np.float16] | NDArray[np.float32]) -> Channels:
+    return {name: image[..., k] for k, name in enumerate("RGBA")}
+
+
+def encode_channels(channels: Channels) -> bytes:
+    """The file's bytes of channels (H, W), float16 or float32, by name. A channel is `name`, or
+    `layer.name`."""
+    ordered = dict(sorted(channels.items()))  # as OpenEXR wants them
+    height, width = next(iter(ordered.values())).shape
+    # A row holds the whole row of each channel, one after the other.
+    parts = [
+        np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).view(np.uint8)
+        for values in ordered.values()
+    ]
+    data = np.concatenate([part.reshape(height, -1) for part in parts], axis=1)
+    header = MAGIC + _attributes(width, height, ordered)
     firsts = range(0, height, BLOCK_ROWS)
     blocks = [_block(first, data[first : first + BLOCK_ROWS].reshape(-1)) for first in firsts]
     sizes = np.array([len(block) for block in blocks], np.uint64)
@@ -38,11 +66,14 @@ def encode_exr(image: Float32, full: bool = False) -> bytes:
     return b"".join([header, offsets.astype("<u8").tobytes(), *blocks])
 
 
-def _attributes(width: int, height: int, pixel_type: int) -> bytes:
-    channel = struct.pack("<iB3xii", pixel_type, 0, 1, 1)
+def _attributes(width: int, height: int, channels: Channels) -> bytes:
+    listed = b""
+    for name, values in channels.items():
+        pixel_type = HALF if values.dtype == np.float16 else FLOAT
+        listed += name.encode("ascii") + b"\0" + struct.pack("<iB3xii", pixel_type, 0, 1, 1)
     box = struct.pack("<iiii", 0, 0, width - 1, height - 1)
-    values = (
-        (b"channels", b"chlist", b"".join(c + b"\0" + channel for c in (b"A", b"B", b"G", b"R"))),
+    attributes = (
+        (b"channels", b"chlist", listed + b"\0"),
         (b"chromaticities", b"chromaticities", struct.pack("<8f", *REC_709)),
         (b"compression", b"compression", bytes([ZIP])),
         (b"dataWindow", b"box2i", box),
@@ -53,10 +84,8 @@ def _attributes(width: int, height: int, pixel_type: int) -> bytes:
         (b"screenWindowWidth", b"float", struct.pack("<f", 1)),
     )
     out = b""
-    for name, kind, value in values:
-        if kind == b"chlist":
-            value += b"\0"
-        out += name + b"\0" + kind + b"\0" + struct.pack("<i", len(value)) + value
+    for label, kind, value in attributes:
+        out += label + b"\0" + kind + b"\0" + struct.pack("<i", len(value)) + value
     return out + b"\0"
 
 

@@ -3,6 +3,7 @@ stored."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import cast
 
@@ -10,21 +11,25 @@ import numpy as np
 
 from ..errors import ArgumentError, OutputError
 from ..system.files import Staged, stage
-from .exr import encode_exr
+from .exr import encode_exr, encode_layers
 from .image import Image, Pixels, to_linear, to_uint8
+from .layers import Layers, stacked
 from .png import encode_png
 
 
-def write_image(path: Path, image: Image | Pixels, file_format: str) -> None:
+def write_image(path: Path, image: Image | Pixels | Layers, file_format: str) -> None:
     """`stage_image`, then the final name."""
     stage_image(path, image, file_format).commit()
 
 
-def stage_image(path: Path, image: Image | Pixels, file_format: str) -> Staged:
+def stage_image(path: Path, image: Image | Pixels | Layers, file_format: str) -> Staged:
     """Write a picture completely under a temporary name: "png" as 8-bit sRGB with straight alpha,
-    "exr" as scene-linear premultiplied half floats. The same picture gives the same bytes wherever
-    zlib is the same. OutputError if the file cannot be written or the picture is empty or not
-    finite; ArgumentError for another format, and for 8-bit pixels in anything but PNG."""
+    "exr" as scene-linear premultiplied half floats; Layers as "exr-multilayer" (exr.py) or "npy"
+    (layers.stacked). The same picture gives the same bytes wherever zlib is the same. OutputError
+    if the file cannot be written or the picture is empty or not finite; ArgumentError for another
+    format, and for 8-bit pixels in anything but PNG."""
+    if isinstance(image, Layers):
+        return _stage_layers(path, image, file_format)
     if file_format not in ("png", "exr"):
         raise ArgumentError(f"format {file_format!r} is unknown; choose png or exr")
     if image.ndim != 3 or image.shape[2] != 4 or 0 in image.shape:
@@ -39,3 +44,18 @@ def stage_image(path: Path, image: Image | Pixels, file_format: str) -> Staged:
     if file_format == "png":
         return stage(path, [encode_png(to_uint8(image))])
     return stage(path, [encode_exr(to_linear(image))])
+
+
+def _stage_layers(path: Path, layers: Layers, file_format: str) -> Staged:
+    if file_format not in ("exr-multilayer", "npy"):
+        raise ArgumentError(f"format {file_format!r} has no layers; choose exr-multilayer")
+    if 0 in layers.depth.shape:
+        raise OutputError(f"{path.name}: a picture of shape {layers.depth.shape} cannot be a file")
+    values = stacked(layers)
+    if not np.isfinite(values).all():
+        raise OutputError(f"{path.name}: the picture holds values that are not finite numbers")
+    if file_format == "exr-multilayer":
+        return stage(path, [encode_layers(values[..., :4], values[..., 4], values[..., 5])])
+    data = io.BytesIO()
+    np.save(data, values, allow_pickle=False)
+    return stage(path, [data.getvalue()])

@@ -40,3 +40,12 @@ def to_linear(image: Image) -> Image:
     colour = np.maximum(colour, 0)
     linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
     return np.concatenate([linear * alpha, alpha], axis=-1).astype(np.float32)
+
+
+def to_encoded(linear: Image) -> Image:
+    """The inverse of `to_linear`: (H, W, 4) float32, sRGB-encoded, premultiplied."""
+    alpha = np.clip(linear[..., 3:], 0, 1)
+    colour = np.divide(linear[..., :3], alpha, out=np.zeros_like(linear[..., :3]), where=alpha > 0)
+    curved = 1.055 * np.maximum(colour, 0.0031308) ** (1 / 2.4) - 0.055
+    encoded = np.where(colour <= 0.0031308, colour * 12.92, curved)
+    return np.concatenate([encoded * alpha, alpha], axis=-1).astype(np.float32)

@@ -20,7 +20,9 @@ MAX_SIDE = 16384  # pixels; Blender's own limit for a texture
 @dataclass(frozen=True, eq=False)
 class Camera:
     """viewmat (4, 4) float64: head's frame to camera, rigid (no scale). focal lengths and
-    principal point in pixels, the centre of the first pixel at (0.5, 0.5). Size in pixels."""
+    principal point in pixels, the centre of the first pixel at (0.5, 0.5). Size in pixels. unit:
+    length of a decimetre of the head's frame in units of the scene, in which depth is written; the
+    default is for a life-size head in metres."""
 
     viewmat: Float64
     fx: float
@@ -29,6 +31,7 @@ class Camera:
     cy: float
     width: int
     height: int
+    unit: float = 0.1
 
     def __post_init__(self) -> None:
         if self.viewmat.shape != (4, 4) or not np.isfinite(self.viewmat).all():
@@ -38,6 +41,8 @@ class Camera:
                 f"image size {self.width}x{self.height} is outside 1..{MAX_SIDE} pixels a side"
             )
         numbers = (self.fx, self.fy, self.cx, self.cy)
+        if not (0 < self.unit < np.inf):
+            raise CameraError(f"the scene's unit {self.unit:g} must be positive and finite")
         if not (self.fx > 0 and self.fy > 0 and np.isfinite(numbers).all()):
             raise CameraError(f"focal length {self.fx:g} x {self.fy:g} must be positive and finite")
 
@@ -62,6 +67,7 @@ class Camera:
             self.cy * scale,
             width,
             height,
+            self.unit,
         )
 
 

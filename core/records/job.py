@@ -11,17 +11,34 @@ from .camera import Camera
 from .moment import Moment
 from .voice import AnyVoice
 
-FILE_FORMATS = ("png", "exr")
+FILE_FORMATS = ("png", "exr", "exr-multilayer")
+RAW = "npy"  # layers as an array file, for a program that reads them back
+LAYERED = ("exr-multilayer", RAW)
+
+
+@dataclass(frozen=True, eq=False)
+class Instant:
+    """A moment and the camera that sees it."""
+
+    moment: Moment
+    camera: Camera
 
 
 @dataclass(frozen=True, eq=False)
 class FrameTask:
     """number: the scene frame, which names the file. Moment and camera, with the job's avatar and
-    voice, fully determine the picture."""
+    voice, fully determine the picture. blur: instants while the shutter is open, each as long as
+    the others, all of the camera's size; then the picture is their mean. Empty for a sharp one."""
 
     number: int
     moment: Moment
     camera: Camera
+    blur: tuple[Instant, ...] = ()
+
+    @property
+    def instants(self) -> tuple[Instant, ...]:
+        """What is drawn for the picture."""
+        return self.blur or (Instant(self.moment, self.camera),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +59,9 @@ class BakeJob:
     sh_degree: int = 3
 
     def __post_init__(self) -> None:
-        if self.file_format not in FILE_FORMATS:
-            raise ArgumentError(f"format {self.file_format!r} is unknown; choose png or exr")
+        if self.file_format not in (*FILE_FORMATS, RAW):
+            choices = ", ".join(FILE_FORMATS)
+            raise ArgumentError(f"format {self.file_format!r} is unknown; choose one of {choices}")
         if not self.frames:
             raise ArgumentError("no frame to bake; give a range such as 1-100")
         if Path(self.stem).name != self.stem and self.stem:
@@ -58,5 +76,11 @@ class BakeJob:
             raise ArgumentError("the features of the job's voice are not computed yet")
         return self.voice
 
+    @property
+    def layered(self) -> bool:
+        """True if the files hold depth and matte, too."""
+        return self.file_format in LAYERED
+
     def path_of(self, task: FrameTask) -> Path:
-        return self.directory / f"{self.stem}{task.number:04d}.{self.file_format}"
+        suffix = self.file_format.partition("-")[0]
+        return self.directory / f"{self.stem}{task.number:04d}.{suffix}"

@@ -28,13 +28,15 @@ class Ellipses:
 
     centres (M, 2) pixels, the centre of the first pixel at (0.5, 0.5); conics (M, 3): a, b, c of
     the inverse covariance [[a, b], [b, c]] per square pixel; opacities (M,); colours (M, 3);
-    rects (M, 4) int64, tiles x0, y0, x1, y1 (ends excluded), never empty.
+    depths (M,) decimetres, the z of the means in the camera; rects (M, 4) int64, tiles x0, y0, x1,
+    y1 (ends excluded), never empty.
     """
 
     centres: Float64
     conics: Float64
     opacities: Float64
     colours: Float64
+    depths: Float64
     rects: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -82,6 +84,7 @@ def project(splats: Splats, camera: Camera, sh_degree: int) -> Ellipses:
         conics=conics,
         opacities=splats.opacities[source].astype(np.float64),
         colours=colours(means[source], splats.sh[source], camera.centre, sh_degree),
+        depths=points[chosen, 2],
         rects=rects[chosen],
     )
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.image import Image
+from ..images.layers import EMPTY as EMPTY
+from ..records.arrays import Float32
 from ..records.camera import Camera
 from ..records.gaussians import Splats
 
@@ -31,7 +33,11 @@ class Rasteriser(Protocol):
         camera: Camera,
         background: NDArray[np.float32] | None = None,
         sh_degree: int = 3,
+        depth: Float32 | None = None,
     ) -> Image:
         """background: (H, W, 3) float32 sRGB-encoded, opaque, of the camera's size; None leaves
-        the picture transparent. sh_degree: 0..3."""
+        the picture transparent. sh_degree: 0..3. depth: (H, W) float32, C-contiguous, to be filled
+        with the depth of the Gaussians, whatever the background: the mean of their z in the camera,
+        decimetres, each weighted by its share of the pixel; EMPTY where nothing is drawn. Without
+        it nothing is spent on depth."""
         ...

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.image import Image
+from ..records.arrays import Float32
 from ..records.camera import Camera
 from ..records.gaussians import Splats
-from .picture import check, finish
+from .picture import check, finish, finish_depth
 from .projection import project
 from .rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 
@@ -18,12 +19,14 @@ def rasterise(
     camera: Camera,
     background: NDArray[np.float32] | None = None,
     sh_degree: int = 3,
+    depth: Float32 | None = None,
 ) -> Image:
     """A `Rasteriser` (docs/method.md §3.11)."""
-    check(camera, background, sh_degree)
+    check(camera, background, sh_degree, depth)
     ellipses = project(splats, camera, sh_degree)
     colour = np.zeros((camera.height, camera.width, 3))
     transmittance = np.ones((camera.height, camera.width))
+    summed = np.zeros((camera.height, camera.width))  # of depths
     done = np.zeros((camera.height, camera.width), bool)
     x = np.arange(camera.width) + 0.5
     y = np.arange(camera.height)[:, None] + 0.5
@@ -42,6 +45,9 @@ def rasterise(
         done[area] |= touched & ~drawn
         weight = np.where(drawn, alpha * transmittance[area], 0)
         colour[area] += weight[..., None] * ellipses.colours[i]
+        summed[area] += weight * ellipses.depths[i]
         transmittance[area] = np.where(drawn, after, transmittance[area])
 
+    if depth is not None:
+        finish_depth(summed, transmittance, depth)
     return finish(colour, transmittance, background)

@@ -17,7 +17,7 @@ from ..records.arrays import Float32, Float64
 from ..records.audio_track import MARGIN, AudioTrack
 from ..records.camera import Camera
 from ..records.gaussians import Splats
-from ..records.job import BakeJob, FrameTask
+from ..records.job import BakeJob, FrameTask, Instant
 from ..records.moment import Moment
 from ..records.splat_blocks import FIELDS, blocks_of, fields_from, width
 from ..records.voice import RATE, AnyVoice, SoundPart, Waveform
@@ -30,11 +30,13 @@ FOLDER_PREFIX = "egstalker-"
 MOMENT_NUMBERS = (
     "seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain", "approximate",
 )  # fmt: skip
-# number | MOMENT_NUMBERS | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height
+# number | MOMENT_NUMBERS | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height, unit | instant: 0
+# for a frame itself, then 1, 2, 3 ... for those that are averaged
 POSE_COLUMN = 1 + len(MOMENT_NUMBERS)
 VIEW_COLUMN = POSE_COLUMN + 12
 LENS_COLUMN = VIEW_COLUMN + 16
-TASK_COLUMNS = LENS_COLUMN + 6
+INSTANT_COLUMN = LENS_COLUMN + 7
+TASK_COLUMNS = INSTANT_COLUMN + 1
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -113,16 +115,14 @@ def moment_from(fields: Mapping[str, Any]) -> Moment:
 
 
 def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
-    """The job as plain JSON data; its frames go to the file `name`, (F, 42) float64. voice: as
-    voice_fields."""
-    rows = np.empty((len(job.frames), TASK_COLUMNS), np.float64)
-    for row, task in zip(rows, job.frames, strict=True):
-        moment, camera = task.moment, task.camera
-        row[0] = task.number
-        row[1:POSE_COLUMN] = [getattr(moment, name) for name in MOMENT_NUMBERS]
-        row[POSE_COLUMN:VIEW_COLUMN] = moment.pose
-        row[VIEW_COLUMN:LENS_COLUMN] = camera.viewmat.ravel()
-        row[LENS_COLUMN:] = camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height
+    """The job as plain JSON data; its frames and their instants go to the file `name`,
+    (F, TASK_COLUMNS) float64. voice: as voice_fields."""
+    rows = np.empty((sum(1 + len(task.blur) for task in job.frames), TASK_COLUMNS), np.float64)
+    at = 0
+    for task in job.frames:
+        for number, instant in enumerate((Instant(task.moment, task.camera), *task.blur)):
+            _fill_row(rows[at], task.number, instant, number)
+            at += 1
     _save(inside(folder, name), rows)
     return {
         "avatar_path": str(job.avatar_path.absolute()),
@@ -147,7 +147,7 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
         avatar_path=Path(value(fields, "avatar_path", str)),
         avatar_hash=value(fields, "avatar_hash", str),
         voice=voice_from(folder, value(fields, "voice", dict)),
-        frames=tuple(_task(row) for row in rows),
+        frames=_tasks(rows),
         directory=Path(value(fields, "directory", str)),
         stem=value(fields, "stem", str),
         file_format=value(fields, "file_format", str),
@@ -164,13 +164,33 @@ def _moment(numbers: Sequence[float], pose: Any) -> Moment:
     return Moment(pose=as_float32, approximate=bool(approximate), **named)
 
 
-def _task(row: Float64) -> FrameTask:
+def _fill_row(row: Float64, frame: int, instant: Instant, number: int) -> None:
+    moment, camera = instant.moment, instant.camera
+    row[0] = frame
+    row[1:POSE_COLUMN] = [getattr(moment, name) for name in MOMENT_NUMBERS]
+    row[POSE_COLUMN:VIEW_COLUMN] = moment.pose
+    row[VIEW_COLUMN:LENS_COLUMN] = camera.viewmat.ravel()
+    lens = camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height, camera.unit
+    row[LENS_COLUMN:] = *lens, number
+
+
+def _tasks(rows: Float64) -> tuple[FrameTask, ...]:
+    if len(rows) and rows[0, INSTANT_COLUMN] != 0:
+        raise ProtocolError("a frame table begins with an instant that belongs to no frame")
+    starts = np.flatnonzero(rows[:, INSTANT_COLUMN] == 0).tolist()
+    tasks = []
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        own, *blur = (_instant(row) for row in rows[start:end])
+        tasks.append(FrameTask(int(rows[start, 0]), own.moment, own.camera, tuple(blur)))
+    return tuple(tasks)
+
+
+def _instant(row: Float64) -> Instant:
     viewmat = row[VIEW_COLUMN:LENS_COLUMN].reshape(4, 4)
-    fx, fy, cx, cy, width, height = row[LENS_COLUMN:].tolist()
-    return FrameTask(
-        number=int(row[0]),
+    fx, fy, cx, cy, width, height, unit = row[LENS_COLUMN:INSTANT_COLUMN].tolist()
+    return Instant(
         moment=_moment(row[1:POSE_COLUMN].tolist(), row[POSE_COLUMN:VIEW_COLUMN]),
-        camera=Camera(viewmat, fx, fy, cx, cy, int(width), int(height)),
+        camera=Camera(viewmat, fx, fy, cx, cy, int(width), int(height), unit),
     )
 
 

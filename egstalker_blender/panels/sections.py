@@ -84,6 +84,12 @@ def draw_bake(layout: Any, context: Any, obj: Any) -> None:
     if props.range_source == "OWN":
         col.prop(props, "frame_start")
         col.prop(props, "frame_end")
+    col = layout.column(heading="Motion Blur")
+    row = col.row()
+    row.prop(props, "use_motion_blur", text="")
+    samples = row.row()
+    samples.active = props.use_motion_blur
+    samples.prop(props, "motion_blur_samples", text="Samples")
     col = layout.column()
     col.prop(props, "file_format")
     col.prop(props, "output_path")

@@ -27,6 +27,7 @@ from core.records.avatar import Avatar
 from core.records.feature_spec import FeatureSpec
 from core.records.gaussians import Gaussians
 from core.records.job import BakeJob
+from core.records.shutter import Shutter
 from core.records.voice import RATE, SoundPart, Waveform
 from core.system.steps import finished
 from tests.support.avatar_inputs import small_avatar
@@ -171,4 +172,8 @@ def test_a_bake_asks_for_its_rows(recording: Path, monkeypatch: pytest.MonkeyPat
     job = BakeJob(Path("a.egs"), avatar.content_hash, recording, tasks, recording.parent)
     with pytest.raises(AudioError, match="enough"):
         list(bake(job, backend_named("numpy"), avatar))
-    assert asked == [range(5, 34)]
+    blurred = training_tasks(avatar, [40, 7], fps=30, shutter=Shutter(2, 12.0))
+    with pytest.raises(AudioError, match="enough"):
+        list(bake(replace(job, frames=blurred), backend_named("numpy"), avatar))
+    # The instants lie three frames, 2.5 rows, to either side.
+    assert asked == [range(5, 34), range(2, 37)]

@@ -17,6 +17,9 @@ from core.bake.plan import training_tasks
 from core.benchmarks import scaling
 from core.errors import EngineError, MissingPackageError, OutputError
 from core.images.image import to_uint8
+from core.images.layers import EMPTY
+from core.records.job import RAW
+from core.records.shutter import Shutter
 from core.render.cuda.drawer import draw_one
 from tests.support.emulation import emulated
 from tests.support.render_scenes import decibels
@@ -268,3 +271,20 @@ def test_a_gpu_bakes_what_the_processor_bakes(egs, tmp_path, name, least):
     list(bake(alone, real))
     name = job.path_of(job.frames[36]).name
     assert files(alone.directory) == {name: (job.directory / name).read_bytes()}
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_layers_in_batches(egs, backend, tmp_path, background):
+    """As the backend gives them that draws one frame after the other; with and without blur."""
+    numpy = backend_named("numpy")
+    for shutter in (None, Shutter(2)):
+        tasks = training_tasks(egs[1], range(1, 4), shutter=shutter)
+        job = job_for(*egs, tmp_path, frames=tasks, file_format=RAW, background=background)
+        batched = pictures(job, egs[1], backend.prepare(egs[1]), backend)
+        single = pictures(job, egs[1], numpy.prepare(egs[1]), numpy)
+        for one, other in zip(batched, single, strict=True):
+            assert np.abs(one.image - other.image).max() < 2e-3
+            assert np.abs(one.matte - other.matte).max() < 2e-3
+            both = (one.depth < EMPTY) & (other.depth < EMPTY)
+            assert both.sum() > 0.95 * (other.depth < EMPTY).sum() > 0
+            assert np.median(np.abs(one.depth - other.depth)[both]) < 1e-4

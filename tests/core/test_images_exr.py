@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.images.exr import encode_exr
+from core.images.exr import encode_exr, encode_layers
+from core.images.layers import EMPTY
+from tests.support.exr import attributes, channels_in, decoded
 
 
 def picture(height: int, width: int, scale: float = 1.0) -> NDArray[np.float32]:
@@ -20,44 +21,6 @@ def picture(height: int, width: int, scale: float = 1.0) -> NDArray[np.float32]:
     rng = np.random.default_rng(height * 1000 + width)
     ramp = np.linspace(0, 1, height * width * 4).reshape(height, width, 4)
     return (scale * (ramp + rng.normal(0, 0.01, ramp.shape))).astype(np.float32)
-
-
-def attributes(data: bytes) -> tuple[dict[str, bytes], int]:
-    assert data[:8] == bytes.fromhex("762f3101 02000000")
-    position, found = 8, {}
-    while data[position]:
-        name, kind = data[position:].split(b"\0", 2)[:2]
-        position += len(name) + len(kind) + 2
-        (size,) = struct.unpack_from("<i", data, position)
-        found[name.decode()] = data[position + 4 : position + 4 + size]
-        position += 4 + size
-    return found, position + 1
-
-
-def decoded(data: bytes) -> NDArray[np.float32]:
-    """(H, W, 4) RGBA of a file with ZIP blocks of 16 rows, each block found by its offset."""
-    found, position = attributes(data)
-    _, _, right, bottom = struct.unpack("<4i", found["dataWindow"])
-    width, height = right + 1, bottom + 1
-    channels = found["channels"]
-    assert [channels[i * 18 : i * 18 + 2] for i in range(4)] == [b"A\0", b"B\0", b"G\0", b"R\0"]
-    assert channels[72:] == b"\0"
-    dtype = {1: "<f2", 2: "<f4"}[channels[2]]
-    out = np.empty((height, 4, width), np.float32)
-    for number, first in enumerate(range(0, height, 16)):
-        (offset,) = struct.unpack_from("<Q", data, position + 8 * number)
-        row, size = struct.unpack_from("<ii", data, offset)
-        assert row == first
-        rows = min(16, height - first)
-        raw = data[offset + 8 : offset + 8 + size]
-        if size < rows * 4 * width * np.dtype(dtype).itemsize:
-            steps = np.frombuffer(zlib.decompress(raw), np.uint8).astype(np.int64)
-            steps[1:] -= 128
-            parted = np.cumsum(steps).astype(np.uint8)
-            half = (len(parted) + 1) // 2
-            raw = np.stack([parted[:half], parted[half:]], 1).tobytes()
-        out[first : first + rows] = np.frombuffer(raw, dtype).reshape(rows, 4, width)
-    return out.transpose(0, 2, 1)[..., ::-1]
 
 
 @settings(max_examples=50, deadline=None)
@@ -106,3 +69,40 @@ def test_the_library_reads_the_same(tmp_path: Path, full: bool) -> None:
         pixels = file.channels()["RGBA"].pixels
     assert pixels.dtype == (np.float32 if full else np.float16)
     assert np.array_equal(pixels, image.astype(pixels.dtype))
+
+
+def layers(height: int = 37, width: int = 21) -> tuple[NDArray[np.float32], ...]:
+    """image, depth with places where nothing is drawn, matte."""
+    image = picture(height, width)
+    depth = np.float32(0.7) + image[..., 0] / 10
+    depth[::3] = EMPTY
+    return image, depth, image[..., 1].copy()
+
+
+def test_depth_is_stored_as_floats_beside_half_colours() -> None:
+    image, depth, matte = layers()
+    data = encode_layers(image, depth, matte)
+    found = channels_in(data)
+    kinds = {name: values.dtype.str for name, values in found.items()}
+    half = dict.fromkeys(("A", "B", "G", "R"), "<f2")
+    assert kinds == {**half, "Z": "<f4", "matte.A": "<f2"}
+    assert np.array_equal(found["Z"], depth)  # half floats end at 65504 and have 11 bits
+    assert np.array_equal(found["matte.A"], matte.astype(np.float16))
+    for k, name in enumerate("RGBA"):
+        assert np.array_equal(found[name], image[..., k].astype(np.float16))
+    plain = attributes(encode_exr(image))[0]
+    assert {k: v for k, v in attributes(data)[0].items() if k != "channels"} == {
+        k: v for k, v in plain.items() if k != "channels"
+    }
+
+
+def test_the_library_reads_the_layers(tmp_path: Path) -> None:
+    library = pytest.importorskip("OpenEXR", reason="needs OpenEXR, the oracle of the format")
+    image, depth, matte = layers()
+    path = tmp_path / "a.exr"
+    path.write_bytes(encode_layers(image, depth, matte))
+    with library.File(str(path)) as file:
+        channels = file.channels()
+        assert np.array_equal(channels["RGBA"].pixels, image.astype(np.float16))
+        assert np.array_equal(channels["Z"].pixels, depth)
+        assert np.array_equal(channels["matte.A"].pixels, matte.astype(np.float16))

@@ -13,9 +13,11 @@ from core.images.image import to_uint8
 from core.network.deformer import adjusted
 from core.records.gaussians import Splats, activate
 from core.render import reference
+from core.render.cuda.drawer import draw_one
 from core.render.cuda.source import KERNELS, source
 from core.render.cuda.views import view_table
 from core.render.projection import project
+from core.render.rasteriser import EMPTY
 from tests.support.emulation import emulated
 from tests.support.render_scenes import camera, decibels, hard_cases, head, noise
 from tests.support.synthetic import random_gaussians
@@ -67,6 +69,19 @@ def test_equals_the_oracle(drawer, name: str) -> None:
         # In float32 throughout; the largest differences are where an alpha of 1/255 is met.
         assert decibels(picture, truth) >= 100
         assert np.abs(picture - truth).max() < 1.5 / 255
+
+
+@pytest.mark.parametrize("name", list(hard_cases()))
+def test_depth_equals_the_oracle(drawer, name: str) -> None:
+    scene, view = hard_cases()[name], camera()
+    truth, depth = np.empty((2, view.height, view.width), np.float32)
+    reference.rasterise(scene, view, None, 3, truth)
+    picture = draw_one(drawer, "cpu", scene, view, noise(), 3, depth)
+    np.testing.assert_array_equal(depth == EMPTY, truth == EMPTY)
+    off = np.abs(depth - truth) / truth
+    # Where an alpha of 1/255 falls on the other side, a pixel has another mean.
+    assert np.count_nonzero(off > 1e-4) <= 0.002 * off.size
+    np.testing.assert_array_equal(picture, drawn(drawer, scene, background=noise()))
 
 
 def test_tiles_that_nothing_visible_reaches_are_not_listed(drawer) -> None:

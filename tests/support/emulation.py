@@ -16,7 +16,7 @@ import pytest
 
 from core.render.cuda.source import KERNELS, source
 
-BARRIERS = {"blend"}
+BARRIERS = {"blend", "blend_deep"}
 HEADER = Path(__file__).with_name("cuda_on_cpu.h")
 
 

@@ -26,12 +26,14 @@ class Drawn:
     """A batch of pictures that a device may still be drawing. pictures (B, H, W, 4): uint8 with
     straight alpha, or float32 premultiplied (images/image.py). broken (B,) int32: not 0 for a
     picture with a value that is not finite. pairs: () int64, the length that the list of pairs
-    needed; if it exceeds `capacity`, the pictures are incomplete and must be drawn again."""
+    needed; if it exceeds `capacity`, the pictures are incomplete and must be drawn again. depths
+    (B, H, W) float32 as in `Rasteriser`, None if they were not wanted."""
 
     pictures: Tensor
     broken: Tensor
     pairs: Tensor
     capacity: int
+    depths: Tensor | None = None
 
 
 class Drawer(Protocol):
@@ -45,6 +47,7 @@ class Drawer(Protocol):
         background: Tensor | None = None,
         sh_degree: int = 3,
         in_bytes: bool = False,
+        with_depth: bool = False,
     ) -> Drawn:
         """views (B, VIEW) float32, see views.py. size: width, height. background: (H, W, 3) for
         all frames or (B, H, W, 3), float32. in_bytes: uint8 pictures. All on one device."""
@@ -64,20 +67,24 @@ def draw_one(
     camera: Camera,
     background: Float32 | None,
     sh_degree: int,
+    depth: Float32 | None = None,
 ) -> Image:
     """One frame, as a batch of one. Raises ArgumentError as `check` does."""
     import torch
 
     from .scene import scene_of
 
-    check(camera, background, sh_degree)
+    check(camera, background, sh_degree, depth)
     scene = scene_of(splats, torch.device(device))
     views = torch.from_numpy(view_table([camera])).to(device)
     behind = None if background is None else torch.tensor(background, device=device)
     size = (camera.width, camera.height)
-    drawn = drawer.draw(scene, views, size, behind, sh_degree)
+    wanted = depth is not None
+    drawn = drawer.draw(scene, views, size, behind, sh_degree, with_depth=wanted)
     while (pairs := int(drawn.pairs)) > drawn.capacity:
         drawer.learn((1, len(splats), *size), pairs)
-        drawn = drawer.draw(scene, views, size, behind, sh_degree)
+        drawn = drawer.draw(scene, views, size, behind, sh_degree, with_depth=wanted)
+    if depth is not None and drawn.depths is not None:
+        depth[...] = drawn.depths[0].cpu().numpy()
     picture: Image = np.asarray(drawn.pictures[0].cpu().numpy())
     return picture

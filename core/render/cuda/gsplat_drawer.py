@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..rasteriser import DILATION, MAX_ALPHA, NEAR, TILE
+from ..rasteriser import DILATION, EMPTY, MAX_ALPHA, NEAR, TILE
 from ..sh import terms
 from .drawer import Drawn
 from .scene import Scene, to_bytes
@@ -32,24 +32,32 @@ class GsplatDrawer:
         background: Tensor | None = None,
         sh_degree: int = 3,
         in_bytes: bool = False,
+        with_depth: bool = False,
     ) -> Drawn:
         import gsplat
 
         device, (width, height) = views.device, size
         if scene.means.shape[1] == 0:
-            rgb = torch.zeros(len(views), height, width, 3, device=device)
+            rgb = torch.zeros(len(views), height, width, 3 + with_depth, device=device)
             alpha = rgb[..., :1]
         else:
             with torch.no_grad():
                 given = arguments(scene, views, size, sh_degree)
+                if with_depth:  # the expected depth: divided by alpha
+                    given["render_mode"] = "RGB+ED"
                 rgb, alpha, _ = gsplat.rasterization(**given)
             rgb, alpha = rgb[:, 0], alpha[:, 0]  # one camera a frame
+        depths = None
+        if with_depth:
+            depths = torch.where(alpha[..., 0] > 0, rgb[..., 3], EMPTY)
+            rgb = rgb[..., :3]
         if background is not None:  # a background per pixel: gsplat's own is one colour
             rgb, alpha = rgb + (1 - alpha) * background, torch.ones_like(alpha)
         pictures = torch.cat([rgb, alpha], dim=-1)
         broken = (~torch.isfinite(pictures)).flatten(1).any(dim=1).int()
         pairs = torch.zeros((), dtype=torch.int64, device=device)
-        return Drawn(to_bytes(pictures) if in_bytes else pictures, broken, pairs, capacity=0)
+        found = to_bytes(pictures) if in_bytes else pictures
+        return Drawn(found, broken, pairs, capacity=0, depths=depths)
 
     def learn(self, shape: tuple[int, ...], pairs: int) -> int:
         return 0

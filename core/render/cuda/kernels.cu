@@ -5,6 +5,7 @@
 //   (torch)      sorts the keys
 //   find_ranges  one thread a pair: where each tile's list begins and ends
 //   blend        one block a tile, one thread a pixel: front to back, over the background
+//   blend_deep   the same with depth
 //
 // The host passes whole numbers and pointers only: a Python float would arrive as a double.
 // TILE and the limits of the rules are macros that the host prepends to this text, so that they are
@@ -19,7 +20,7 @@
 struct alignas(16) Ellipse {  // 48 bytes, three loads
   float x, y, a, b;             // centre in pixels; inverse covariance [[a, b], [b, c]]
   float c, opacity, red, green;
-  float blue, faintest, spare0, spare1;
+  float blue, faintest, depth, spare;
 };
 
 __device__ inline bool finite(float value) { return fabsf(value) <= 3.4e38f; }  // false for NaN
@@ -166,6 +167,7 @@ extern "C" __global__ void project(
   float gain = view[24], scale = 1.f / determinant;
   Ellipse ellipse = {centre_x, centre_y, c * scale, -b * scale, a * scale, opacity};
   ellipse.faintest = faintest;
+  ellipse.depth = z;
   ellipse.red = positive(gain * rgb[0]);
   ellipse.green = positive(gain * rgb[1]);
   ellipse.blue = positive(gain * rgb[2]);
@@ -233,16 +235,19 @@ __device__ inline unsigned char eight_bits(float value) {  // clipped and trunca
 
 // background: (height, width, 3), one for all frames (kind 1) or one each (kind 2), none (kind 0).
 // pictures: four floats a pixel, premultiplied; or bytes: four, straight alpha, if `in_bytes`.
-// broken: set for a frame that holds a number that is not finite.
-extern "C" __global__ void __launch_bounds__(TILE * TILE) blend(
+// broken: set for a frame that holds a number that is not finite. depths: (frames, height, width),
+// the mean z of what is drawn, each weighted by its share; EMPTY where nothing is.
+template <bool DEEP>
+__device__ inline void blend_tile(
     int width, int height, int columns, int tiles, const int *starts, const int *ends,
     const int *listed, const Ellipse *ellipses, const float *background, int kind, int in_bytes,
-    float4 *pictures, uchar4 *bytes, int *broken) {
+    float4 *pictures, uchar4 *bytes, int *broken, float *depths) {
   __shared__ Ellipse held[TILE * TILE];
   int tile = blockIdx.x, frame = blockIdx.y, thread = threadIdx.x;
   int column = tile % columns * TILE + thread % TILE, row = tile / columns * TILE + thread / TILE;
   bool inside = column < width && row < height, done = !inside;
   float x = column + 0.5f, y = row + 0.5f, left = 1.f, red = 0.f, green = 0.f, blue = 0.f;
+  float deep = 0.f;
   int start = starts[(long long)frame * tiles + tile], end = ends[(long long)frame * tiles + tile];
   for (int first = start; first < end; first += TILE * TILE) {
     // Also keeps a fast thread from overwriting what a slow one still reads.
@@ -263,6 +268,7 @@ extern "C" __global__ void __launch_bounds__(TILE * TILE) blend(
       } else {
         float weight = alpha * left;
         red += weight * e.red, green += weight * e.green, blue += weight * e.blue;
+        if (DEEP) deep += weight * e.depth;
         left = after;
       }
     }
@@ -271,6 +277,7 @@ extern "C" __global__ void __launch_bounds__(TILE * TILE) blend(
   long long pixel = (long long)row * width + column;
   long long place = (long long)frame * width * height + pixel;
   float cover = 1.f - left;
+  if (DEEP) depths[place] = cover > 0.f ? deep / cover : EMPTY;
   if (kind) {
     const float *behind = background + 3 * (kind == 2 ? place : pixel);
     red += left * behind[0], green += left * behind[1], blue += left * behind[2];
@@ -284,4 +291,20 @@ extern "C" __global__ void __launch_bounds__(TILE * TILE) blend(
   } else {
     pictures[place] = make_float4(red, green, blue, cover);
   }
+}
+
+extern "C" __global__ void __launch_bounds__(TILE * TILE) blend(
+    int width, int height, int columns, int tiles, const int *starts, const int *ends,
+    const int *listed, const Ellipse *ellipses, const float *background, int kind, int in_bytes,
+    float4 *pictures, uchar4 *bytes, int *broken) {
+  blend_tile<false>(width, height, columns, tiles, starts, ends, listed, ellipses, background, kind,
+                    in_bytes, pictures, bytes, broken, 0);
+}
+
+extern "C" __global__ void __launch_bounds__(TILE * TILE) blend_deep(
+    int width, int height, int columns, int tiles, const int *starts, const int *ends,
+    const int *listed, const Ellipse *ellipses, const float *background, int kind, int in_bytes,
+    float4 *pictures, uchar4 *bytes, int *broken, float *depths) {
+  blend_tile<true>(width, height, columns, tiles, starts, ends, listed, ellipses, background, kind,
+                   in_bytes, pictures, bytes, broken, depths);
 }

@@ -72,11 +72,12 @@ def rasterise(
     camera: Camera,
     background: Float32 | None = None,
     sh_degree: int = 3,
+    depth: Float32 | None = None,
 ) -> Image:
     """A `Rasteriser`. Raises MissingPackageError if `available` gives a reason."""
     if (reason := available()) is not None:
         raise MissingPackageError(reason)
-    return draw_one(drawer(), "cuda", splats, camera, background, sh_degree)
+    return draw_one(drawer(), "cuda", splats, camera, background, sh_degree, depth)
 
 
 @cache

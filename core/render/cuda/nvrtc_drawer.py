@@ -40,6 +40,7 @@ class NvrtcDrawer:
         background: Tensor | None = None,
         sh_degree: int = 3,
         in_bytes: bool = False,
+        with_depth: bool = False,
     ) -> Drawn:
         width, height = size
         columns, rows = -(-width // TILE), -(-height // TILE)
@@ -83,13 +84,15 @@ class NvrtcDrawer:
         kind = 0 if background is None else 1 if background.ndim == 3 else 2
         pictures = empty(frames, height, width, 4, dtype=torch.uint8 if in_bytes else torch.float32)
         behind = ellipses if background is None else background
-        self._kernels["blend"](
+        depths = empty(frames, height, width, dtype=torch.float32) if with_depth else None
+        self._kernels["blend" if depths is None else "blend_deep"](
             grid=(tiles, frames, 1),
             block=(TILE * TILE, 1, 1),
             args=[width, height, columns, tiles, starts, stops, listed, ellipses, behind, kind,
-                  int(in_bytes), pictures, pictures, broken],
+                  int(in_bytes), pictures, pictures, broken,
+                  *([] if depths is None else [depths])],
         )  # fmt: skip
-        return Drawn(pictures, broken, pairs, capacity)
+        return Drawn(pictures, broken, pairs, capacity, depths)
 
     def learn(self, shape: tuple[int, ...], pairs: int) -> int:
         """Raises EngineError for more pairs than the kernels can count."""

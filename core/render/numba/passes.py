@@ -66,7 +66,7 @@ def forwards(inputs: Inputs, camera: Camera, sh_degree: int, threads: int) -> Dr
         own_places, own_rects, own_centres, own_table = parts
         order = np.arange(len(of_row), dtype=np.int32)
         starts, listed = distribute(order, own_rects, 0, seen.columns)
-        blend_row(row, starts, listed, own_centres, own_table, colour, left)
+        blend_row(row, starts, listed, own_centres, own_table, colour, left, None, None)
         found[row] = Row(own_places, starts, listed, own_centres, own_table)
 
     for_each(draw, range(seen.rows), threads)

@@ -25,7 +25,8 @@ PART = 2048  # Gaussians that a thread projects at a time
 class Projected:
     """centres (N, 2) pixels; table (N, COLUMNS); rects (N, 4) tiles x0, y0, x1, y1, ends excluded;
     radii (N,) pixels, 0 for what is not drawn, whose other numbers are undefined. columns, rows: of
-    tiles. row_starts (rows + 1,), in_rows: the Gaussians of each row of tiles, nearest first."""
+    tiles. row_starts (rows + 1,), in_rows: the Gaussians of each row of tiles, nearest first.
+    depths (N,) decimetres, NaN for what is not drawn."""
 
     centres: Float64
     table: Float32
@@ -35,6 +36,7 @@ class Projected:
     rows: int
     row_starts: NDArray[np.int64]
     in_rows: NDArray[np.int32]
+    depths: Float32
 
     def of_row(self, row: int) -> NDArray[np.int32]:
         return self.in_rows[self.row_starts[row] : self.row_starts[row + 1]]
@@ -59,7 +61,9 @@ def projected(inputs: Inputs, camera: Camera, sh_degree: int, threads: int) -> P
 
     for_each(project, range(0, count, PART), threads)
     row_starts, in_rows = distribute(sort_by_depth(depths), rects, 1, rows)
-    return Projected(centres, table, rects, radii, columns, rows, row_starts, in_rows)
+    return Projected(
+        centres, table, rects, radii, columns, rows, row_starts, in_rows, depths.view(np.float32)
+    )
 
 
 def of_camera(camera: Camera) -> tuple[Float64, Float64, Four, Four]:

@@ -12,7 +12,7 @@ from ...records.gaussians import Splats
 from ...system.machine import available_cores
 from ...system.numba_setup import compiled
 from ...system.threads import for_each
-from ..picture import check
+from ..picture import check, finish_depth
 from ..rasteriser import TILE
 from .bin import distribute
 from .blend import blend_row
@@ -26,11 +26,12 @@ def rasterise(
     camera: Camera,
     background: NDArray[np.float32] | None = None,
     sh_degree: int = 3,
+    depth: Float32 | None = None,
     threads: int | None = None,
 ) -> Image:
     """A `Rasteriser` (docs/method.md §3.11). threads: None for the number of cores. The picture
     does not depend on it."""
-    check(camera, background, sh_degree)
+    check(camera, background, sh_degree, depth)
     workers = threads or available_cores()
     colour = np.empty((camera.height, camera.width, 3), np.float32)
     left = np.empty((camera.height, camera.width), np.float32)
@@ -40,10 +41,11 @@ def rasterise(
         behind.flags.writeable = False  # one type for numba, read-only or not
 
     seen = projected(_inputs(splats), camera, sh_degree, workers)
+    depths = None if depth is None else seen.depths
 
     def draw(row: int) -> None:
         starts, listed = distribute(seen.of_row(row), seen.rects, 0, seen.columns)
-        blend_row(row, starts, listed, seen.centres, seen.table, colour, left)
+        blend_row(row, starts, listed, seen.centres, seen.table, colour, left, depths, depth)
         lines = row * TILE, min((row + 1) * TILE, camera.height)
         if behind is None:
             lay_clear(*lines, colour, left, image)
@@ -51,6 +53,8 @@ def rasterise(
             lay_over(*lines, colour, left, behind, image)
 
     for_each(draw, range(seen.rows), workers)
+    if depth is not None:
+        finish_depth(depth.copy(), left, depth)
     return image
 
 

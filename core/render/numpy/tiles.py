@@ -17,7 +17,7 @@ from ...images.image import Image
 from ...records.arrays import Float32
 from ...records.camera import Camera
 from ...records.gaussians import Splats
-from ..picture import check, finish
+from ..picture import check, finish, finish_depth
 from ..projection import Ellipses, grid, project
 from ..rasteriser import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE
 from .spans import spans_of_row
@@ -32,26 +32,31 @@ def rasterise(
     camera: Camera,
     background: NDArray[np.float32] | None = None,
     sh_degree: int = 3,
+    depth: Float32 | None = None,
 ) -> Image:
     """A `Rasteriser` (docs/method.md §3.11)."""
-    check(camera, background, sh_degree)
+    check(camera, background, sh_degree, depth)
     ellipses = project(splats, camera, sh_degree)
     columns, rows = grid(camera)
-    colour = np.zeros((rows * TILE, columns * TILE, 3), np.float32)
+    channels = 3 if depth is None else 4  # depth is blended like a colour
+    colour = np.zeros((rows * TILE, columns * TILE, channels), np.float32)
     transmittance = np.ones((rows * TILE, columns * TILE), np.float32)
 
     for row in range(rows):
-        for column, table in _tiles_of_row(ellipses, row):
+        for column, table in _tiles_of_row(ellipses, row, channels):
             area = np.s_[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
             tile_colour, tile_left = _blend(table)
-            colour[area] = tile_colour.T.reshape(TILE, TILE, 3)
+            colour[area] = tile_colour.T.reshape(TILE, TILE, channels)
             transmittance[area] = tile_left.reshape(TILE, TILE)
     seen = np.s_[: camera.height, : camera.width]
-    return finish(colour[seen], transmittance[seen], background)
+    colour, transmittance = colour[seen], transmittance[seen]
+    if depth is not None:
+        finish_depth(colour[..., 3], transmittance, depth)
+    return finish(colour[..., :3], transmittance, background)
 
 
-def _tiles_of_row(ellipses: Ellipses, row: int) -> Iterator[tuple[int, Float32]]:
-    """Each tile of a row that something touches: its column and the table (M, 10) of its
+def _tiles_of_row(ellipses: Ellipses, row: int, channels: int) -> Iterator[tuple[int, Float32]]:
+    """Each tile of a row that something touches: its column and the table (M, 7 + channels) of its
     Gaussians, nearest first."""
     gaussians, first, last = spans_of_row(ellipses, row)
     counts = last - first
@@ -62,22 +67,28 @@ def _tiles_of_row(ellipses: Ellipses, row: int) -> Iterator[tuple[int, Float32]]
     bounds = np.concatenate([[0], np.cumsum(np.bincount(columns))])
     for column in np.flatnonzero(np.diff(bounds)).tolist():
         # One table at a time: for a camera inside the head a row's tables would fill the memory.
-        yield column, _table(ellipses, order[bounds[column] : bounds[column + 1]], column, row)
+        listed = order[bounds[column] : bounds[column + 1]]
+        yield column, _table(ellipses, listed, column, row, channels)
 
 
-def _table(ellipses: Ellipses, order: NDArray[np.int64], column: int, row: int) -> Float32:
-    """(M, 10): factors of 1, x, y, xx, xy, yy in ln(opacity) + power; opacity; red, green, blue.
-    x and y count from the tile's middle: there the terms are small enough for float32."""
+def _table(
+    ellipses: Ellipses, order: NDArray[np.int64], column: int, row: int, channels: int
+) -> Float32:
+    """(M, 7 + channels): factors of 1, x, y, xx, xy, yy in ln(opacity) + power; opacity; red,
+    green, blue; of four channels, depth. x and y count from the tile's middle: there the terms are
+    small enough for float32."""
     x, y = ellipses.centres[order].T
     x, y = x - (column + 0.5) * TILE, y - (row + 0.5) * TILE
     a, b, c = ellipses.conics[order].T
     opacity = ellipses.opacities[order]
     along_x, along_y = a * x + b * y, b * x + c * y
     constant = np.log(opacity) - (along_x * x + along_y * y) / 2
-    table = np.empty((len(order), 10), np.float32)
+    table = np.empty((len(order), 7 + channels), np.float32)
     for k, values in enumerate((constant, along_x, along_y, -a / 2, -b, -c / 2, opacity)):
         table[:, k] = values
-    table[:, 7:] = ellipses.colours[order]
+    table[:, 7:10] = ellipses.colours[order]
+    if channels > 3:
+        table[:, 10] = ellipses.depths[order]
     return table
 
 
@@ -91,8 +102,8 @@ PIXELS = _pixel_powers()
 
 
 def _blend(table: Float32) -> tuple[Float32, Float32]:
-    """Table (M, 10) of one tile -> colour (3, 256) and transmittance (256,)."""
-    colour = np.zeros((3, TILE * TILE), np.float32)
+    """Table (M, 7 + C) of one tile -> colour (C, 256) and transmittance (256,)."""
+    colour = np.zeros((table.shape[1] - 7, TILE * TILE), np.float32)
     left = np.ones(TILE * TILE, np.float32)  # transmittance of what is drawn so far
     open_left = left.copy()  # the same, but 0 where the stop rule has ended the pixel
     for start in range(0, len(table), PORTION):
@@ -121,10 +132,11 @@ def _in_lanes(portion: Float32) -> Float32:
     goes to row (k % LANE) * lanes + k // LANE, so that one step of the running product in all
     lanes is one contiguous array."""
     lanes = -(-len(portion) // LANE)
-    padded = np.zeros((lanes * LANE, 10), np.float32)
+    width = portion.shape[1]
+    padded = np.zeros((lanes * LANE, width), np.float32)
     padded[:, 0] = NOTHING
     padded[: len(portion)] = portion
-    return padded.reshape(lanes, LANE, 10).swapaxes(0, 1).reshape(-1, 10)
+    return padded.reshape(lanes, LANE, width).swapaxes(0, 1).reshape(-1, width)
 
 
 def _alphas(portion: Float32) -> Float32:
