@@ -9,6 +9,7 @@ from .live import operators as live_operators
 from .panels import controls as control_panels
 from .panels import live as live_panel
 from .panels import menus, object_properties, sidebar
+from .render import material, native_handlers, native_operators, native_panel, native_view
 from .setup_worker import operators as worker_operators
 from .setup_worker import session as worker_session
 from .sound import link
@@ -31,12 +32,15 @@ MODULES = (
     relink,
     training_camera,
     bake,
+    native_operators,
+    material,
     presets,
     sidebar,
     control_panels,
     live_operators,
     live_panel,
     object_properties,
+    native_panel,
     menus,
     worker_session,
     worker_operators,
@@ -45,7 +49,9 @@ MODULES = (
     training_operators,
     training_panel,
     cli,
+    native_handlers,  # before the viewport's, which counts the objects that these add
     handler,
+    native_view,
     timeline,
 )
 

@@ -14,6 +14,7 @@ from ...core.avatar.file import SUFFIX, load_avatar
 from ...core.errors import ArgumentError, EgsError
 from ...core.records.avatar import Avatar
 from ..camera import vertices_of
+from ..render import native
 
 HASH_KEY = "egstalker_hash"
 FROM_DROP = {"HIDDEN", "SKIP_SAVE"}  # what a file handler sets; never remembered
@@ -27,6 +28,8 @@ def import_avatar(context: Any, path: Path) -> Any:
     obj.display_type = "BOUNDS"  # as points the mesh would hide the splats; a box can be clicked on
     obj.egstalker.avatar_path = stored_path(path)
     obj.egstalker.content_hash = avatar.content_hash
+    if native.SUPPORTED:
+        native.attach(obj)
     context.collection.objects.link(obj)
     for other in context.selected_objects:
         other.select_set(False)

@@ -146,7 +146,7 @@ class Head:
         self.playhead.frame = float(self.scene.frame_current_final)
         depsgraph = self.layer.depsgraph or bpy.context.evaluated_depsgraph_get()
         self.animation = animation_of(self.scene, depsgraph, self.obj)
-        self.current = self._moment(self.playhead.frame, state_now(depsgraph, self.obj))
+        self.current = self.moment_in(depsgraph, self.playhead.frame)
         if not self.playhead.frame.is_integer():
             return
         number = self.playhead.number
@@ -155,6 +155,11 @@ class Head:
             self.moments.clear()  # the controls changed, and F-curves do not say how
         self.moments[number] = self.current
         self.certain.add(number)
+
+    def moment_in(self, depsgraph: Any, frame: float) -> FrameMoment:
+        """The moment at the frame that `depsgraph` has evaluated. Needs `load` to have returned
+        True. CameraError where the followed object is scaled unevenly."""
+        return self._moment(frame, state_now(depsgraph, self.obj))
 
     def moment_at(self, number: int) -> FrameMoment | None:
         """The moment at any frame; None where only stepping the scene there could compute it. Call

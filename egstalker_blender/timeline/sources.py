@@ -70,6 +70,16 @@ class Sources:
             self._ready[done.name] = done.error or EgsError("nothing was loaded")
         return True
 
+    def load_here(self) -> None:
+        """Do the tasks in this thread, which waits for them. Errors are kept as in `finish`."""
+        for task in self.tasks():
+            value, failure = None, None
+            try:
+                value = task.work()
+            except Exception as error:  # raised to whoever asks for it
+                failure = error
+            self.finish(Finished(task.name, value, failure, 0.0))
+
     def keep(self, names: Collection[Hashable]) -> None:
         """Forget what no head has asked for: avatars by name, sounds by name and avatar."""
         for name in [*self._ready, *self._tasks]:

@@ -11,6 +11,7 @@ import gpu
 import numpy as np
 from bpy.app.handlers import persistent
 
+from ..render import native_view
 from . import stage
 from .draw import Renderer
 from .gather import entries_of, items_of, known, visible
@@ -52,11 +53,15 @@ class Session:
             self.renderer.update(())
             return
         seen = visible(objects, layer, context.space_data)
-        if not seen:
+        ours = [o for o in seen if not native_view.draws(o, context.scene, context.space_data)]
+        for obj in seen:
+            if obj not in ours:
+                native_view.refresh(obj)
+        if not ours:
             return  # another view may show them
         self.renderer.update(entries_of(shown, objects))
         size = context.preferences.system.pixel_size
-        items = items_of(seen, layer.depsgraph)
+        items = items_of(ours, layer.depsgraph)
         self.renderer.draw(current_view(), items, size, knows_meshes(context.space_data))
 
     def label(self, context: Any) -> None:

@@ -64,7 +64,7 @@ def test_several_files_at_once(scene: Any, tmp_path: Path) -> None:
     files = [{"name": "one.egs"}, {"name": "two.egs"}]
     result = bpy.ops.egstalker.import_avatar(directory=str(tmp_path), files=files)
     assert result == {"FINISHED"}
-    paths = {Path(obj.egstalker.avatar_path).name for obj in bpy.data.objects}
+    paths = {Path(obj.egstalker.avatar_path).name for obj in bpy.context.scene.objects}
     assert paths == {"one.egs", "two.egs"}
 
 
@@ -74,7 +74,7 @@ def test_one_bad_file_among_several(scene: Any, tmp_path: Path) -> None:
     files = [{"name": "bad.egs"}, {"name": "one.egs"}]
     result = bpy.ops.egstalker.import_avatar(directory=str(tmp_path), files=files)
     assert result == {"FINISHED"}
-    assert len(bpy.data.objects) == 1
+    assert len(bpy.context.scene.objects) == 1
 
 
 def test_nothing_chosen(scene: Any) -> None:

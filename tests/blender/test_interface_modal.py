@@ -37,7 +37,7 @@ def folder(scene: Any, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("names", [("one.egs",), ("one.egs", "two.egs")])
 def test_dropped_on_the_viewport(folder: Path, names: tuple[str, ...]) -> None:
     drop("VIEW_3D", folder, *names)
-    paths = {Path(obj.egstalker.avatar_path).name for obj in bpy.data.objects}
+    paths = {Path(obj.egstalker.avatar_path).name for obj in bpy.context.scene.objects}
     assert paths == set(names)
 
 
@@ -112,7 +112,7 @@ def test_a_dropped_cloud_is_converted_while_blender_draws(window: Any, cloud: Pa
     assert operator.modal(window, TIMER) == {"FINISHED"}
     assert (window.window_manager.timers, window.window_manager.text) == (0, None)
     assert f"saved as {cloud.with_suffix('.egs')}" in operator.reports[0]
-    assert [obj.name for obj in bpy.data.objects] == ["head"]
+    assert [obj.name for obj in bpy.context.scene.objects] == ["head"]
 
 
 def test_esc_stops_the_conversion(window: Any, cloud: Path) -> None:

@@ -42,7 +42,7 @@ def test_undo_and_redo_of_a_copy(talking: Any) -> None:
     assert shown() == {bpy.data.objects["tiny head"].session_uid}
     bpy.ops.ed.redo()
     settle()
-    assert shown() == {obj.session_uid for obj in bpy.data.objects} and len(shown()) == 2
+    assert shown() == {obj.session_uid for obj in bpy.context.scene.objects} and len(shown()) == 2
 
 
 def test_undo_while_a_frame_is_computed(talking: Any, fake: Any) -> None:

@@ -1,0 +1,205 @@
+"""Hands the exact frame to the clouds while Blender renders, and stops a render that has none.
+
+Blender calls `frame_change_post` for each view layer at every frame and, with motion blur, at the
+sub-frames of the shutter, with the render's own depsgraph. By then drivers, constraints and
+animation are evaluated; what the handler tags is evaluated again before the picture is drawn.
+Outside a render the handler returns at once.
+
+A picture with a frozen face would not be noticed in a finished film. So a cloud is empty except
+while Blender renders or a 3D view shows it, also in the saved .blend. Where a frame cannot be
+computed, a Blender without a window ends with the error's exit code, because raising in a handler
+stops no render; in a window, which no script can stop, the head is left out and the error shown.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ...core.errors import ArgumentError, EgsError
+from ...core.records.arrays import Float32
+from .. import engines
+from . import cloud, native
+from .native_frames import Frames
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Written:
+    """What a cloud holds. key: of the moment. sh: the harmonics; the same array holds the same
+    numbers, because splats are never changed."""
+
+    key: str
+    sh: Float32
+
+
+@dataclass
+class Render:
+    """One render. failure: why it has no head, empty while it has."""
+
+    frames: Frames = field(default_factory=Frames)
+    written: dict[int, Written] = field(default_factory=dict)
+    failure: str = ""
+
+    def hand_over(self, scene: Any, depsgraph: Any) -> None:
+        """Write the frame that `depsgraph` has evaluated into the clouds of its avatars. EgsError
+        where one cannot be computed, or two that differ share a cloud."""
+        keys: dict[int, str] = {}
+        for obj in native.avatars():
+            if not native.is_rendered(obj) or not obj.evaluated_get(depsgraph).is_evaluated:
+                continue
+            data = native.cloud_of(obj)
+            exact = self.frames.at(scene, depsgraph, obj)
+            uid = data.session_uid
+            if keys.setdefault(uid, exact.key) != exact.key:
+                raise ArgumentError(
+                    f"{obj.name!r} shares its splats with another avatar that speaks differently; "
+                    "make it local, or give it a library override"
+                )
+            last = self.written.get(uid)
+            if last is None or last.key != exact.key or cloud.is_empty(data):
+                cloud.write(data, exact.splats, last is None or last.sh is not exact.splats.sh)
+                self.written[uid] = Written(exact.key, exact.splats.sh)
+
+
+_render: Render | None = None
+_failure = ""  # of the last render
+_to_show = False
+
+
+def failure() -> str:
+    """Why the last render has no head, in one line; empty where it has."""
+    return _failure
+
+
+def empty_clouds() -> None:
+    """Remove the splats of all clouds of this file. A 3D view that shows one has it written
+    again."""
+    for obj in native.avatars():
+        cloud.empty(native.cloud_of(obj))
+
+
+@persistent
+def _on_init(*_: Any) -> None:
+    global _render, _failure
+    _render, _failure = Render(), ""
+    if threading.current_thread() is threading.main_thread():
+        native.separate()
+
+
+@persistent
+def _on_frame(scene: Any, depsgraph: Any = None) -> None:
+    global _render
+    if depsgraph is None or depsgraph.mode != "RENDER":
+        _show_failure()
+        return
+    if _render is None:  # baking textures begins without render_init
+        _render = Render()
+    if _render.failure:
+        return
+    try:
+        _render.hand_over(scene, depsgraph)
+    except Exception as error:  # Blender would print it and render the last frame again
+        _fail(_render, scene, error)
+
+
+@persistent
+def _on_end(*_: Any) -> None:
+    global _render
+    _render = None
+    empty_clouds()
+
+
+@persistent
+def _before_save(*_: Any) -> None:
+    empty_clouds()
+
+
+@persistent
+def _after_update(*_: Any) -> None:
+    _copies.look()
+
+
+class Copies:
+    """Looks for copies of avatars only where the number of objects changed: Blender reports every
+    change of the scene here."""
+
+    def __init__(self) -> None:
+        self.count = -1
+
+    def look(self) -> None:
+        if len(bpy.data.objects) != self.count and not bpy.app.is_job_running("RENDER"):
+            native.separate()
+            self.count = len(bpy.data.objects)
+
+
+_copies = Copies()
+
+
+def _fail(render: Render, scene: Any, error: Exception) -> None:
+    global _failure, _to_show
+    if not isinstance(error, EgsError):
+        log.error("a frame could not be handed to the render", exc_info=error)
+    text = str(error) or type(error).__name__
+    frame = f"{scene.frame_current_final:g}"
+    _failure = render.failure = f"frame {frame} was rendered without the head: {text}"
+    if bpy.app.background:
+        _leave(f"frame {frame} is not rendered: {text}", getattr(error, "exit_code", 1))
+    empty_clouds()
+    _to_show = True
+
+
+def _leave(text: str, code: int) -> None:
+    """End this Blender: files of finished frames are complete. Not by sys.exit, during which
+    Blender frees what the render still uses."""
+    print(f"error: {text}", file=sys.stderr)
+    engines.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _show_failure() -> None:
+    """A pop-up once the render has ended, on the main thread, where Blender draws."""
+    global _to_show
+    if not _to_show or threading.current_thread() is not threading.main_thread():
+        return
+    _to_show = False
+    bpy.app.timers.register(_pop_up, first_interval=0.0)
+
+
+def _pop_up() -> None:
+    def draw(self: Any, _context: Any) -> None:
+        self.layout.label(text=_failure, translate=False)
+
+    bpy.context.window_manager.popup_menu(draw, title="Talking head", icon="ERROR")
+
+
+HANDLERS = (
+    ("render_init", _on_init),
+    ("frame_change_post", _on_frame),
+    ("render_complete", _on_end),
+    ("render_cancel", _on_end),
+    ("save_pre", _before_save),
+    ("depsgraph_update_post", _after_update),
+)
+
+
+def register() -> None:
+    if native.SUPPORTED:
+        for name, function in HANDLERS:
+            getattr(bpy.app.handlers, name).append(function)
+
+
+def unregister() -> None:
+    if native.SUPPORTED:
+        for name, function in HANDLERS:
+            getattr(bpy.app.handlers, name).remove(function)

@@ -1,0 +1,82 @@
+"""The section *Render*: what Blender's own render (F12) shows of the head, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..panels.headers import ObjectPart, SidebarPart
+from ..panels.labels import draw_text, translated
+from ..properties import active_avatar
+from . import native
+from .material import SETTINGS, EGSTALKER_OT_add_material, material_of, settings_of
+from .native_group import modifier_of
+from .native_handlers import failure
+from .native_operators import EGSTALKER_OT_make_renderable, EGSTALKER_OT_remove_renderable
+
+
+def state_line(obj: Any) -> tuple[str, str]:
+    """What F12 shows of this avatar, in one line, and its icon."""
+    if not native.SUPPORTED:
+        return native.TOO_OLD, "INFO"
+    if native.cloud_of(obj) is None:
+        return "Off: F12 does not show this head", "INFO"
+    if failure():
+        return f"Last render: {failure()}", "ERROR"
+    if not native.is_rendered(obj):
+        return "Off: its modifier is disabled in renders", "INFO"
+    return "On: F12 shows this head as Gaussian splats", "CHECKMARK"
+
+
+def draw_render(layout: Any, context: Any, obj: Any) -> None:
+    text, icon = state_line(obj)
+    draw_text(layout, context, translated(text), icon)
+    if not native.SUPPORTED:
+        return
+    data = native.cloud_of(obj)
+    if data is None:
+        layout.operator(EGSTALKER_OT_make_renderable.bl_idname, icon="RENDER_STILL")
+        return
+    modifier = modifier_of(obj)
+    col = layout.column(heading="Show In")
+    col.prop(modifier, "show_render", text="Renders")
+    col.prop(modifier, "show_viewport", text="Rendered and Material Views")
+    if not context.scene.render.use_lock_interface:
+        layout.prop(context.scene.render, "use_lock_interface")
+    _draw_material(layout, material_of(data))
+    layout.operator(EGSTALKER_OT_remove_renderable.bl_idname, icon="X")
+
+
+def _draw_material(layout: Any, material: Any) -> None:
+    settings = settings_of(material)
+    if not settings:
+        layout.operator(EGSTALKER_OT_add_material.bl_idname, icon="MATERIAL")
+        return
+    col = layout.column()
+    for socket in settings:
+        slider = socket.name == SETTINGS[-1]
+        col.prop(socket, "default_value", text=socket.name, slider=slider)
+
+
+class EGSTALKER_PT_render(SidebarPart, bpy.types.Panel):
+    bl_label = "Render"
+    bl_order = 80  # before layer and bake
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        draw_render(layout, context, active_avatar(context))
+
+
+class EGSTALKER_PT_object_render(ObjectPart, bpy.types.Panel):
+    bl_label = "Render"
+
+    def draw_part(self, layout: Any, context: Any, obj: Any) -> None:
+        layout.use_property_decorate = False  # a modifier's switches are keyed in its own panel
+        draw_render(layout, context, obj)
+
+
+CLASSES = (EGSTALKER_PT_render, EGSTALKER_PT_object_render)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

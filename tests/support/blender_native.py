@@ -1,0 +1,78 @@
+"""Helpers of the tests of Blender's own render of a head. Pictures are small, from Cycles on the
+CPU with a few samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.blender import read_pixels
+
+SUPPORTED = bpy.app.version >= (5, 3, 0)
+needs_splats = pytest.mark.skipif(
+    not SUPPORTED, reason="Blender renders Gaussian splats from version 5.3 on"
+)
+
+
+def prepare(scene: Any, samples: int = 4, transparent: bool = True) -> None:
+    """Cycles at the scene's size, pictures as PNG without a view transform."""
+    render, cycles = scene.render, scene.cycles
+    render.engine = "CYCLES"
+    cycles.device, cycles.samples = "CPU", samples
+    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    render.film_transparent, render.dither_intensity = transparent, 0.0
+    scene.view_settings.view_transform = "Standard"
+    render.image_settings.file_format = "PNG"
+    render.image_settings.color_mode = "RGBA"
+
+
+def rendered(scene: Any, path: Path) -> NDArray[np.float32]:
+    """(H, W, 4) of the current frame, straight alpha, first row on top."""
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True, scene=scene.name)
+    return read_pixels(path)
+
+
+def animation(scene: Any, folder: Path) -> dict[int, NDArray[np.float32]]:
+    """The scene's frames, by number."""
+    scene.render.filepath = f"{folder}/a_"
+    bpy.ops.render.render(animation=True, scene=scene.name)
+    return {int(path.stem[2:]): read_pixels(path) for path in sorted(folder.glob("a_*.png"))}
+
+
+def over_black(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    return picture[..., :3] * picture[..., 3:]
+
+
+def decibels(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Of two pictures over black."""
+    error = float(np.square(over_black(one) - over_black(other)).mean())
+    return -10 * np.log10(max(error, 1e-12))
+
+
+def splats_of(data: Any) -> dict[str, NDArray[np.float32]]:
+    """Every attribute of a cloud by its name, (N, width)."""
+    found = {}
+    for attribute in data.attributes:
+        key, width = ("value", 4) if attribute.data_type == "QUATERNION" else ("vector", 3)
+        width = 4 if attribute.data_type == "FLOAT4" else width
+        if attribute.data_type in {"FLOAT_VECTOR", "FLOAT4", "QUATERNION"}:
+            values = np.empty((len(attribute.data), width), np.float32)
+            attribute.data.foreach_get(key, values.reshape(-1))
+            found[attribute.name] = values
+    return found
+
+
+def add_plane(scene: Any, y: float, size: float = 2.0, x: float = 0.0) -> Any:
+    """A plane that faces the camera, at that depth, its left edge at x; metres."""
+    mesh = bpy.data.meshes.new("plane")
+    corners = [(x, y, -size), (x + size, y, -size), (x + size, y, size), (x, y, size)]
+    mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
+    obj = bpy.data.objects.new("plane", mesh)
+    scene.collection.objects.link(obj)
+    return obj
