@@ -51,8 +51,25 @@ class SoundPart:
     name: str = ""
 
 
-Voice = Path | SoundPart | Waveform
-"""A sound file or a feature file (.npy), a part of a sound file, or decoded samples."""
+@dataclass(frozen=True, eq=False)
+class PlacedSound:
+    """at: seconds from the beginning of a mix to that of the sound."""
+
+    at: float
+    sound: SoundPart | Waveform
+
+
+@dataclass(frozen=True, eq=False)
+class SoundMix:
+    """Sounds that are added, each at its place; a part that plays nothing of its file adds nothing.
+    seconds: the least length."""
+
+    sounds: tuple[PlacedSound, ...]
+    seconds: float
+
+
+Voice = Path | SoundPart | SoundMix | Waveform
+"""A sound file or a feature file (.npy), a part of a sound file, a mix, or decoded samples."""
 
 AnyVoice = Voice | AudioTrack | None
 """A voice, a track with computed features, or None: no voice, as for a still."""
