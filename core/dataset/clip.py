@@ -20,7 +20,8 @@ from ..system.files import read_bounded
 from .cache import ByteCache
 from .files import Listing
 from .landmarks import lip_box
-from .pictures import MAX_BYTES, head_mask, over, read_picture
+from .masks import colours_in, head_mask
+from .pictures import MAX_BYTES, over, read_picture
 
 Box = tuple[int, int, int, int]
 CACHE_BYTES = 256 * 2**20
@@ -31,8 +32,8 @@ MASKS = 200  # decoded at most for a box around the head
 class Frame:
     """image (H, W, 3) uint8: the target of training, the original inside the head mask and the
     background outside (docs/method.md §3.9). background (H, W, 3) uint8: this frame's torso over
-    bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None if the
-    frame has no landmarks. The arrays are read-only."""
+    its own background, or over bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1,
+    x0, x1) or None if the frame has no landmarks. The arrays are read-only."""
 
     row: int
     image: NDArray[np.uint8]
@@ -66,7 +67,8 @@ class TrainingClip:
     head's frame to camera, NaN where a frame has no pose. eyes (F,): closure in 0..1. landmarks
     (F, 68, 2): x y in pixels, NaN where missing. points (P, 3): initial points on the head's
     surface, in its own frame, decimetres. sound: from row 0 on; sound_more: from row more_start on.
-    notes: one line for each missing or excluded item."""
+    sound_rows (F,): the row of the sound at each frame, None if it is the frame's own. notes: one
+    line for each missing or excluded item."""
 
     folder: Path
     focal: float
@@ -84,6 +86,7 @@ class TrainingClip:
     more_start: int
     notes: tuple[str, ...]
     listing: Listing
+    sound_rows: NDArray[np.int64] | None = None
     cache_bytes: int = CACHE_BYTES
     _cache: ByteCache[Frame] = field(init=False)
     _boxes: dict[int, Box | None] = field(init=False, default_factory=dict)
@@ -95,6 +98,17 @@ class TrainingClip:
     def __len__(self) -> int:
         """F, the frames that have a pose."""
         return len(self.viewmats)
+
+    @property
+    def sound_length(self) -> int:
+        """Rows of the sound that the frames need."""
+        if self.sound_rows is None:
+            return len(self)
+        return max(self.rows_in_sound((*self.train_rows, *self.val_rows, *self.more_rows))) + 1
+
+    def rows_in_sound(self, rows: Sequence[int]) -> list[int]:
+        """The rows of the sound at these frames."""
+        return list(rows) if self.sound_rows is None else self.sound_rows[list(rows)].tolist()
 
     def camera(self, row: int) -> Camera:
         """The camera of frame `row`, in the head's frame. CameraError if it has no pose."""
@@ -112,8 +126,12 @@ class TrainingClip:
 
     def mask(self, row: int) -> NDArray[np.bool_]:
         """(H, W) the head mask alone, not cached."""
+        return head_mask(self.parsing(row))
+
+    def parsing(self, row: int) -> NDArray[np.uint8]:
+        """(H, W, 3) the mask's picture, not cached."""
         path = self.listing.parsing.get(row, self.folder / f"parsing/{row}.png")
-        return head_mask(read_picture(path, "RGB", (self.width, self.height)))
+        return read_picture(path, "RGB", (self.width, self.height))
 
     def head_box(self, rows: Sequence[int], margin: int = 16) -> Box:
         """(y0, y1, x0, x1): the box around the head masks of `rows`, enlarged by `margin` pixels,
@@ -123,7 +141,8 @@ class TrainingClip:
         found = [box for box in map(self._mask_box, rows) if box is not None]
         if not found:
             raise DatasetError(
-                f"{self.folder / 'parsing'}: no head (pure blue) in the masks; parse the clip again"
+                f"{self.folder / 'parsing'}: no head (blue) in the masks, whose colours are "
+                f"{colours_in(self.parsing(rows[0]))}; parse the clip again"
             )
         boxes = np.array(found)
         y0, x0 = boxes[:, [0, 2]].min(0) - margin
@@ -146,7 +165,10 @@ class TrainingClip:
         original = read_picture(path, "RGB", (self.width, self.height))
         head = self.mask(row)
         if not head.any():
-            raise DatasetError(f"{self.folder / f'parsing/{row}.png'} has no head (pure blue)")
+            raise DatasetError(
+                f"{self.folder / f'parsing/{row}.png'} has no head (blue); its colours are "
+                f"{colours_in(self.parsing(row))}"
+            )
         background = self._background(row)
         image = np.where(head[..., None], original, background)
         for array in (image, background, head, original):
@@ -154,24 +176,26 @@ class TrainingClip:
         return Frame(row, image, background, head, original, self.lip_box(row))
 
     def _background(self, row: int) -> NDArray[np.uint8]:
-        """(H, W, 3) the frame's torso over bc.jpg."""
+        """(H, W, 3) the frame's torso over its own background, or over bc.jpg if it has none."""
         torsos = self.listing.torsos
-        path = next(iter(torsos.values())) if len(torsos) == 1 else torsos.get(row)
+        torso = next(iter(torsos.values())) if len(torsos) == 1 else torsos.get(row)
+        own = self.listing.backgrounds.get(row)
 
         def read() -> NDArray[np.uint8]:
             size = (self.width, self.height)
-            background = read_picture(self.folder / "bc.jpg", "RGB", size)
-            return (
-                background if path is None else over(read_picture(path, "RGBA", size), background)
-            )
+            background = read_picture(own or self.folder / "bc.jpg", "RGB", size)
+            if torso is None:
+                return background
+            return over(read_picture(torso, "RGBA", size), background)
 
-        data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
-        return self._backgrounds.get(blake2b(data).digest(), read)
+        digest = blake2b(b"" if own is None else str(own).encode())
+        digest.update(b"" if torso is None else read_bounded(torso, DatasetError, MAX_BYTES))
+        return self._backgrounds.get(digest.digest(), read)
 
 
 class _LastBackground:
-    """The last torso over bc.jpg, identified by the content of the torso's file, because many
-    datasets have the same torso in all frames. Thread-safe."""
+    """The last torso over its background, identified by the content of the torso's file, because
+    many datasets have the same torso in all frames. Thread-safe."""
 
     def __init__(self) -> None:
         self._last: tuple[bytes, NDArray[np.uint8]] | None = None

@@ -27,8 +27,8 @@ def documents(
     rotations: Float64, shifts: Float64, focal: float, size: int, rows: Sequence[int]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """transforms_train.json and transforms_val.json: `rows` are the frames with a face. The
-    matrices are camera to head with a tenth of the translation, as official trackers write them
-    (nothing reads them)."""
+    matrices are camera to head with a tenth of the translation, as official trackers write
+    them."""
     count = len(rotations)
     border = count * TRAIN_PART[0] // TRAIN_PART[1]
     matrices = np.tile(np.eye(4), (count, 1, 1))

@@ -51,3 +51,14 @@ class AudioTrack:
                 lo - start : hi - start
             ].transpose(0, 2, 1)
         return out
+
+    def at_rows(self, rows: NDArray[np.int64]) -> AudioTrack:
+        """The track whose row i is row rows[i] of this one; what is outside where that has none."""
+        ends = np.arange(1, self.margin + 1)
+        wanted = np.concatenate([rows[:1] - ends[::-1], rows, rows[-1:] + ends]) + self.margin
+        inside = (wanted >= 0) & (wanted < len(self.windows))
+        windows = np.zeros((len(wanted), *self.windows.shape[1:]), np.float32)
+        if self.outside is not None:
+            windows[:] = self.outside
+        windows[inside] = self.windows[wanted[inside]]
+        return AudioTrack(windows, self.outside, self.margin)

@@ -223,4 +223,4 @@ def test_a_file_that_is_too_long_is_refused_before_it_is_read(tmp_path: Path) ->
             path, tmp_path / "out", PrepareOptions(processes=1),
             progress=lambda step, done, total: said.append((step, done)),
         )  # fmt: skip
-    assert said == [("look", 0)]
+    assert not said
