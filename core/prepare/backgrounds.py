@@ -45,20 +45,21 @@ def make_background(step: Step, count: int) -> dict[str, Any]:
     picture, known = background.finish()
     write_picture(step.folder / "bc.jpg", picture, step.options.quality)
     step.save(BACKGROUND, known=known, still=np.array(motion.kind == "still"))
+    jumps = [step.options.start + rows[index] / FPS for index in motion.jumps]  # of the video
     if motion.kind != "still":
-        step.note(_line(motion, rows))
+        step.note(_line(motion, jumps))
     return {
         "seen": round(float(known.mean()), 4),
         "moved": motion.change,
         "background": motion.kind,
-        "jumps": [round(rows[index] / FPS, 2) for index in motion.jumps],
+        "jumps": [round(time, 2) for time in jumps],
     }
 
 
-def _line(motion: Motion, rows: list[int]) -> str:
+def _line(motion: Motion, jumps: list[float]) -> str:
     where = ""
     if motion.kind == "jumps":
-        where = " near " + ", ".join(f"{rows[index] / FPS:.1f} s" for index in motion.jumps)
+        where = " near " + ", ".join(f"{time:.1f} s" for time in jumps)
     return (
         f"the background {KINDS[motion.kind]}{where} (by {motion.change:.0f} of 255 grey levels): "
         f"each frame is trained on its own, in {OWN}; the avatar keeps one still picture"

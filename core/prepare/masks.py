@@ -11,7 +11,7 @@ import numpy as np
 
 from ..dataset.pictures import read_picture
 from ..records.arrays import Float64
-from .background import evenly_spaced, own_background, torso_picture
+from .background import evenly_spaced, own_background
 from .backgrounds import BACKGROUND, OWN
 from .face import quiet
 from .landmarks import MESHES
@@ -24,6 +24,7 @@ from .segmentation.person import Person, learn_person, load_person, save_person
 from .segmentation.split import split
 from .segmentation.view import view_of
 from .step import Files, Step
+from .torso import torso_picture
 
 PALETTE_FRAMES = 12
 LEARNT = "person.npz"

@@ -7,18 +7,14 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from core.dataset.pictures import over
-from core.prepare.background import (
-    BackgroundMedian,
-    distance_to,
-    fill,
-    own_background,
-    torso_picture,
-)  # fmt: skip
+from core.prepare.background import BackgroundMedian, distance_to, own_background
 from core.prepare.background_motion import SIDE as SMALL
 from core.prepare.background_motion import Motion, judge
+from core.prepare.filling import fill
 from core.prepare.mask_regions import BACKGROUND, HEAD, NECK, TORSO
+from core.prepare.torso import torso_picture
 
-from ..support.drawn_person import SKIN, WALL, Drawn, draw
+from ..support.drawn_person import BLUE, SKIN, WALL, Drawn, draw
 
 SIDE = 128
 
@@ -150,3 +146,15 @@ def test_the_neck_goes_on_under_the_head_and_nowhere_else() -> None:
     assert_array_equal(laid[body], pixels[body])
     empty = (truth == BACKGROUND) & ~grown
     assert_array_equal(laid[empty], background[empty])
+
+
+def test_the_torso_has_no_holes_where_hair_hangs_over_it() -> None:
+    pixels, truth, _ = draw(Drawn(locks=(True, True)))
+    torso = torso_picture(pixels, truth)
+    y, x = np.mgrid[: len(truth), : len(truth)]
+    under = (truth == HEAD) & (y > 200)
+    assert under.sum() > 500
+    assert (torso[under][:, 3] == 255).all()
+    assert np.abs(torso[under][:, :3].astype(int) - BLUE).mean() < 12
+    beside = (truth == HEAD) & (y > 100) & (y < 140) & (np.abs(x - 128) > 50)
+    assert (torso[beside][:, 3] == 0).all()  # beside the face there is no body

@@ -161,8 +161,10 @@ def _tflite(path: Path) -> Run:
 
 def _check_sizes(data: bytes) -> None:
     """ValueError if a tensor of a .tflite is too large, before it is allocated."""
-    from mediapipe.tasks.metadata import schema_py_generated as schema
-
+    try:
+        from mediapipe.tasks.metadata import schema_py_generated as schema
+    except ImportError:  # a MediaPipe without its tools for metadata
+        return
     try:
         graph = schema.Model.GetRootAsModel(data, 0).Subgraphs(0)
         shapes = [graph.Tensors(k).ShapeAsNumpy() for k in range(graph.TensorsLength())]

@@ -44,6 +44,10 @@ def view_of(pixels: Pixels, person: Mask, face: Float64, sure: Mask | None = Non
 
 
 def _reduced(mask: Mask) -> Mask:
+    if len(mask) == 2 * SIDE:  # the usual size: two of four pixels count
+        halves = mask.view(np.uint8)
+        rows = halves[::2] + halves[1::2]
+        return np.asarray(rows[:, ::2] + rows[:, 1::2] >= 2)
     return enlarged(mask.astype(np.float32), SIDE) > 0.5
 
 
