@@ -1,22 +1,34 @@
-"""Sound files other than plain WAV, decoded by librosa (soundfile first, then audioread)."""
+"""Sound files other than WAV, decoded by librosa (soundfile, then audioread)."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import AudioError, MissingPackageError
 from ..records.voice import Waveform
+from .encoder_delay import seconds_before
 from .waveform import MAX_SECONDS, from_samples
 
 
 def decode(path: Path) -> Waveform:
     """The waveform of a compressed or unusual sound file, read at its own rate; channels and rate
-    are converted as those of a WAV file. AudioError if no decoder can read it, MissingPackageError
-    without librosa.
+    are converted as those of a WAV file, and what an encoder put before it is left out. AudioError
+    if no decoder can read it, MissingPackageError without librosa.
 
     The header's length is not trusted: reading stops one second past the longest sound allowed.
     """
+    samples, rate = _by_librosa(path)
+    if not samples.size:
+        raise AudioError(f"{path.name} holds no sound; check that its recording was finished")
+    return from_samples(samples[round(seconds_before(path) * rate) :], rate, path.name)
+
+
+def _by_librosa(path: Path) -> tuple[NDArray[np.float32], float]:
+    """(T, channels) and rate."""
     # Both packages import deprecated modules, and librosa warns about its second decoder.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -39,9 +51,7 @@ def decode(path: Path) -> Waveform:
             raise AudioError(
                 f"{path.name} cannot be decoded ({_reasons(error, path)}); convert it to WAV"
             ) from None
-    if not samples.size:
-        raise AudioError(f"{path.name} holds no sound; check that its recording was finished")
-    return from_samples(samples.T, rate, path.name)
+    return samples.T, rate
 
 
 def _reasons(error: Exception, path: Path) -> str:

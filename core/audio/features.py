@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeGuard
 
@@ -17,7 +18,7 @@ from ..system.steps import finished
 from .extractor import extractor_of
 from .files import decoded, sound_length
 from .npy import rows_of_npy, track_from_npy
-from .samples import samples_of
+from .samples import Samples, samples_of
 from .windows import Part, normalise, steps_of, windowed
 
 FEATURE_SUFFIX = ".npy"
@@ -84,7 +85,12 @@ def _pieces(
         return track_from_npy(voice, spec)
     extractor = extractor_of(spec)  # raises its errors before anything is decoded
     yield 0.0
-    samples = decoded(voice).samples if wanted is None else samples_of(voice)
+    samples: Samples
+    if wanted is None:
+        waveform = decoded(voice)
+        samples, notes = waveform.samples, waveform.notes
+    else:
+        samples, notes = samples_of(voice)
     rows = rows_of_samples(len(samples))
     if wanted is None or not rows or spec.normalisation == "clip":
         # The mean of a clip is that of all of it.
@@ -101,4 +107,4 @@ def _pieces(
     outside = None
     if spec.outside == "silence":
         outside = normalise(extractor.silence()[None], spec, clip=steps)[0]
-    return windowed(normalise(steps, spec), spec, rows, outside, part)
+    return replace(windowed(normalise(steps, spec), spec, rows, outside, part), notes=notes)

@@ -63,7 +63,7 @@ def part_of(whole: Waveform, part: SoundPart, may_be_empty: bool = False) -> Wav
     samples = whole.samples[start:stop]
     if silence:
         samples = np.concatenate([np.zeros(silence, np.float32), samples])
-    return Waveform(samples)
+    return Waveform(samples, notes=whole.notes)
 
 
 def _mixed(mix: SoundMix) -> Waveform:
@@ -78,7 +78,8 @@ def _mixed(mix: SoundMix) -> Waveform:
     out = np.zeros(mix_length(mix, parts), np.float32)
     for first, samples in parts:
         out[first : first + len(samples)] += samples
-    return Waveform(out)
+    notes = dict.fromkeys(note for waveform in whole.values() for note in waveform.notes)
+    return Waveform(out, notes=tuple(notes))
 
 
 def _mixed_length(mix: SoundMix) -> int | None:

@@ -78,25 +78,31 @@ class MixedSamples:
         return out
 
 
-def samples_of(voice: Voice) -> Samples:
-    """The samples of a voice; those of a plain WAV file are read when they are sliced. Errors as
-    `decoded`."""
+def samples_of(voice: Voice) -> tuple[Samples, tuple[str, ...]]:
+    """The samples of a voice and notes on what was mended; those of a plain WAV file are read when
+    they are sliced. Errors as `decoded`."""
     if isinstance(voice, SoundMix):
-        parts = [(sample_at(placed.at), _part_samples(placed.sound)) for placed in voice.sounds]
-        return MixedSamples(parts, mix_length(voice, parts))
+        made = [(sample_at(placed.at), *_part_samples(placed.sound)) for placed in voice.sounds]
+        parts = [(first, samples) for first, samples, _ in made]
+        notes = tuple(dict.fromkeys(note for _, _, each in made for note in each))
+        return MixedSamples(parts, mix_length(voice, parts)), notes
     if not isinstance(voice, Waveform):
         found = wav_reader(voice.path if isinstance(voice, SoundPart) else voice)
         if found is not None:
-            samples = ReadSamples(*found)
-            return samples.cut(voice) if isinstance(voice, SoundPart) else samples
-    return decoded(voice).samples
+            samples = ReadSamples(found.read, found.length, found.rate)
+            if isinstance(voice, SoundPart):
+                samples.cut(voice)
+            return samples, found.notes
+    waveform = decoded(voice)
+    return waveform.samples, waveform.notes
 
 
-def _part_samples(sound: SoundPart | Waveform) -> Samples:
+def _part_samples(sound: SoundPart | Waveform) -> tuple[Samples, tuple[str, ...]]:
     """Those of one sound of a mix, which may be nothing."""
     if isinstance(sound, SoundPart):
         found = wav_reader(sound.path)
         if found is not None:
-            return ReadSamples(*found).cut(sound, may_be_empty=True)
-        return part_of(load_waveform(sound.path), sound, may_be_empty=True).samples
-    return sound.samples
+            read = ReadSamples(found.read, found.length, found.rate)
+            return read.cut(sound, may_be_empty=True), found.notes
+        sound = part_of(load_waveform(sound.path), sound, may_be_empty=True)
+    return sound.samples, sound.notes

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ..errors import AudioError
 from ..records.arrays import Float32
 from ..records.voice import RATE, Waveform
-from .resample import Reader, resample
+from .channels import MonoSound, voice_of
+from .resample import resample
 
 MAX_SECONDS = 6 * 3600
 MIN_SOURCE_RATE, MAX_SOURCE_RATE = 1000, 384000
@@ -19,22 +20,27 @@ MAX_CHANNELS = 64
 
 def from_samples(samples: NDArray[Any], rate: float, name: str = "the sound") -> Waveform:
     """The waveform of (n,) or (n, channels) floating samples at `rate` Hz (a whole number): the
-    mean of the channels, resampled to 16 kHz. 16 kHz mono float32 keeps every bit. Zero samples
-    are legal. AudioError, with `name` in it, where shape, type, rate, length or a value is
-    impossible."""
+    voice in them (channels.py), resampled to 16 kHz. 16 kHz mono float32 keeps every bit. Zero
+    samples are legal. AudioError, with `name` in it, where shape, type, rate, length or too many
+    values are impossible."""
     samples = np.asarray(samples)
     if samples.dtype.kind != "f":
         raise AudioError(f"{name}: samples are {samples.dtype}; give floating samples in [-1, 1]")
     if samples.ndim not in (1, 2):
         raise AudioError(f"{name}: samples of shape {samples.shape}; give (n,) or (n, channels)")
-    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    columns = samples[:, None] if samples.ndim == 1 else samples
+    channels = columns.shape[1]
     whole = check_layout(len(samples), channels, rate, name)
-    return from_reader(lambda start, stop: mono(samples[start:stop], name), len(samples), whole)
+
+    def read(start: int, stop: int) -> NDArray[np.floating[Any]]:
+        return np.asarray(columns[start:stop])
+
+    return from_mono(voice_of(read, len(samples), whole, channels, name))
 
 
-def from_reader(read: Reader, length: int, rate: int) -> Waveform:
-    """The waveform of `length` mono samples that `read` gives piece by piece (see resample)."""
-    return Waveform(resample(read, length, rate, RATE))
+def from_mono(sound: MonoSound) -> Waveform:
+    """The waveform of mono samples that are read piece by piece."""
+    return Waveform(resample(sound.read, sound.length, sound.rate, RATE), notes=sound.notes)
 
 
 def check_layout(length: int, channels: int, rate: float, name: str) -> int:

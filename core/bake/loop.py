@@ -96,6 +96,8 @@ def _computed(avatar: Avatar, job: BakeJob) -> Generator[Progress, None, AudioTr
                 share = next(steps)
             except StopIteration as end:
                 track: AudioTrack = end.value
+                if track.notes:
+                    yield Progress(0, total, note="; ".join(track.notes))
                 return track
             tenth = None if share is None else int(10 * share)
             note = "" if tenth is None or tenth == shown else f"{COMPUTING} {10 * tenth} %"

@@ -106,7 +106,7 @@ def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
         raise DatasetError(
             f"{clip.folder} has no aud.wav; put the clip's sound there, or give features as .npy"
         )
-    samples = load_waveform(clip.sound).samples
+    samples = _read(clip.sound, notes)
     if clip.sound_more is None:
         _compare(len(samples) / SAMPLES_PER_ROW, clip, notes)
     else:
@@ -114,7 +114,7 @@ def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
         joined = np.zeros(start, np.float32)
         joined[: len(samples)] = samples[:start]
         _compare(len(samples) / SAMPLES_PER_ROW, clip, notes, clip.more_start)
-        samples = np.concatenate([joined, load_waveform(clip.sound_more).samples])
+        samples = np.concatenate([joined, _read(clip.sound_more, notes)])
         _compare(len(samples) / SAMPLES_PER_ROW, clip, notes)
     samples = samples[: clip.sound_length * SAMPLES_PER_ROW]
     last = max(clip.rows_in_sound(clip.train_rows))
@@ -122,6 +122,12 @@ def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
     if not len(trained) or np.ptp(trained) < SILENT:
         raise DatasetError(f"{clip.sound} is silent; a mouth cannot be learnt without its sound")
     return Waveform(samples)
+
+
+def _read(path: Path, notes: list[str]) -> Float32:
+    waveform = load_waveform(path)
+    notes += [f"{path.name}: {note}" for note in waveform.notes]
+    return waveform.samples
 
 
 def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | None = None) -> None:

@@ -24,6 +24,8 @@ class AudioTrack:
 
     first, rows: of a track that holds a part of its windows, for some frames of a long sound: the
     row of windows[0], and F. It has the rows that those frames need, and no others can be had.
+
+    notes: what was mended when its sound was read, one line each.
     """
 
     windows: NDArray[np.float32]
@@ -31,6 +33,7 @@ class AudioTrack:
     margin: int = 0
     first: int | None = None
     rows: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """F, the rows of the sound itself."""

@@ -15,10 +15,12 @@ RATE = 16000  # samples a second of every waveform in this program
 
 @dataclass(frozen=True, eq=False)
 class Waveform:
-    """Mono sound. samples (T,) float32, nominally in [-1, 1], finite. rate: samples a second."""
+    """Mono sound. samples (T,) float32, nominally in [-1, 1], finite. rate: samples a second.
+    notes: what was mended when it was read, one line each."""
 
     samples: Float32
     rate: int = RATE
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from ...core.audio.encoder_delay import seconds_before
 from ...core.audio.wav import load_wav
 from ...core.audio.waveform import check_layout, from_samples
 from ...core.errors import AudioError
@@ -50,4 +51,4 @@ def _decode(path: Path) -> Waveform:
         samples = sound.data()
     except aud.error as error:
         raise AudioError(f"{path.name} cannot be decoded ({error}); convert it to WAV") from None
-    return from_samples(samples, rate, path.name)
+    return from_samples(samples[round(seconds_before(path) * rate) :], rate, path.name)

@@ -140,7 +140,7 @@ def test_samples_that_are_read_are_those_that_are_decoded(rate: int, tmp_path: P
     path.write_bytes(wav(encoded(buzz(3, rate), 1, 16), rate=rate))
     parts = [path, SoundPart(path, 0.51, 1.0), SoundPart(path, -0.7, 2.5), SoundPart(path, 1, 9, 9)]
     for voice in parts:
-        read, whole = samples_of(voice), decoded(voice).samples
+        read, whole = samples_of(voice)[0], decoded(voice).samples
         assert isinstance(read, ReadSamples) and len(read) == len(whole)
         for at in (slice(0, 9000), slice(7000, 7003), slice(len(whole) - 5, None), slice(9, 3)):
             assert np.array_equal(read[at], whole[at])
@@ -153,7 +153,7 @@ def test_blocks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for rate in (16000, 44100):
         path = tmp_path / f"{rate}.wav"
         path.write_bytes(wav(encoded(buzz(2, rate), 1, 16), rate=rate))
-        read, whole = samples_of(path), decoded(path).samples
+        read, whole = samples_of(path)[0], decoded(path).samples
         assert np.array_equal(read[0 : len(read)], whole)
         assert np.array_equal(read[777:20001], whole[777:20001])
 

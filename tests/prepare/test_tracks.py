@@ -11,10 +11,10 @@ import pytest
 
 av = pytest.importorskip("av", reason="needs PyAV: make prepare")
 
+from core.audio.channels import choose_mix  # noqa: E402
 from core.errors import ArgumentError, VideoError  # noqa: E402
 from core.prepare.options import PrepareOptions  # noqa: E402
 from core.prepare.video.container import film_of  # noqa: E402
-from core.prepare.video.mix import choose_mix  # noqa: E402
 from core.prepare.video.sound import Sound, sound  # noqa: E402
 
 from ..support.videos import GOLDEN, write  # noqa: E402
