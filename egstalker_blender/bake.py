@@ -78,7 +78,7 @@ def blocker(context: Any) -> str:
         absolute(props.output_path, obj)
     except EgsError:
         return "Save the .blend, or choose a full path for the output"
-    if props.sound_source == "STRIP" and props.sound_strip:
+    if props.sound_source == "CHANNEL" or (props.sound_source == "STRIP" and props.sound_strip):
         problem = link_problem(context.scene, obj)
         if problem:
             return problem

@@ -28,8 +28,9 @@ from ..core.records.voice import AnyVoice
 from ..core.system.steps import finished, in_background
 from .camera import METRES, render_size, scene_camera, unit_of
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
-from .sound.strips import StripWindow, frame_rate, linked_window
+from .sound.strips import VoiceStrips, voice_strips
 from .sound.voice import Source, Undecoded, voice_from
+from .sound.windows import StripWindow, frame_rate
 
 SLICE = 500  # frames, about a hundredth of a second
 
@@ -195,10 +196,10 @@ def absolute(path: str, owner: Any = None) -> Path:
 
 
 def voice_of(scene: Any, obj: Any) -> Source:
-    """The strip or file that drives the object. ArgumentError, AudioError."""
+    """The strips or the file that drives the object. ArgumentError, AudioError."""
     props = obj.egstalker
-    if props.sound_source == "STRIP" and props.sound_strip:
-        return linked_window(scene, obj)
+    if props.sound_source == "CHANNEL" or (props.sound_source == "STRIP" and props.sound_strip):
+        return voice_strips(scene, obj)
     if props.sound_source == "FILE" and props.sound_file:
         return absolute(props.sound_file, obj)
     return None
@@ -215,7 +216,7 @@ def _frames(scene: Any, props: Any) -> tuple[int, ...] | None:
 def start_of(avatar: Avatar, voice: Source) -> float:
     """The scene frame at which the track's time is 0. A linked file starts at FIRST_FRAME in
     every scene range."""
-    if avatar.features is not None and isinstance(voice, StripWindow):
+    if avatar.features is not None and isinstance(voice, StripWindow | VoiceStrips):
         return voice.left
     return FIRST_FRAME
 

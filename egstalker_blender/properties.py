@@ -17,6 +17,7 @@ RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # paths that begin with // are rela
 SOUND_ITEMS = (
     ("STRIP", "Strip", "A sound strip in this scene's sequencer, as it is trimmed and placed"),
     ("FILE", "File", "A sound file; it starts at frame 1"),
+    ("CHANNEL", "Channel", "All strips on a channel of this scene's sequencer"),
 )
 CAMERA_ITEMS = (
     ("training", "Training", "The camera that the avatar was filmed with"),
@@ -43,7 +44,11 @@ FORMAT_ITEMS = (
 
 
 def _strip_chosen(props: Any, context: Any) -> None:
-    props.sound_strip_id = strips.mark(context.scene, props.sound_strip)
+    if strips.settling:
+        return
+    old = props.sound_strip_id
+    shared = sum(obj.egstalker.sound_strip_id == old for obj in bpy.data.objects) > 1
+    props.sound_strip_id = strips.mark(context.scene, props.sound_strip, "" if shared else old)
     touched(props, context)
 
 
@@ -71,7 +76,8 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     sound_strip: StringProperty(
         name="Strip",
-        description="Name of the sound strip that drives the head",
+        description="Name of the strip that drives the head: a sound, a film, a meta strip or a "
+        "scene. With * and ? in it, all strips of such names",
         update=_strip_chosen,
         override=OVERRIDABLE,
     )
@@ -79,6 +85,15 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         name="Strip Id",
         description="Mark that identifies the strip after it was renamed",
         options={"HIDDEN"},
+        override=OVERRIDABLE,
+        update=touched,
+    )
+    sound_channel: IntProperty(
+        name="Channel",
+        description="Channel of the sequencer whose strips drive the head",
+        default=1,
+        min=1,
+        max=128,
         override=OVERRIDABLE,
         update=touched,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..records.arrays import Float32
-from ..records.voice import RATE, Samples, SoundPart, Voice, Waveform
+from ..records.voice import RATE, Samples, SoundMix, SoundPart, Voice, Waveform
 from ..system.lru import LRU
-from .files import decoded, range_of
+from .files import decoded, load_waveform, mix_length, part_of, range_of, sample_at
 from .resample import Reader, resampled_block, resampled_grid, resampled_length
 from .wav import wav_reader
 
@@ -25,9 +25,9 @@ class ReadSamples:
         self.silence, self.first = 0, 0
         self.last = resampled_length(length, rate, RATE)
 
-    def cut(self, part: SoundPart) -> ReadSamples:
-        """Take that part alone. AudioError if it is empty."""
-        self.silence, self.first, self.last = range_of(part, self.last)
+    def cut(self, part: SoundPart, may_be_empty: bool = False) -> ReadSamples:
+        """Take that part alone. AudioError if it is empty, unless it may be."""
+        self.silence, self.first, self.last = range_of(part, self.last, may_be_empty)
         return self
 
     def __len__(self) -> int:
@@ -58,9 +58,34 @@ class ReadSamples:
         return block
 
 
+class MixedSamples:
+    """Bit for bit what `decoded` gives of the same mix. parts: first sample and samples of each
+    sound; length: of the mix."""
+
+    def __init__(self, parts: list[tuple[int, Samples]], length: int) -> None:
+        self._parts, self._length = parts, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, at: slice) -> Float32:
+        start, stop, _ = at.indices(self._length)
+        out = np.zeros(max(stop - start, 0), np.float32)
+        for first, samples in self._parts:
+            lo, hi = max(start, first), min(stop, first + len(samples))
+            if lo < hi:
+                out[lo - start : hi - start] += samples[lo - first : hi - first]
+        return out
+
+
 def samples_of(voice: Voice) -> tuple[Samples, tuple[str, ...]]:
     """The samples of a voice and notes on what was mended; those of a plain WAV file are read when
     they are sliced. Errors as `decoded`."""
+    if isinstance(voice, SoundMix):
+        made = [(sample_at(placed.at), *_part_samples(placed.sound)) for placed in voice.sounds]
+        parts = [(first, samples) for first, samples, _ in made]
+        notes = tuple(dict.fromkeys(note for _, _, each in made for note in each))
+        return MixedSamples(parts, mix_length(voice, parts)), notes
     if not isinstance(voice, Waveform):
         found = wav_reader(voice.path if isinstance(voice, SoundPart) else voice)
         if found is not None:
@@ -70,3 +95,14 @@ def samples_of(voice: Voice) -> tuple[Samples, tuple[str, ...]]:
             return samples, found.notes
     waveform = decoded(voice)
     return waveform.samples, waveform.notes
+
+
+def _part_samples(sound: SoundPart | Waveform) -> tuple[Samples, tuple[str, ...]]:
+    """Those of one sound of a mix, which may be nothing."""
+    if isinstance(sound, SoundPart):
+        found = wav_reader(sound.path)
+        if found is not None:
+            read = ReadSamples(found.read, found.length, found.rate)
+            return read.cut(sound, may_be_empty=True), found.notes
+        sound = part_of(load_waveform(sound.path), sound, may_be_empty=True)
+    return sound.samples, sound.notes

@@ -9,12 +9,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..audio.files import decoded
 from ..avatar.file import save_avatar
 from ..errors import EngineError
 from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
-from ..records.voice import AnyVoice, Waveform
+from ..records.voice import AnyVoice, SoundMix, Waveform
 from ..system.files import reason
 from ..system.lru import LRU
 from ..worker.exchange import FOLDER_PREFIX, map_splats, voice_fields, write_track, write_waveform
@@ -68,6 +69,10 @@ class SharedFiles:
         caller drops."""
         if isinstance(voice, AudioTrack):
             return voice_fields(voice, self.track(voice))
+        if isinstance(voice, SoundMix) and any(
+            isinstance(placed.sound, Waveform) for placed in voice.sounds
+        ):
+            voice = decoded(voice)
         if isinstance(voice, Waveform):
             write_waveform(self.folder / name, voice)
         return voice_fields(voice, name)

@@ -54,6 +54,23 @@ class SoundPart:
     name: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class PlacedSound:
+    """at: seconds from the beginning of a mix to that of the sound."""
+
+    at: float
+    sound: SoundPart | Waveform
+
+
+@dataclass(frozen=True, eq=False)
+class SoundMix:
+    """Sounds that are added, each at its place; a part that plays nothing of its file adds nothing.
+    seconds: the least length."""
+
+    sounds: tuple[PlacedSound, ...]
+    seconds: float
+
+
 class Samples(Protocol):
     """A (T,) float32 array, or what behaves as one when it is sliced."""
 
@@ -62,8 +79,8 @@ class Samples(Protocol):
     def __getitem__(self, at: slice, /) -> Float32: ...
 
 
-Voice = Path | SoundPart | Waveform
-"""A sound file or a feature file (.npy), a part of a sound file, or decoded samples."""
+Voice = Path | SoundPart | SoundMix | Waveform
+"""A sound file or a feature file (.npy), a part of a sound file, a mix, or decoded samples."""
 
 AnyVoice = Voice | AudioTrack | None
 """A voice, a track with computed features, or None: no voice, as for a still."""

@@ -20,7 +20,7 @@ from ..records.gaussians import Splats
 from ..records.job import BakeJob, FrameTask, Instant
 from ..records.moment import Moment
 from ..records.splat_blocks import FIELDS, blocks_of, fields_from, width
-from ..records.voice import RATE, AnyVoice, SoundPart, Waveform
+from ..records.voice import RATE, AnyVoice, PlacedSound, SoundMix, SoundPart, Waveform
 from ..system.files import reason
 from .protocol import Message, value
 
@@ -75,6 +75,9 @@ def voice_fields(voice: AnyVoice, file: str = "") -> Message:
         return {"kind": "track", "file": file}
     if isinstance(voice, Waveform):
         return {"kind": "waveform", "file": file}
+    if isinstance(voice, SoundMix):
+        sounds = [{"at": placed.at, "sound": voice_fields(placed.sound)} for placed in voice.sounds]
+        return {"kind": "mix", "sounds": sounds, "seconds": voice.seconds}
     if isinstance(voice, SoundPart):
         part = {"skip": voice.skip, "seconds": voice.seconds, "slack": voice.slack}
         return {"kind": "part", "path": str(voice.path.absolute()), "name": voice.name, **part}
@@ -88,6 +91,9 @@ def voice_from(folder: Path, fields: Message) -> AnyVoice:
     if kind in ("track", "waveform"):
         file = inside(folder, value(fields, "file", str))
         return read_track(file) if kind == "track" else Waveform(_load(file, np.float32, 1), RATE)
+    if kind == "mix":
+        placed = (_placed(folder, each) for each in value(fields, "sounds", list))
+        return SoundMix(tuple(placed), value(fields, "seconds", float))
     path = Path(value(fields, "path", str))
     if kind == "file":
         return path
@@ -100,6 +106,15 @@ def voice_from(folder: Path, fields: Message) -> AnyVoice:
         slack=None if fields.get("slack") is None else value(fields, "slack", float),
         name=value(fields, "name", str),
     )
+
+
+def _placed(folder: Path, fields: object) -> PlacedSound:
+    if not isinstance(fields, dict):
+        raise ProtocolError("a sound of a mix is no object")
+    sound = voice_from(folder, value(fields, "sound", dict))
+    if not isinstance(sound, SoundPart):
+        raise ProtocolError("a sound of a mix is no part of a file")
+    return PlacedSound(value(fields, "at", float), sound)
 
 
 def moment_fields(moment: Moment) -> Message:

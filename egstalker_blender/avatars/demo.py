@@ -11,7 +11,8 @@ from bpy.props import BoolProperty
 
 from ...core.errors import EgsError
 from ..sound.link import link_file, link_strip
-from ..sound.strips import linked_window, sound_strips
+from ..sound.strips import linked_window
+from ..sound.windows import sound_strips
 from .importer import import_avatar
 
 ASSETS = Path(__file__).parents[1] / "assets"

@@ -7,7 +7,12 @@ from typing import Any
 from ..avatars.relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avatar, state_of
 from ..avatars.training_camera import EGSTALKER_OT_add_training_camera
 from ..bake import EGSTALKER_OT_bake, blocker
-from ..sound.link import EGSTALKER_OT_link_sound, EGSTALKER_OT_link_sound_file
+from ..sound.link import (
+    EGSTALKER_OT_link_selected_strips,
+    EGSTALKER_OT_link_sound,
+    EGSTALKER_OT_link_sound_file,
+    strip_lines,
+)
 from ..timeline.operators import EGSTALKER_OT_clear_cache
 from ..timeline.status import status_line
 from .labels import draw_text, translated
@@ -45,14 +50,20 @@ def draw_sound(layout: Any, context: Any, obj: Any) -> None:
     editor = context.scene.sequence_editor
     if props.sound_source == "FILE":
         layout.prop(props, "sound_file")
-    elif editor:
-        layout.prop_search(props, "sound_strip", editor, "strips_all", icon="SOUND")
-    else:
+    elif not editor:
         draw_text(layout, context, translated("The sequencer has no strips; add a sound"), "INFO")
+    elif props.sound_source == "CHANNEL":
+        layout.prop(props, "sound_channel")
+    else:
+        layout.prop_search(props, "sound_strip", editor, "strips_all", icon="SOUND")
+    if editor and props.sound_source != "FILE":
+        for text, icon in strip_lines(context.scene, obj):
+            draw_text(layout, context, text, icon)
     layout.prop(props, "audio_offset")
     row = layout.row(align=True)
     row.operator(EGSTALKER_OT_link_sound_file.bl_idname, text="Add Sound...", icon="ADD")
     row.operator(EGSTALKER_OT_link_sound.bl_idname, text="Link Only Strip", icon="LINKED")
+    layout.operator(EGSTALKER_OT_link_selected_strips.bl_idname, icon="RESTRICT_SELECT_OFF")
 
 
 def draw_display(layout: Any, obj: Any) -> None:

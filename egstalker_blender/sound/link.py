@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,58 @@ from ...core.audio.features import FEATURE_SUFFIX
 from ...core.bake.plan import FIRST_FRAME
 from ...core.errors import ArgumentError, AudioError, EgsError
 from ..properties import active_avatar, is_avatar
-from .strips import add_strip, settle_marks, sound_strips, window_of_strip
+from .strips import (
+    VoiceStrips,
+    check_strips,
+    loose_strips,
+    mark_strips,
+    settle_marks,
+    strips_of_name,
+    voice_strips,
+)
+from .windows import add_strip, all_strips, sound_strips
+
+SHOWN = 3  # names in a line of a panel
 
 
 def link_strip(scene: Any, obj: Any, name: str) -> None:
-    """Link the sound strip `name`. ArgumentError or AudioError if that is impossible."""
-    window_of_strip(scene, name)
-    obj.egstalker.sound_strip = name
+    """Link the strips of that name (see strips.linked_strips). ArgumentError or AudioError, and
+    nothing changes, if that is impossible."""
+    check_strips(scene, strips_of_name(scene, name), name)
     obj.egstalker.sound_source = "STRIP"
+    obj.egstalker.sound_strip = name
+
+
+def link_strips(scene: Any, obj: Any, strips: list[Any]) -> None:
+    """Link these strips together. Errors as link_strip."""
+    if not strips:
+        raise ArgumentError("no strip is selected in the sequencer; select those of the voice")
+    check_strips(scene, strips, strips[0].name)
+    props = obj.egstalker
+    props.sound_source = "STRIP"
+    props.sound_strip = strips[0].name  # this removes the old marks
+    if len(strips) > 1:
+        props.sound_strip_id = mark_strips(scene, strips)
+
+
+def strip_lines(scene: Any, obj: Any) -> list[tuple[str, str]]:
+    """What a panel says of the object's strips, each line with its icon: how many they are, and
+    which strips of the same sound drive nobody."""
+    lines = []
+    with suppress(ArgumentError, AudioError):
+        voice = voice_strips(scene, obj, with_packed=False)
+        if isinstance(voice, VoiceStrips):
+            first, last = math.floor(voice.left), math.ceil(voice.right) - 1
+            lines.append((f"{len(voice.windows)} strips, frames {first} to {last}", "LINKED"))
+        elif voice.muted:
+            lines.append((f"Strip {voice.name!r} is muted", "INFO"))
+    heads = [other for other in scene.objects if is_avatar(other)]
+    loose = loose_strips(scene, obj, heads)
+    if loose:
+        shown = ", ".join(repr(name) for name in loose[:SHOWN])
+        more = f" and {len(loose) - SHOWN} more" if len(loose) > SHOWN else ""
+        lines.append((f"Of the same sound, driving no head: {shown}{more}", "ERROR"))
+    return lines
 
 
 def link_file(
@@ -80,6 +126,30 @@ class EGSTALKER_OT_link_sound(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class EGSTALKER_OT_link_selected_strips(bpy.types.Operator):
+    bl_idname = "egstalker.link_selected_strips"
+    bl_label = "Link Selected Strips"
+    bl_description = (
+        "Let all selected strips of the sequencer drive the avatar: sounds, films, meta strips, "
+        "and scenes that play their sequencer"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _poll(cls, context)
+
+    def execute(self, context: Any) -> set[str]:
+        selected = [strip for strip in all_strips(context.scene) if strip.select]
+        try:
+            link_strips(context.scene, _target(context), selected)
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Linked strips: {len(selected)}")
+        return {"FINISHED"}
+
+
 class EGSTALKER_OT_link_sound_file(bpy.types.Operator, ImportHelper):
     bl_idname = "egstalker.link_sound_file"
     bl_label = "Link Sound File"
@@ -112,7 +182,11 @@ class EGSTALKER_OT_link_sound_file(bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
-CLASSES = (EGSTALKER_OT_link_sound, EGSTALKER_OT_link_sound_file)
+CLASSES = (
+    EGSTALKER_OT_link_sound,
+    EGSTALKER_OT_link_selected_strips,
+    EGSTALKER_OT_link_sound_file,
+)
 
 
 @persistent

@@ -17,7 +17,7 @@ import numpy as np
 from ...core.audio.wav import load_wav
 from ...core.errors import AudioError
 from ...core.records.voice import Waveform
-from .strips import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
+from .windows import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
 
 MIX_FPS = 100  # frames per second of the temporary scene for a file: 10 ms steps
 MIX_RATE = 48000

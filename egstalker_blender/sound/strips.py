@@ -1,13 +1,15 @@
-"""Access to strips in every Blender from 4.5 to 5.3; no other module touches a strip.
+"""Which strips drive a head: its link, and what becomes of it when strips are edited.
 
-Blender 5.2 renamed the positions (left_handle for frame_final_start and so on) and warns about the
-old names; 5.1 and earlier have only those.
+A linked strip bears the head's mark, and so does every piece and copy that Blender makes of it: all
+of them are the voice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,267 +17,209 @@ from uuid import uuid4
 import bpy
 
 from ...core.errors import ArgumentError, AudioError
+from .pieces import Piece, pieces_of
+from .windows import (
+    StripWindow,
+    all_strips,
+    frame_rate,
+    path_of,
+    sound_strips,
+    strip_named,
+    why_not,
+    window_of_strip,
+)
 
-ID_KEY = "egstalker_id"  # custom property of a strip that drives an avatar
-VOICES = ("SOUND", "MOVIE")  # types of strips that can drive one
-
-SAME_SPEED = 0.002  # 30 and 29.97 are one rate to a mouth, 24 and 25 are not
+settling: list[Any] = []  # not empty while a name changes and the link does not
+ID_KEY = "egstalker_id"  # custom property of strips that drive avatars: their marks, and blanks
 
 
 @dataclass(frozen=True)
-class StripWindow:
-    """The sound that a strip plays. left, right: handles in scene frames, within those of the meta
-    strips around it. skip: the file's time at `left`, seconds, negative if silence comes first.
-    cut: the end of the file is trimmed away. packed: the file's bytes if the .blend contains it.
-    retimed: its speed changes, so that the file's time is not skip + (frame - left) / fps. scene:
-    name of its scene."""
+class VoiceStrips:
+    """Several strips that are one voice. windows: of those that are not muted, by their places.
+    left, right: first frame, and the one after the last. fps: of the scene."""
 
-    name: str
-    path: Path
-    packed: bytes | None
+    windows: tuple[StripWindow, ...]
     left: float
     right: float
-    skip: float
     fps: float
-    cut: bool
-    muted: bool
-    retimed: bool = False
-    scene: str = ""
 
     @property
     def seconds(self) -> float:
         return (self.right - self.left) / self.fps
 
 
-def frame_rate(scene: Any) -> float:
-    return float(scene.render.fps / scene.render.fps_base)
+def voice_strips(scene: Any, obj: Any, with_packed: bool = True) -> StripWindow | VoiceStrips:
+    """What drives the object: one window, or several. ArgumentError if its strips are not there,
+    AudioError if they have no sound."""
+    windows = [piece.window for piece in _pieces(scene, obj, with_packed)]
+    found = [window for window in windows if not window.muted and window.seconds > 0]
+    placed = sorted(found or windows, key=lambda window: (window.left, window.name))
+    if len(placed) == 1:
+        return placed[0]
+    left, right = min(w.left for w in placed), max(w.right for w in placed)
+    return VoiceStrips(tuple(placed) if found else (), left, right, frame_rate(scene))
 
 
-def sound_strips(scene: Any) -> list[Any]:
-    """All sound strips, including those inside meta strips."""
-    return [strip for strip in _all(scene) if strip.type == "SOUND"]
+def linked_strips(scene: Any, obj: Any) -> list[Any]:
+    """The strips that the object is linked to: those of its channel; or those that bear its mark,
+    even if they were renamed; or, where none does, those of its name, in which * and ? stand for
+    any letters."""
+    props = obj.egstalker
+    if props.sound_source == "CHANNEL":
+        editor = scene.sequence_editor
+        return [s for s in editor.strips if s.channel == props.sound_channel] if editor else []
+    marked = [s for s in all_strips(scene) if props.sound_strip_id in _marks(s)]
+    return marked or strips_of_name(scene, props.sound_strip)
 
 
-def window_of_strip(scene: Any, name: str) -> StripWindow:
-    """ArgumentError if there is no such strip, AudioError if it cannot drive an avatar."""
-    strip = _named(scene, name)
-    reason = _why_not(scene, strip, name)
-    if strip is None:
-        raise ArgumentError(reason)
-    if reason:
-        raise AudioError(reason)
-    return _window(scene, strip)
+def linked_strip(scene: Any, obj: Any) -> Any | None:
+    """The one of the linked strips that is shown by name."""
+    found = linked_strips(scene, obj)
+    name = obj.egstalker.sound_strip
+    return next((s for s in found if s.name == name), found[0] if found else None)
 
 
 def linked_window(scene: Any, obj: Any) -> StripWindow:
-    """The strip that drives the object, even if it was renamed. Errors as window_of_strip."""
+    """The sound of `linked_strip`. Errors as window_of_strip."""
     strip = linked_strip(scene, obj)
     return window_of_strip(scene, strip.name if strip else obj.egstalker.sound_strip)
 
 
-def linked_strip(scene: Any, obj: Any) -> Any | None:
-    """Finds the strip by its mark, or by its name if it has no mark or a copy has the same one."""
-    props = obj.egstalker
-    named = _named(scene, props.sound_strip)
-    if not props.sound_strip_id or (named and named.get(ID_KEY) == props.sound_strip_id):
-        return named
-    marked = (strip for strip in _all(scene) if strip.get(ID_KEY) == props.sound_strip_id)
-    return next(marked, named)
+def mark(scene: Any, name: str, old: str = "") -> str:
+    """A new mark for the strips of that name; empty if there is none. old: a mark to remove."""
+    for strip in all_strips(scene) if old and scene.library is None else ():
+        if old in (marks := _marks(strip)):
+            marks.remove(old)
+            strip[ID_KEY] = " ".join(marks)
+    return mark_strips(scene, strips_of_name(scene, name))
 
 
-def mark(scene: Any, name: str) -> str:
-    """The mark of that strip, made if it has none; empty if there is no such strip."""
-    strip = _named(scene, name)
-    if strip is None:
+def mark_strips(scene: Any, strips: Iterable[Any]) -> str:
+    """A new mark on these strips; empty if there are none, or the scene cannot be edited."""
+    strips = list(strips)
+    if not strips or scene.library is not None:
         return ""
-    if not strip.get(ID_KEY) and scene.library is None:
-        strip[ID_KEY] = uuid4().hex
-    return str(strip.get(ID_KEY, ""))
+    made, names = uuid4().hex, {strip.name for strip in strips}
+    elsewhere = {m for s in all_strips(scene) if s.name not in names for m in _marks(s)}
+    for strip in strips:
+        # One of several strips of another head changes sides; a head's only one is shared.
+        kept = [old for old in _marks(strip) if old not in elsewhere]
+        strip[ID_KEY] = " ".join([*kept, made])
+    return made
 
 
 def settle_marks(scene: Any, objects: Iterable[Any]) -> None:
-    """Call after an edit of the sequencer: a strip that was copied keeps its mark, the copy loses
-    it, and objects store the new name of a renamed strip."""
-    marked: dict[str, list[Any]] = {}
-    for strip in _all(scene):
-        if strip.get(ID_KEY):
-            marked.setdefault(strip[ID_KEY], []).append(strip)
-    for obj in objects if marked else ():
+    """Call after an edit of the sequencer: an object that shows the name of a strip that it is not
+    linked to, since that was renamed or deleted, shows another one's."""
+    for obj in objects:
         props = obj.egstalker
-        bearers = marked.get(props.sound_strip_id, [])
-        if not bearers or not obj.is_editable:
+        if props.sound_source != "STRIP" or not props.sound_strip_id or not obj.is_editable:
             continue
-        strip = next((b for b in bearers if b.name == props.sound_strip), bearers[0])
-        for other in bearers:
-            if other.name != strip.name:
-                del other[ID_KEY]
-        marked[props.sound_strip_id] = [strip]
-        if props.sound_strip != strip.name:
-            key = props.sound_strip_id
-            props.sound_strip = strip.name
-            props.sound_strip_id = key  # the name's update callback may have changed it
+        marked = [s for s in all_strips(scene) if props.sound_strip_id in _marks(s)]
+        if marked and all(strip.name != props.sound_strip for strip in marked):
+            settling.append(obj)
+            props.sound_strip = marked[0].name
+            settling.clear()
 
 
 def link_problem(scene: Any, obj: Any) -> str:
-    """The reason why the object's strip cannot drive it, empty if it can. Cheap: for panels."""
-    strip = linked_strip(scene, obj)
-    reason = _why_not(scene, strip, obj.egstalker.sound_strip)
-    if strip is None or reason:
-        return reason
-    path = _path(strip)
-    packed = strip.type == "SOUND" and strip.sound.packed_file
-    return "" if packed or path.is_file() else f"The sound of strip {strip.name!r} is not at {path}"
+    """The reason why the object's strips cannot drive it, empty if they can. Cheap: for panels."""
+    try:
+        found = _pieces(scene, obj, with_packed=False)
+    except (ArgumentError, AudioError) as error:
+        return str(error)
+    for piece in found:
+        strip, path = piece.strip, piece.window.path
+        packed = strip.type == "SOUND" and strip.sound.packed_file
+        if not (piece.window.muted or packed or path.is_file()):
+            return f"The sound of strip {strip.name!r} is not at {path}"
+    return ""
+
+
+def loose_strips(scene: Any, obj: Any, heads: Iterable[Any]) -> list[str]:
+    """Names of the strips that play a sound of the object's strips and drive none of the heads.
+    Muted ones are left out."""
+    driven, paths = set(), set()
+    for head in heads:
+        with suppress(ArgumentError, AudioError):
+            for piece in _pieces(scene, head, with_packed=False):
+                driven.add((piece.window.scene, piece.strip.name))
+                if head == obj:
+                    paths.add(piece.window.path)
+    return [
+        strip.name
+        for strip in sound_strips(scene)
+        if (scene.name, strip.name) not in driven and not strip.mute and path_of(strip) in paths
+    ]
 
 
 def fingerprint(scene: Any, obj: Any) -> Hashable:
     """A value that changes whenever the voice of the object has to be decoded again. Cheap: it
     opens no file and copies no sound. Valid in this session alone."""
     props = obj.egstalker
-    fps = frame_rate(scene)
     if props.sound_source == "FILE":
         if not props.sound_file:
             return None
         path = Path(bpy.path.abspath(props.sound_file, library=obj.library))
-        return ("FILE", *_state(path), fps)
-    if not props.sound_strip:
+        return ("FILE", *_state(path), frame_rate(scene))
+    if props.sound_source == "STRIP" and not props.sound_strip:
         return None
-    strip = linked_strip(scene, obj)
-    if strip is None or _why_not(scene, strip, strip.name):
-        return ("NONE", props.sound_strip, _why_not(scene, strip, props.sound_strip))
+    try:
+        found = _pieces(scene, obj, with_packed=False)
+    except (ArgumentError, AudioError) as error:
+        return ("NONE", props.sound_strip, str(error))
+    states = tuple(_piece_state(piece) for piece in found)
+    return ("STRIP", states, voice_strips(scene, obj, with_packed=False))
+
+
+def _pieces(scene: Any, obj: Any, with_packed: bool) -> list[Piece]:
+    """At least one. ArgumentError if the strips are not there, AudioError if they have no sound."""
+    props, strips = obj.egstalker, linked_strips(scene, obj)
+    if not strips:
+        if props.sound_source == "CHANNEL":
+            raise ArgumentError(
+                f"channel {props.sound_channel} of scene {scene.name!r} has no strips; choose the "
+                "channel of the voice"
+            )
+        raise ArgumentError(why_not(scene, None, props.sound_strip))
+    return _sounding(scene, strips, with_packed)
+
+
+def check_strips(scene: Any, strips: Sequence[Any], name: str) -> None:
+    """ArgumentError or AudioError if these strips, found by `name`, cannot drive a head."""
+    if not strips:
+        raise ArgumentError(why_not(scene, None, name))
+    _sounding(scene, strips, with_packed=False)
+
+
+def _sounding(scene: Any, strips: Sequence[Any], with_packed: bool) -> list[Piece]:
+    found = list(pieces_of(scene, strips, with_packed))
+    if not found:
+        raise AudioError(why_not(scene, strips[0], strips[0].name))
+    return found
+
+
+def _piece_state(piece: Piece) -> Hashable:
+    strip = piece.strip
     sound = strip.sound if strip.type == "SOUND" else None
     packed = (sound.session_uid, sound.packed_file.size) if sound and sound.packed_file else ()
-    window = _window(scene, strip, with_packed=False)
     times = tuple(key.timeline_frame for key in strip.retiming_keys)
-    pitch = getattr(strip, "pitch_correction", False)
-    return ("STRIP", *_state(window.path), packed, window, times, pitch)
+    return (*_state(piece.window.path), packed, times, getattr(strip, "pitch_correction", False))
 
 
-def add_strip(scene: Any, path: Path, frame: int) -> Any:
-    """A new sound strip that starts at `frame`, on the first channel that is free."""
-    editor = scene.sequence_editor or scene.sequence_editor_create()
-    taken = {strip.channel for strip in editor.strips}
-    channel = next(c for c in range(1, len(taken) + 2) if c not in taken)
-    return editor.strips.new_sound(path.stem, str(path), channel, frame)
+def strips_of_name(scene: Any, name: str) -> list[Any]:
+    """The strip of that name; if there is none, those of names in which * and ? of it stand for any
+    letters."""
+    if not name:
+        return []
+    strip = strip_named(scene, name)
+    if strip is not None:
+        return [strip]
+    return [strip for strip in all_strips(scene) if fnmatchcase(strip.name, name)]
 
 
-def right_handle(strip: Any) -> float:
-    return float(_get(strip, "right_handle", "frame_final_end"))
-
-
-def isolate(scene: Any, name: str, first: int) -> None:
-    """Prepare a copy of a scene for a mixdown: only this strip sounds, at volume 1, no earlier than
-    frame `first`."""
-    strip = _named(scene, name)
-    kept = {name}
-    strip.mute, strip.volume, strip.pan = False, 1.0, 0.0
-    strip.modifiers.clear()
-    outer = strip
-    while (parent := outer.parent_meta()) is not None:
-        parent.channels[outer.channel].mute = parent.mute = False
-        outer = parent
-        kept.add(outer.name)
-        if hasattr(outer, "volume"):  # since 5.1
-            outer.volume = 1.0
-    for other in _all(scene):
-        other.mute = other.name not in kept
-    scene.sequence_editor.channels[outer.channel].mute = False
-    late = first - _handles(strip)[0]
-    if late > 0:
-        start = "content_start" if hasattr(outer, "content_start") else "frame_start"
-        setattr(outer, start, getattr(outer, start) + late)
-
-
-def is_mono(scene: Any, name: str) -> bool:
-    sound = _named(scene, name).sound
-    return bool(sound.channels == "MONO" or sound.use_mono)
-
-
-def _window(scene: Any, strip: Any, with_packed: bool = True) -> StripWindow:
-    """The file's time at a frame is (frame - content_start + content_trim_start) / fps
-    - sound_offset."""
-    fps = frame_rate(scene)
-    left, right = _handles(strip)
-    last = right
-    muted = strip.mute
-    parent, inner = strip.parent_meta(), strip
-    while parent is not None:
-        muted = muted or parent.channels[inner.channel].mute or parent.mute
-        outer = _handles(parent)
-        left, right = max(left, outer[0]), min(right, outer[1])
-        parent, inner = parent.parent_meta(), parent
-    start = _get(strip, "content_start", "frame_start")
-    trim = _get(strip, "content_trim_start", "animation_offset_start")
-    trim_end = _get(strip, "content_trim_end", "animation_offset_end")
-    offset_end = _get(strip, "right_handle_offset", "frame_offset_end")
-    sound = strip.sound if strip.type == "SOUND" else None
-    packed = sound.packed_file if sound and with_packed else None
-    return StripWindow(
-        name=strip.name,
-        path=_path(strip),
-        packed=bytes(packed.data) if packed else None,
-        left=left,
-        right=max(left, right),
-        skip=(left - start + trim) / fps - (strip.sound_offset if sound else 0.0),
-        fps=fps,
-        cut=trim_end > 0.5 or offset_end > 0.5 or right < last,
-        muted=bool(muted or scene.sequence_editor.channels[inner.channel].mute),
-        retimed=len(strip.retiming_keys) > 0,
-        scene=scene.name,
-    )
-
-
-def _why_not(scene: Any, strip: Any | None, name: str) -> str:
-    """The reason why a strip cannot drive a head, empty if it can."""
-    if strip is None:
-        known = ", ".join(sorted(repr(s.name) for s in _all(scene) if s.type in VOICES)) or "none"
-        return f"scene {scene.name!r} has no sound strip {name!r}; it has: {known}"
-    if strip.type == "SCENE":
-        return f"strip {name!r} plays a scene; link the sound strip in scene {_played(strip)!r}"
-    if strip.type not in VOICES:
-        return f"strip {name!r} is of type {strip.type.lower()}; link a sound strip"
-    if strip.type == "SOUND" and strip.sound is None:
-        return f"sound strip {name!r} has no sound; choose a file for it"
-    if strip.type == "MOVIE" and not _plays_evenly(scene, strip):
-        return f"movie strip {name!r} plays at another speed; link the sound strip of its file"
-    return ""
-
-
-def _plays_evenly(scene: Any, strip: Any) -> bool:
-    """True if the movie plays at its own speed. Blender may show its frames one by one at the
-    scene's rate instead."""
-    if len(strip.retiming_keys) or not strip.fps:
-        return False
-    left, right = _handles(strip)
-    hidden = (
-        _get(strip, "left_handle_offset", "frame_offset_start")
-        + _get(strip, "right_handle_offset", "frame_offset_end")
-    )  # fmt: skip
-    speed = _get(strip, "content_duration", "frame_duration") / max(right - left + hidden, 1)
-    return bool(abs(speed * frame_rate(scene) / strip.fps - 1) < SAME_SPEED)
-
-
-def _played(strip: Any) -> str:
-    return strip.scene.name if strip.scene else "none"
-
-
-def _all(scene: Any) -> list[Any]:
-    editor = scene.sequence_editor
-    return list(editor.strips_all) if editor else []
-
-
-def _named(scene: Any, name: str) -> Any:
-    """The strip of that name, None if there is none."""
-    return next((strip for strip in _all(scene) if strip.name == name), None)
-
-
-def _handles(strip: Any) -> tuple[float, float]:
-    return float(_get(strip, "left_handle", "frame_final_start")), right_handle(strip)
-
-
-def _path(strip: Any) -> Path:
-    if strip.type == "MOVIE":
-        return Path(bpy.path.abspath(strip.filepath, library=strip.id_data.library))
-    return Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library))
+def _marks(strip: Any) -> list[str]:
+    return str(strip.get(ID_KEY, "")).split()
 
 
 def _state(path: Path) -> tuple[str, int, int]:
@@ -285,7 +229,3 @@ def _state(path: Path) -> tuple[str, int, int]:
     except OSError:
         return str(path), -1, -1
     return str(path), status.st_size, status.st_mtime_ns
-
-
-def _get(strip: Any, name: str, older: str) -> Any:
-    return getattr(strip, name) if hasattr(strip, name) else getattr(strip, older)

@@ -13,16 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from ...core.audio.features import is_feature_file
-from ...core.audio.files import part_of
+from ...core.audio.files import decoded, part_of
 from ...core.audio.wav import wav_layout
 from ...core.errors import AudioError
-from ...core.records.voice import RATE, SoundPart, Voice, Waveform
+from ...core.records.voice import RATE, PlacedSound, SoundMix, SoundPart, Voice, Waveform
 from .decode import decodes_anywhere, waveform_of_bytes, waveform_of_file
 from .mixdown import mixed_strip
-from .strips import StripWindow
+from .strips import VoiceStrips
+from .windows import StripWindow
 
-Source = StripWindow | Path | None
-"""A strip, a sound file or feature file, or no voice."""
+Source = StripWindow | VoiceStrips | Path | None
+"""A strip, several, a sound file or feature file, or no voice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ def voice_from(source: Source) -> Voice | Undecoded | None:
     plain WAV, including the part of a WAV that a strip plays. A muted strip gives zeros. Blender
     mixes down a retimed strip at once, which works on the main thread alone. AudioError if the file
     is missing or broken, or cannot be mixed down."""
+    if isinstance(source, VoiceStrips):
+        return _mixed_voice(source)
     if isinstance(source, StripWindow):
         return _strip_voice(source)
     if source is None or is_feature_file(source) or _is_plain_wav(source):
@@ -76,6 +79,21 @@ def _strip_voice(window: StripWindow) -> Voice | Undecoded:
         return part_of(waveform_of_file(window.path), part)
 
     return _later(decode, window.seconds + (part.slack or 0.0))
+
+
+def _mixed_voice(voice: VoiceStrips) -> Voice | Undecoded:
+    """Each strip's sound at its place."""
+    sounds = [((w.left - voice.left) / voice.fps, _strip_voice(w)) for w in voice.windows]
+
+    def mix() -> SoundMix:
+        placed = [(at, decoded_voice(sound)) for at, sound in sounds]
+        parts = tuple(PlacedSound(at, s) for at, s in placed if isinstance(s, SoundPart | Waveform))
+        return SoundMix(parts, voice.seconds)
+
+    if all(isinstance(sound, SoundPart) for _, sound in sounds):
+        return mix()
+    longest = voice.seconds + 1 / voice.fps
+    return Undecoded(lambda: decoded(mix()), longest)
 
 
 def _is_plain_wav(path: Path) -> bool:

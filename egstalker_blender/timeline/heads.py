@@ -18,7 +18,8 @@ from .. import gather
 from ..controls.state import Animation, State, animation_of, state_now
 from ..live.state import is_live
 from ..properties import is_avatar
-from ..sound.strips import StripWindow, fingerprint, frame_rate
+from ..sound.strips import VoiceStrips, fingerprint
+from ..sound.windows import StripWindow, frame_rate
 from . import wanted
 from .sources import Sound, Sources
 
@@ -221,12 +222,24 @@ def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float]:
     position, which stays."""
     start, parts = float(FIRST_FRAME), []
     for part in fingerprint if isinstance(fingerprint, tuple) else (fingerprint,):
-        if isinstance(part, StripWindow):
-            start = part.left
-            if not part.retimed:
-                part = replace(part, name="", left=0.0, right=part.right - part.left)
+        if isinstance(part, StripWindow | VoiceStrips):
+            start, part = part.left, _unplaced(part)
         parts.append(part)
     return ("sound", *parts), start
+
+
+def _unplaced(part: StripWindow | VoiceStrips) -> StripWindow | VoiceStrips:
+    """The same voice from frame 0 on."""
+    windows = part.windows if isinstance(part, VoiceStrips) else (part,)
+    if any(window.retimed for window in windows):
+        return part
+    first, moved = part.left, []
+    for window in windows:
+        left, right = window.left - first, window.right - first
+        moved.append(replace(window, name="", left=left, right=right))
+    if isinstance(part, StripWindow):
+        return moved[0]
+    return replace(part, windows=tuple(moved), left=0.0, right=part.right - first)
 
 
 def _changed(path: Path) -> int:

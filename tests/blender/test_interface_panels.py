@@ -106,7 +106,11 @@ def test_without_an_avatar(scene: Any, panel: Any) -> None:
 def test_every_setting_is_somewhere_in_the_properties_editor(head: Any) -> None:
     seen: set[str] = set()
     props = head.egstalker
-    for eyes, pose, sound in (("MANUAL", "object", "STRIP"), ("BLINK", "track", "FILE")):
+    for eyes, pose, sound in (
+        ("MANUAL", "object", "STRIP"),
+        ("BLINK", "track", "FILE"),
+        ("BLINK", "track", "CHANNEL"),
+    ):
         props.eye_source, props.pose_source, props.sound_source = eyes, pose, sound
         props.size_source = props.range_source = "OWN"
         head.egstalker_display.mode = "MOTION"

@@ -9,7 +9,7 @@ import bpy
 import pytest
 from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.properties import active_avatar
-from egstalker.egstalker_blender.sound import strips
+from egstalker.egstalker_blender.sound import strips, windows
 
 from tests.support.blender import job_of, names, track_of_job, voice, write_wav
 
@@ -53,7 +53,7 @@ def test_link_undone_and_done_again(
     push("link")
     bpy.ops.ed.undo()
     scene = bpy.context.scene
-    assert strips.sound_strips(scene) == [] and the_head().egstalker.sound_strip == ""
+    assert windows.sound_strips(scene) == [] and the_head().egstalker.sound_strip == ""
     assert strips.fingerprint(scene, the_head()) is None
     bpy.ops.ed.redo()
     scene = bpy.context.scene
@@ -78,7 +78,7 @@ def test_settings_undone_and_done_again(head: Any) -> None:
 
 def test_a_strip_rename_is_undone(head: Any) -> None:
     push("before")
-    strip = strips.sound_strips(bpy.context.scene)[0]
+    strip = windows.sound_strips(bpy.context.scene)[0]
     name = strip.name
     strip.name = "other"
     push("rename")
@@ -117,7 +117,7 @@ def test_a_deleted_head_is_gone(head: Any, scene: Any) -> None:
 
 def test_names_do_not_matter(head: Any, fake: Any, tmp_path: Path) -> None:
     head.name, head.data.name = "somebody", "points"
-    strips.sound_strips(bpy.context.scene)[0].name = "said"
+    windows.sound_strips(bpy.context.scene)[0].name = "said"
     assert bpy.ops.egstalker.bake() == {"FINISHED"}
     assert len(names(tmp_path / "out")) == 3
 
@@ -142,7 +142,7 @@ def test_several_scenes(head: Any, scene: Any, tmp_path: Path) -> None:
     assert head.egstalker.sound_strip in strips.link_problem(other, head)
     assert strips.link_problem(scene, head) == ""
     before = strips.fingerprint(scene, head)
-    strips.add_strip(other, write_wav(tmp_path / "voice.wav", voice(0.4)), 1).name = "voice"
+    windows.add_strip(other, write_wav(tmp_path / "voice.wav", voice(0.4)), 1).name = "voice"
     strips.settle_marks(other, [head])
     assert strips.linked_window(scene, head).scene == scene.name
     assert strips.fingerprint(scene, head)[0] == before[0]

@@ -11,7 +11,7 @@ import pytest
 from egstalker.egstalker_blender import bake, engines
 from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.properties import active_avatar
-from egstalker.egstalker_blender.sound import strips
+from egstalker.egstalker_blender.sound import strips, windows
 
 from tests.support.blender import job_of, names, voice, write_wav
 
@@ -38,14 +38,14 @@ def test_saved_and_opened(blend: Path) -> None:
     obj = active_avatar(bpy.context)
     assert obj.egstalker.strength == 0.75 and obj.egstalker.sound_strip_id == key
     assert strips.fingerprint(bpy.context.scene, obj) == before
-    strips.sound_strips(bpy.context.scene)[0].name = "later"
+    windows.sound_strips(bpy.context.scene)[0].name = "later"
     assert strips.linked_window(bpy.context.scene, obj).name == "later"
     assert len(job_of(obj).frames) == 3
 
 
 def test_reverted(blend: Path) -> None:
     the_head().egstalker.strength = 0.1
-    strips.sound_strips(bpy.context.scene)[0].mute = True
+    windows.sound_strips(bpy.context.scene)[0].mute = True
     bpy.ops.wm.revert_mainfile()
     assert the_head().egstalker.strength == 0.75
     assert not strips.linked_window(bpy.context.scene, the_head()).muted
@@ -75,7 +75,7 @@ def test_handlers_survive_files_and_are_there_once(blend: Path) -> None:
 def test_a_renamed_strip_is_settled_after_a_load(blend: Path) -> None:
     """The handler that follows names of strips still works in the next file."""
     bpy.ops.wm.open_mainfile(filepath=str(blend))
-    strip = strips.sound_strips(bpy.context.scene)[0]
+    strip = windows.sound_strips(bpy.context.scene)[0]
     strip.name = "after load"
     strip.mute = True
     bpy.context.view_layer.update()
@@ -104,7 +104,7 @@ def bring(blend: Path, link: bool) -> Any:
 
 
 def give_voice(folder: Path) -> Any:
-    return strips.add_strip(bpy.context.scene, write_wav(folder / "here.wav", voice(0.8)), 1)
+    return windows.add_strip(bpy.context.scene, write_wav(folder / "here.wav", voice(0.8)), 1)
 
 
 @pytest.mark.parametrize("link", [False, True])
@@ -152,7 +152,7 @@ def test_library_override(blend: Path, tmp_path: Path) -> None:
     obj = active_avatar(bpy.context)
     assert obj.override_library is not None
     assert (obj.egstalker.strength, obj.egstalker.sound_strip) == (0.5, "here")
-    strips.sound_strips(bpy.context.scene)[0].name = "renamed"
+    windows.sound_strips(bpy.context.scene)[0].name = "renamed"
     assert strips.linked_window(bpy.context.scene, obj).name == "renamed"
     bpy.context.scene.frame_end = 3
     assert {task.moment.strength for task in job_of(obj).frames} == {0.5}

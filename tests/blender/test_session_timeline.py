@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.egstalker_blender.sound import strips
+from egstalker.egstalker_blender.sound import windows
 from egstalker.egstalker_blender.timeline import status, timer
 from egstalker.egstalker_blender.viewport import stage
 
@@ -126,7 +126,7 @@ def test_keys_hide_and_show_a_head(talking: Any, fake: Any, scene: Any) -> None:
 def test_two_heads_use_their_own_strips(talking: Any, scene: Any, tmp_path: Path) -> None:
     bpy.ops.object.duplicate()
     twin = bpy.context.object
-    strip = strips.add_strip(scene, write_wav(tmp_path / "two.wav", voice(0.7)), 1)
+    strip = windows.add_strip(scene, write_wav(tmp_path / "two.wav", voice(0.7)), 1)
     twin.egstalker.sound_strip = strip.name
     settle()
     heads = service().heads
@@ -159,7 +159,7 @@ def test_a_retimed_strip_comes_to_rest(talking: Any, scene: Any, tmp_path: Path)
     """Its mixdown adds and removes a scene, which marks the timeline. It must not repeat for
     ever."""
     scene.sequence_editor_clear()
-    strip = strips.add_strip(scene, write_wav(tmp_path / "slow.wav", voice(2.0)), 1)
+    strip = windows.add_strip(scene, write_wav(tmp_path / "slow.wav", voice(2.0)), 1)
     strip.retiming_keys.add(timeline_frame=26)
     strip.retiming_keys[2].timeline_frame = 76
     talking.egstalker.sound_strip = strip.name

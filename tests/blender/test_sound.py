@@ -10,8 +10,8 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.errors import ArgumentError, AudioError
-from egstalker.egstalker_blender.sound import decode, strips
-from egstalker.egstalker_blender.sound.strips import add_strip, window_of_strip
+from egstalker.egstalker_blender.sound import decode, windows
+from egstalker.egstalker_blender.sound.windows import add_strip, window_of_strip
 
 from core.audio.files import load_waveform
 from tests.support.blender import ramp, voice, waveform_of_strip, write_wav
@@ -166,7 +166,7 @@ def test_a_strip_beyond_its_sound(scene: Any, ramp_path: Path) -> None:
 def test_several_strips_take_free_channels(scene: Any, ramp_path: Path) -> None:
     made = [add_strip(scene, ramp_path, 1) for _ in range(3)]
     assert sorted(strip.channel for strip in made) == [1, 2, 3]
-    assert {strip.name for strip in strips.sound_strips(scene)} == {strip.name for strip in made}
+    assert {strip.name for strip in windows.sound_strips(scene)} == {strip.name for strip in made}
 
 
 def write_flac(path: Path, samples: np.ndarray, rate: int) -> Path:

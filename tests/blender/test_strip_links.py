@@ -14,7 +14,7 @@ from egstalker.core.audio.waveform import from_samples
 from egstalker.core.errors import ArgumentError, AudioError
 from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.gather import read_settings
-from egstalker.egstalker_blender.sound import mixdown, strips
+from egstalker.egstalker_blender.sound import mixdown, strips, windows
 
 from core.audio.files import load_waveform
 from tests.support.blender import ramp, voice, waveform_of_strip, write_wav
@@ -51,16 +51,18 @@ def test_the_new_name_is_shown_after_the_next_edit(scene: Any, head: Any) -> Non
     assert head.egstalker.sound_strip_id == key
 
 
-def test_a_copied_strip_leaves_the_link_alone(scene: Any, head: Any, tmp_path: Path) -> None:
-    """A copy carries the mark until the next edit; then the name no longer matters."""
+def test_a_copied_strip_is_part_of_the_voice(scene: Any, head: Any, tmp_path: Path) -> None:
+    """It carries the mark; the name does not matter."""
     strip = the_strip(scene)
-    copy = strips.add_strip(scene, write_wav(tmp_path / "other.wav", voice(0.5)), 1)
+    copy = windows.add_strip(scene, write_wav(tmp_path / "other.wav", voice(0.5)), 1)
     copy[strips.ID_KEY] = strip[strips.ID_KEY]
     assert linked(scene, head) == strip.name
     strips.settle_marks(scene, [head])
     strip.name = "renamed"
     assert linked(scene, head) == "renamed"
-    assert copy.get(strips.ID_KEY) is None
+    voiced = strips.voice_strips(scene, head)
+    assert isinstance(voiced, strips.VoiceStrips)
+    assert {window.name for window in voiced.windows} == {"renamed", copy.name}
 
 
 def test_duplicated_heads_follow_one_strip(scene: Any, head: Any) -> None:
@@ -75,7 +77,7 @@ def test_duplicated_heads_follow_one_strip(scene: Any, head: Any) -> None:
 def test_two_strips_of_one_name_change(scene: Any, head: Any, tmp_path: Path) -> None:
     """Names that are swapped do not swap the voices."""
     first = the_strip(scene)
-    second = strips.add_strip(scene, write_wav(tmp_path / "second.wav", voice(0.5)), 1)
+    second = windows.add_strip(scene, write_wav(tmp_path / "second.wav", voice(0.5)), 1)
     name = first.name
     first.name, second.name = "was first", name
     assert linked(scene, head) == "was first"
@@ -112,7 +114,7 @@ def test_strips_that_are_no_voice_say_why(scene: Any, head: Any) -> None:
 
 
 def test_a_picked_name_is_marked_at_once(scene: Any, head: Any, tmp_path: Path) -> None:
-    second = strips.add_strip(scene, write_wav(tmp_path / "second.wav", voice(0.5)), 1)
+    second = windows.add_strip(scene, write_wav(tmp_path / "second.wav", voice(0.5)), 1)
     head.egstalker.sound_strip = second.name
     assert head.egstalker.sound_strip_id == second[strips.ID_KEY]
     head.egstalker.sound_strip = ""
@@ -193,10 +195,10 @@ def test_a_retimed_strip_is_mixed_down(scene: Any, head: Any, tmp_path: Path, ne
     """The second half at half speed: an octave lower. The scene stays as it is."""
     t = np.arange(4 * RATE) / RATE
     scene.sequence_editor_clear()  # Blender crashes when keys move beside strips without keys
-    strip = strips.add_strip(scene, write_wav(tmp_path / "t.wav", np.sin(800 * np.pi * t) / 2), 1)
+    strip = windows.add_strip(scene, write_wav(tmp_path / "t.wav", np.sin(800 * np.pi * t) / 2), 1)
     strip.retiming_keys.add(timeline_frame=51)
     strip.retiming_keys[2].timeline_frame = 151
-    loud = strips.add_strip(scene, write_wav(tmp_path / "l.wav", voice(4.0)), 1)
+    loud = windows.add_strip(scene, write_wav(tmp_path / "l.wav", voice(4.0)), 1)
     scene.frame_start, scene.frame_end = 3, 5
     strip.volume, scene.use_audio = 0.1, False
     if nested:
@@ -234,7 +236,7 @@ def test_a_mixdown_that_writes_next_to_nothing_is_refused(
 def film(scene: Any, folder: Path, seconds: float) -> Path:
     """A small film with the ramp as its sound, rendered by Blender."""
     path = folder / "film.mkv"
-    strips.add_strip(scene, write_wav(folder / "ramp.wav", ramp(seconds)), 1)
+    windows.add_strip(scene, write_wav(folder / "ramp.wav", ramp(seconds)), 1)
     length = "frame_end" if bpy.app.version < (5, 0) else "length"
     scene.sequence_editor.strips.new_effect("plain", "COLOR", 2, 1, **{length: round(seconds * 25)})
     scene.frame_start, scene.frame_end = 1, round(seconds * 25)
@@ -252,7 +254,7 @@ def film(scene: Any, folder: Path, seconds: float) -> Path:
 
 def test_strips_of_video_files(scene: Any, head: Any, tmp_path: Path) -> None:
     path = film(scene, tmp_path, 4.0)
-    sound = strips.add_strip(scene, path, 11)
+    sound = windows.add_strip(scene, path, 11)
     movie = scene.sequence_editor.strips.new_movie("movie", str(path), 5, 11)
     for strip in (sound, movie):
         put(strip, "left_handle", "frame_final_start", 36)

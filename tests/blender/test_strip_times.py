@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from egstalker.egstalker_blender.sound import strips
+from egstalker.egstalker_blender.sound import windows
 from numpy.typing import NDArray
 
 from core.audio.files import load_waveform
@@ -43,7 +43,7 @@ def put(strip: Any, name: str, older: str, value: float) -> None:
 
 
 def handles(strip: Any) -> tuple[int, int]:
-    window = strips.window_of_strip(bpy.context.scene, strip.name)
+    window = windows.window_of_strip(bpy.context.scene, strip.name)
     return int(window.left), int(window.right)
 
 
@@ -51,8 +51,8 @@ def random_strip(scene: Any, path: Path, rng: np.random.Generator) -> Any:
     """Rate, place, both handles, slip and offset, each of them in about two strips of three."""
     fps, base = RATES[rng.integers(len(RATES))]
     scene.render.fps, scene.render.fps_base = int(fps), float(base)
-    rate = strips.frame_rate(scene)
-    strip = strips.add_strip(scene, path, int(rng.integers(1, 200)))
+    rate = windows.frame_rate(scene)
+    strip = windows.add_strip(scene, path, int(rng.integers(1, 200)))
     left, right = handles(strip)
 
     def maybe(action: Callable[[], None]) -> None:
@@ -94,7 +94,7 @@ def place(whole: NDArray[Any], piece: NDArray[Any], expected: int) -> tuple[int,
 
 def check_frames(scene: Any, name: str, noise_path: Path, folder: Path) -> int:
     """How many frames of the strip were compared with the mix and with what the head hears."""
-    window = strips.window_of_strip(scene, name)
+    window = windows.window_of_strip(scene, name)
     truth = mixed(scene, folder, int(window.left), int(window.right))
     source, ours = load_waveform(noise_path).samples, waveform_of_strip(window).samples
     checked = 0
@@ -133,13 +133,13 @@ def test_every_frame_inside_metas(scene: Any, noise_path: Path, tmp_path: Path, 
     for meta, last in ((outer, right - eighth), (inner, right)):
         put(meta, "right_handle", "frame_final_end", last)
     put(inner, "left_handle", "frame_final_start", left + int(rng.integers(1, eighth)))
-    before = strips.window_of_strip(scene, strip.name)
+    before = windows.window_of_strip(scene, strip.name)
     start = "content_start" if hasattr(outer, "content_start") else "frame_start"
     setattr(outer, start, getattr(outer, start) + 13)
-    window = strips.window_of_strip(scene, strip.name)
+    window = windows.window_of_strip(scene, strip.name)
     assert (window.left, window.right) == (before.left + 13, before.right + 13)
     assert left < before.left and before.right < right
     assert window.skip == pytest.approx(before.skip)
     assert check_frames(scene, strip.name, noise_path, tmp_path) >= 3
     outer.mute = True
-    assert strips.window_of_strip(scene, strip.name).muted
+    assert windows.window_of_strip(scene, strip.name).muted
