@@ -28,13 +28,13 @@ def _apart(meshes: Float64, a: int, b: int) -> Float64:
 
 
 def closure(meshes: Float64, valid: NDArray[np.bool_]) -> Float64:
-    """(F,) from 0 (open as usual for this person) to 1 (closed). Frames without a face (valid (F,)
-    False) are interpolated linearly."""
-    ratios = aspect_ratios(meshes)
+    """(F,) from 0 (open as usual for this person) to 1 (closed). Frames that are left out (valid
+    (F,) False) are interpolated linearly and do not count for what is usual."""
     rows = np.flatnonzero(valid)
-    ratios = np.interp(np.arange(len(ratios)), rows, ratios[rows])
-    usual = float(np.percentile(ratios, OPEN_RANK))
-    shut = float(np.percentile(ratios, 0.5))
+    known = aspect_ratios(meshes[rows])
+    ratios = np.interp(np.arange(len(meshes)), rows, known)
+    usual = float(np.percentile(known, OPEN_RANK))
+    shut = float(np.percentile(known, 0.5))
     if shut > NEVER_SHUT * usual:
         shut = SHUT * usual
     return np.clip((usual - ratios) / max(usual - shut, 1e-6), 0, 1)

@@ -17,6 +17,7 @@ from .masks import BACKGROUND, make_background, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
+from .shots import SHOTS, SIGNALS, find_shots
 from .state import State, digest_of, digest_of_file
 from .step import Step, all_there
 
@@ -24,7 +25,7 @@ VERSION = 2  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (
-    *("look", "sound", "frames", "landmarks", "pose"),
+    *("look", "sound", "frames", "landmarks", "shots", "pose"),
     *("eyes", "background", "masks", "points", "report"),
 )
 
@@ -134,6 +135,12 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             None,
             lambda step, keep: find_meshes(step, count, keep),
             lambda: [side / MESHES, *map(step.landmarks, rows)],
+        ),
+        _Task(
+            "shots",
+            None,
+            lambda step, keep: find_shots(step, count),
+            lambda: [side / SHOTS, side / SIGNALS],
         ),
         _Task("pose", options.focal, lambda step, keep: track_poses(step), poses),
         _Task("eyes", None, lambda step, keep: write_eyes(step), lambda: [folder / "au.csv"]),

@@ -17,6 +17,7 @@ from .eyes import closure, table
 from .landmarks import MESHES
 from .mask_regions import HEAD, to_regions
 from .pictures import write_bytes
+from .shots import load_shots
 from .step import Step
 from .surface import head_points
 from .tracking import track_head
@@ -28,8 +29,7 @@ TRACK = "track.npz"
 
 def track_poses(step: Step) -> dict[str, Any]:
     """Write head pose and focal length: transforms_train.json, transforms_val.json."""
-    found = step.load(MESHES)
-    meshes, valid = found["meshes"].astype(np.float64), found["valid"].astype(bool)
+    meshes, shots = step.load(MESHES)["meshes"].astype(np.float64), load_shots(step)
     size = step.options.size
 
     def pictures(rows: NDArray[np.intp]) -> Float32:
@@ -39,7 +39,9 @@ def track_poses(step: Step) -> dict[str, Any]:
         return np.stack([gaussian_filter(picture, 0.7 * size / 512) for picture in grey])
 
     try:
-        result = track_head(meshes, valid, size, pictures, step.options.focal, step.progress)
+        result = track_head(
+            meshes, shots.used, shots.number, size, pictures, step.options.focal, step.progress
+        )
     except np.linalg.LinAlgError:
         result = None
     if result is None or not np.isfinite(result.rotations + result.shifts[..., None]).all():
@@ -51,8 +53,7 @@ def track_poses(step: Step) -> dict[str, Any]:
         TRACK, mesh=result.mesh, rotations=result.rotations, shifts=result.shifts,
         focal=np.array(result.focal),
     )  # fmt: skip
-    rows = [int(row) for row in np.flatnonzero(valid)]
-    train, val = documents(result.rotations, result.shifts, result.focal, size, rows)
+    train, val = documents(result.rotations, result.shifts, result.focal, size, shots.rows)
     for name, document in (("train", train), ("val", val)):
         write_bytes(step.folder / f"transforms_{name}.json", json.dumps(document).encode())
     return {"focal": round(result.focal, 2), "error": round(result.error, 3)}
@@ -61,7 +62,7 @@ def track_poses(step: Step) -> dict[str, Any]:
 def write_points(step: Step) -> dict[str, Any]:
     """Write track_params.pt: the poses, and initial points of a training, all over the head."""
     track = step.load(TRACK)
-    rows = evenly_spaced(np.flatnonzero(step.load(MESHES)["valid"]).tolist(), POINT_FRAMES)
+    rows = evenly_spaced(load_shots(step).rows, POINT_FRAMES)
     heads = [to_regions(read_picture(step.parsing(row))) == HEAD for row in rows]
     turns, shifts, focal = track["rotations"], track["shifts"], float(track["focal"])
     points = head_points(track["mesh"], turns[rows], shifts[rows], focal, heads)
@@ -75,11 +76,10 @@ def write_points(step: Step) -> dict[str, Any]:
 
 def write_eyes(step: Step) -> dict[str, Any]:
     """Write au.csv."""
-    found = step.load(MESHES)
-    valid = found["valid"].astype(bool)
-    closed = closure(found["meshes"].astype(np.float64), valid)
-    write_bytes(step.folder / "au.csv", table(closed, valid).encode())
-    blinks = int((np.diff((closed > 0.5).astype(int)) == 1).sum())
+    used = load_shots(step).used
+    closed = closure(step.load(MESHES)["meshes"].astype(np.float64), used)
+    write_bytes(step.folder / "au.csv", table(closed, used).encode())
+    blinks = int((np.diff((closed > 0.5).astype(int)) == 1)[used[1:]].sum())
     if blinks == 0:
         step.note("the person never blinks; the avatar's eyes will not close")
     step.progress(1, 1)
