@@ -70,6 +70,8 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    if "numpy" not in sys.modules:  # Blender as a module, with a BLAS: see core/__main__.py
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     code = main(sys.argv)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -14,6 +14,7 @@ from ..records.feature_spec import FeatureSpec
 from ..records.voice import RATE
 from . import logmel, phonetic
 from .logmel import LogMel
+from .samples import Samples
 from .streams import JoinedStream, LogMelStream, PhoneticStream, Stream
 from .windows import check_spec
 
@@ -31,9 +32,16 @@ class Extractor(Protocol):
     @property
     def effort(self) -> float: ...
 
-    def pieces(self, samples: Float32) -> Generator[float, None, Float32]:
-        """Makes the (1 + T // 320, D) steps of (T,) samples at 16 kHz, not normalised: yields the
-        share that is done, in [0, 1], after each piece, and returns the steps."""
+    def count(self, samples: int) -> int:
+        """Steps of a sound of that many samples."""
+        ...
+
+    def pieces(
+        self, samples: Samples, part: range | None = None
+    ) -> Generator[float, None, Float32]:
+        """Makes the (count(T), D) steps of (T,) samples at 16 kHz, not normalised: yields the
+        share that is done, in [0, 1], after each piece, and returns the steps. part: the only ones
+        that are wanted, bit for bit those of the whole; not empty."""
         ...
 
     def silence(self) -> Float32:
@@ -54,8 +62,13 @@ class LogMelExtractor:
     def dim(self) -> int:
         return self.mel.n_mels
 
-    def pieces(self, samples: Float32) -> Generator[float, None, Float32]:
-        return logmel.pieces(samples, self.mel)
+    def count(self, samples: int) -> int:
+        return logmel.step_count(samples, self.mel.hop_length)
+
+    def pieces(
+        self, samples: Samples, part: range | None = None
+    ) -> Generator[float, None, Float32]:
+        return logmel.pieces(samples, self.mel, part)
 
     def silence(self) -> Float32:
         return logmel.silent_step(self.mel)
@@ -67,10 +80,15 @@ class LogMelExtractor:
 @dataclass(frozen=True)
 class PhoneticExtractor:
     dim = phonetic.DIM
-    effort = 0.05
+    effort = 0.015
 
-    def pieces(self, samples: Float32) -> Generator[float, None, Float32]:
-        return phonetic.pieces(samples)
+    def count(self, samples: int) -> int:
+        return 1 + samples // phonetic.STEP
+
+    def pieces(
+        self, samples: Samples, part: range | None = None
+    ) -> Generator[float, None, Float32]:
+        return phonetic.pieces(samples, part)
 
     def silence(self) -> Float32:
         return phonetic.silent_step()
@@ -94,10 +112,15 @@ class Joined:
     def effort(self) -> float:
         return self.first.effort + self.second.effort
 
-    def pieces(self, samples: Float32) -> Generator[float, None, Float32]:
+    def count(self, samples: int) -> int:
+        return self.first.count(samples)
+
+    def pieces(
+        self, samples: Samples, part: range | None = None
+    ) -> Generator[float, None, Float32]:
         share = self.first.effort / self.effort
-        first = yield from _scaled(self.first.pieces(samples), 0.0, share)
-        second = yield from _scaled(self.second.pieces(samples), share, 1 - share)
+        first = yield from _scaled(self.first.pieces(samples, part), 0.0, share)
+        second = yield from _scaled(self.second.pieces(samples, part), share, 1 - share)
         return np.concatenate([first, second], 1)
 
     def silence(self) -> Float32:

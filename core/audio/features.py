@@ -9,16 +9,16 @@ from typing import TypeGuard
 import numpy as np
 
 from ..errors import ArgumentError
-from ..records.audio_track import AudioTrack
+from ..records.audio_track import MARGIN, AudioTrack
 from ..records.avatar import Avatar
 from ..records.feature_spec import FeatureSpec
-from ..records.timeline import ROW_RATE
-from ..records.voice import RATE, AnyVoice, Voice, Waveform
+from ..records.voice import AnyVoice, Voice, Waveform, rows_of_samples
 from ..system.steps import finished
 from .extractor import extractor_of
 from .files import decoded, sound_length
 from .npy import rows_of_npy, track_from_npy
-from .windows import normalise, windowed
+from .samples import samples_of
+from .windows import Part, normalise, steps_of, windowed
 
 FEATURE_SUFFIX = ".npy"
 NO_SOUND = "has no sound; link a strip or a file to it (on the command line: --audio)"
@@ -30,8 +30,12 @@ def track_for(avatar: Avatar, voice: AnyVoice) -> AudioTrack:
     return finished(track_pieces(avatar, voice))
 
 
-def track_pieces(avatar: Avatar, voice: AnyVoice) -> Generator[float, None, AudioTrack]:
-    """`track_for` piece by piece: yields the share that is done, in [0, 1], returns the track."""
+def track_pieces(
+    avatar: Avatar, voice: AnyVoice, wanted: range | None = None
+) -> Generator[float, None, AudioTrack]:
+    """`track_for` piece by piece: yields the share that is done, in [0, 1], returns the track.
+    wanted: rows; only these, bit for bit, are computed where that saves work. They may lie outside
+    the sound."""
     spec = avatar.features
     if spec is None:
         return AudioTrack(np.zeros((0, 1, 1), np.float32))
@@ -39,7 +43,7 @@ def track_pieces(avatar: Avatar, voice: AnyVoice) -> Generator[float, None, Audi
         return voice
     if voice is None:
         raise ArgumentError(f"avatar {avatar.name!r} {NO_SOUND}")
-    return (yield from _pieces(voice, spec))
+    return (yield from _pieces(voice, spec, wanted))
 
 
 def counted(avatar: Avatar, voice: AnyVoice) -> tuple[AnyVoice, int]:
@@ -59,7 +63,7 @@ def counted(avatar: Avatar, voice: AnyVoice) -> tuple[AnyVoice, int]:
     if length is None:
         voice = decoded(voice)
         return voice, voice.rows
-    return voice, -(-length * int(ROW_RATE) // RATE)
+    return voice, rows_of_samples(length)
 
 
 def track_from_waveform(waveform: Waveform, spec: FeatureSpec) -> AudioTrack:
@@ -73,14 +77,28 @@ def is_feature_file(voice: AnyVoice) -> TypeGuard[Path]:
     return isinstance(voice, Path) and voice.suffix.lower() == FEATURE_SUFFIX
 
 
-def _pieces(voice: Voice, spec: FeatureSpec) -> Generator[float, None, AudioTrack]:
+def _pieces(
+    voice: Voice, spec: FeatureSpec, wanted: range | None = None
+) -> Generator[float, None, AudioTrack]:
     if is_feature_file(voice):
         return track_from_npy(voice, spec)
     extractor = extractor_of(spec)  # raises its errors before anything is decoded
     yield 0.0
-    waveform = decoded(voice)
-    steps = yield from extractor.pieces(waveform.samples)
+    samples = decoded(voice).samples if wanted is None else samples_of(voice)
+    rows = rows_of_samples(len(samples))
+    if wanted is None or not rows or spec.normalisation == "clip":
+        # The mean of a clip is that of all of it.
+        steps = yield from extractor.pieces(samples)
+        part = None
+    else:
+        # Rows farther out hear nothing of the sound.
+        ends = (wanted.start, wanted.stop - 1)
+        first, last = (min(max(row, -MARGIN), rows - 1 + MARGIN) for row in ends)
+        inside = range(first, last + 1)
+        needed = steps_of(inside, spec, extractor.count(len(samples)))
+        steps = yield from extractor.pieces(samples, needed)
+        part = Part(inside, needed.start)
     outside = None
     if spec.outside == "silence":
         outside = normalise(extractor.silence()[None], spec, clip=steps)[0]
-    return windowed(normalise(steps, spec), spec, waveform.rows, outside)
+    return windowed(normalise(steps, spec), spec, rows, outside, part)

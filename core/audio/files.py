@@ -46,7 +46,7 @@ def sound_length(voice: Voice) -> int | None:
         return None
     length = resampled_length(layout.length, layout.rate, RATE)
     if isinstance(voice, SoundPart):
-        silence, start, stop = _range(voice, length)
+        silence, start, stop = range_of(voice, length)
         return silence + stop - start
     return length
 
@@ -54,14 +54,14 @@ def sound_length(voice: Voice) -> int | None:
 def part_of(whole: Waveform, part: SoundPart) -> Waveform:
     """The part of the file's waveform, after silence if `skip` is negative. AudioError if nothing
     of the file is in it."""
-    silence, start, stop = _range(part, len(whole))
+    silence, start, stop = range_of(part, len(whole))
     samples = whole.samples[start:stop]
     if silence:
         samples = np.concatenate([np.zeros(silence, np.float32), samples])
     return Waveform(samples)
 
 
-def _range(part: SoundPart, length: int) -> tuple[int, int, int]:
+def range_of(part: SoundPart, length: int) -> tuple[int, int, int]:
     """Samples of silence, then first and last (excluded) sample of a file of `length` samples."""
     first = round(part.skip * RATE)
     last = first + round(part.seconds * RATE)

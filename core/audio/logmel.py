@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import FeatureMismatchError
 from ..records.arrays import Float32, Float64
 from ..system.steps import finished
+from .samples import Samples
 
 KIND = "log-mel"
 VERSION = 1
@@ -87,20 +88,26 @@ def step_count(samples: int, hop_length: int) -> int:
     return 1 + samples // hop_length
 
 
-def log_mel(samples: Float32, mel: LogMel) -> Float32:
+def log_mel(samples: Samples, mel: LogMel) -> Float32:
     """(steps, n_mels) float32 of (T,) samples at mel.sample_rate; the sound is padded with zeros.
     Works in float64, piece by piece."""
     return finished(pieces(samples, mel))
 
 
-def pieces(samples: Float32, mel: LogMel) -> Generator[float, None, Float32]:
-    """`log_mel` piece by piece: yields the share that is done after each, returns the steps."""
+def pieces(
+    samples: Samples, mel: LogMel, part: range | None = None
+) -> Generator[float, None, Float32]:
+    """`log_mel` piece by piece: yields the share that is done after each, returns the steps. part:
+    the only ones that are wanted, with the same bits."""
     steps = step_count(len(samples), mel.hop_length)
     window = _window(mel)
     bands = mel_filters(mel).T
-    out = np.empty((steps, mel.n_mels), np.float32)
+    wanted = range(steps) if part is None else part
     chunk = max(1, CHUNK // mel.n_fft)
-    for first in range(0, steps, chunk):
+    # A product's bits may depend on its size: the pieces of a part are those of the whole.
+    firsts = range(wanted.start // chunk * chunk, wanted.stop, chunk)
+    out = np.empty((len(firsts) * chunk, mel.n_mels), np.float32)
+    for first in firsts:
         last = min(first + chunk, steps)
         start = first * mel.hop_length - mel.n_fft // 2
         stop = (last - 1) * mel.hop_length - mel.n_fft // 2 + mel.n_fft
@@ -111,9 +118,10 @@ def pieces(samples: Float32, mel: LogMel) -> Generator[float, None, Float32]:
         frames = np.lib.stride_tricks.sliding_window_view(piece, mel.n_fft)[:: mel.hop_length]
         spectrum = np.fft.rfft(frames * window)
         power = spectrum.real**2 + spectrum.imag**2
-        out[first:last] = np.log(mel.log_epsilon + power @ bands)
-        yield last / steps
-    return out
+        at = first - firsts.start
+        out[at : at + last - first] = np.log(mel.log_epsilon + power @ bands)
+        yield (at + chunk) / len(out)
+    return out[wanted.start - firsts.start : wanted.stop - firsts.start]
 
 
 def silent_step(mel: LogMel) -> Float32:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from ..errors import FeatureMismatchError
 from ..records.arrays import Float32
+from ..system.gemm import Gemm, numpy_has_calm_blas
 from ..system.steps import finished
 from .phonetic_network import RATE, STEP, bands, hidden_layers
 from .phonetic_weights import PhoneticWeights, load_weights, provenance
+from .samples import Samples
 
 KIND = "phonetic"
 VERSION = 1
@@ -50,24 +52,32 @@ def check_parameters(values: Mapping[str, Any], version: int, dim: int) -> None:
             )
 
 
-def pieces(samples: Float32) -> Generator[float, None, Float32]:
+def pieces(samples: Samples, part: range | None = None) -> Generator[float, None, Float32]:
     """Makes (1 + T // 320, 22) float32 of (T,) samples at 16 kHz: step k is centred on sample
     320 k, a value is about 1 where the sound is that class (`load_weights().classes`) and 0
-    elsewhere. Yields the share that is done after every 8 s of sound."""
+    elsewhere. part: the only steps that are wanted, with the same bits. Yields the share that is
+    done after every 8 s of sound."""
     weights = load_weights()
     steps = 1 + len(samples) // STEP
-    total = np.zeros((steps, DIM), np.float32)
-    share = np.zeros((steps, 1), np.float32)
-    for first in range(0, steps, CORE):
+    wanted = range(steps) if part is None else part
+    total = np.zeros((len(wanted), DIM), np.float32)
+    share = np.zeros((len(wanted), 1), np.float32)
+    # The grid of windows is that of the whole sound.
+    begin = max(0, (wanted.start - BLEND) // CORE * CORE)
+    for first in range(begin, min(steps, wanted.stop + BLEND), CORE):
         lo, hi = max(0, first - BLEND), min(steps, first + CORE + BLEND)
+        used = slice(max(lo, wanted.start), min(hi, wanted.stop))
+        if used.start >= used.stop:
+            continue
         start, stop = max(0, lo - CONTEXT), min(steps, hi + CONTEXT)
         end = len(samples) if stop == steps else (stop - 1) * STEP + 1
         mel = bands(samples[start * STEP : end], weights)
-        values = readout(hidden_layers(mel, weights), weights)
-        weight = _weight(np.arange(lo, hi), first, steps)
-        total[lo:hi] += weight * values[lo - start : hi - start]
-        share[lo:hi] += weight
-        yield min(first + CORE, steps) / steps
+        values = readout(hidden_layers(mel, weights), weights)[used.start - start :]
+        weight = _weight(np.arange(lo, hi), first, steps)[used.start - lo : used.stop - lo]
+        into = slice(used.start - wanted.start, used.stop - wanted.start)
+        total[into] += weight * values[: len(weight)]
+        share[into] += weight
+        yield min(into.stop, len(wanted)) / len(wanted)
     result: Float32 = total / share
     return result
 
@@ -81,8 +91,10 @@ def readout(layers: Float32, weights: PhoneticWeights) -> Float32:
     """(T, 22) of (T, 4, 144) hidden layers; the first and the last step are repeated outside."""
     flat = layers.reshape(len(layers), -1)
     padded = np.pad(flat, ((AROUND, AROUND), (0, 0)), mode="edge")
-    near = np.concatenate([padded[k : k + len(flat)] for k in range(2 * AROUND + 1)], 1)
-    result: Float32 = near @ weights["readout.weight"].T + weights["readout.bias"]
+    gemm = Gemm(numpy_has_calm_blas())
+    result = np.tile(weights["readout.bias"], (len(flat), 1))
+    for k, near in enumerate(np.split(weights["readout.weight"], 2 * AROUND + 1, axis=1)):
+        result += gemm.multiply(padded[k : k + len(flat)], np.ascontiguousarray(near).T)
     return result
 
 

@@ -1,17 +1,20 @@
 """The phonetic network in numpy: from the sound of one voice to a hidden layer that encodes
 phonemes.
 
-Log-mel of 80 bands, a convolution to 50 steps a second, four Conformer blocks (feed-forward,
-attention, convolution over 31 steps, feed-forward), 191 phoneme scores. The attention has no
-positions and sees the whole window."""
+Log-mel of 80 bands, a convolution to 50 steps a second, four Conformer blocks (conformer.py), 191
+phoneme scores. The attention has no positions and sees the whole window."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
 from ..records.arrays import Float32
+from ..system.gemm import Gemm, numpy_has_calm_blas
+from .conformer import WIDTH, Block, Linear, apply, block_of
 from .phonetic_weights import PhoneticWeights
 
 RATE = 16000  # Hz
@@ -20,11 +23,7 @@ N_FFT = 400
 STEP = 2 * HOP  # samples
 POWER_FLOOR = 1e-10
 BLOCKS = 4
-HEADS = 4
-WIDTH = 144
-EPSILON = 1e-5  # of the normalisations
-
-_erf = np.frompyfunc(math.erf, 1, 1)  # numpy has none
+ERF = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
 
 
 def bands(samples: Float32, weights: PhoneticWeights) -> Float32:
@@ -37,83 +36,58 @@ def bands(samples: Float32, weights: PhoneticWeights) -> Float32:
     hann = 0.5 - 0.5 * np.cos(2 * np.pi / N_FFT * np.arange(N_FFT))
     spectrum = np.fft.rfft(frames * hann)
     power = spectrum.real**2 + spectrum.imag**2
-    return np.log(np.maximum(power @ weights["mel"], POWER_FLOOR)).astype(np.float32)
+    mel = Gemm(numpy_has_calm_blas()).multiply(power.astype(np.float32), weights["mel"])
+    return np.log(np.maximum(mel, np.float32(POWER_FLOOR)))
 
 
-def hidden_layers(mel: Float32, weights: PhoneticWeights) -> Float32:
-    """(T, 4, 144) the output of each block for (M, 80) bands; T = (M + 1) // 2."""
-    x = _stem(mel, weights)
+def hidden_layers(mel: Float32, weights: PhoneticWeights, blas: bool | None = None) -> Float32:
+    """(T, 4, 144) the output of each block for (M, 80) bands; T = (M + 1) // 2. blas: whether
+    products use numpy's BLAS; None: if it has a calm one."""
+    layers_of = _prepared(weights)
+    gemm = Gemm(numpy_has_calm_blas() if blas is None else blas)
+    x = _stem(mel, layers_of, gemm)
     layers = np.empty((len(x), BLOCKS, WIDTH), np.float32)
-    for block in range(BLOCKS):
-        x = _block(x, f"blocks.{block}.", weights)
-        layers[:, block] = x
+    for number, block in enumerate(layers_of.blocks):
+        x = layers[:, number] = apply(block, x, gemm)
     return layers
 
 
-def _stem(mel: Float32, weights: PhoneticWeights) -> Float32:
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    stem: Linear  # of three bands' steps side by side
+    blocks: tuple[Block, ...]
+
+
+@lru_cache(maxsize=1)
+def _prepared(weights: PhoneticWeights) -> _Prepared:
+    kernel = weights["stem.weight"].transpose(2, 1, 0).reshape(-1, WIDTH)
+    return _Prepared(
+        Linear(np.ascontiguousarray(kernel), weights["stem.bias"]),
+        tuple(block_of(partial(_tensor, weights, f"blocks.{k}.")) for k in range(BLOCKS)),
+    )
+
+
+def _tensor(weights: PhoneticWeights, at: str, name: str) -> Float32:
+    return weights[at + name]
+
+
+def _stem(mel: Float32, prepared: _Prepared, gemm: Gemm) -> Float32:
     """(T, 144): a convolution over three bands' steps, every second one, and GELU."""
     count = (len(mel) + 1) // 2
     padded = np.pad(mel, ((1, 2), (0, 0)))
-    kernel = weights["stem.weight"]
-    x = np.tile(weights["stem.bias"], (count, 1))
-    for k in range(3):
-        x += padded[k : k + 2 * count : 2][:count] @ kernel[:, :, k].T
-    gelu: Float32 = 0.5 * x * (1 + _erf(x * math.sqrt(0.5)).astype(np.float32))
+    near = [padded[k : k + 2 * count : 2][:count] for k in range(3)]
+    x = prepared.stem(gemm, np.concatenate(near, 1))
+    gelu: Float32 = 0.5 * x * (1 + erf(x * np.float32(math.sqrt(0.5))))
     return gelu
 
 
-def _block(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
-    """(T, 144): one Conformer block; `at` is the beginning of its tensors' names."""
-    x = x + 0.5 * _feed_forward(x, at + "ffn1.", weights)
-    x = x + _attention(_norm(x, at + "attention.norm.", weights), at + "attention.", weights)
-    x = x + _convolution(_norm(x, at + "conv.norm.", weights), at + "conv.", weights)
-    x = x + 0.5 * _feed_forward(x, at + "ffn2.", weights)
-    return _norm(x, at + "norm.", weights)
-
-
-def _feed_forward(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
-    inner = _linear(_norm(x, at + "norm.", weights), at + "in.", weights)
-    return _linear(inner * _sigmoid(inner), at + "out.", weights)
-
-
-def _attention(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
-    """(T, 144): four heads of 36, every step against every other."""
-    count, width = len(x), WIDTH // HEADS
-    joined = _linear(x, at + "in.", weights).reshape(count, 3, HEADS, width)
-    query, key, value = joined.transpose(1, 2, 0, 3)  # (heads, T, width) each
-    scores = query @ key.transpose(0, 2, 1) * np.float32(width**-0.5)
-    scores = np.exp(scores - scores.max(2, keepdims=True))
-    scores /= scores.sum(2, keepdims=True)
-    mixed = (scores @ value).transpose(1, 0, 2).reshape(count, WIDTH)
-    return _linear(mixed, at + "out.", weights)
-
-
-def _convolution(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
-    """(T, 144): a gate, a depthwise convolution over 31 steps, and a linear layer."""
-    x = _linear(x, at + "in.", weights)
-    x = x[:, :WIDTH] * _sigmoid(x[:, WIDTH:])
-    kernel = weights[at + "depth.weight"]
-    taps = kernel.shape[1]
-    padded = np.pad(x, ((taps // 2, taps // 2), (0, 0)))
-    y = np.tile(weights[at + "depth.bias"], (len(x), 1))
-    for k in range(taps):
-        y += padded[k : k + len(x)] * kernel[:, k]
-    return _linear(y * _sigmoid(y), at + "out.", weights)
-
-
-def _linear(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
-    result: Float32 = x @ weights[at + "weight"].T + weights[at + "bias"]
+def erf(x: Float32) -> Float32:
+    """The error function within 5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions,
+    7.1.26 (1.5e-7 before rounding)."""
+    size = np.abs(x)
+    t = 1 / (1 + np.float32(0.3275911) * size)
+    polynomial = np.full_like(t, ERF[0])
+    for coefficient in ERF[1:]:
+        polynomial = polynomial * t + np.float32(coefficient)
+    result: Float32 = np.copysign(1 - polynomial * t * np.exp(-size * size), x)
     return result
-
-
-def _norm(x: Float32, at: str, weights: PhoneticWeights) -> Float32:
-    centred = x - x.mean(1, keepdims=True)
-    deviation = np.sqrt((centred**2).mean(1, keepdims=True) + EPSILON)
-    result: Float32 = centred / deviation * weights[at + "weight"] + weights[at + "bias"]
-    return result
-
-
-def _sigmoid(x: Float32) -> Float32:
-    # exp of at most 80, so that float32 does not overflow; the sigmoid is 0 there.
-    e: Float32 = np.exp(np.minimum(-x, np.float32(80)))
-    return np.float32(1) / (np.float32(1) + e)

@@ -31,28 +31,41 @@ def resample(read: Reader, length: int, rate_in: int, rate_out: int) -> NDArray[
     """The (resampled_length,) float32 sound at `rate_out` of the `length` samples that `read` gives
     piece by piece at `rate_in` (whole numbers, Hz). Equal rates copy bit for bit. Besides the
     result, memory is bounded by BLOCK."""
+    out = np.empty(resampled_length(length, rate_in, rate_out), np.float32)
+    grid = resampled_grid(rate_in, rate_out)
+    for first in range(0, len(out), grid):
+        out[first : first + grid] = resampled_block(read, length, rate_in, rate_out, first)
+    return out
+
+
+def resampled_grid(rate_in: int, rate_out: int) -> int:
+    """Samples of a block of `resample`."""
+    up, down, repeat = _period(rate_in, rate_out)
+    return BLOCK if up == down else max(1, BLOCK // (down * repeat)) * up * repeat
+
+
+def resampled_block(
+    read: Reader, length: int, rate_in: int, rate_out: int, first: int
+) -> NDArray[np.float32]:
+    """The block of `resample` that begins at `first`, a multiple of the grid."""
+    grid = resampled_grid(rate_in, rate_out)
+    last = min(first + grid, resampled_length(length, rate_in, rate_out))
+    up, down, repeat = _period(rate_in, rate_out)
+    if up == down:
+        return read(first, last)
+    period_out, period_in = up * repeat, down * repeat
+    count = -(-(last - first) // period_out)
+    origin = first // period_out * period_in
+    made = _block(read, length, origin, count, low_pass(up, down), up, down, repeat)
+    return made[: last - first].astype(np.float32)
+
+
+def _period(rate_in: int, rate_out: int) -> tuple[int, int, int]:
+    """up, down and how many periods fill a group: the filter's phases repeat every `up` outputs,
+    that is every `down` inputs."""
     divisor = math.gcd(rate_in, rate_out)
     up, down = rate_out // divisor, rate_in // divisor
-    out = np.empty(resampled_length(length, rate_in, rate_out), np.float32)
-    if up == down:
-        for start in range(0, length, BLOCK):
-            stop = min(start + BLOCK, length)
-            out[start:stop] = read(start, stop)
-        return out
-    taps = low_pass(up, down)
-    # The filter's phases repeat every `up` outputs, that is every `down` inputs; a few such
-    # periods together fill a group.
-    repeat = -(-GROUP // up)
-    period_out, period_in = up * repeat, down * repeat
-    periods = max(1, BLOCK // period_in)
-    for first in range(0, len(out), periods * period_out):
-        last = min(first + periods * period_out, len(out))
-        count = -(-(last - first) // period_out)
-        origin = first // period_out * period_in
-        out[first:last] = _block(read, length, origin, count, taps, up, down, repeat)[
-            : last - first
-        ]
-    return out
+    return up, down, -(-GROUP // up)
 
 
 def low_pass(up: int, down: int) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import AudioError
 from ..records.voice import Waveform
 from ..system.files import open_regular
+from .resample import Reader
 from .waveform import check_layout, from_reader, mono
 
 MAX_FILE_BYTES = 1 << 36
@@ -38,16 +39,23 @@ class WavLayout:
 def load_wav(path: Path) -> Waveform | None:
     """The waveform of a WAV file, or None if it is another container or has compressed samples,
     which another decoder may read. AudioError if the file is broken."""
-    file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
-    with file:
-        layout = _layout_with_sound(file, size, path.name)
-        if layout is None:
-            return None
+    found = wav_reader(path)
+    return None if found is None else from_reader(*found)
 
-        def read(start: int, stop: int) -> NDArray[np.float32]:
+
+def wav_reader(path: Path) -> tuple[Reader, int, int] | None:
+    """For a WAV file: its mono samples piece by piece, their number and rate; None and errors as
+    load_wav."""
+    layout = wav_layout(path)
+    if layout is None:
+        return None
+
+    def read(start: int, stop: int) -> NDArray[np.float32]:
+        file, _ = open_regular(path, AudioError, MAX_FILE_BYTES)
+        with file:
             return mono(_decode(file, layout, start, stop, path.name), path.name)
 
-        return from_reader(read, layout.length, layout.rate)
+    return read, layout.length, layout.rate
 
 
 def wav_layout(path: Path) -> WavLayout | None:

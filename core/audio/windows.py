@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AudioError, FeatureMismatchError
-from ..records.audio_track import MARGIN, AudioTrack
+from ..records.audio_track import AROUND, MARGIN, AudioTrack
 from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec
 from ..records.timeline import ROW_RATE
 
 MAX_STEPS = 64  # limit of window, stride and pad
 MAX_BYTES = 1 << 32  # of a track; six hours of windows of 16 x 29 are a quarter of it
 FLAT = 1e-5  # a value that deviates less than this over a clip is constant, and becomes 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a long sound. rows: at least one, MARGIN outside at most. first_step: the step
+    that the computed steps begin with."""
+
+    rows: range
+    first_step: int
 
 
 def check_spec(spec: FeatureSpec) -> None:
@@ -58,33 +68,50 @@ def normalise(
     return ((steps - mean) / std).astype(np.float32)
 
 
+def steps_of(rows: range, spec: FeatureSpec, count: int) -> range:
+    """Those of `count` steps that are in the windows of these rows, and of the rows that the
+    network sees with them; at least one step."""
+    first = spec.stride * (rows.start - AROUND // 2) - spec.pad
+    last = spec.stride * (rows.stop - 1 + AROUND // 2) - spec.pad + spec.window
+    first = min(max(first, 0), count - 1)
+    return range(first, max(min(last, count), first + 1))
+
+
 def windowed(
     steps: NDArray[np.float32],
     spec: FeatureSpec,
     rows: int,
     outside: NDArray[np.float32] | None = None,
+    part: Part | None = None,
 ) -> AudioTrack:
     """`rows` windows of (T, D) normalised steps: row i holds steps stride * i - pad and the
     window - 1 after it (docs/method.md §5.3). outside (D,): the step where there are none; None
-    means zeros and no margin, as in the official loader.
-    AudioError if they would not fit into memory."""
+    means zeros and no margin, as in the official loader. part: which of them `steps` are.
+    AudioError if the windows would not fit into memory."""
     margin = 0 if outside is None else MARGIN
-    rows += 2 * margin
-    pad = spec.pad + spec.stride * margin
-    needed = 4 * rows * spec.window * spec.dim
+    first, last = -margin, rows + margin
+    if part is not None:
+        first = max(first, part.rows.start - AROUND // 2)
+        last = min(last, part.rows.stop + AROUND // 2)
+    count = max(last - first, 0)
+    needed = 4 * count * spec.window * spec.dim
     if needed > MAX_BYTES:
         raise AudioError(
-            f"the sound makes {rows} windows of {spec.window} x {spec.dim}, {needed / 1e9:.0f} GB; "
-            "cut it into parts"
+            f"the sound makes {count} windows of {spec.window} x {spec.dim}, {needed / 1e9:.0f} "
+            "GB; cut it into parts"
         )
-    length = (max(rows, 1) - 1) * spec.stride + spec.window
+    length = (max(count, 1) - 1) * spec.stride + spec.window
     padded = np.zeros((length, spec.dim), np.float32)
     if outside is not None:
         padded[:] = outside
-    used = steps[: max(length - pad, 0)]
-    padded[pad : pad + len(used)] = used
+    # The place of steps[0] in `padded`.
+    at = spec.pad - spec.stride * first + (0 if part is None else part.first_step)
+    lo, hi = max(at, 0), min(at + len(steps), length)
+    if lo < hi:
+        padded[lo:hi] = steps[lo - at : hi - at]
     views = np.lib.stride_tricks.sliding_window_view(padded, spec.window, axis=0)
-    windows = np.ascontiguousarray(views[:: spec.stride][:rows].transpose(0, 2, 1))
-    if outside is None:
-        return AudioTrack(windows)
-    return AudioTrack(windows, np.tile(outside, (spec.window, 1)), margin)
+    windows = np.ascontiguousarray(views[:: spec.stride][:count].transpose(0, 2, 1))
+    whole = None if outside is None else np.tile(outside, (spec.window, 1))
+    if part is None:
+        return AudioTrack(windows, whole, margin)
+    return AudioTrack(windows, whole, margin, first, rows)

@@ -16,15 +16,15 @@ from ..system.steps import in_background
 
 
 def track_in_background(
-    avatar: Avatar, voice: AnyVoice
+    avatar: Avatar, voice: AnyVoice, wanted: range | None = None
 ) -> Generator[float | None, None, AudioTrack]:
     """`track_for` on another thread, which yields the share that is done every steps.TICK seconds
-    (None before the first piece) and returns the track. Closing it abandons the work, which ends
-    after the current piece. Errors as track_for."""
+    (None before the first piece) and returns the track; `wanted` as for track_pieces. Closing it
+    abandons the work, which ends after the current piece. Errors as track_for."""
     share: list[float] = []
 
     def work(abandoned: threading.Event) -> AudioTrack:
-        pieces = track_pieces(avatar, voice)
+        pieces = track_pieces(avatar, voice, wanted)
         while not abandoned.is_set():
             try:
                 share[:] = [next(pieces)]

@@ -20,7 +20,7 @@ from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.job import BakeJob, FrameTask
 from ..records.progress import Progress
-from ..records.voice import AnyVoice
+from ..records.timeline import row_of_seconds
 from ..render.background import background_of
 from ..system.files import reason
 from ..system.threads import in_order
@@ -64,7 +64,7 @@ def bake(
         avatar = load_checked(job.avatar_path, job.avatar_hash)
     make_folder(job.directory)
     if not isinstance(job.voice, AudioTrack):
-        job = replace(job, voice=(yield from _computed(avatar, job.voice, total)))
+        job = replace(job, voice=(yield from _computed(avatar, job)))
     deformer = backend.prepare(avatar)
     yield Progress(0, total)
     largest = max(task.camera.width * task.camera.height for task in job.frames)
@@ -84,10 +84,13 @@ def bake(
             yield Progress(done, total, written.number, job.path_of(written))
 
 
-def _computed(avatar: Avatar, voice: AnyVoice, total: int) -> Generator[Progress, None, AudioTrack]:
-    """The track of the voice; the progress notes show the computed share in steps of 10 %."""
-    shown = None
-    with contextlib.closing(track_in_background(avatar, voice)) as steps:
+def _computed(avatar: Avatar, job: BakeJob) -> Generator[Progress, None, AudioTrack]:
+    """The track of the voice, for the job's frames; the progress notes show the computed share in
+    steps of 10 %."""
+    shown, total = None, len(job.frames)
+    rows = [row_of_seconds(task.moment.seconds)[0] for task in job.frames]
+    wanted = range(min(rows), max(rows) + 2)  # between two rows, both are needed
+    with contextlib.closing(track_in_background(avatar, job.voice, wanted)) as steps:
         while True:
             try:
                 share = next(steps)

@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of masks from another tool, named like the frames",
     )
     add(
+        "--audio-track",
+        type=int,
+        metavar="N",
+        help="sound track with the voice, from 1 (default: the one that sounds most like speech)",
+    )
+    add(
         "--processes",
         type=int,
         metavar="N",
@@ -81,6 +87,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         landmark_model=args.landmark_model,
         parsing=args.parsing,
         processes=args.processes,
+        audio_track=args.audio_track,
     )
     facts = prepared(args.video, args.out, options, console)
     figures: dict[str, float] = {}

@@ -20,7 +20,8 @@ from ..system.files import read_bounded
 from .cache import ByteCache
 from .files import Listing
 from .landmarks import lip_box
-from .pictures import MAX_BYTES, head_mask, over, read_picture
+from .masks import colours_in, head_mask
+from .pictures import MAX_BYTES, over, read_picture
 
 Box = tuple[int, int, int, int]
 CACHE_BYTES = 256 * 2**20
@@ -66,7 +67,8 @@ class TrainingClip:
     head's frame to camera, NaN where a frame has no pose. eyes (F,): closure in 0..1. landmarks
     (F, 68, 2): x y in pixels, NaN where missing. points (P, 3): initial points on the head's
     surface, in its own frame, decimetres. sound: from row 0 on; sound_more: from row more_start on.
-    notes: one line for each missing or excluded item."""
+    sound_rows (F,): the row of the sound at each frame, None if it is the frame's own. notes: one
+    line for each missing or excluded item."""
 
     folder: Path
     focal: float
@@ -84,6 +86,7 @@ class TrainingClip:
     more_start: int
     notes: tuple[str, ...]
     listing: Listing
+    sound_rows: NDArray[np.int64] | None = None
     cache_bytes: int = CACHE_BYTES
     _cache: ByteCache[Frame] = field(init=False)
     _boxes: dict[int, Box | None] = field(init=False, default_factory=dict)
@@ -95,6 +98,17 @@ class TrainingClip:
     def __len__(self) -> int:
         """F, the frames that have a pose."""
         return len(self.viewmats)
+
+    @property
+    def sound_length(self) -> int:
+        """Rows of the sound that the frames need."""
+        if self.sound_rows is None:
+            return len(self)
+        return max(self.rows_in_sound((*self.train_rows, *self.val_rows, *self.more_rows))) + 1
+
+    def rows_in_sound(self, rows: Sequence[int]) -> list[int]:
+        """The rows of the sound at these frames."""
+        return list(rows) if self.sound_rows is None else self.sound_rows[list(rows)].tolist()
 
     def camera(self, row: int) -> Camera:
         """The camera of frame `row`, in the head's frame. CameraError if it has no pose."""
@@ -112,8 +126,12 @@ class TrainingClip:
 
     def mask(self, row: int) -> NDArray[np.bool_]:
         """(H, W) the head mask alone, not cached."""
+        return head_mask(self.parsing(row))
+
+    def parsing(self, row: int) -> NDArray[np.uint8]:
+        """(H, W, 3) the mask's picture, not cached."""
         path = self.listing.parsing.get(row, self.folder / f"parsing/{row}.png")
-        return head_mask(read_picture(path, "RGB", (self.width, self.height)))
+        return read_picture(path, "RGB", (self.width, self.height))
 
     def head_box(self, rows: Sequence[int], margin: int = 16) -> Box:
         """(y0, y1, x0, x1): the box around the head masks of `rows`, enlarged by `margin` pixels,
@@ -123,7 +141,8 @@ class TrainingClip:
         found = [box for box in map(self._mask_box, rows) if box is not None]
         if not found:
             raise DatasetError(
-                f"{self.folder / 'parsing'}: no head (pure blue) in the masks; parse the clip again"
+                f"{self.folder / 'parsing'}: no head (blue) in the masks, whose colours are "
+                f"{colours_in(self.parsing(rows[0]))}; parse the clip again"
             )
         boxes = np.array(found)
         y0, x0 = boxes[:, [0, 2]].min(0) - margin
@@ -146,7 +165,10 @@ class TrainingClip:
         original = read_picture(path, "RGB", (self.width, self.height))
         head = self.mask(row)
         if not head.any():
-            raise DatasetError(f"{self.folder / f'parsing/{row}.png'} has no head (pure blue)")
+            raise DatasetError(
+                f"{self.folder / f'parsing/{row}.png'} has no head (blue); its colours are "
+                f"{colours_in(self.parsing(row))}"
+            )
         background = self._background(row)
         image = np.where(head[..., None], original, background)
         for array in (image, background, head, original):

@@ -1,102 +1,80 @@
-"""au.csv, OpenFace's table: how far the eyes are closed in every frame."""
+"""How far the eyes are closed in every frame: from au.csv, else bs.npy, else the landmarks."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import DatasetError
-from ..records.arrays import Float64
-from ..records.timeline import ROW_RATE
-from ..system.files import read_bounded
+from ..audio.npy import load_array
+from ..errors import AudioError, DatasetError
+from ..records.arrays import Float32, Float64
+from .eye_table import read_table
+from .landmarks import LEFT_EYE, RIGHT_EYE
 
-MAX_TEXT = 256 * 2**20  # bytes
-CLOSURE, FRAME, TIME = "AU45_r", "frame", "timestamp"
-MOST_MISSING = 5  # frames that the table may lack, at most a tenth of all
-OTHER_RATE = 0.02  # relative difference from 25 rows a second that counts as another rate
+BLINKS = (9, 10)  # eyeBlinkLeft and -Right of MediaPipe's 52 blendshapes, which bs.npy holds
+SHAPES = 52
+MAX_MISSING = 5  # frames that bs.npy may lack
+OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
+NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by
+SHUT = 0.35  # of the open ratio: closed, in such a clip
+MIN_SEEN = 0.5  # of the frames must have landmarks to measure the eyes
 
 
-def read_eyes(path: Path, count: int, notes: list[str]) -> Float64:
-    """(count,) closure in [0, 1] by frame: clip(AU45_r, 0, 2) / 2; all open if there is no au.csv.
-    Rows are matched to frames by the column `frame` (from 0 or 1), by their time stamps if the
-    table does not have 25 rows a second, and by position if it lacks these columns. A few missing
-    frames are filled from their neighbours and noted. DatasetError if the table is damaged or far
-    too short."""
-    if not path.exists():
+def read_eyes(
+    folder: Path, count: int, landmarks: Callable[[], Float32], notes: list[str]
+) -> Float64:
+    """(count,) closure in [0, 1] by frame. landmarks: gives (count, 68, 2), NaN where a frame has
+    none. DatasetError if a file is damaged or belongs to another clip; where the values come from,
+    if not from au.csv, is noted."""
+    if (folder / "au.csv").exists():
+        return read_table(folder / "au.csv", count, notes)
+    if (folder / "bs.npy").exists():
+        notes.append("no au.csv: the eyes follow eyeBlink of bs.npy")
+        return _from_blendshapes(folder / "bs.npy", count)
+    points = landmarks()
+    seen = np.isfinite(points).all(axis=(1, 2))
+    if seen.sum() <= MIN_SEEN * count:
         notes.append("no au.csv: the eyes stay open")
         return np.zeros(count)
-    table = _read(path)
-    values = np.clip(table[CLOSURE], 0, 2) / 2
-    allowed = min(MOST_MISSING, count // 10)
-    if TIME in table and (rate := _other_rate(table[TIME], count, allowed)):
-        notes.append(f"au.csv has {rate:.3g} rows a second: joined to frames by its time stamps")
-        return np.interp(np.arange(count) / ROW_RATE, table[TIME] - table[TIME][0], values)
-    rows = _frames(table[FRAME]) if FRAME in table else np.arange(len(values))
-    found = np.full(count, np.nan)
-    inside = np.flatnonzero((rows >= 0) & (rows < count))[::-1]
-    found[rows[inside]] = values[inside]  # if a frame has two rows (two faces), the first counts
-    missing = np.isnan(found)
-    if missing.sum() > allowed:
-        raise DatasetError(
-            f"{path} has {len(values)} rows, track_params.pt has {count} frames; "
-            "both must come from the same clip"
-        )
-    if missing.any():
-        notes.append(
-            f"au.csv has {count - missing.sum()} rows for {count} frames: the missing ones take "
-            "the values of their neighbours"
-        )
-        found[missing] = np.interp(
-            np.flatnonzero(missing), np.flatnonzero(~missing), found[~missing]
-        )
-    return found
+    notes.append("no au.csv: the eyes were measured from the landmarks")
+    ratios = aspect_ratios(points[seen].astype(np.float64))
+    return closure_of(np.interp(np.arange(count), np.flatnonzero(seen), ratios))
 
 
-def _read(path: Path) -> dict[str, Float64]:
-    """The columns that are used, by name; AU45_r is always there and finite."""
+def closure_of(ratios: Float64) -> Float64:
+    """(F,) from 0 (open as usual for this person) to 1 (closed) of the eyes' height over width."""
+    usual = float(np.percentile(ratios, OPEN_RANK))
+    shut = float(np.percentile(ratios, 0.5))
+    if shut > NEVER_SHUT * usual:
+        shut = SHUT * usual
+    return np.asarray(np.clip((usual - ratios) / max(usual - shut, 1e-6), 0, 1))
+
+
+def aspect_ratios(landmarks: Float64) -> Float64:
+    """(F,) height over width of the eyes in (F, 68, 2), the mean of both."""
+
+    def apart(a: int, b: int) -> Float64:
+        return np.asarray(np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1))
+
+    both = []
+    for outer, upper_a, upper_b, inner, lower_b, lower_a in (RIGHT_EYE, LEFT_EYE):
+        height = apart(upper_a, lower_a) + apart(upper_b, lower_b)
+        both.append(height / 2 / np.maximum(apart(outer, inner), 1e-6))
+    return np.asarray(np.mean(both, 0))
+
+
+def _from_blendshapes(path: Path, count: int) -> Float64:
     try:
-        text = read_bounded(path, DatasetError, MAX_TEXT).decode()
-        rows = csv.reader(io.StringIO(text), strict=True)
-        names = [name.strip() for name in next(rows, [])]
-        if CLOSURE not in names:
-            raise DatasetError(f"{path} has no column {CLOSURE}; write it with OpenFace's -aus")
-        columns = {name: names.index(name) for name in (CLOSURE, FRAME, TIME) if name in names}
-        table = [[_number(row, column) for column in columns.values()] for row in rows if row]
-    except (csv.Error, ValueError):
+        shapes = load_array(path)
+    except AudioError as error:
+        raise DatasetError(str(error)) from None
+    allowed = min(MAX_MISSING, count // 10)
+    if shapes.ndim != 2 or shapes.shape[1] != SHAPES or len(shapes) < count - allowed:
         raise DatasetError(
-            f"{path} is not a table of numbers; write it with OpenFace again"
-        ) from None
-    values = np.array(table, np.float64).reshape(-1, len(columns))
-    return dict(zip(columns, values.T, strict=True))
-
-
-def _number(row: list[str], column: int) -> float:
-    value = float(row[column]) if column < len(row) else math.nan
-    if not math.isfinite(value):
-        raise ValueError(value)
-    return value
-
-
-def _other_rate(times: Float64, count: int, allowed: int) -> float:
-    """Rows a second of a table that covers the clip at another rate than 25; 0 if it has the clip's
-    rate. A table with as many rows as frames has the clip's rate, whatever its time stamps say: for
-    a folder of pictures OpenFace assumes 30 a second."""
-    if len(times) < 2 or abs(len(times) - count) <= allowed or (np.diff(times) <= 0).any():
-        return 0.0
-    seconds = float(times[-1] - times[0])
-    rate = (len(times) - 1) / seconds
-    covers = abs(seconds - (count - 1) / ROW_RATE) <= (allowed + 1) / ROW_RATE
-    return rate if covers and abs(rate / ROW_RATE - 1) > OTHER_RATE else 0.0
-
-
-def _frames(numbers: Float64) -> NDArray[np.int64]:
-    """Frame numbers from 0. OpenFace counts from 1, some scripts from 0; a table that begins much
-    later was cut from a longer one, and its first row is frame 0."""
-    whole = np.rint(np.clip(numbers, -1, 1e9)).astype(np.int64)
-    first = int(whole.min()) if len(whole) else 0
-    return whole - (first if first > 1 + MOST_MISSING else min(first, 1))
+            f"{path} has shape {shapes.shape}, not ({count}, {SHAPES}): it is of another clip or "
+            "another tool; remove it and the eyes are measured from the landmarks"
+        )
+    blinks = shapes[:, BLINKS].astype(np.float64).mean(1)[:count]
+    return np.clip(np.pad(blinks, (0, count - len(blinks)), mode="edge"), 0, 1)

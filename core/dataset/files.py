@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import DatasetError
 from ..system.files import reason
 
-_FRAME_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")  # 007.jpg belongs to no frame
+_FRAME_NUMBER = re.compile(r"0{0,11}[0-9]{1,9}", re.ASCII)  # 7.jpg or 00007.jpg
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,22 @@ class Listing:
     torsos: Mapping[int, Path]
     landmarks: Mapping[int, Path]
 
+    def from_zero(self) -> Listing:
+        """The same with numbers one lower in each folder that counts from 1."""
+        parts = (self.images, self.parsing, self.torsos, self.landmarks)
+        return Listing(
+            *(
+                {row - 1: path for row, path in part.items()} if min(part, default=0) == 1 else part
+                for part in parts
+            )
+        )
+
 
 def list_frames(folder: Path, *, needed: bool = True) -> Listing:
     """needed: raise DatasetError if ori_imgs/ or parsing/ is not a readable folder. Otherwise, and
     for torso_imgs/, a missing folder counts as empty."""
     return Listing(
-        _numbered(folder / "ori_imgs", (".png", ".jpg"), needed),
+        _numbered(folder / "ori_imgs", (".png", ".jpeg", ".jpg"), needed),
         _numbered(folder / "parsing", (".png",), needed),
         torso_files(folder),
         _numbered(folder / "ori_imgs", (".lms",), needed),
@@ -42,7 +52,8 @@ def torso_files(folder: Path) -> dict[int, Path]:
 
 
 def _numbered(where: Path, suffixes: tuple[str, ...], needed: bool) -> dict[int, Path]:
-    """Files named by a frame number; of two with the same number the later suffix wins."""
+    """Files named by a frame number, with zeros before it or without; of two with the same number
+    the later suffix wins, then the one without zeros."""
     if not needed and not where.is_dir():
         return {}
     try:
@@ -54,8 +65,8 @@ def _numbered(where: Path, suffixes: tuple[str, ...], needed: bool) -> dict[int,
         ) from None
     found: dict[int, Path] = {}
     for suffix in suffixes:
-        for name in names:
+        for name in sorted(names, key=len, reverse=True):
             stem, ending = os.path.splitext(name)
-            if ending == suffix and _FRAME_NUMBER.fullmatch(stem):
+            if ending.lower() == suffix and _FRAME_NUMBER.fullmatch(stem):
                 found[int(stem)] = where / name
     return found

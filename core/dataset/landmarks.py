@@ -7,6 +7,7 @@ pixel."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ LANDMARKS = 68
 MOUTH = slice(48, 68)
 LIPS = slice(48, 60)  # the outer lip
 EYES = slice(36, 48)
+RIGHT_EYE, LEFT_EYE = range(36, 42), range(42, 48)  # corner, upper lid, corner, lower lid
 MAX_LMS = 2**16  # bytes of one landmark file
 MIN_FRAMES = 8
 # Share of the rows that the second pass uses: detected landmarks jump now and then.
@@ -36,6 +38,16 @@ def read_landmarks(path: Path) -> Float32 | None:
     if len(values) != 2 * LANDMARKS or not (np.abs(values) < 1e6).all():  # False for NaN too
         return None
     return values.reshape(LANDMARKS, 2).astype(np.float32)
+
+
+def landmarks_of(files: Mapping[int, Path], rows: Iterable[int], count: int) -> Float32:
+    """(count, 68, 2) of `rows`, from the file of each; NaN where one has none that can be read."""
+    out = np.full((count, LANDMARKS, 2), np.nan, np.float32)
+    for row in rows:
+        found = read_landmarks(files[row]) if row in files else None
+        if found is not None:
+            out[row] = found
+    return out
 
 
 def lip_box(landmarks: Float32, width: int, height: int) -> tuple[int, int, int, int] | None:

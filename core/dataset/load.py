@@ -12,6 +12,7 @@ are noted.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -26,11 +27,22 @@ from ..records.camera import Camera
 from .clip import CACHE_BYTES, Box, Frame, TrainingClip
 from .eyes import read_eyes
 from .files import Listing, list_frames
-from .landmarks import LANDMARKS, read_landmarks
+from .landmarks import landmarks_of
+from .masks import notes_of
 from .pictures import fault_of, read_background, read_picture
 from .report import Report
 from .track import avatar_track, read_track
-from .transforms import SPLITS, Lens, Rows, lens_of, read_documents, rows_of
+from .transforms import (
+    SPLITS,
+    Documents,
+    Lens,
+    Rows,
+    first_and_last,
+    lens_of,
+    read_documents,
+    rows_of,
+    sound_rows_of,
+)
 from .visual_hull import points_from_masks
 
 __all__ = ["Box", "Dataset", "Frame", "TrainingClip", "load_clip", "load_dataset"]
@@ -59,7 +71,10 @@ def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
     Pillow, torch."""
     folder = _checked(folder)
     report = Report()
-    lens = lens_of(folder, read_documents(folder, report, ("train",)), report)
+    documents = read_documents(folder, report)
+    lens = lens_of(
+        folder, {name: documents[name] for name in ("train",) if name in documents}, report
+    )
     listing = Listing({}, {}, {}, {})
     with report.collecting():
         listing = list_frames(folder, needed=False)
@@ -72,7 +87,7 @@ def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
         with report.collecting():
             background = read_background(folder, listing.torsos, torso_frame, lens[1:])
     with report.collecting():
-        track = avatar_track(folder, listing, report)
+        track = avatar_track(folder, listing, documents, report)
     if background is None or lens is None or report.errors:
         report.fail()
     viewmat = head_camera().viewmat
@@ -103,21 +118,33 @@ def load_clip(
     with report.collecting():
         listing = list_frames(folder)
     documents = read_documents(folder, report)
+    if "val" not in documents:
+        report.notes.append("no transforms_val.json: no frames are held out to measure with")
     lens = lens_of(folder, documents, report)
-    viewmats, points = read_track(folder, listing, report)
-    eyes = np.zeros(len(viewmats))
+    viewmats, points = read_track(folder, listing, documents, report)
+    listing = _from_zero(listing, documents, len(viewmats), report)
+    count = len(viewmats)
+    eyes = np.zeros(count)
     with report.collecting():
-        eyes = read_eyes(folder / "au.csv", len(viewmats), report.notes)
+        eyes = read_eyes(
+            folder,
+            count,
+            lambda: landmarks_of(listing.landmarks, range(count), count),
+            report.notes,
+        )
     if lens is not None:
         with report.collecting():
             read_picture(folder / "bc.jpg", "RGB", lens[1:])
     if lens is None or report.errors:
         report.fail()
-    rows = rows_of(folder, documents, len(viewmats), report)
+    rows = rows_of(folder, documents, count, report)
     named = len(rows["train"])
-    more_start = min(rows["more"], default=len(viewmats))
+    more_start = min(rows["more"], default=count)
     if not listing.torsos:
         report.notes.append("no torso_imgs: only bc.jpg is behind the head")
+    sound_rows = sound_rows_of(documents, count)
+    if sound_rows is not None:
+        report.notes.append("the frames take their sound from aud_id, which is not their img_id")
     rows = _without(rows, _broken(rows, listing, viewmats, lens, report))
     clip = TrainingClip(
         folder=folder,
@@ -129,15 +156,18 @@ def load_clip(
         more_rows=rows["more"],
         viewmats=viewmats,
         eyes=eyes,
-        landmarks=_landmarks(rows, listing, len(viewmats), report),
+        landmarks=_landmarks(rows, listing, count, report),
         points=np.zeros((0, 3)) if points is None else points,
         sound=_sound(folder / "aud.wav", report),
         sound_more=_sound(folder / "aud_more.wav", report) if rows["more"] else None,
         more_start=more_start,
         notes=(),
         listing=listing,
+        sound_rows=sound_rows,
         cache_bytes=cache_bytes,
     )
+    if clip.train_rows:
+        report.notes += _mask_notes(clip)
     if check == "all" or not _some_decode(clip):
         rows = _without(rows, _undecodable(clip, _all(rows), report))
         train, val, more = (rows[name] for name in SPLITS)
@@ -196,10 +226,23 @@ def _complaint(row: int, listing: Listing, viewmats: Float64, size: tuple[int, i
     return None if np.isfinite(viewmats[row]).all() else "have no pose in track_params.pt"
 
 
+def _some(rows: tuple[int, ...]) -> list[int]:
+    """A few of `rows`, spread evenly."""
+    return sorted(
+        {rows[k] for k in np.linspace(0, len(rows) - 1, TRIED).astype(int)} if rows else []
+    )
+
+
 def _some_decode(clip: TrainingClip) -> bool:
-    rows = clip.train_rows
-    tried = {rows[k] for k in np.linspace(0, len(rows) - 1, TRIED).astype(int)} if rows else set()
-    return all(_why_not(clip, row) is None for row in tried)
+    return all(_why_not(clip, row) is None for row in _some(clip.train_rows))
+
+
+def _mask_notes(clip: TrainingClip) -> list[str]:
+    pictures = []
+    for row in _some(clip.train_rows):
+        with suppress(DatasetError):  # reported with its frame
+            pictures.append(clip.parsing(row))
+    return notes_of(pictures) if pictures else []
 
 
 def _undecodable(clip: TrainingClip, rows: list[int], report: Report) -> set[int]:
@@ -223,14 +266,25 @@ def _why_not(clip: TrainingClip, row: int) -> str | None:
 
 def _landmarks(rows: Rows, listing: Listing, count: int, report: Report) -> Float32:
     """(F, 68, 2), NaN where a frame has none."""
-    out = np.full((count, LANDMARKS, 2), np.nan, np.float32)
-    for row in _all(rows):
-        found = read_landmarks(listing.landmarks[row]) if row in listing.landmarks else None
-        if found is None:
+    named = _all(rows)
+    out = landmarks_of(listing.landmarks, named, count)
+    for row in named:
+        if np.isnan(out[row, 0, 0]):
             report.frame(row, "have no landmarks (.lms): the lip loss leaves them out")
-        else:
-            out[row] = found
     return out
+
+
+def _from_zero(listing: Listing, documents: Documents, count: int, report: Report) -> Listing:
+    """Files that count from 1, as ffmpeg does, for frames that count from 0."""
+    named = first_and_last(documents)
+    files = len(listing.images)
+    counted = sorted(listing.images) == list(range(1, files + 1))
+    if named is None or not counted or named[0] > 0 or named[1] >= files or count > files:
+        return listing
+    report.notes.append(
+        f"the pictures count from 1 to {files} and transforms_*.json from 0: picture 1 is frame 0"
+    )
+    return listing.from_zero()
 
 
 def _sound(path: Path, report: Report) -> Path | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DatasetError
 from ..images.pillow import Bytes, pillow
@@ -18,7 +17,6 @@ from ..records.avatar import Background
 from ..system.files import open_regular
 
 MAX_BYTES = 512 * 2**20  # of one picture file
-HEAD_COLOUR = (0, 0, 255)  # of parsing/, as RGB; neck is green, torso red, the rest white
 TAILS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}  # first bytes of a picture -> near its end
 TAIL_BYTES = 64
 
@@ -110,9 +108,3 @@ def over(torso: Bytes, background: Bytes) -> Bytes:
     alpha = torso[..., 3:].astype(np.float32) / 255
     mixed = torso[..., :3] * alpha + background * (1 - alpha)
     return np.rint(mixed).astype(np.uint8)
-
-
-def head_mask(picture: Bytes) -> NDArray[np.bool_]:
-    """(H, W) where the parsing (H, W, 3) has exactly the head's colour."""
-    red, green, blue = HEAD_COLOUR
-    return (picture[..., 2] == blue) & (picture[..., 0] == red) & (picture[..., 1] == green)

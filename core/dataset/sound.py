@@ -22,6 +22,7 @@ from ..records.timeline import ROW_RATE
 from ..records.voice import RATE, Waveform
 from .clip import TrainingClip
 from .features import STATS_FILE, choose_features, fixed
+from .rates import likely_rate
 from .sound_npy import FILE_KINDS, track_from_files
 
 BANDS = 29  # of log-mel, as many values as a step of DeepSpeech has
@@ -29,6 +30,7 @@ SILENT = 1e-4  # of full scale; a 16-bit sound's last bit is a third of it
 SAMPLES_PER_ROW = RATE // int(ROW_RATE)
 ENOUGH = 0.8  # of the frames must have sound
 EXACT = 2  # rows by which sound and frames may differ without a note
+FEW = 1.5  # seconds by which they may differ at their end, whatever their ratio is
 
 
 # Kinds that are computed from the sound here -> their spec before normalisation.
@@ -44,7 +46,7 @@ def training_track(
     files: Sequence[Path] = (),
     notes: list[str] | None = None,
 ) -> tuple[AudioTrack, FeatureSpec]:
-    """The track of all rows of `clip`, and the spec that an avatar trained on it carries.
+    """The track of all frames of `clip`, and the spec that an avatar trained on it carries.
 
     kind: one of SOUND_KINDS, computed from the clip's sound (aud.wav, then aud_more.wav from
     `more_start` on) and normalised by mean and deviation of the training rows, or by the dataset's
@@ -54,11 +56,18 @@ def training_track(
 
     ArgumentError: unknown kind. DatasetError: no sound, a silent or a far too short one.
     AudioError, FeatureMismatchError, MissingPackageError: as their readers raise them."""
-    notes = [] if notes is None else notes
+    track, spec = _whole_track(clip, kind, files, [] if notes is None else notes)
+    return track if clip.sound_rows is None else track.at_rows(clip.sound_rows), spec
+
+
+def _whole_track(
+    clip: TrainingClip, kind: str, files: Sequence[Path], notes: list[str]
+) -> tuple[AudioTrack, FeatureSpec]:
+    """The track of the sound, whose rows frames with an aud_id of their own choose from."""
     if kind in FILE_KINDS:
         track, spec = track_from_files(clip, kind, files)
         _compare(len(track), clip, notes)
-        return track, spec
+        return AudioTrack(track.windows[: clip.sound_length]), spec
     if kind not in SOUND_KINDS:
         known = ", ".join((*SOUND_KINDS, *FILE_KINDS))
         raise ArgumentError(f"features {kind!r} are unknown; choose one of {known}")
@@ -73,7 +82,7 @@ def training_track(
         spec = choose_features(kind, raw.dim, clip.folder)
         return track_from_waveform(waveform, spec), spec
     track = track_from_waveform(waveform, raw)
-    spec = fixed(raw, _own_steps(track, raw, clip.train_rows))
+    spec = fixed(raw, _own_steps(track, raw, clip.rows_in_sound(clip.train_rows)))
     return _normalised(track, spec), spec
 
 
@@ -107,32 +116,39 @@ def sound_of(clip: TrainingClip, notes: list[str]) -> Waveform:
         _compare(len(samples) / SAMPLES_PER_ROW, clip, notes, clip.more_start)
         samples = np.concatenate([joined, load_waveform(clip.sound_more).samples])
         _compare(len(samples) / SAMPLES_PER_ROW, clip, notes)
-    samples = samples[: len(clip) * SAMPLES_PER_ROW]
-    trained = samples[: (max(clip.train_rows) + 1) * SAMPLES_PER_ROW]
+    samples = samples[: clip.sound_length * SAMPLES_PER_ROW]
+    last = max(clip.rows_in_sound(clip.train_rows))
+    trained = samples[: (last + 1) * SAMPLES_PER_ROW]
     if not len(trained) or np.ptp(trained) < SILENT:
         raise DatasetError(f"{clip.sound} is silent; a mouth cannot be learnt without its sound")
     return Waveform(samples)
 
 
 def _compare(rows: float, clip: TrainingClip, notes: list[str], wanted: int | None = None) -> None:
-    """Note a sound that is shorter or longer than the frames. DatasetError if it is far shorter."""
-    wanted = len(clip) if wanted is None else wanted
+    """Note a sound that is shorter or longer than the frames. DatasetError if it is far shorter, or
+    if the frames seem to have another rate than 25."""
+    wanted = clip.sound_length if wanted is None else wanted
+    apart = (rows - wanted) / ROW_RATE
+    lasts = (
+        f"{clip.folder}: the sound lasts {rows / ROW_RATE:.1f} s and {wanted} frames last "
+        f"{wanted / ROW_RATE:.1f} s at {ROW_RATE:g} a second"
+    )
+    rate = likely_rate(wanted, rows) if abs(apart) > FEW else None
+    if rate is not None:
+        raise DatasetError(
+            f"{lasts}: the video seems to have been cut into frames at {rate:g} a second; cut it "
+            f"again at {ROW_RATE:g} (ffmpeg -i VIDEO -vf fps={ROW_RATE:g} ...), or give the sound "
+            "of these frames alone"
+        )
     if rows < ENOUGH * wanted:
         raise DatasetError(
-            f"{clip.folder}: the sound lasts {rows / ROW_RATE:.1f} s and {wanted} frames last "
-            f"{wanted / ROW_RATE:.1f} s at 25 a second; was the video cut into frames at 25 a "
-            "second, and is it the same clip?"
+            f"{lasts}; was the video cut into frames at {ROW_RATE:g} a second, and is it the same "
+            "clip?"
         )
     if rows < wanted - EXACT:
-        notes.append(
-            f"the sound ends {(wanted - rows) / ROW_RATE:.1f} s before the frames: the last ones "
-            "get silence"
-        )
+        notes.append(f"the sound ends {-apart:.1f} s before the frames: the last ones get silence")
     elif rows > wanted + EXACT:
-        notes.append(
-            f"the sound lasts {(rows - wanted) / ROW_RATE:.1f} s longer than the frames: its end "
-            "is not used"
-        )
+        notes.append(f"the sound lasts {apart:.1f} s longer than the frames: its end is not used")
 
 
 def _own_steps(track: AudioTrack, spec: FeatureSpec, rows: Sequence[int]) -> Float32:

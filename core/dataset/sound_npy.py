@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio.npy import load_array
+from ..audio.npy import load_features
 from ..audio.windows import check_spec, normalise, windowed
 from ..errors import ArgumentError, AudioError, DatasetError
 from ..records.arrays import Float32
@@ -19,27 +19,25 @@ from .features import fixed, steps_of_rows
 # Kind -> files of a dataset in which the field's scripts store it.
 FILE_KINDS: dict[str, tuple[str, ...]] = {
     "deepspeech": ("aud_ds.npy", "aud.npy"),
-    "wav2vec2": ("aud_eo.npy",),
+    "wav2vec2": ("aud_eo.npy", "aud_wav2vec.npy"),
     "hubert": ("aud_hu.npy",),
 }
-WINDOW, STRIDE = 16, 2  # steps of a window, and of a row
 MORE = "_more"  # at the end of the name of the file for the rows from more_start on
 
 
 def track_from_files(
     clip: TrainingClip, kind: str, files: Sequence[Path]
 ) -> tuple[AudioTrack, FeatureSpec]:
-    """The track and spec of one or two .npy files (see training_track). (F, 16, D): complete
-    windows, used unchanged. (T, D) or (F, 2, D), as HuBERT's script writes it: steps at 50 a
-    second, normalised by mean and deviation of the training rows. DatasetError: none found.
-    AudioError: a file that cannot be used."""
+    """The track and spec of one or two .npy files (see training_track), in any shape that
+    audio/npy.py reads. Ready windows are used unchanged; steps are normalised by mean and deviation
+    of the training rows. DatasetError: none found. AudioError: a file that cannot be used."""
     paths = [Path(path) for path in files] or _found(clip, kind)
     if len(paths) > 2 or (len(paths) == 2 and not clip.more_rows):
         raise ArgumentError(
             f"{len(paths)} feature files for a clip of {1 + bool(clip.more_rows)} sounds; give one "
             "for each"
         )
-    arrays = [_windows_or_steps(path) for path in paths]
+    arrays = [load_features(path) for path in paths]
     if len({(array.ndim, array.shape[-1]) for array in arrays}) != 1:
         raise AudioError(
             f"{paths[0].name} and {paths[1].name} are not of one kind: {arrays[0].shape} and "
@@ -50,10 +48,9 @@ def track_from_files(
     ready = arrays[0].ndim == 3
     joined = _joined(arrays, clip.more_start * (1 if ready else spec.stride))
     if ready:
-        return AudioTrack(joined[: len(clip)]), spec
-    steps = joined[: len(clip) * spec.stride]
-    spec = fixed(spec, steps_of_rows(steps, clip.train_rows, spec.stride))
-    return windowed(normalise(steps, spec), spec, -(-len(steps) // spec.stride)), spec
+        return AudioTrack(joined), spec
+    spec = fixed(spec, steps_of_rows(joined, clip.rows_in_sound(clip.train_rows), spec.stride))
+    return windowed(normalise(joined, spec), spec, -(-len(joined) // spec.stride)), spec
 
 
 def _found(clip: TrainingClip, kind: str) -> list[Path]:
@@ -69,18 +66,6 @@ def _found(clip: TrainingClip, kind: str) -> list[Path]:
         f"{clip.folder} has no {names}; make the {kind} features of its sound and give the .npy "
         "file, or train on features that are computed here: log-mel"
     )
-
-
-def _windows_or_steps(path: Path) -> Float32:
-    """(F, 16, D) or (T, D). (F, 2, D), two steps per row, becomes (2 F, D)."""
-    array = load_array(path)
-    if array.ndim == 2 or array.shape[1] == WINDOW:
-        return array
-    if array.shape[1] == STRIDE:
-        return array.reshape(-1, array.shape[2])
-    turned = array.shape[2] == WINDOW
-    step = "swap its last two axes" if turned else f"give {WINDOW} steps of 50 a second a row"
-    raise AudioError(f"{path.name} has shape {array.shape}, not (rows, {WINDOW}, values); {step}")
 
 
 def _joined(arrays: list[Float32], start: int) -> Float32:

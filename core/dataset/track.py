@@ -1,4 +1,5 @@
-"""track_params.pt: the head's pose in every frame, and the mesh that the tracker fitted."""
+"""The head's pose in every frame, of track_params.pt or else of transforms_*.json, and the mesh
+that the tracker fitted."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from ..records.avatar import Track
 from ..records.camera import viewmat_from_track
 from .eyes import read_eyes
 from .files import Listing
+from .landmarks import landmarks_of
 from .report import Report
+from .transforms import Documents, poses_of
 
 NAME = "track_params.pt"
 MAX_TRACK = 64 * 2**30  # bytes; official ones contain 3.3 GB of vertices, which stay on disk
@@ -24,16 +27,27 @@ FAR = 1e6  # decimetres; no head is that far away
 MIN_POINTS = 1000  # of a face mesh; landmark clouds have 68 to 478
 
 
-def read_track(folder: Path, listing: Listing, report: Report) -> tuple[Float64, Float64 | None]:
+def read_track(
+    folder: Path, listing: Listing, documents: Documents, report: Report
+) -> tuple[Float64, Float64 | None]:
     """viewmats (F, 4, 4) by frame, NaN where a frame has no pose, and the mesh's mean points
-    (P, 3), None if the track has no mesh. Without a track F is 0 and the report has an error."""
+    (P, 3), None if the track has no mesh. Without a track the poses are those of `documents`; if
+    they have none, F is 0 and the report has an error."""
     path = folder / NAME
     viewmats, points = np.zeros((0, 4, 4)), None
     if not path.exists():
-        report.errors.append(
-            f"{path} does not exist, so the head's poses are not known; track the clip, or make a "
-            "dataset from its video with: prepare VIDEO FOLDER"
-        )
+        viewmats = poses_of(documents)
+        if len(viewmats):
+            report.notes.append(
+                f"no {NAME}: the poses are those of transforms_*.json, and the first points come "
+                "from the masks"
+            )
+        else:
+            report.errors.append(
+                f"{path} does not exist and transforms_train.json has no transform_matrix, so the "
+                "head's poses are not known; track the clip, or make a dataset from its video "
+                "with: prepare VIDEO FOLDER"
+            )
         return viewmats, points
     with report.collecting():
         content = load_torch(path, DatasetError, MAX_TRACK)
@@ -46,19 +60,29 @@ def read_track(folder: Path, listing: Listing, report: Report) -> tuple[Float64,
     return viewmats, points
 
 
-def avatar_track(folder: Path, listing: Listing, report: Report) -> Track | None:
-    """Poses and eyes for an avatar, None if there is no track. DatasetError if a pose is missing or
-    out of range."""
+def avatar_track(
+    folder: Path, listing: Listing, documents: Documents, report: Report
+) -> Track | None:
+    """Poses and eyes for an avatar, None if no pose is known. DatasetError if the track has no pose
+    at all, or one out of range."""
     path = folder / NAME
-    if not path.exists():
-        report.notes.append(f"no {NAME}: the head keeps a still pose")
-        return None
-    viewmats = _poses(load_torch(path, DatasetError, MAX_TRACK), path)
-    if not is_rigid(viewmats):
-        raise DatasetError(f"{path} contains NaN or poses out of range; track the clip again")
-    viewmats = filled(_by_frame(viewmats, listing, report))
-    eyes = read_eyes(folder / "au.csv", len(viewmats), report.notes)
-    return Track(viewmats.astype(np.float32), eyes)
+    if path.exists():
+        viewmats = _poses(load_torch(path, DatasetError, MAX_TRACK), path)
+        whole = np.isfinite(viewmats).all((1, 2))
+        if not whole.any() or not is_rigid(viewmats[whole]):
+            raise DatasetError(f"{path} contains NaN or poses out of range; track the clip again")
+        viewmats = _by_frame(viewmats, listing, report)
+    else:
+        viewmats = poses_of(documents)
+        if not len(viewmats):
+            report.notes.append(f"no {NAME}: the head keeps a still pose")
+            return None
+        report.notes.append(f"no {NAME}: the poses are those of transforms_*.json")
+    count = len(viewmats)
+    eyes = read_eyes(
+        folder, count, lambda: landmarks_of(listing.landmarks, range(count), count), report.notes
+    )
+    return Track(filled(viewmats).astype(np.float32), eyes)
 
 
 def filled(viewmats: Float64) -> Float64:

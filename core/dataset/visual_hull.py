@@ -64,7 +64,7 @@ def _block(views: list[tuple[Camera, NDArray[np.bool_]]]) -> tuple[Float64, Floa
         middles.append(camera.centre + along * direction)
         sides.append((along * (x1 - x0) / camera.fx, along * (y1 - y0) / camera.fy))
     if not middles:
-        raise DatasetError("no head (pure blue) in any mask of parsing/; parse the clip again")
+        raise DatasetError("no head (blue) in any mask of parsing/; parse the clip again")
     width, height = MARGIN * np.max(sides, axis=0)
     middle, half = np.mean(middles, axis=0), np.array([width, height, DEPTH * height]) / 2
     return middle - half, middle + half

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..audio.features import track_for
 from ..audio.files import load_waveform
 from ..dataset.load import TrainingClip
+from ..dataset.sound_npy import FILE_KINDS
 from ..errors import DatasetError, FeatureMismatchError
 from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
@@ -17,8 +18,6 @@ from ..records.avatar import Avatar
 from ..records.timeline import ROW_RATE
 from ..records.voice import RATE, Waveform
 
-# Computed features of a clip, by their usual names; the first that fits the avatar is used.
-FEATURE_FILES = ("aud_ds.npy", "aud.npy", "aud_eo.npy", "aud_hu.npy", "aud_wav2vec.npy")
 FLOOR = 1e-4  # lowest root mean square, -80 dB
 STEP = int(RATE / ROW_RATE)  # samples a row
 SILENT_AT = 1.0  # seconds; the middle of the silent track, far from its ends
@@ -27,12 +26,14 @@ SILENT_AT = 1.0  # seconds; the middle of the silent track, far from its ends
 @dataclass(frozen=True, eq=False)
 class Voice:
     """track: its row k belongs to frame first + k. waveform: None if only computed features are
-    available. source: the files' names."""
+    available. source: the files' names. order: the row of the waveform at each row of the track,
+    None if it is the same."""
 
     track: AudioTrack
     first: int
     waveform: Waveform | None
     source: str
+    order: NDArray[np.int64] | None = None
 
     def seconds(self, row: int) -> float:
         return (row - self.first) / ROW_RATE
@@ -41,7 +42,8 @@ class Voice:
         """(R,) dB of full scale at each frame; NaN without a waveform."""
         if self.waveform is None:
             return np.full(len(rows), np.nan)
-        return loudness(self.waveform, np.array(rows) - self.first)
+        places = np.array(rows) - self.first
+        return loudness(self.waveform, places if self.order is None else self.order[places])
 
 
 def loudness(waveform: Waveform, rows: NDArray[np.integer]) -> Float64:
@@ -70,10 +72,15 @@ def voice_of(avatar: Avatar, clip: TrainingClip, rows: tuple[int, ...], split: b
             track = None
     if track is None:
         first, track, source = _ready(avatar, clip, rows)
+    order = clip.sound_rows if first == 0 else None
+    if order is not None:
+        track = track.at_rows(order)
     if split:
         track = _cut(track, rows[0] - first, rows[-1] + 1 - first)
+        if order is not None:
+            return Voice(track, rows[0], waveform, f"{source}, split", order[rows[0] :])
         return Voice(track, rows[0], _cut_sound(waveform, first, rows), f"{source}, split")
-    return Voice(track, first, waveform, source)
+    return Voice(track, first, waveform, source, order)
 
 
 def _sound(clip: TrainingClip, rows: tuple[int, ...]) -> tuple[int, Waveform | None, str]:
@@ -100,7 +107,9 @@ def _ready(
 ) -> tuple[int, AudioTrack, str]:
     assert avatar.features is not None
     later = bool(clip.more_rows) and rows[0] >= clip.more_rows[0]
-    for name in FEATURE_FILES:
+    kind = avatar.features.kind
+    own = FILE_KINDS.get(kind, ())
+    for name in (*own, *(name for names in FILE_KINDS.values() for name in names)):
         path = clip.folder / name
         if later:
             path = path.with_stem(f"{path.stem}_more")
@@ -113,7 +122,7 @@ def _ready(
         return (clip.more_rows[0] if later else 0), track, path.name
     raise DatasetError(
         f"{clip.folder} has no audio features that fit the avatar, which needs "
-        f"{avatar.features.kind} of {avatar.features.dim} values; add them as {FEATURE_FILES[0]}"
+        f"{kind} of {avatar.features.dim} values; add them as {(*own, 'aud_ds.npy')[0]}"
     )
 
 

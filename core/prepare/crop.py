@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import VideoError
-from ..images.pillow import resized
 from ..records.arrays import Float64
-from .pictures import Pixels
 
 Boxes = Float64
 
@@ -30,9 +28,10 @@ class Crop:
     y: int
     side: int
 
-    def cut(self, pixels: Pixels, size: int) -> Pixels:
-        part = pixels[self.y : self.y + self.side, self.x : self.x + self.side]
-        return np.ascontiguousarray(resized(np.ascontiguousarray(part), size, size, "LANCZOS"))
+    def part(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 in shares of a video of this size."""
+        x1, y1 = self.x + self.side, self.y + self.side
+        return self.x / width, self.y / height, x1 / width, y1 / height
 
 
 def given_crop(crop: tuple[int, int, int], width: int, height: int) -> Crop:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset.eyes import closure_of
 from ..records.arrays import Float64
 from .mesh import LEFT_EYE, RIGHT_EYE
 
-OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
-NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by
-SHUT = 0.35  # of the open ratio: closed, in such a clip
 FULL_AU = 2.0  # AU45_r at which training treats an eye as closed (docs/method.md §3.5)
 
 
@@ -32,12 +30,7 @@ def closure(meshes: Float64, valid: NDArray[np.bool_]) -> Float64:
     (F,) False) are interpolated linearly and do not count for what is usual."""
     rows = np.flatnonzero(valid)
     known = aspect_ratios(meshes[rows])
-    ratios = np.interp(np.arange(len(meshes)), rows, known)
-    usual = float(np.percentile(known, OPEN_RANK))
-    shut = float(np.percentile(known, 0.5))
-    if shut > NEVER_SHUT * usual:
-        shut = SHUT * usual
-    return np.clip((usual - ratios) / max(usual - shut, 1e-6), 0, 1)
+    return closure_of(np.interp(np.arange(len(meshes)), rows, known))
 
 
 def table(closed: Float64, valid: NDArray[np.bool_]) -> str:

@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import VideoError
-from ..images.pillow import resized
+from ..records.arrays import Float64
 from ..records.voice import RATE, Waveform
 from .crop import Crop, check_faces, choose_crop, given_crop
 from .face import FaceFinder, quiet
-from .options import FPS, MIN_SECONDS
-from .pictures import Pixels, write_bytes, write_picture
+from .options import FPS, MAX_SECONDS, MIN_SECONDS
+from .pictures import write_bytes, write_picture
 from .step import Step
-from .video import Facts, facts_of, frames, pixels_of, sound
+from .video.clock import frames
+from .video.container import Film, film_of
+from .video.picture import Converter
+from .video.sound import sound
 
+SOUND = "aud.wav"
 EXAMINE_EVERY = 12  # frames; one of them is searched for the face
 EXAMINE_MOST = 60  # frames at most; then the interval doubles
 EXAMINE_WIDTH = 960  # pixels that are enough to see faces
@@ -28,17 +32,22 @@ SMALL_SIDE = 0.6  # of the wanted size: a smaller square is blurred when magnifi
 def examine_video(step: Step) -> dict[str, Any]:
     """Count the frames, find the face and the square around it."""
     options = step.options
-    facts = facts_of(step.video)
-    crop = None if options.crop is None else given_crop(options.crop, facts.width, facts.height)
-    boxes, every, count, repeated = [], EXAMINE_EVERY, 0, 0
+    film = film_of(step.video)
+    _check_length(step, film)
+    step.progress(0, 0)
+    crop = None if options.crop is None else given_crop(options.crop, film.width, film.height)
+    search, shrunk, corner = _search(film, crop)
+    expected = _expected_frames(step, film)
+    boxes: list[Any] = []
+    every, count, repeated = EXAMINE_EVERY, 0, 0
     with quiet(step.side):
         finder = FaceFinder(options.landmark_model)
-        for frame, same in frames(step.video, options.start, options.seconds):
+        for frame, same in frames(film, options.start, options.seconds):
             if count % every == 0:
-                boxes.append(_boxes(finder, pixels_of(frame), crop))
+                step.progress(count, max(expected, count))
+                boxes.append(finder.find(search(frame)) / shrunk + corner)
                 if len(boxes) > EXAMINE_MOST:
                     boxes, every = boxes[::2], 2 * every
-                step.progress(count, 0)
             count += 1
             repeated += same
     if count < MIN_SECONDS * FPS:
@@ -46,60 +55,100 @@ def examine_video(step: Step) -> dict[str, Any]:
             f"{step.video} has {count / FPS:.2f} s from {options.start:g} s on; a dataset needs "
             f"{MIN_SECONDS:g} s at least, and a good one 3 to 5 minutes"
         )
+    step.progress(count, count)
     faces = check_faces(boxes, str(step.video))
     if crop is None:
-        crop = choose_crop(faces, facts.width, facts.height)
+        crop = choose_crop(faces, film.width, film.height)
     if crop.side < SMALL_SIDE * options.size:
         step.note(
             f"the face's square is {crop.side} pixels wide and magnified to {options.size}: the "
             "pictures are soft; a smaller --size trains faster and loses nothing"
         )
-    _note_rate(step, facts, count, repeated)
+    for note in (*film.notes, *_notes(film, count, repeated)):
+        step.note(note)
     return {
         "frames": count,
         "crop": [crop.x, crop.y, crop.side],
-        "video": [facts.width, facts.height],
-        "rate": round(facts.rate, 3),
-        "turned": facts.turned,
+        "video": [film.width, film.height],
+        "rate": round(film.rate, 3),
+        "turned": film.orientation.turned,
+        "mirrored": film.orientation.mirrored,
+        "pixel_aspect": round(film.ratio, 4),
+        "interlaced": film.interlaced,
+        "colour": film.colour.name,
     }
 
 
-def _boxes(finder: FaceFinder, pixels: Pixels, crop: Crop | None) -> Any:
-    """(n, 4) faces in pixels of the video, or of its square if that is given."""
+def _check_length(step: Step, film: Film) -> None:
+    """VideoError at once where the header tells that the part is too long."""
+    if step.options.seconds is None and film.seconds - step.options.start > MAX_SECONDS + 1:
+        raise VideoError(
+            f"{step.video} is longer than {MAX_SECONDS / 60:.0f} minutes; take a part with --start "
+            "and --seconds"
+        )
+
+
+def _expected_frames(step: Step, film: Film) -> int:
+    """By the header; 0 if it does not say."""
+    rest = max(film.seconds - step.options.start, 0.0)
+    seconds = rest if step.options.seconds is None else min(step.options.seconds, rest)
+    return round(seconds * FPS)
+
+
+def _search(film: Film, crop: Crop | None) -> tuple[Converter, float, Float64]:
+    """Makes the pictures in which the face is searched: the whole film's, or its given square,
+    not larger than needed. Also their scale, and the (4,) place of their corner in the video."""
+    x, y, width, height = 0, 0, film.width, film.height
     if crop is not None:
-        pixels = crop.cut(pixels, min(crop.side, EXAMINE_WIDTH))
-    height, width = pixels.shape[:2]
+        x, y, width, height = crop.x, crop.y, crop.side, crop.side
     scale = min(1.0, EXAMINE_WIDTH / max(width, height))
-    small = resized(pixels, round(width * scale), round(height * scale), "LANCZOS")
-    return finder.find(np.ascontiguousarray(small)) / scale
+    part = (x / film.width, y / film.height, (x + width) / film.width, (y + height) / film.height)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return Converter(film, *size, part), scale, np.array([x, y, x, y], np.float64)
 
 
-def _note_rate(step: Step, facts: Facts, count: int, repeated: int) -> None:
-    if facts.rate and facts.rate < FEW_PICTURES:
-        step.note(
-            f"the video has {facts.rate:g} pictures a second; {100 * repeated / count:.0f} % of "
+def _notes(film: Film, count: int, repeated: int) -> list[str]:
+    """What of the pictures was changed or is poor."""
+    notes = []
+    if film.rate and film.rate < FEW_PICTURES:
+        notes.append(
+            f"the video has {film.rate:g} pictures a second; {100 * repeated / count:.0f} % of "
             "the frames are repeated, and lips will follow the sound less well"
         )
-    elif facts.rate and abs(facts.rate - FPS) > 0.01:
-        step.note(f"{facts.rate:g} pictures a second were converted to {FPS}")
-    if facts.turned:
-        step.note(f"the pictures were turned upright ({facts.turned} degrees)")
+    elif film.rate and abs(film.rate - FPS) > 0.01:
+        notes.append(f"{film.rate:g} pictures a second were converted to {FPS}")
+    if film.orientation.turned:
+        notes.append(f"the pictures were turned upright ({film.orientation.turned} degrees)")
+    if film.orientation.mirrored:
+        notes.append("the pictures were mirrored, as the file asks")
+    if abs(film.ratio - 1) > 0.001:
+        notes.append(
+            f"the video's pixels are not square ({film.ratio:.4g} wide): the pictures were scaled "
+            f"to {film.width}x{film.height}"
+        )
+    if film.interlaced:
+        notes.append("the pictures are interlaced and were deinterlaced")
+    if film.colour.name:
+        notes.append(f"the colours ({film.colour.name}) were converted to BT.709")
+    return notes
 
 
 def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any]:
     """Write ori_imgs/. keep: existing pictures are valid and stay."""
     step.make("ori_imgs")
+    film = film_of(step.video)
     crop, count = Crop(*found["crop"]), int(found["frames"])
     options = step.options
-    index, cut = 0, None
-    for frame, same in frames(step.video, options.start, options.seconds):
+    convert = Converter(film, options.size, options.size, crop.part(film.width, film.height))
+    index, pixels = 0, None
+    for frame, same in frames(film, options.start, options.seconds):
         path = step.image(index)
+        if not same:
+            pixels = None
         if not (keep and path.exists()):
-            if cut is None or not same:
-                cut = crop.cut(pixels_of(frame), options.size)
-            write_picture(path, cut, options.quality)
-        elif not same:
-            cut = None
+            if pixels is None:
+                pixels = convert(frame)
+            write_picture(path, pixels, options.quality)
         index += 1
         step.progress(index, count)
     if index != count:
@@ -108,15 +157,27 @@ def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any
 
 
 def write_sound(step: Step, count: int) -> dict[str, Any]:
-    """Write aud.wav: 16 kHz, mono, 16 bits, as long as the pictures."""
+    """Write aud.wav: 16 kHz, mono, 16 bits, as long as the pictures. Returns the facts
+
+    audio_track: its number among the file's sound tracks, from 1. sound_holes_s: [[begin, end]] of
+    the dataset's seconds without sound. loudness_db, noise_db: of loud and of quiet moments, as
+    recorded. peak: of full scale."""
     step.progress(0, 1)
-    waveform = sound(step.video, step.options.start, count)
-    write_bytes(step.folder / "aud.wav", wav_bytes(waveform))
+    found = sound(film_of(step.video), step.options.start, count, step.options.audio_track)
+    write_bytes(step.folder / SOUND, wav_bytes(found.voice))
     step.progress(1, 1)
-    peak = float(np.abs(waveform.samples).max())
+    for note in found.notes:
+        step.note(note)
+    peak = float(np.abs(found.voice.samples).max())
     if peak > 0.999:
         step.note("the sound is clipped in places; record it a little quieter")
-    return {"peak": round(peak, 4)}
+    return {
+        "peak": round(peak, 4),
+        "audio_track": found.track.number,
+        "sound_holes_s": [[round(begin, 3), round(end, 3)] for begin, end in found.holes],
+        "loudness_db": round(found.loudness, 1),
+        "noise_db": round(found.noise, 1),
+    }
 
 
 def wav_bytes(waveform: Waveform) -> bytes:

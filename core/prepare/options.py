@@ -35,7 +35,8 @@ class PrepareOptions:
     crop: (x, y, side) of the square in the video's upright pixels, None to find it. focal: of the
     square pictures, in pixels, None to fit it. landmark_model: a face_landmarker .task file, for a
     MediaPipe without its own model. parsing: a folder of masks to use instead of computed ones.
-    quality: of the JPEG pictures. processes: that work at the same time, None for one a core."""
+    quality: of the JPEG pictures. processes: that work at the same time, None for one a core.
+    audio_track: number of the file's sound track with the voice, from 1, None to find it."""
 
     size: int = 512
     start: float = 0.0
@@ -46,6 +47,7 @@ class PrepareOptions:
     parsing: Path | None = None
     quality: int = 97
     processes: int | None = None
+    audio_track: int | None = None
 
     def __post_init__(self) -> None:
         if not MIN_SIZE <= self.size <= MAX_SIZE or self.size % 2:
@@ -65,6 +67,8 @@ class PrepareOptions:
             )
         if self.processes is not None and not 1 <= self.processes <= MAX_PROCESSES:
             raise ArgumentError(f"--processes {self.processes} must lie from 1 to {MAX_PROCESSES}")
+        if self.audio_track is not None and self.audio_track < 1:
+            raise ArgumentError(f"--audio-track {self.audio_track}: tracks are counted from 1")
         if self.focal is not None and not 0.5 <= self.focal / self.size <= 20:
             raise ArgumentError(
                 f"--focal {self.focal:g} must lie from {0.5 * self.size:g} to {20 * self.size:g} "

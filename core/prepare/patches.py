@@ -8,6 +8,7 @@ change, each patch's mean and contrast are normalised first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,18 +68,27 @@ def patches_on(mesh: Float64, chosen: NDArray[np.intp], pixel: float, half: floa
     return Patches(pixel * np.stack([first, np.cross(normals, first)]), half)
 
 
-def take(pictures: Float32, solution: Solution, patches: Patches) -> Float32:
-    """(K, P, S) the patches of pictures (K, H, W), each with mean 0 and contrast 1."""
-    offsets = np.einsum("sa,apj->psj", patches.offsets, patches.tangents)
-    points = (solution.points[:, None] + offsets).reshape(-1, 3)
-    places = project(points, solution.rotations, solution.translations, solution.focal)
-    centre = np.array([pictures.shape[2], pictures.shape[1]]) / 2
-    shape = (len(pictures), *offsets.shape[:2])
-    values = bilinear(pictures, places + centre, np.float32).reshape(shape)
+def take(pictures: Iterable[Float32], solution: Solution, patches: Patches) -> Float32:
+    """(K, P, S) the patches of K pictures (H, W), each with mean 0 and contrast 1."""
+    offsets = patches.offsets
+    # A sample is its point plus two tangents times its offsets, before and after a rotation.
+    shares = np.stack([np.ones(len(offsets)), *offsets.T]).astype(np.float32)  # (3, S)
+    anchors = np.stack([solution.points, *patches.tangents], -1)  # (P, 3 axes, 3)
     window = patches.window.astype(np.float32)
-    values -= (values @ window)[..., None]
-    contrast = np.sqrt((values**2) @ window)
-    return np.asarray(values / (contrast[..., None] + np.float32(0.3)))
+    out = np.empty((len(solution.rotations), len(anchors), len(offsets)), np.float32)
+    poses = zip(solution.rotations, solution.translations, pictures, out, strict=True)
+    for rotation, shift, picture, values in poses:
+        seen = np.einsum("ij,pjs->ips", rotation, anchors)
+        seen[..., 0] += shift[:, None]
+        x, y, depth = seen.astype(np.float32) @ shares
+        scale = np.float32(solution.focal) / depth
+        height, width = picture.shape
+        places = np.stack([x * scale + width / 2, y * scale + height / 2], -1)
+        values[:] = bilinear(picture[None], places[None], np.float32)[0]
+        values -= (values @ window)[:, None]
+        contrast = np.sqrt((values**2) @ window)
+        values /= contrast[:, None] + np.float32(0.3)
+    return out
 
 
 def median_appearance(taken: Float32, patches: Patches) -> Appearance:

@@ -11,17 +11,17 @@ from ..errors import ArgumentError
 from ..system.machine import available_cores
 from ..system.processes import Processes
 from .face import LOG
-from .frames import examine_video, write_frames, write_sound
+from .frames import SOUND, examine_video, write_frames, write_sound
 from .landmarks import MESHES, find_meshes
 from .masks import BACKGROUND, make_background, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
 from .shots import SHOTS, SIGNALS, find_shots
-from .state import State, digest_of, digest_of_file
+from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
 
-VERSION = 2  # of the steps: a higher one makes them run again
+VERSION = 3  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (
@@ -32,13 +32,15 @@ STEPS = (
 
 @dataclass(frozen=True)
 class _Task:
-    """depends: values that change its result, besides the task before it. run(step, keep): keep
-    says that files it wrote before it was stopped are still valid. files(): its output."""
+    """depends: values that change its result, besides the tasks before it. run(step, keep): keep
+    says that files it wrote before it was stopped are still valid. files(): its output. of_sound:
+    pictures do not depend on it, so that another choice of sound leaves them finished."""
 
     name: str
     depends: Any
     run: Callable[[Step, bool], dict[str, Any]]
     files: Callable[[], Iterable[Path]] = tuple
+    of_sound: bool = False
 
 
 def prepare(
@@ -64,7 +66,7 @@ def prepare(
             f"--landmark-model {options.landmark_model} does not exist; give MediaPipe's "
             "face_landmarker.task"
         )
-    state = State(folder, digest_of_file(video), video.name)
+    state = State(folder, digest_of_video(video), video.name)
     step = Step(video, folder, options, "", progress, note, cancelled)
     step.make(step.side.name)
     count = options.processes or min(available_cores(), MOST_PROCESSES)
@@ -78,11 +80,14 @@ def _run(state: State, step: Step) -> dict[str, Any]:
     """Do every step that is not finished."""
     options = step.options
     facts: dict[str, Any] = {}
-    key = digest_of(VERSION)
+    pictures, sound = digest_of(VERSION), ""  # what the next task depends on
 
     def done(task: _Task) -> None:
-        nonlocal key
-        key = digest_of(key, task.name, task.depends)
+        nonlocal pictures, sound
+        if task.of_sound:
+            key = sound = digest_of(pictures, sound, task.name, task.depends)
+        else:
+            key = pictures = digest_of(pictures, task.name, task.depends)
         own = replace(step, name=task.name)
         if state.is_done(task.name, key) and all_there(task.files()):
             facts.update(state.facts(task.name))
@@ -120,9 +125,10 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
     return [
         _Task(
             "sound",
-            None,
+            options.audio_track,
             lambda step, keep: write_sound(step, count),
-            lambda: [folder / "aud.wav"],
+            lambda: [folder / SOUND],
+            of_sound=True,
         ),
         _Task(
             "frames",
@@ -142,7 +148,7 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             lambda step, keep: find_shots(step, count),
             lambda: [side / SHOTS, side / SIGNALS],
         ),
-        _Task("pose", options.focal, lambda step, keep: track_poses(step), poses),
+        _Task("pose", options.focal, lambda step, keep: track_poses(step, keep), poses),
         _Task("eyes", None, lambda step, keep: write_eyes(step), lambda: [folder / "au.csv"]),
         _Task(
             "background",
@@ -158,6 +164,10 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             lambda: [folder / "track_params.pt"],
         ),
         _Task(
-            "report", None, lambda step, keep: write_report(step, count), lambda: [folder / REPORT]
+            "report",
+            None,
+            lambda step, keep: write_report(step, count),
+            lambda: [folder / REPORT],
+            of_sound=True,
         ),
     ]

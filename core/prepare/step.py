@@ -59,7 +59,8 @@ class Files:
     def save(self, name: str, **arrays: NDArray[Any]) -> None:
         """Save arrays that only the preparation needs, in its side folder."""
         data = io.BytesIO()
-        np.savez(data, allow_pickle=False, **arrays)
+        named: dict[str, Any] = arrays  # numpy 1 would save allow_pickle=False as an array
+        np.savez(data, **named)
         write_bytes(self.side / name, data.getbuffer())
 
     def load(self, name: str) -> dict[str, NDArray[Any]]:

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..records.arrays import Float32, Float64
-from .bundle import (
-    FOCAL_GUESS,
-    Solution,
-    adjust,
-    first_guess,
-    pose_jacobian,
-    project,
-)
+from .bundle import FOCAL_GUESS, Solution, adjust, first_guess, pose_jacobian
 from .mesh import STABLE
 from .patches import Appearance, Patches, find, median_appearance, patches_on, take
+from .refine import Fit, Refined
 from .rotations import mean_rotation, rotation, rotation_vectors
 from .shape import head_frame, mean_head, similarity
-from .smooth import ALIKE, normal_equations, refine_poses, smoothed
+from .smooth import ALIKE, refine_poses, smoothed
 
 KEYS = 80  # frames that shape and focal length are fitted on
 # Rounds of matching the patches. More of them would only fit the head's depth to noise.
 WIDE_ROUNDS, FINE_ROUNDS = 5, 4
 WIDE, FINE = 0.094, 0.07  # decimetres, half sides of the patches
-FRAME_ROUNDS = 5  # for each frame separately
-CHUNK = 64  # frames in memory at a time
 MESH_SHAPE_SIGMA = 0.006  # small, because the mesh's depth is better than one fitted to its jitter
 PATCH_SHAPE_SIGMA = 0.02
 
@@ -66,7 +58,7 @@ def choose_keys(
     return rows[np.sort(chosen)]
 
 
-def track_head(
+def fit_head(
     meshes: Float64,
     valid: NDArray[np.bool_],
     shots: NDArray[np.int32],
@@ -74,10 +66,10 @@ def track_head(
     pictures: Pictures,
     focal: float | None,
     on_progress: OnProgress,
-) -> Track:
-    """meshes (F, 478, 3) in pixels as MediaPipe gives them, valid (F,): frames to use, shots (F,):
-    a number for each, because nothing is smoothed across a cut. The other frames' poses lie
-    between those of their neighbours. focal: pixels, None to fit it. on_progress(done, total)."""
+) -> Fit:
+    """Fit the head to its key frames, and give every frame a first pose. meshes (F, 478, 3) in
+    pixels as MediaPipe gives them, valid (F,): frames to use, shots (F,): a number for each. focal:
+    pixels, None to fit it. on_progress(rounds done, rounds)."""
     centred = meshes[:, STABLE, :2] - size / 2
     rows = np.flatnonzero(valid)
     some = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
@@ -87,45 +79,51 @@ def track_head(
     shifts = np.zeros((len(meshes), 3))
     rotations[rows], shifts[rows] = first_guess(mesh[STABLE], centred[rows], guess)
     keys = choose_keys(rotations, valid)
-    total = WIDE_ROUNDS + FINE_ROUNDS + -(-len(rows) // CHUNK)
     solution = Solution(mesh[STABLE], rotations[keys], shifts[keys], guess, np.ones(len(STABLE)))
     solution = adjust(
         centred[keys], solution, fixed_focal=True, width=size, shape_sigma=MESH_SHAPE_SIGMA
     )
-    solution, patches, appearance = _fit(
-        solution, mesh, pictures(keys), size, focal, on_progress, total
+    solution, patches, appearance = _match_keys(
+        solution, mesh, pictures(keys), size, focal, on_progress
     )
     rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys, shots)
+    _fill(rotations, shifts, rows)
+    return Fit(mesh, solution.points, solution.focal, rotations, shifts, patches, appearance)
+
+
+def finish_track(
+    meshes: Float64,
+    valid: NDArray[np.bool_],
+    shots: NDArray[np.int32],
+    size: int,
+    fit: Fit,
+    found: Refined,
+) -> Track:
+    """The track of all F frames, smooth within each shot (shots (F,): numbers). found: of the
+    frames to use; the other frames' poses lie between those of their neighbours."""
+    rows = np.flatnonzero(valid)
+    rotations, shifts = fit.rotations.copy(), fit.shifts.copy()
+    rotations[rows], shifts[rows] = found.rotations, found.shifts
     normal, right = np.zeros((len(meshes), 6, 6)), np.zeros((len(meshes), 6))
-    errors = []
-    for first in range(0, len(rows), CHUNK):
-        part = rows[first : first + CHUNK]
-        posed = replace(solution, rotations=rotations[part], translations=shifts[part])
-        posed, normal[part], right[part], error = _refine_frames(
-            posed, pictures(part), patches, appearance
-        )
-        rotations[part], shifts[part] = posed.rotations, posed.translations
-        errors.append(error)
-        on_progress(WIDE_ROUNDS + FINE_ROUNDS + first // CHUNK + 1, total)
+    normal[rows], right[rows] = found.normal, found.right
     _fill(rotations, shifts, rows)
     rotations, shifts = smoothed(rotations, shifts, normal, right, shots)
     _fill(rotations, shifts, rows)  # a smooth path swings far out in a long gap
-    mesh = _whole_mesh(meshes, rows, rotations, shifts, solution, mesh, size)
+    mesh = _whole_mesh(meshes, rows, rotations, shifts, fit, size)
     scale, turn, move = head_frame(mesh)
     mesh = scale * mesh @ turn.T + move
     rotations = rotations @ turn.T
     shifts = scale * shifts - rotations @ move
-    return Track(mesh, rotations, shifts, solution.focal, float(np.median(errors)))
+    return Track(mesh, rotations, shifts, fit.focal, float(np.median(found.errors)))
 
 
-def _fit(
+def _match_keys(
     solution: Solution,
     mesh: Float64,
     grey: Float32,
     size: int,
     focal: float | None,
     on_progress: OnProgress,
-    total: int,
 ) -> tuple[Solution, Patches, Appearance]:
     """Match the patches, fit the head to their positions, and repeat."""
     for turn in range(WIDE_ROUNDS + FINE_ROUNDS):
@@ -145,7 +143,7 @@ def _fit(
             whiten=whiten,
             focal_weight=ALIKE,
         )
-        on_progress(turn + 1, total)
+        on_progress(turn + 1, WIDE_ROUNDS + FINE_ROUNDS)
     return solution, patches, median_appearance(take(grey, solution, patches), patches)
 
 
@@ -174,22 +172,6 @@ def _first_poses(
     return rotation(mended[:, :3]) @ rotations, shifts + mended[:, 3:]
 
 
-def _refine_frames(
-    solution: Solution, grey: Float32, patches: Patches, appearance: Appearance
-) -> tuple[Solution, Float64, Float64, float]:
-    """Poses of some frames, their `normal_equations`, and the error in pixels."""
-    points, focal = solution.points, solution.focal
-    rotations, shifts = solution.rotations, solution.translations
-    for _ in range(FRAME_ROUNDS):
-        now = replace(solution, rotations=rotations, translations=shifts)
-        places, whiten = find(take(grey, now, patches), appearance, now, patches)
-        rotations, shifts = refine_poses(points, rotations, shifts, focal, places, whiten)
-    normal, right = normal_equations(points, rotations, shifts, focal, places, whiten)
-    strayed = np.linalg.norm(places - project(points, rotations, shifts, focal), axis=2)
-    posed = replace(solution, rotations=rotations, translations=shifts)
-    return posed, normal, right, float(np.median(strayed))
-
-
 def _fill(rotations: Float64, shifts: Float64, rows: NDArray[np.intp]) -> None:
     """Give the other frames poses between those of their neighbours in `rows`."""
     for row in np.setdiff1d(np.arange(len(rotations)), rows):
@@ -206,17 +188,16 @@ def _whole_mesh(
     rows: NDArray[np.intp],
     rotations: Float64,
     shifts: Float64,
-    solution: Solution,
-    guess: Float64,
+    fit: Fit,
     size: int,
 ) -> Float64:
     """(478, 3) all points of the mean face, moving ones too, at the mean position of their
     landmarks; their depth is the first guess's, aligned to the fitted points."""
-    scale, turn, move = similarity(guess[STABLE], solution.points)
-    start = scale * guess @ turn.T + move
+    scale, turn, move = similarity(fit.mesh[STABLE], fit.points)
+    start = scale * fit.mesh @ turn.T + move
     some = rows[:: max(1, len(rows) // 200)]
     fitted = adjust_points(
-        start, rotations[some], shifts[some], solution.focal, meshes[some, :, :2] - size / 2
+        start, rotations[some], shifts[some], fit.focal, meshes[some, :, :2] - size / 2
     )
     return fitted
 

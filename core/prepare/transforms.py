@@ -28,8 +28,8 @@ def documents(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """transforms_train.json and transforms_val.json, the first and the last part of the frames
     `rows`: the others are left out and keep their numbers, so that the sound stays in step. The
-    matrices are camera to head with a tenth of the translation, as official trackers write them
-    (nothing reads them)."""
+    matrices are camera to head with a tenth of the translation, as official trackers write
+    them."""
     count = len(rotations)
     border = len(rows) * TRAIN_PART[0] // TRAIN_PART[1]
     matrices = np.tile(np.eye(4), (count, 1, 1))

@@ -30,7 +30,11 @@ class Waveform:
     def rows(self) -> int:
         """Rows of its track: one for every 1/25 s that has begun before the sound ends (786 for
         31.44 s)."""
-        return -(-len(self.samples) * int(ROW_RATE) // self.rate)
+        return rows_of_samples(len(self.samples), self.rate)
+
+
+def rows_of_samples(count: int, rate: int = RATE) -> int:
+    return -(-count * int(ROW_RATE) // rate)
 
 
 @dataclass(frozen=True)

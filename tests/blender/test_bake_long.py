@@ -101,12 +101,12 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._real, name)
 
-        def pieces(self, samples: Any) -> Generator[float, None, Any]:
+        def pieces(self, samples: Any, part: Any = None) -> Generator[float, None, Any]:
             for k in range(1, 100):
                 seen.asked.append(threading.current_thread())
                 seen.go.wait(waiting.LIMIT)
                 yield k / 100
-            return self._real.pieces(samples)
+            return self._real.pieces(samples, part)
 
     monkeypatch.setattr(features, "extractor_of", lambda spec: Slow(extractor_of(spec)))
     yield seen

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.audio.extractor import computed_spec
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named
 from core.bake.freezing import freeze
@@ -126,11 +127,14 @@ def test_a_resampled_avatar_keeps_its_agents(path):
     backend_named("numpy").prepare(other)
 
 
-def test_features_are_timed_for_an_avatar_of_log_mel(path):
+def test_features_are_timed_where_they_are_computed(path):
     avatar = load_avatar(path)
     assert list(features(avatar, made_sound())) == []
-    (row,) = features(replace(avatar, features=LOG_MEL), made_sound(), runs=2)
-    assert row.min_ms > 0 and row.cpu_ms < 40  # a frame's share, not the whole sound
+    for spec in (LOG_MEL, computed_spec("phonetic")):
+        rows = list(features(replace(avatar, features=spec), made_sound(), runs=2))
+        assert [row.stage for row in rows] == ["features", "features, chunk"]
+        assert all(row.min_ms > 0 for row in rows)
+    assert rows[0].cpu_ms < 40  # a frame's share, not the whole sound
 
 
 def test_a_bad_count_is_refused(path, capsys):

@@ -15,7 +15,6 @@ from core.network.numpy import reference
 from core.network.numpy.audio_net import encode
 from core.network.numpy.folded_network import NumpyDeformer, prepare
 from core.network.numpy.fused_attention import ROWS
-from core.network.numpy.gemm import Gemm, numpy_has_blas
 from core.network.numpy.tokens import OFFICIAL_FREQUENCIES, eye_code
 from core.network.numpy.triplane import sample_plane
 from core.network.official.compare import largest_errors, static_attributes
@@ -24,6 +23,7 @@ from core.records.audio_track import AudioTrack
 from core.records.gaussians import ATTRIBUTES, WIDTHS, Gaussians, activate
 from core.records.moment import Moment
 from core.records.weights import EGSTALKER, GAUSSIANTALKER, NetworkWeights
+from core.system.gemm import Gemm, numpy_has_blas
 from tests.support.synthetic import random_avatar, random_pose, random_windows
 
 # tests/golden/network_*.npz: the official reference files cut to the first 200 Gaussians (each row

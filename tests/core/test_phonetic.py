@@ -8,6 +8,7 @@ rounds its bands to half precision and this program does not."""
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.audio import conformer, phonetic_weights
 from core.audio import phonetic as module
-from core.audio import phonetic_weights
 from core.audio.extractor import BOTH, COMPUTED, computed_spec, extractor_of
 from core.audio.features import track_from_waveform
 from core.audio.phonetic import CORE, DIM, KIND, phonetic, readout, silent_step
-from core.audio.phonetic_network import STEP, bands, hidden_layers
+from core.audio.phonetic_network import STEP, bands, erf, hidden_layers
 from core.audio.phonetic_weights import PATH, load_weights
 from core.audio.streams import SPAN, PhoneticStream
 from core.avatar.header import document_of, header_of
@@ -29,7 +30,9 @@ from core.errors import FeatureMismatchError
 from core.live.stream import SoundStream
 from core.records.feature_spec import FeatureSpec
 from core.records.voice import RATE, Waveform
+from core.system.gemm import Gemm, numpy_has_blas, numpy_has_calm_blas
 from core.system.steps import finished
+from tests.support import plain_phonetic
 from tests.support.avatar_inputs import small_avatar
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "audio_phonetic.npz"
@@ -60,6 +63,43 @@ def test_network_equals_the_original(sound: str) -> None:
     assert got.shape == wanted.shape
     np.testing.assert_allclose(np.exp(got), np.exp(wanted), rtol=0, atol=1e-3)
     np.testing.assert_allclose(got, wanted, rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("blas", [True, False])
+def test_the_fast_network_is_the_plain_one(blas: bool, speech: Float32) -> None:
+    weights = load_weights()
+    loud = 300 * np.random.default_rng(0).normal(size=RATE).astype(np.float32)
+    for samples in (speech, loud, speech[:3000]):
+        mel = bands(samples, weights)
+        got = readout(hidden_layers(mel, weights, blas), weights)
+        wanted = readout(plain_phonetic.hidden_layers(mel, weights), weights)
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
+
+
+def test_attention_of_scores_that_would_overflow() -> None:
+    joined = np.random.default_rng(0).normal(0, 20, (300, 3 * conformer.WIDTH)).astype(np.float32)
+    got = conformer.attention(joined, [slice(0, 160), slice(160, 300)], Gemm(blas=True))
+    query, key, value = joined.reshape(300, 3, 4, 36).transpose(1, 2, 0, 3)
+    scores = query @ key.transpose(0, 2, 1)
+    assert scores.max() > 1000
+    shares = np.exp(scores - scores.max(2, keepdims=True))
+    wanted = (shares / shares.sum(2, keepdims=True)) @ value
+    np.testing.assert_allclose(got, wanted.transpose(1, 0, 2).reshape(300, -1), rtol=0, atol=2e-3)
+
+
+def test_error_function() -> None:
+    x = np.linspace(-5, 5, 1001, dtype=np.float32)
+    wanted = [math.erf(value) for value in x]
+    np.testing.assert_allclose(erf(x), wanted, rtol=0, atol=5e-7)
+
+
+def test_threads_of_a_blas_are_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert numpy_has_calm_blas() == numpy_has_blas()
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert not numpy_has_calm_blas()
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    assert not numpy_has_calm_blas()
 
 
 def test_speech_and_silence_are_told_apart(speech: Float32) -> None:

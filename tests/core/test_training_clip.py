@@ -11,7 +11,6 @@ from PIL import Image
 
 from core.dataset.clip import grown
 from core.dataset.load import TrainingClip, load_clip
-from core.dataset.pictures import head_mask
 from tests.support.training_inputs import (
     FOCAL,
     FRAMES,
@@ -81,11 +80,6 @@ def test_a_mask_grows_by_its_eight_neighbours() -> None:
     expected[:2, :2] = expected[2:5, 3:6] = True
     np.testing.assert_array_equal(grown(mask), expected)
     assert mask.sum() == 2
-
-
-def test_only_pure_blue_is_head() -> None:
-    colours = np.array([[[0, 0, 255], [0, 0, 254], [0, 1, 255], [1, 0, 255]]], np.uint8)
-    np.testing.assert_array_equal(head_mask(colours), [[True, False, False, False]])
 
 
 def test_frames_are_kept_up_to_a_bound_and_decoded_again_after_it(

@@ -155,7 +155,7 @@ def test_frame_numbers_that_are_none_are_left_out(clip_folder: Path) -> None:
 
 
 def test_file_names_that_are_no_frame_numbers_are_nobodys(clip_folder: Path) -> None:
-    for name in ("007.jpg", "-1.jpg", "1e1.jpg", "٣.jpg", "3 .jpg", "x.jpg", ".jpg", "9" * 200):
+    for name in ("-1.jpg", "1e1.jpg", "٣.jpg", "3 .jpg", "x.jpg", ".jpg", "9" * 200):
         put(clip_folder / "ori_imgs" / name, b"")
     put(clip_folder / "parsing/3.jpg", b"")
     put(clip_folder / "ori_imgs" / ("9" * 240 + ".jpg"), b"")

@@ -238,11 +238,8 @@ def test_feature_files_that_cannot_be_used(clip_folder: Path) -> None:
     clip = load_clip(clip_folder)
     with pytest.raises(DatasetError, match=r"has no aud_ds\.npy or aud\.npy"):
         training_track(clip, "deepspeech")
-    save(clip_folder / "t.npy", FRAMES, 29, 16)
-    with pytest.raises(AudioError, match="swap its last two axes"):
-        training_track(clip, "deepspeech", files=[clip_folder / "t.npy"])
     save(clip_folder / "f.npy", FRAMES, 5, 7)
-    with pytest.raises(AudioError, match="not \\(rows, 16, values\\)"):
+    with pytest.raises(AudioError, match="give \\(rows, 16, values\\)"):
         training_track(clip, "deepspeech", files=[clip_folder / "f.npy"])
     save(clip_folder / "a.npy", FIRST, 16, 29)
     save(clip_folder / "b.npy", MORE, 16, 30)

@@ -198,13 +198,13 @@ def test_a_stopped_bake_abandons_the_features(
 ) -> None:
     go, made = threading.Event(), []
 
-    def slow(avatar: Avatar, voice: AnyVoice) -> Any:
+    def slow(avatar: Avatar, voice: AnyVoice, wanted: range) -> Any:
         for k in range(1000):
             made.append(threading.current_thread())
             if k:
                 go.wait(LIMIT)
             yield k / 1000
-        return (yield from track_pieces(avatar, voice))
+        return (yield from track_pieces(avatar, voice, wanted))
 
     monkeypatch.setattr("core.bake.features.track_pieces", slow)
     steps = BuiltinEngine("numpy").bake(spoken(egs, tmp_path / "out", wav))

@@ -261,7 +261,7 @@ def test_a_pose_that_cannot_be_fitted_ends_in_one_sentence(
         raise np.linalg.LinAlgError("Singular matrix")
 
     before = digest(dataset)
-    monkeypatch.setattr(poses, "track_head", singular)
+    monkeypatch.setattr(poses, "fit_head", singular)
     options = PrepareOptions(size=256, focal=900.0)
     with pytest.raises(VideoError, match="no head's pose fits"):
         prepare(GOLDEN, dataset, options)

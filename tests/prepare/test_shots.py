@@ -173,7 +173,7 @@ def test_left_out_frames_keep_their_numbers_and_no_pose_crosses_a_cut(tmp_path: 
     frames = [*talking(40), *[films.zoomed(p) for p in talking(14, 40)], *talking(36, 20)]
     step, _ = begun(tmp_path, frames)
     find_shots(step, len(frames))
-    track_poses(step)
+    track_poses(step, False)
     write_eyes(step)
     split = [json.loads((tmp_path / f"transforms_{name}.json").read_text()) for name in SPLITS]
     numbers = [[entry["img_id"] for entry in document["frames"]] for document in split]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -13,10 +14,14 @@ pytest.importorskip("av", reason="needs PyAV: make prepare")
 pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 
 from core.errors import ArgumentError, CancelledError
+from core.prepare import poses
 from core.prepare.landmarks import MESHES, PART, PARTS, find_meshes
 from core.prepare.options import PrepareOptions
 from core.prepare.pictures import write_picture
+from core.prepare.poses import FIT, track_poses
+from core.prepare.shots import SHOTS
 from core.prepare.step import Step
+from core.prepare.tracking import FINE_ROUNDS, WIDE_ROUNDS
 from core.system.processes import Processes
 
 from ..support.videos import pictures
@@ -43,23 +48,26 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def step_of(folder: Path, frames: Path, processes: Processes | None) -> Step:
     """The step `landmarks` of a folder whose pictures are those of `frames`."""
-    options = PrepareOptions(size=256)
-    step = Step(
-        Path("clip.mp4"), folder, options, "landmarks", lambda *seen: None, lambda text: None,
-        lambda: False, processes,
-    )  # fmt: skip
+    step = step_in(folder, processes)
     step.make("prepare")
-    (folder / "ori_imgs").mkdir()
-    for picture in frames.iterdir():
-        (folder / "ori_imgs" / picture.name).hardlink_to(picture)
+    copytree(frames, folder / "ori_imgs")
     return step
+
+
+def step_in(folder: Path, processes: Processes | None) -> Step:
+    return Step(
+        Path("clip.mp4"), folder, PrepareOptions(size=256), "landmarks", lambda *seen: None,
+        lambda text: None, lambda: False, processes,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def alone(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which this process alone found the meshes."""
+    """The folder in which this process alone found the meshes; all frames are used."""
     folder = tmp_path_factory.mktemp("alone")
-    find_meshes(step_of(folder, frames, None), COUNT, keep=False)
+    step = step_of(folder, frames, None)
+    find_meshes(step, COUNT, keep=False)
+    step.save(SHOTS, number=np.zeros(COUNT, np.int32), reason=np.zeros(COUNT, np.int8))
     return folder
 
 
@@ -110,6 +118,37 @@ def test_stopped_landmarks_keep_finished_parts(
 
     find_meshes(replace(step, on_progress=progress, processes=processes), COUNT, keep=True)
     assert seen[1] > PART and equal(tmp_path, alone)
+
+
+def test_a_stopped_fit_of_the_pose_goes_on_and_ends_the_same(
+    alone: Path, tmp_path: Path, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops after the first part, once the head is fitted; then this process alone ends it, or
+    two processes do. They also end a fit that never stopped the same."""
+    folders = [tmp_path / name for name in ("one", "two")]
+    copytree(alone, folders[0])
+    step = replace(step_in(folders[0], None), name="pose")
+    seen: list[int] = []
+    begun = replace(
+        step,
+        on_progress=lambda name, done, total: seen.append(done),
+        cancelled=lambda: len(seen) > WIDE_ROUNDS + FINE_ROUNDS,
+    )
+    with pytest.raises(CancelledError):
+        track_poses(begun, keep=False)
+    kept = [folders[0] / "prepare" / name for name in (FIT, "pose/0.npz")]
+    stamps = [path.stat().st_mtime_ns for path in kept]
+    copytree(folders[0], folders[1])
+    monkeypatch.setattr(poses, "fit_head", None)  # never again
+
+    def progress(name: str, done: int, total: int) -> None:
+        assert done < total or [path.stat().st_mtime_ns for path in kept] == stamps
+
+    track_poses(replace(step, on_progress=progress), keep=True)
+    track_poses(step_in(folders[1], processes), keep=True)
+    for name in ("prepare/track.npz", "transforms_train.json", "transforms_val.json"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+    assert not (folders[0] / "prepare" / poses.PARTS).exists()
 
 
 @pytest.mark.parametrize("count", [0, -1, 1000])

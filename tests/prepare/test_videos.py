@@ -10,7 +10,10 @@ import pytest
 av = pytest.importorskip("av", reason="needs PyAV: make prepare")
 
 from core.errors import VideoError  # noqa: E402
-from core.prepare import video  # noqa: E402
+from core.prepare.video.clock import frames  # noqa: E402
+from core.prepare.video.container import film_of  # noqa: E402
+from core.prepare.video.picture import whole  # noqa: E402
+from core.prepare.video.sound import sound  # noqa: E402
 
 from ..support.videos import GOLDEN, pictures, tone, turn, write  # noqa: E402
 
@@ -27,8 +30,9 @@ def marked(count: int) -> list[np.ndarray]:
 
 def numbers(path: Path, start: float = 0.0, seconds: float | None = None) -> list[int]:
     found = []
-    for frame, _ in video.frames(path, start, seconds):
-        columns = video.pixels_of(frame).mean((0, 2)).reshape(6, 16)[:, 4:12].mean(1)
+    film = film_of(path)
+    for frame, _ in frames(film, start, seconds):
+        columns = whole(film, frame).mean((0, 2)).reshape(6, 16)[:, 4:12].mean(1)
         found.append(int(BITS @ (columns > 125)))
     return found
 
@@ -55,7 +59,7 @@ def test_a_changing_rate_keeps_its_times(tmp_path: Path) -> None:
     assert abs(len(found) - 51) <= 1
     apart = np.abs(np.array(times)[found] - np.arange(len(found)) / 25)
     assert apart.max() <= 0.5 / 12 + 1e-3
-    repeated = [same for _, same in video.frames(path, 0, None)]
+    repeated = [same for _, same in frames(film_of(path), 0, None)]
     assert not any(repeated[:25]) and sum(repeated[26:]) >= 10
 
 
@@ -67,10 +71,10 @@ def test_a_turned_phone_video_is_upright(tmp_path: Path, quarters: int) -> None:
     stored = np.rot90(upright, quarters)  # shown again by as many turns clockwise
     path = write(tmp_path / "a.mp4", [stored] * 3, None)
     turn(path, quarters)
-    facts = video.facts_of(path)
-    assert (facts.width, facts.height) == (96, 48)
-    frame, _ = next(iter(video.frames(path, 0, None)))
-    pixels = video.pixels_of(frame)
+    film = film_of(path)
+    assert (film.width, film.height) == (96, 48)
+    frame, _ = next(iter(frames(film_of(path), 0, None)))
+    pixels = whole(film, frame)
     assert np.abs(pixels[4:20, 4:44].astype(int) - (255, 0, 0)).mean() < 20
     assert np.abs(pixels[28:44, 52:92].astype(int) - (0, 0, 255)).mean() < 20
 
@@ -80,28 +84,28 @@ def test_sound_of_any_kind_becomes_16_khz_mono_in_time(
     tmp_path: Path, rate: int, channels: int
 ) -> None:
     path = write(tmp_path / "a.mp4", marked(75), tone(3, rate, channels), sound_rate=rate)
-    found = video.sound(path, 0, 75)
+    found = sound(film_of(path), 0, 75).voice
     assert found.rate == 16000 and len(found) == 75 * 640
     loudest = np.abs(found.samples) > 0.5
     assert abs(np.flatnonzero(loudest).mean() / 16000 - 0.505) < 0.003
-    later = video.sound(path, 0.4, 25)
+    later = sound(film_of(path), 0.4, 25).voice
     assert len(later) == 25 * 640
     assert abs(np.flatnonzero(np.abs(later.samples) > 0.5).mean() / 16000 - 0.105) < 0.003
 
 
 def test_sound_that_ends_early_goes_on_silent(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", marked(75), tone(2, 48000))
-    samples = video.sound(path, 0, 75).samples
+    samples = sound(film_of(path), 0, 75).voice.samples
     assert len(samples) == 75 * 640 and np.abs(samples[35000:]).max() < 1e-3
 
 
 def test_no_sound_and_silence_have_errors_of_their_own(tmp_path: Path) -> None:
     mute = write(tmp_path / "mute.mp4", marked(60), None)
     with pytest.raises(VideoError, match="has no sound"):
-        video.sound(mute, 0, 60)
+        sound(film_of(mute), 0, 60)
     still = write(tmp_path / "still.mp4", marked(60), 1e-4 * tone(2.4, 48000))
     with pytest.raises(VideoError, match="is silent"):
-        video.sound(still, 0, 60)
+        sound(film_of(still), 0, 60)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all" * 100])
@@ -109,7 +113,7 @@ def test_what_is_no_video_ends_in_one_sentence(tmp_path: Path, content: bytes) -
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(VideoError, match="cannot be decoded"):
-        video.facts_of(path)
+        film_of(path)
 
 
 def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
@@ -121,7 +125,7 @@ def test_a_sound_file_is_no_video(tmp_path: Path) -> None:
         for packet in [*stream.encode(piece), *stream.encode()]:
             container.mux(packet)
     with pytest.raises(VideoError, match="has no pictures"):
-        video.facts_of(path)
+        film_of(path)
 
 
 def test_a_video_that_was_cut_off(tmp_path: Path) -> None:
@@ -130,5 +134,5 @@ def test_a_video_that_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "cut.mp4"
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(VideoError, match=r"cut off|cannot be decoded"):
-        list(video.frames(path, 0, None))
+        list(frames(film_of(path), 0, None))
     assert len(pictures()) == 56

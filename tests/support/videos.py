@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+
+Retime = Callable[[str, float], float | None]
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "talker_small.mp4"
 
@@ -35,12 +37,30 @@ def write(
     sound_rate: int = 48000,
     times: Iterable[float] | None = None,
     codec: str = "mpeg4",
+    sound_codec: str = "aac",
+    retime: Retime = lambda kind, seconds: seconds,
+    video_options: dict[str, str] | None = None,
 ) -> Path:
     """frames (H, W, 3) uint8; sound (channels, n) float32 or None; times: seconds of each frame,
-    else at `rate`."""
+    else at `rate`. retime(kind, seconds): when a packet of "video" or "audio" is to be played, None
+    to leave it out."""
     frames = list(frames)
     with av.open(str(path), "w") as container:
-        video = container.add_stream(codec, rate=rate)
+
+        def mux(packets: Iterable[av.Packet]) -> None:
+            for packet in packets:
+                if packet.pts is None:
+                    continue
+                base, kind = packet.time_base, packet.stream.type
+                now = float(packet.pts * base)
+                new = retime(kind, now)
+                if new is not None:
+                    shift = round((new - now) / base)
+                    packet.pts += shift
+                    packet.dts = (packet.dts or 0) + shift
+                    container.mux(packet)
+
+        video = container.add_stream(codec, rate=rate, options=video_options)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.bit_rate = 4_000_000
@@ -49,30 +69,32 @@ def write(
         audio = None
         if sound is not None:
             layout = "mono" if len(sound) == 1 else "stereo"
-            audio = container.add_stream("aac", rate=sound_rate, layout=layout)
+            audio = container.add_stream(sound_codec, rate=sound_rate, layout=layout)
         stamps = None if times is None else [round(1000 * time) for time in times]
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             if stamps is not None:
                 frame.pts, frame.time_base = stamps[index], Fraction(1, 1000)
-            for packet in video.encode(frame):
-                container.mux(packet)
-        for packet in video.encode():
-            container.mux(packet)
+            mux(video.encode(frame))
+        mux(video.encode())
         if audio is not None and sound is not None:
-            piece = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(sound), format="fltp", layout=audio.layout.name
-            )
-            piece.sample_rate, piece.pts, piece.time_base = sound_rate, 0, Fraction(1, sound_rate)
-            for packet in [*audio.encode(piece), *audio.encode()]:
-                container.mux(packet)
+            for begin in range(0, sound.shape[1], 1024):
+                part = np.ascontiguousarray(sound[:, begin : begin + 1024])
+                piece = av.AudioFrame.from_ndarray(part, format="fltp", layout=audio.layout.name)
+                piece.sample_rate = sound_rate
+                piece.pts, piece.time_base = begin, Fraction(1, sound_rate)
+                mux(audio.encode(piece))
+            mux(audio.encode())
     return path
 
 
-def turn(path: Path, quarters: int) -> None:
-    """Write into an .mp4 file that its pictures are to be shown turned clockwise, as phones do."""
+def turn(path: Path, quarters: int, *, mirrored: bool = False) -> None:
+    """Write into an .mp4 file that its pictures are to be shown turned clockwise, as phones do, or
+    first mirrored left to right, as front cameras do."""
     matrices = {0: (1, 0, 0, 1), 1: (0, 1, -1, 0), 2: (-1, 0, 0, -1), 3: (0, -1, 1, 0)}
     a, b, c, d = (65536 * value for value in matrices[quarters])
+    if mirrored:
+        a, b = -a, -b
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4
     assert data[at] == 0, "only version 0 is known here"

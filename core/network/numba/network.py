@@ -10,12 +10,12 @@ import numpy as np
 from ...records.arrays import Float32
 from ...records.gaussians import ATTRIBUTES, WIDTHS, Gaussians, flat_of, gaussians_of
 from ...records.weights import NetworkWeights
+from ...system.gemm import Gemm, aligned, numpy_has_blas
 from ...system.machine import available_cores
 from ..checks import check_weights
 from ..numpy.folded import FeedForward, Head
 from ..numpy.folded_network import NumpyDeformer
 from ..numpy.fused_attention import FusedEsaa, row_slices
-from ..numpy.gemm import Gemm, aligned, numpy_has_blas
 from .layers import ATTRIBUTE, WIDTH, deform_rows, scratch_floats
 from .pack import blocks_of, pack, pack_agents, pack_decoding, pack_heads, to_lanes
 from .tiles import HEIGHT, LANES

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...records.arrays import Float32, Float64
+from ...system.gemm import Gemm
 from ..architecture import COLUMNS, Architecture
 from ..names import DECODER, HEADS, is_kan, layer_prefix
 from .basics import Arrays, relu, silu
-from .gemm import Gemm
 from .tokens import eye_code, eye_frequencies, standard_pose
 
 

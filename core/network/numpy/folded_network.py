@@ -8,6 +8,7 @@ import numpy as np
 from ...records.arrays import Float32
 from ...records.gaussians import Gaussians, Splats, activate, flat_of, gaussians_of
 from ...records.weights import NetworkWeights
+from ...system.gemm import Gemm, numpy_has_blas
 from ..architecture import architecture_of
 from ..checks import check_weights
 from ..deformer import Deformer
@@ -15,7 +16,6 @@ from . import audio_net, triplane
 from .basics import LAYER_NORM_EPS
 from .folded import FeedForward, Tokens, centre, fold_decoder, fold_feed_forward
 from .fused_attention import Mix, fused_attention, row_slices
-from .gemm import Gemm, numpy_has_blas
 
 
 def prepare(

@@ -13,12 +13,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ...records.arrays import Float32
+from ...system.gemm import Gemm
 from ..architecture import Architecture
 from ..names import attention_name
 from .attention import keys_of
 from .basics import Arrays, linear, softmax
 from .folded import centre
-from .gemm import Gemm
 
 Mix = Callable[[slice], Float32]
 # Gaussians at a time: the widest temporary array has 3 MiB and stays in the cache. Fewer cost more

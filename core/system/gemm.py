@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ...records.arrays import Float32
-from ...system.machine import available_cores
-from ...system.threads import for_each
+from .machine import available_cores
+from .threads import for_each
 
+Float32 = NDArray[np.float32]
 MAX_THREADS = 8  # beyond this, memory is the limit
 
 Item = TypeVar("Item")
@@ -30,6 +31,12 @@ def numpy_has_blas() -> bool:
         get_info = vars(np.__config__).get("get_info")
         return bool(get_info and get_info("blas_opt"))
     return bool(config["Build Dependencies"]["blas"].get("found", False))
+
+
+def numpy_has_calm_blas() -> bool:
+    """True if numpy has a BLAS that starts no threads of its own. On a busy processor those wait
+    for each other at every product, and cost more than einsum on one thread."""
+    return os.environ.get("OPENBLAS_NUM_THREADS") == "1" and numpy_has_blas()
 
 
 class Gemm:
