@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..system.pace import Pace, count_text
+
 EVENTS = ("start", "progress", "note", "saved", "done", "failed")
 LINE_SECONDS = 15.0  # between two lines of progress, unless stderr is a terminal
 STOPPED = 130  # exit code after Ctrl-C
@@ -31,7 +33,7 @@ class Console:
         """clock: seconds."""
         self._as_json = as_json
         self._clock = clock
-        self._pace = _Pace("", 0, 0.0)
+        self._pace = _Shown("", 0, 0.0)
         self._width = 0  # characters of the line on the terminal that is not ended yet
 
     def start(self, what: str, text: str = "", /, **fields: Any) -> None:
@@ -57,7 +59,7 @@ class Console:
         now = self._clock()
         if what != self._pace.what:
             self._end_line()
-            self._pace = _Pace(what, done, now)
+            self._pace = _Shown(what, done, now)
         elif done != total and now - self._pace.event < every:
             return
         self._pace.event = now
@@ -132,21 +134,15 @@ class Console:
             self._width = 0
 
 
-class _Pace:
-    """The current step: its start time, its first count and its last output."""
+class _Shown(Pace):
+    """The current step, and when it was last shown."""
 
     def __init__(self, what: str, first: int, began: float) -> None:
-        self.what, self._first, self._began = what, first, began
+        super().__init__(first, began)
+        self.what = what
         self.event = began
         self.next_line = began + LINE_SECONDS
         self.ended = False
-
-    def remaining(self, done: int, total: int, now: float) -> float | None:
-        """Seconds; None in the first second and if the total is unknown."""
-        spent = now - self._began
-        if spent < 1 or not self._first < done <= total:
-            return None
-        return spent / (done - self._first) * (total - done)
 
 
 def print_line(text: str) -> None:
@@ -158,21 +154,6 @@ def print_line(text: str) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
-
-
-def count_text(done: int, total: int, remaining: float | None) -> str:
-    """ "3/10, 1:20 left"; remaining: seconds."""
-    if not total:
-        return str(done)
-    left = "" if remaining is None or done >= total else f", {time_text(remaining)} left"
-    return f"{done}/{total}{left}"
-
-
-def time_text(seconds: float) -> str:
-    """1:05 or 1:00:05."""
-    minutes, second = divmod(math.ceil(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def plain(value: Any) -> Any:

@@ -69,6 +69,19 @@ def robust_sigmas(residuals: Float64) -> Float64:
     return np.maximum(spread, 0.3 * np.median(spread) + 1e-3)
 
 
+def over_points(a: Float64, b: Float64) -> Float64:
+    """(K, I, J) sums over points and coordinates of a (K, P, 2, I) times b (K, P, 2, J). A product
+    of matrices, which is many times as fast as einsum."""
+    count = len(a)
+    left, right = a.reshape(count, -1, a.shape[3]), b.reshape(count, -1, b.shape[3])
+    return np.asarray(left.swapaxes(1, 2) @ right)
+
+
+def over_frames(a: Float64, b: Float64) -> Float64:
+    """(P, I, J) sums over frames and coordinates of a (K, P, 2, I) times b (K, P, 2, J)."""
+    return over_points(a.swapaxes(0, 1), b.swapaxes(0, 1))
+
+
 def adjust(
     landmarks: Float64,
     guess: Solution,
@@ -98,28 +111,28 @@ def adjust(
             by_focal = whiten @ by_focal
         sigmas = robust_sigmas(residuals)
         weights = robust_weights(residuals, sigmas)[..., None, None]
-        by_point = np.einsum("kpab,kbc->kpac", by_camera_point, rotations)
+        by_point = by_camera_point @ rotations[:, None]
         weighted = weights * by_point
-        v = np.einsum("kpai,kpaj->pij", weighted, by_point) + prior
+        v = over_frames(weighted, by_point) + prior
         to_point = np.einsum("kpai,kpa->pi", weighted, residuals)
         to_point += (guess.points - points) @ prior
         inverse = np.linalg.inv(v)
         # Cameras: six numbers a frame, and the focal length at the end.
         size = 6 * count + 1
         normal, right = np.zeros((size, size)), np.zeros(size)
-        own = np.einsum("kpai,kpaj->kij", weights * by_pose, by_pose)
-        cross = np.einsum("kpai,kpaj->kipj", by_pose, weighted)
-        focal_pose = np.einsum("kpai,kpaj->kij", weights * by_pose, by_focal)[..., 0]
-        focal_point = np.einsum("kpai,kpaj->pij", weighted, by_focal)[..., 0]
+        own = over_points(weights * by_pose, by_pose)
+        cross = (by_pose.swapaxes(2, 3) @ weighted).swapaxes(1, 2)
+        focal_pose = over_points(weights * by_pose, by_focal)[..., 0]
+        focal_point = over_frames(weighted, by_focal)[..., 0]
         for k in range(count):
             normal[6 * k : 6 * k + 6, 6 * k : 6 * k + 6] = own[k] + 1e-6 * np.eye(6)
         normal[:-1, -1] = normal[-1, :-1] = focal_pose.ravel()
         normal[-1, -1] = (weights * by_focal**2).sum() + focal_weight / FOCAL_SIGMA**2
-        right[:-1] = np.einsum("kpai,kpa->ki", weights * by_pose, residuals).ravel()
+        right[:-1] = over_points(weights * by_pose, residuals[..., None]).ravel()
         right[-1] = (weights[..., 0] * by_focal[..., 0] * residuals).sum()
         right[-1] += focal_weight * np.log(FOCAL_GUESS * width / focal) / FOCAL_SIGMA**2
         links = np.concatenate([cross.reshape(6 * count, -1, 3), focal_point[None]])  # (6K+1, P, 3)
-        lifted = np.einsum("spi,pij->spj", links, inverse)
+        lifted = (links.swapaxes(0, 1) @ inverse).swapaxes(0, 1)
         normal -= lifted.reshape(size, -1) @ links.reshape(size, -1).T
         right -= np.einsum("spi,pi->s", lifted, to_point)
         used = slice(0, -1) if fixed_focal else slice(None)

@@ -108,7 +108,8 @@ def find(
     """Matched positions (K, P, 2) of the frames' patches (K, P, S), pixels from the picture's
     centre, and matrices (K, P, 2, 2) that whiten their errors."""
     window = patches.window.astype(np.float32)
-    pull = np.einsum("kps,psi->kpi", (taken - appearance.values) * window, appearance.slopes)
+    apart = (taken - appearance.values) * window
+    pull = (apart.swapaxes(0, 1) @ appearance.slopes).swapaxes(0, 1)
     # If a frame matches the appearance further along, its point lies before the projection.
     moved = np.einsum("pij,kpj->kpi", np.linalg.inv(appearance.firmness + RIDGE * np.eye(2)), pull)
     moved = -np.clip(moved, -MOST, MOST)

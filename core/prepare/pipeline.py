@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, EgsError
 from ..system.machine import available_cores
 from ..system.processes import Processes
-from .face import LOG
+from .face import LOG as PROCESS_LOG
 from .frames import SOUND, examine_video, write_frames, write_sound
 from .landmarks import MESHES, find_meshes
+from .log import LOG, Log
 from .masks import BACKGROUND, make_background, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
 from .poses import TRACK, track_poses, write_eyes, write_points
@@ -70,13 +71,19 @@ def prepare(
     step = Step(video, folder, options, "", progress, note, cancelled)
     step.make(step.side.name)
     count = options.processes or min(available_cores(), MOST_PROCESSES)
-    if count == 1:
-        return _run(state, step)
-    with Processes(count, step.side / LOG) as processes:
-        return _run(state, replace(step, processes=processes))
+    log = Log(step.side / LOG)
+    log.describe(f"{video.name} with {count} processes, size {options.size}")
+    try:
+        if count == 1:
+            return _run(state, step, log)
+        with Processes(count, step.side / PROCESS_LOG) as processes:
+            return _run(state, replace(step, processes=processes), log)
+    except EgsError as error:
+        log.fail(str(error))
+        raise
 
 
-def _run(state: State, step: Step) -> dict[str, Any]:
+def _run(state: State, step: Step, log: Log) -> dict[str, Any]:
     """Do every step that is not finished."""
     options = step.options
     facts: dict[str, Any] = {}
@@ -95,8 +102,19 @@ def _run(state: State, step: Step) -> dict[str, Any]:
             return
         keep = state.is_begun(task.name, key)
         state.begin(task.name, key)
-        found = task.run(own, keep)
+        log.begin(task.name)
+
+        def progress(name: str, count: int, total: int) -> None:
+            log.progress(count, total)
+            step.on_progress(name, count, total)
+
+        def note(text: str) -> None:
+            log.note(text)
+            step.note(text)
+
+        found = task.run(replace(own, on_progress=progress, note=note), keep)
         state.finish(task.name, key, found)
+        log.end()
         facts.update(found)
 
     model = options.landmark_model

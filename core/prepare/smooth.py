@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records.arrays import Float64
-from .bundle import pose_jacobian, robust_sigmas, robust_weights
+from .bundle import over_points, pose_jacobian, robust_sigmas, robust_weights
 from .rotations import mean_rotation, rotation, rotation_vectors
 
 # Usual second difference of a head's pose at 25 frames a second, radians and decimetres. Much less
@@ -32,9 +32,8 @@ def normal_equations(
         residuals = np.einsum("kpab,kpb->kpa", whiten, residuals)
         by_pose = whiten @ by_pose
     weights = robust_weights(residuals, robust_sigmas(residuals))[..., None, None]
-    normal = np.einsum("kpai,kpaj->kij", weights * by_pose, by_pose)
-    right = np.einsum("kpai,kpa->ki", weights * by_pose, residuals)
-    return normal, right
+    weighted = weights * by_pose
+    return over_points(weighted, by_pose), over_points(weighted, residuals[..., None])[..., 0]
 
 
 def refine_poses(

@@ -120,6 +120,7 @@ class Step(Files):
         waiting = list(items)
         first, last, total = span or (0, len(waiting), len(waiting))
         few = last - first < FEW and self.options.processes is None
+        self.progress(first, total)
         results = self._results(work, waiting, partial(make, self.files), few)
         for done, result in enumerate(results, 1):
             yield result

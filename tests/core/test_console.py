@@ -13,10 +13,11 @@ import pytest
 
 from core import cli
 from core.commands import ablate, approximate, evaluate
-from core.commands.console import EVENTS, LINE_SECONDS, Console, count_text, time_text
+from core.commands.console import EVENTS, LINE_SECONDS, Console
 from core.errors import CancelledError, OutputError
 from core.evaluation.record import Report
 from core.prepare import pipeline
+from core.system.pace import count_text, time_text
 from core.training import trainer
 from tests.support.events import REQUIRED, events_of
 from tests.support.talking import small_avatar, sound

@@ -16,6 +16,7 @@ pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 from core.cli import main
 from core.dataset.pictures import read_picture
 from core.errors import ArgumentError, CancelledError, OutputError, VideoError
+from core.prepare.log import LOG
 from core.prepare.options import PrepareOptions
 from core.prepare.pipeline import STEPS, prepare
 
@@ -59,6 +60,13 @@ def test_every_file_of_the_layout_is_there(dataset: Path) -> None:
     assert (dataset / "track_params.pt").stat().st_size > 300_000
     assert read_picture(dataset / "bc.jpg").shape == (256, 256, 3)
     assert read_picture(dataset / "prepare_report.jpg").shape[1] == 960
+
+
+def test_the_log_names_every_step(dataset: Path) -> None:
+    lines = [line[21:] for line in (dataset / "prepare" / LOG).read_text().splitlines()]
+    assert lines[0].startswith(GOLDEN.name)
+    assert [line for line in lines if line.endswith("begins")] == [f"{s} begins" for s in STEPS]
+    assert len([line for line in lines if " took " in line]) == len(STEPS)
 
 
 def test_what_it_found_is_near_the_truth(dataset: Path, tmp_path: Path) -> None:
