@@ -11,10 +11,9 @@ import numpy as np
 from ..errors import FeatureMismatchError
 from ..records.arrays import Float32
 from ..records.feature_spec import FeatureSpec
-from ..records.voice import RATE
+from ..records.voice import RATE, Samples
 from . import logmel, phonetic
 from .logmel import LogMel
-from .samples import Samples
 from .streams import JoinedStream, LogMelStream, PhoneticStream, Stream
 from .windows import check_spec
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import FeatureMismatchError
 from ..records.arrays import Float32, Float64
+from ..records.voice import Samples
 from ..system.steps import finished
-from .samples import Samples
 
 KIND = "log-mel"
 VERSION = 1

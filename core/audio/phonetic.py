@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from ..errors import FeatureMismatchError
 from ..records.arrays import Float32
+from ..records.voice import Samples
 from ..system.gemm import Gemm, numpy_has_calm_blas
 from ..system.steps import finished
 from .phonetic_network import RATE, STEP, bands, hidden_layers
 from .phonetic_weights import PhoneticWeights, load_weights, provenance
-from .samples import Samples
 
 KIND = "phonetic"
 VERSION = 1

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from ..records.arrays import Float32
-from ..records.voice import RATE, SoundPart, Voice, Waveform
+from ..records.voice import RATE, Samples, SoundPart, Voice, Waveform
 from ..system.lru import LRU
 from .files import decoded, range_of
 from .resample import Reader, resampled_block, resampled_grid, resampled_length
 from .wav import wav_reader
 
 KEPT = 4  # blocks of a resampled sound
-
-
-class Samples(Protocol):
-    """A (T,) float32 array, or what behaves as one when it is sliced."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, at: slice, /) -> Float32: ...
 
 
 class ReadSamples:

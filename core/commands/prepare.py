@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="MediaPipe's face_landmarker.task (default: the model in the package)",
     )
     add(
+        "--segmenter",
+        type=Path,
+        metavar="FILE",
+        help="segmentation network: MediaPipe's selfie_multiclass_256x256.tflite, or another "
+        ".tflite or .onnx whose classes FILE.json names (default: the network in the package)",
+    )
+    add(
         "--parsing",
         type=Path,
         metavar="DIR",
@@ -61,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="sound track with the voice, from 1 (default: the one that sounds most like speech)",
+    )
+    add(
+        "--sound-offset",
+        default="auto",
+        metavar="auto|MS",
+        help="milliseconds by which the sound comes after the lips, to move it forward; auto "
+        "measures it and moves the sound if it is sure and more than 80 (default: auto)",
     )
     add(
         "--processes",
@@ -86,8 +100,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         focal=args.focal,
         landmark_model=args.landmark_model,
         parsing=args.parsing,
+        segmenter=args.segmenter,
         processes=args.processes,
         audio_track=args.audio_track,
+        sound_offset=_offset(args.sound_offset),
     )
     facts = prepared(args.video, args.out, options, console)
     figures: dict[str, float] = {}
@@ -103,6 +119,17 @@ def run(args: argparse.Namespace, console: Console) -> int:
     compared = {"compared": figures} if figures else {}
     console.done(text, path=args.out, **compared, **facts)
     return 0
+
+
+def _offset(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentError(
+            f"--sound-offset {text!r} is neither auto nor a number of milliseconds"
+        ) from None
 
 
 def _crop(text: str) -> tuple[int, int, int]:

@@ -32,8 +32,8 @@ MASKS = 200  # decoded at most for a box around the head
 class Frame:
     """image (H, W, 3) uint8: the target of training, the original inside the head mask and the
     background outside (docs/method.md §3.9). background (H, W, 3) uint8: this frame's torso over
-    bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1, x0, x1) or None if the
-    frame has no landmarks. The arrays are read-only."""
+    its own background, or over bc.jpg. head (H, W) bool. original (H, W, 3) uint8. lips: (y0, y1,
+    x0, x1) or None if the frame has no landmarks. The arrays are read-only."""
 
     row: int
     image: NDArray[np.uint8]
@@ -176,24 +176,26 @@ class TrainingClip:
         return Frame(row, image, background, head, original, self.lip_box(row))
 
     def _background(self, row: int) -> NDArray[np.uint8]:
-        """(H, W, 3) the frame's torso over bc.jpg."""
+        """(H, W, 3) the frame's torso over its own background, or over bc.jpg if it has none."""
         torsos = self.listing.torsos
-        path = next(iter(torsos.values())) if len(torsos) == 1 else torsos.get(row)
+        torso = next(iter(torsos.values())) if len(torsos) == 1 else torsos.get(row)
+        own = self.listing.backgrounds.get(row)
 
         def read() -> NDArray[np.uint8]:
             size = (self.width, self.height)
-            background = read_picture(self.folder / "bc.jpg", "RGB", size)
-            return (
-                background if path is None else over(read_picture(path, "RGBA", size), background)
-            )
+            background = read_picture(own or self.folder / "bc.jpg", "RGB", size)
+            if torso is None:
+                return background
+            return over(read_picture(torso, "RGBA", size), background)
 
-        data = b"" if path is None else read_bounded(path, DatasetError, MAX_BYTES)
-        return self._backgrounds.get(blake2b(data).digest(), read)
+        digest = blake2b(b"" if own is None else str(own).encode())
+        digest.update(b"" if torso is None else read_bounded(torso, DatasetError, MAX_BYTES))
+        return self._backgrounds.get(digest.digest(), read)
 
 
 class _LastBackground:
-    """The last torso over bc.jpg, identified by the content of the torso's file, because many
-    datasets have the same torso in all frames. Thread-safe."""
+    """The last torso over its background, identified by the content of the torso's file, because
+    many datasets have the same torso in all frames. Thread-safe."""
 
     def __init__(self) -> None:
         self._last: tuple[bytes, NDArray[np.uint8]] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DatasetError
@@ -16,16 +16,18 @@ _FRAME_NUMBER = re.compile(r"0{0,11}[0-9]{1,9}", re.ASCII)  # 7.jpg or 00007.jpg
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of each frame: frame number -> path."""
+    """The files of each frame: frame number -> path. backgrounds: of the frames that have one of
+    their own, because the background moves."""
 
     images: Mapping[int, Path]
     parsing: Mapping[int, Path]
     torsos: Mapping[int, Path]
     landmarks: Mapping[int, Path]
+    backgrounds: Mapping[int, Path] = field(default_factory=dict)
 
     def from_zero(self) -> Listing:
         """The same with numbers one lower in each folder that counts from 1."""
-        parts = (self.images, self.parsing, self.torsos, self.landmarks)
+        parts = (self.images, self.parsing, self.torsos, self.landmarks, self.backgrounds)
         return Listing(
             *(
                 {row - 1: path for row, path in part.items()} if min(part, default=0) == 1 else part
@@ -36,12 +38,13 @@ class Listing:
 
 def list_frames(folder: Path, *, needed: bool = True) -> Listing:
     """needed: raise DatasetError if ori_imgs/ or parsing/ is not a readable folder. Otherwise, and
-    for torso_imgs/, a missing folder counts as empty."""
+    for torso_imgs/ and bc_imgs/, a missing folder counts as empty."""
     return Listing(
         _numbered(folder / "ori_imgs", (".png", ".jpeg", ".jpg"), needed),
         _numbered(folder / "parsing", (".png",), needed),
         torso_files(folder),
         _numbered(folder / "ori_imgs", (".lms",), needed),
+        _numbered(folder / "bc_imgs", (".png", ".jpg"), needed=False),
     )
 
 

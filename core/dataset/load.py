@@ -3,6 +3,7 @@
 Layout of GaussianTalker, ER-NeRF and EGSTalker, unchanged (docs/method.md §5.1):
 
     ori_imgs/{i}.jpg or .png and {i}.lms   parsing/{i}.png   torso_imgs/{i}.png (RGBA)   bc.jpg
+    bc_imgs/{i}.jpg, if the background moves
     track_params.pt   transforms_train.json   transforms_val.json   au.csv   aud.wav
 
 An avatar needs bc.jpg and transforms_train.json; a training also ori_imgs, parsing and
@@ -217,6 +218,8 @@ def _complaint(row: int, listing: Listing, viewmats: Float64, size: tuple[int, i
     needed = [("ori_imgs", listing.images), ("parsing", listing.parsing)]
     if len(listing.torsos) > 1:  # a single one is used for every frame
         needed.append(("torso_imgs", listing.torsos))
+    if row in listing.backgrounds:
+        needed.append(("bc_imgs", listing.backgrounds))
     for name, files in needed:
         if row not in files:
             return f"have no picture in {name}"

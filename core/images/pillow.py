@@ -35,10 +35,10 @@ def encode_jpeg(pixels: Bytes, quality: int, *, full_colour: bool = False) -> by
     return data.getvalue()
 
 
-def encode_png(pixels: Bytes) -> bytes:
-    """The file's bytes of (H, W), (H, W, 3) or (H, W, 4)."""
+def encode_png(pixels: Bytes, level: int = 3) -> bytes:
+    """The file's bytes of (H, W), (H, W, 3) or (H, W, 4). level: of compression, 1 is fastest."""
     data = io.BytesIO()
-    pillow().fromarray(np.ascontiguousarray(pixels)).save(data, "PNG", compress_level=3)
+    pillow().fromarray(np.ascontiguousarray(pixels)).save(data, "PNG", compress_level=level)
     return data.getvalue()
 
 

@@ -159,7 +159,7 @@ class PersonFinder:
     """The probability that a pixel belongs to the person."""
 
     def __init__(self) -> None:
-        solutions = _solutions("--parsing FOLDER with masks")
+        solutions = _solutions("--segmenter selfie_segmenter.tflite, or --parsing FOLDER")
         self._graph = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
 
     def find(self, pixels: Pixels) -> Float32:

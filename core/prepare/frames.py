@@ -1,27 +1,22 @@
-"""The steps that read the video: the face's square, the pictures, the sound."""
+"""The steps that read the video's pictures: the face's square, the frames."""
 
 from __future__ import annotations
 
-import io
-import wave
 from typing import Any
 
 import numpy as np
 
 from ..errors import VideoError
 from ..records.arrays import Float64
-from ..records.voice import RATE, Waveform
 from .crop import Crop, check_faces, choose_crop, given_crop
 from .face import FaceFinder, quiet
 from .options import FPS, MAX_SECONDS, MIN_SECONDS
-from .pictures import write_bytes, write_picture
+from .pictures import write_picture
 from .step import Step
 from .video.clock import frames
 from .video.container import Film, film_of
 from .video.picture import Converter
-from .video.sound import sound
 
-SOUND = "aud.wav"
 EXAMINE_EVERY = 12  # frames; one of them is searched for the face
 EXAMINE_MOST = 60  # frames at most; then the interval doubles
 EXAMINE_WIDTH = 960  # pixels that are enough to see faces
@@ -154,38 +149,3 @@ def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any
     if index != count:
         raise VideoError(f"{step.video} changed while it was read; run it again")
     return {}
-
-
-def write_sound(step: Step, count: int) -> dict[str, Any]:
-    """Write aud.wav: 16 kHz, mono, 16 bits, as long as the pictures. Returns the facts
-
-    audio_track: its number among the file's sound tracks, from 1. sound_holes_s: [[begin, end]] of
-    the dataset's seconds without sound. loudness_db, noise_db: of loud and of quiet moments, as
-    recorded. peak: of full scale."""
-    step.progress(0, 1)
-    found = sound(film_of(step.video), step.options.start, count, step.options.audio_track)
-    write_bytes(step.folder / SOUND, wav_bytes(found.voice))
-    step.progress(1, 1)
-    for note in found.notes:
-        step.note(note)
-    peak = float(np.abs(found.voice.samples).max())
-    if peak > 0.999:
-        step.note("the sound is clipped in places; record it a little quieter")
-    return {
-        "peak": round(peak, 4),
-        "audio_track": found.track.number,
-        "sound_holes_s": [[round(begin, 3), round(end, 3)] for begin, end in found.holes],
-        "loudness_db": round(found.loudness, 1),
-        "noise_db": round(found.noise, 1),
-    }
-
-
-def wav_bytes(waveform: Waveform) -> bytes:
-    data = io.BytesIO()
-    with wave.open(data, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        scaled = np.clip(np.rint(waveform.samples * 32768), -32768, 32767)
-        file.writeframes(scaled.astype("<i2").tobytes())
-    return data.getvalue()

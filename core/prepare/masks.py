@@ -1,141 +1,153 @@
-"""The steps that write the background, the masks and the torso pictures."""
+"""The step that writes masks, torso pictures and, where the background moves, the frames' own
+backgrounds."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dataset.pictures import read_picture
-from ..errors import ArgumentError
-from .background import BackgroundMean, evenly_spaced, torso_picture
-from .face import PersonFinder, quiet
+from ..records.arrays import Float64
+from .background import evenly_spaced, own_background
+from .backgrounds import BACKGROUND, OWN
+from .face import quiet
 from .landmarks import MESHES
-from .mask_regions import (
-    HEAD,
-    PERHAPS,
-    PERSON,
-    Mask,
-    Palette,
-    learn_palette,
-    sharpen,
-    split,
-    to_picture,
-    to_regions,
-)
+from .mask_regions import HEAD, Mask, Regions, write_regions
+from .outlines import Outlines, Seen, outlines_of
 from .pictures import Pixels, write_picture
-from .step import Step
+from .segmentation.classes import split_by_classes
+from .segmentation.outline import sharpen
+from .segmentation.person import Person, learn_person, load_person, save_person
+from .segmentation.split import split
+from .segmentation.view import view_of
+from .step import Files, Step
+from .torso import torso_picture
 
-BACKGROUND_FRAMES = 160  # at most, for the background
 PALETTE_FRAMES = 12
-BACKGROUND = "plate.npz"  # its name stays, so that preparations begun earlier can continue
-LARGEST_CHANGE = 12.0  # grey levels by which the background may change during the clip
+LEARNT = "person.npz"
 
 
-def make_background(step: Step, count: int) -> dict[str, Any]:
-    """Write bc.jpg and the mask of where the background is known."""
-    rows = evenly_spaced(range(count), BACKGROUND_FRAMES)
-    background = BackgroundMean(step.options.size)
-    with quiet(step.side):
-        people = _given(step) or _found()
-        distances = {}
-        for done, row in enumerate(rows):
-            person = people(row, step.pixels(row))
-            distances[row] = background.measure(person).astype(np.float16)
-            step.progress(done + 1, 2 * len(rows))
-    first = None
-    changes = []
-    for done, row in enumerate(rows):
-        pixels = step.pixels(row)
-        distance = distances[row].astype(np.float32)
-        background.add(pixels, distance)
-        if first is None:
-            first = (pixels, distance)
-        empty = (distance > 20) & (first[1] > 20)
-        if empty.any():
-            apart = np.abs(pixels[empty].astype(int) - first[0][empty]).mean()
-            changes.append(float(apart))
-        step.progress(len(rows) + done + 1, 2 * len(rows))
-    picture, known = background.finish()
-    write_picture(step.folder / "bc.jpg", picture, step.options.quality)
-    step.save(BACKGROUND, known=known)
-    moved = float(np.percentile(changes, 90)) if changes else 0.0
-    if moved > LARGEST_CHANGE:
-        step.note(
-            f"the background changes by {moved:.0f} grey levels through the clip; a camera on a "
-            "tripod and a still background give a cleaner edge of the head"
-        )
-    return {"seen": round(float(known.mean()), 4), "moved": round(moved, 2)}
+@dataclass(frozen=True, eq=False)
+class _Masker:
+    """What the masks of a frame need. person: None if it is not needed; own: write the frames'
+    own backgrounds."""
+
+    files: Files
+    outlines: Outlines
+    faces: Float64
+    background: Pixels
+    known: Mask
+    own: bool
+    person: Person | None
+
+    def outline(self, seen: Seen, pixels: Pixels) -> Mask:
+        found = self.outlines.person(seen)
+        # Where the background moves, its picture does not show what is behind the person.
+        return found if self.own else sharpen(found, pixels, self.background, self.known)
+
+    def regions(self, row: int, pixels: Pixels) -> Regions:
+        if self.files.options.parsing is not None:
+            return self.outlines.given(row)
+        seen = self.outlines.see(row, pixels)
+        outline = self.outline(seen, pixels)
+        if seen.parts is not None:
+            return split_by_classes(pixels, outline, self.faces[row], seen.parts)
+        assert self.person is not None
+        return split(pixels, outline, self.faces[row], self.person, self.outlines.sure(seen))
 
 
-def _given(step: Step) -> Any:
-    """A function that reads the person from the user's masks; None if there are none."""
-    folder = step.options.parsing
-    if folder is None:
-        return None
-    return lambda row, pixels: to_regions(given_parsing(folder, row, len(pixels))) > 0
-
-
-def _found() -> Any:
-    finder = PersonFinder()
-    return lambda row, pixels: finder.find(pixels) > PERHAPS
-
-
-def given_parsing(folder: Path, row: int, size: int) -> Pixels:
-    """One of the user's masks. ArgumentError if it is missing or of another size."""
-    path = folder / f"{row}.png"
-    if not path.is_file():
-        raise ArgumentError(f"--parsing {folder} has no {row}.png; give one mask for every frame")
-    picture = read_picture(path)
-    if picture.shape[:2] != (size, size):
-        raise ArgumentError(
-            f"{path} is {picture.shape[1]}x{picture.shape[0]} pixels, the frames are {size}x{size}"
-        )
-    return picture
+def mask_files(files: Files, row: int, own: bool) -> tuple[Path, ...]:
+    """The files of a frame that `write_masks` writes."""
+    usual = files.parsing(row), files.torso(row)
+    return (*usual, files.folder / OWN / f"{row}.jpg") if own else usual
 
 
 def write_masks(step: Step, count: int, keep: bool) -> dict[str, Any]:
-    """Write parsing/ and torso_imgs/ for every frame. keep: existing files are valid and stay."""
-    step.make("parsing", "torso_imgs")
-    faces = step.load(MESHES)["meshes"].astype(np.float64)
-    background = read_picture(step.folder / "bc.jpg")
-    known = step.load(BACKGROUND)["known"].astype(bool)
-    given = step.options.parsing
-    headless = 0
+    """Write parsing/, torso_imgs/ and, if the background moves, bc_imgs/ for every frame. keep:
+    existing files are valid and stay."""
+    own = not _still(step)
+    step.make("parsing", "torso_imgs", *([OWN] if own else []))
+    facts: dict[str, Any] = {"segmenter": _name(step)}
     with quiet(step.side):
-        finder = PersonFinder() if given is None else None
-        palette = None if finder is None else _palette(step, finder, background, known, faces)
-        for row in range(count):
-            paths = step.parsing(row), step.torso(row)
-            if not (keep and all(path.exists() for path in paths)):
-                pixels = step.pixels(row)
-                if finder is None or palette is None:
-                    assert given is not None
-                    regions = to_regions(given_parsing(given, row, len(pixels)))
-                else:
-                    person = _person(finder, pixels, background, known)
-                    regions = split(person, pixels, faces[row], palette)
-                write_picture(paths[0], to_picture(regions))
-                write_picture(paths[1], torso_picture(pixels, regions))
-                headless += not (regions == HEAD).any()
-            step.progress(row + 1, count)
+        person = _learn(step, count)
+    if person is not None:
+        step.save(LEARNT, **save_person(person))
+        facts |= {"hair_hangs": list(person.hair.hangs), "beard": person.hair.beard}
+    rows = [
+        row for row in range(count)
+        if not (keep and all(path.exists() for path in mask_files(step, row, own)))
+    ]  # fmt: skip
+    span = (count - len(rows), count, count)
+    headless = sum(not head for head in step.spread(_write, rows, _masker, span=span))
     if headless:
         step.note(f"{headless} of {count} masks show no head; look at the folder parsing")
-    return {}
+    return facts
 
 
-def _person(finder: PersonFinder, pixels: Pixels, background: Pixels, known: Mask) -> Mask:
-    return sharpen(finder.find(pixels) > PERSON, pixels, background, known)
+def _still(files: Files) -> bool:
+    return bool(files.load(BACKGROUND).get("still", np.array(True)))
 
 
-def _palette(
-    step: Step, finder: PersonFinder, background: Pixels, known: Mask, faces: Any
-) -> Palette:
-    pictures, people, found = [], [], []
-    for row in evenly_spaced(range(len(faces)), PALETTE_FRAMES):
+def _name(files: Files) -> str:
+    options = files.options
+    if options.parsing is not None:
+        return "given"
+    return "mediapipe" if options.segmenter is None else options.segmenter.name
+
+
+def _masker(files: Files) -> _Masker:
+    outlines = outlines_of(files)
+    return _with(outlines, None if outlines.have_parts else load_person(files.load(LEARNT)))
+
+
+def _with(outlines: Outlines, person: Person | None) -> _Masker:
+    files = outlines.files
+    background = files.load(BACKGROUND)
+    return _Masker(
+        files,
+        outlines,
+        files.load(MESHES)["meshes"].astype(np.float64),
+        read_picture(files.folder / "bc.jpg"),
+        background["known"].astype(bool),
+        not _still(files),
+        person,
+    )
+
+
+def _learn(step: Step, count: int) -> Person | None:
+    """None if the parts of the person are known without."""
+    outlines = outlines_of(step.files)
+    if outlines.have_parts:
+        return None
+    masker = _with(outlines, None)
+    views = []
+    for row in evenly_spaced(_seen(step, count), PALETTE_FRAMES):
         pixels = step.pixels(row)
-        pictures.append(pixels)
-        people.append(_person(finder, pixels, background, known))
-        found.append(faces[row])
-    return learn_palette(pictures, people, found)
+        seen = outlines.see(row, pixels)
+        outline, face = masker.outline(seen, pixels), masker.faces[row]
+        views.append(view_of(pixels, outline, face, outlines.sure(seen)))
+        step.stop_if_cancelled()
+    return learn_person(views)
+
+
+def _seen(step: Step, count: int) -> list[int]:
+    """The frames whose face was found."""
+    valid = step.load(MESHES)["valid"]
+    return [row for row in range(count) if valid[row]]
+
+
+def _write(masker: _Masker, row: int) -> bool:
+    """Write the files of a frame. Returns whether it shows a head."""
+    files = masker.files
+    pixels = files.pixels(row)
+    regions = masker.regions(row, pixels)
+    paths = mask_files(files, row, masker.own)
+    write_regions(paths[0], regions)
+    write_picture(paths[1], torso_picture(pixels, regions))
+    if masker.own:
+        own = own_background(pixels, regions > 0, masker.background)
+        write_picture(paths[2], own, files.options.quality)
+    return bool((regions == HEAD).any())

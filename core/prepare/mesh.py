@@ -53,6 +53,7 @@ RIGHT_EYE = (33, 160, 144, 158, 153, 133)
 LEFT_EYE = (263, 387, 373, 385, 380, 362)
 OUTER_CORNERS = (33, 263)
 NOSE_TIP, CHIN, FOREHEAD = 4, 152, 10
+NOSE_BASE, LOWER_LIP = 2, 17
 
 # Pairs that mirror each other: they give the plane of symmetry.
 MIRRORED = np.array([

@@ -21,7 +21,7 @@ def write_picture(path: Path, pixels: Pixels, quality: int = 97) -> None:
     if path.suffix == ".jpg":
         write_bytes(path, encode_jpeg(pixels, quality, full_colour=True))
     else:
-        write_bytes(path, encode_png(pixels))
+        write_bytes(path, encode_png(pixels, level=1))
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:

@@ -10,23 +10,26 @@ from typing import Any
 from ..errors import ArgumentError, EgsError
 from ..system.machine import available_cores
 from ..system.processes import Processes
+from .backgrounds import BACKGROUND, make_background
 from .face import LOG as PROCESS_LOG
-from .frames import SOUND, examine_video, write_frames, write_sound
+from .frames import examine_video, write_frames
 from .landmarks import MESHES, find_meshes
 from .log import LOG, Log
-from .masks import BACKGROUND, make_background, write_masks
+from .masks import mask_files, write_masks
 from .options import Note, PrepareOptions, Progress, check_packages
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
+from .segmentation.network import check_network, digest_of_network
 from .shots import SHOTS, SIGNALS, find_shots
 from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
+from .voice import SOUND, VOICE, match_lips, write_sound
 
-VERSION = 3  # of the steps: a higher one makes them run again
+VERSION = 4  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (
-    *("look", "sound", "frames", "landmarks", "shots", "pose"),
+    *("look", "sound", "frames", "landmarks", "shots", "lips", "pose"),
     *("eyes", "background", "masks", "points", "report"),
 )
 
@@ -62,6 +65,8 @@ def prepare(
     check_packages()
     if options.parsing is not None and not options.parsing.is_dir():
         raise ArgumentError(f"--parsing {options.parsing} is not a folder; give a folder of masks")
+    if options.segmenter is not None:
+        check_network(options.segmenter)
     if options.landmark_model is not None and not options.landmark_model.is_file():
         raise ArgumentError(
             f"--landmark-model {options.landmark_model} does not exist; give MediaPipe's "
@@ -130,6 +135,8 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
     """All steps but the first, which counts the frames."""
     options, side, folder = step.options, step.side, step.folder
     given = None if options.parsing is None else str(options.parsing.resolve())
+    if options.segmenter is not None:
+        given = digest_of_network(options.segmenter)
     count = int(facts["frames"])
     rows = range(count)
 
@@ -138,14 +145,15 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
         return [side / TRACK, *(folder / name for name in names)]
 
     def masks() -> Iterable[Path]:
-        return (path(row) for row in rows for path in (step.parsing, step.torso))
+        own = facts.get("background", "still") != "still"
+        return (path for row in rows for path in mask_files(step, row, own))
 
     return [
         _Task(
             "sound",
             options.audio_track,
             lambda step, keep: write_sound(step, count),
-            lambda: [folder / SOUND],
+            lambda: [side / VOICE],
             of_sound=True,
         ),
         _Task(
@@ -165,6 +173,13 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             None,
             lambda step, keep: find_shots(step, count),
             lambda: [side / SHOTS, side / SIGNALS],
+        ),
+        _Task(
+            "lips",
+            options.sound_offset,
+            lambda step, keep: match_lips(step, count, int(facts["audio_track"])),
+            lambda: [folder / SOUND],
+            of_sound=True,
         ),
         _Task("pose", options.focal, lambda step, keep: track_poses(step, keep), poses),
         _Task("eyes", None, lambda step, keep: write_eyes(step), lambda: [folder / "au.csv"]),

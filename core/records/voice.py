@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from .arrays import Float32
 from .audio_track import AudioTrack
@@ -49,6 +50,14 @@ class SoundPart:
     seconds: float
     slack: float | None = None
     name: str = ""
+
+
+class Samples(Protocol):
+    """A (T,) float32 array, or what behaves as one when it is sliced."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, at: slice, /) -> Float32: ...
 
 
 Voice = Path | SoundPart | Waveform

@@ -26,7 +26,7 @@ CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 CONSTRAINTS_VIDEOS = Path(__file__).with_name("constraints_videos.txt")
 # Packages that turn a video into a dataset. This mediapipe is the last one that contains its
 # models; it supports no later Python, and needs an older numpy than the other packages do.
-PREPARE = ("av>=14,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
+PREPARE = ("av>=16,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
 PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
 PREPARE_NEWEST = (3, 12)
 PREPARE_SPACE = 2.0e9  # bytes

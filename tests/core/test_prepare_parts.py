@@ -1,4 +1,4 @@
-"""Crops, eyes, masks, backgrounds and patches, on drawn pictures with known truth."""
+"""Crops, eyes and patches, on drawn pictures with known truth."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from core.dataset.pictures import over
 from core.errors import VideoError
 from core.images.sampling import bilinear
-from core.prepare import mask_regions
-from core.prepare.background import BackgroundMean, fill, torso_picture
 from core.prepare.bundle import Solution, project
 from core.prepare.crop import Crop, check_faces, choose_crop, given_crop
 from core.prepare.eyes import closure, table
-from core.prepare.mask_regions import BACKGROUND, HEAD, NECK, TORSO
-from core.prepare.mesh import JAW_LINE, LEFT_EYE, OVAL, RIGHT_EYE
+from core.prepare.mesh import LEFT_EYE, RIGHT_EYE
 from core.prepare.patches import find, median_appearance, patches_on, take
 from core.prepare.rotations import rotation
 from core.prepare.surface import head_points
@@ -83,153 +79,6 @@ def test_au_csv_reads_as_openface_writes_it() -> None:
     text = table(np.array([0.0, 0.5, 1.0]), np.array([True, True, False])).splitlines()
     assert text[0].split(",")[-1] == " AU45_r"
     assert [line.split(",")[-1] for line in text[1:]] == [" 0.000", " 1.000", " 2.000"]
-
-
-def face_at(x: float, y: float, half: float) -> np.ndarray:
-    """(478, 3) a mesh whose outline is a circle."""
-    mesh = np.zeros((478, 3))
-    angle = np.linspace(0, 2 * np.pi, len(OVAL), endpoint=False)
-    mesh[OVAL, 0], mesh[OVAL, 1] = x + half * np.sin(angle), y - half * np.cos(angle)
-    return mesh
-
-
-SKIN, HAIR, CLOTHES, WALL = (210, 160, 140), (50, 35, 20), (40, 60, 160), (120, 130, 120)
-
-
-def person_picture() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A drawn person: picture, true regions, face mesh."""
-    random = np.random.default_rng(0)
-    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
-    truth = np.full((SIDE, SIDE), BACKGROUND, np.uint8)
-    colours = np.full((SIDE, SIDE, 3), WALL, float)
-    parts = [
-        ((np.abs(x - 64) < 50) & (y > 92), TORSO, CLOTHES),
-        ((np.abs(x - 64) < 12) & (y > 70) & (y < 98), NECK, SKIN),
-        ((x - 64) ** 2 + (y - 42) ** 2 < 32**2, HEAD, HAIR),
-        ((x - 64) ** 2 + (y - 52) ** 2 < 24**2, HEAD, SKIN),
-    ]
-    for where, region, colour in parts:
-        truth[where], colours[where] = region, colour
-    colours += 4 * random.normal(size=colours.shape)
-    return np.clip(colours, 0, 255).astype(np.uint8), truth, face_at(64, 52, 24)
-
-
-def test_a_person_is_parted_into_head_neck_and_torso() -> None:
-    pixels, truth, face = person_picture()
-    person = truth > 0
-    palette = mask_regions.learn_palette([pixels], [person], [face])
-    assert palette.skin is not None and palette.hair is not None and palette.clothes is not None
-    found = mask_regions.split(person, pixels, face, palette)
-    for region in (HEAD, NECK, TORSO):
-        a, b = found == region, truth == region
-        assert (a & b).sum() / (a | b).sum() > 0.9, region
-    assert_array_equal(found > 0, person)
-    assert_array_equal(mask_regions.to_regions(mask_regions.to_picture(found)), found)
-
-
-def test_long_hair_beside_the_neck_belongs_to_the_head() -> None:
-    pixels, truth, face = person_picture()
-    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
-    lock = (np.abs(x - 40) < 6) & (y > 40) & (y < 105) & (truth != HEAD)
-    pixels[lock], truth[lock] = HAIR, HEAD
-    person = truth > 0
-    palette = mask_regions.learn_palette([pixels], [person], [face])
-    found = mask_regions.split(person, pixels, face, palette)
-    assert (found[lock] == HEAD).mean() > 0.8
-
-
-def test_clothes_as_dark_as_hair_are_not_taken_for_hair() -> None:
-    pixels, truth, face = person_picture()
-    pixels[truth == TORSO] = HAIR
-    palette = mask_regions.learn_palette([pixels], [truth > 0], [face])
-    assert palette.hair is None
-    found = mask_regions.split(truth > 0, pixels, face, palette)
-    assert (found[truth == TORSO] == TORSO).mean() > 0.9
-
-
-def test_the_outline_is_sharpened_where_the_background_is_known() -> None:
-    pixels, truth, _ = person_picture()
-    background = np.full((SIDE, SIDE, 3), WALL, np.uint8)
-    blurred = np.roll(truth > 0, 1, axis=1)
-    known = np.ones((SIDE, SIDE), bool)
-    sharp = mask_regions.sharpen(blurred, pixels, background, known)
-    wrong = (sharp != (truth > 0)).sum()
-    assert wrong < 0.4 * (blurred != (truth > 0)).sum()
-    kept = mask_regions.sharpen(blurred, pixels, background, ~known)
-    assert (kept != blurred).mean() < 0.002  # corners that a median rounds
-
-
-def test_the_head_ends_at_the_chin_and_beside_it_at_the_ear_lobes() -> None:
-    face = face_at(64, 52, 24)
-    place = mask_regions.place_pixels(face, SIDE)
-    assert place.under[75, 64] < 0 < place.under[77, 64]
-    assert place.under[66, 10] < 0 < place.under[69, 10]
-    assert_allclose(place.sideways[52, [64, 88, 40]], [0, 1, 1], atol=0.04)
-    # A tilted head takes its line with it.
-    turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
-    tilted = face.copy()
-    tilted[:, :2] = (face[:, :2] - 64) @ turn + 64
-    leaning = mask_regions.place_pixels(tilted, SIDE)
-    for x, y in ((64, 70), (64, 80), (30, 60), (90, 75)):
-        at = np.rint((np.array([x, y]) - 64) @ turn + 64).astype(int)
-        assert abs(leaning.under[at[1], at[0]] - place.under[y, x]) < 0.05
-    assert len(JAW_LINE) == 23
-
-
-def test_a_chair_beside_the_head_is_no_hair() -> None:
-    pixels, truth, face = person_picture()
-    chair = np.zeros_like(truth, bool)
-    chair[40:100, 112:127] = True
-    pixels[chair], truth[chair] = CLOTHES, TORSO
-    palette = mask_regions.learn_palette([pixels], [truth > 0], [face])
-    found = mask_regions.split(truth > 0, pixels, face, palette)
-    assert not (found[chair] == HEAD).any()
-
-
-def test_the_background_is_put_together_from_where_the_person_is_not() -> None:
-    y, x = np.mgrid[:SIDE, :SIDE]
-    wall = np.stack([x, y, x // 2 + y // 2], -1).astype(np.uint8)
-    people, pictures = [], []
-    for place in (30, 64, 98):
-        person = (np.abs(x - place) < 20) & (y > 40)
-        picture = wall.copy()
-        picture[person] = (255, 0, 0)
-        people.append(person)
-        pictures.append(picture)
-    background = BackgroundMean(SIDE)
-    distances = [background.measure(person) for person in people]
-    for picture, distance in zip(pictures, distances, strict=True):
-        background.add(picture, distance)
-    found, known = background.finish()
-    assert known.all()
-    assert np.abs(found.astype(int) - wall).max() <= 1
-
-
-def test_what_was_never_seen_is_filled_smoothly() -> None:
-    y, x = np.mgrid[:65, :70]
-    wall = np.stack([2 * x, 2 * y, x + y], -1).astype(float)
-    known = ~((np.abs(x - 35) < 12) & (np.abs(y - 30) < 12))
-    holed = np.where(known[..., None], wall, 0)
-    assert_array_equal(fill(holed, known)[known], wall[known].astype(np.uint8))
-    assert np.abs(fill(holed, known).astype(float) - wall)[~known].mean() < 12
-
-
-def test_the_neck_goes_on_under_the_head_and_nowhere_else() -> None:
-    pixels, truth, _ = person_picture()
-    torso = torso_picture(pixels, truth)
-    body = (truth == NECK) | (truth == TORSO)
-    assert_array_equal(torso[body][:, :3], pixels[body])
-    grown = (torso[..., 3] > 0) & ~body
-    assert grown.any() and (truth[grown] == HEAD).all()
-    column = torso[:76, 64, 3]
-    assert (column[-10:] == 255).all()
-    assert np.abs(torso[72, 64, :3].astype(int) - SKIN).max() < 40
-    background = np.full((SIDE, SIDE, 3), WALL, np.uint8)
-    laid = over(torso, background)
-    assert_array_equal(laid[body], pixels[body])
-    assert_array_equal(
-        laid[(truth == BACKGROUND) & ~grown], background[(truth == BACKGROUND) & ~grown]
-    )
 
 
 def test_bilinear_samples_lie_at_pixel_centres() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,18 @@ def test_a_stopped_run_goes_on_and_ends_the_same(dataset: Path, tmp_path: Path, 
     prepare(GOLDEN, folder, OPTIONS)
     assert (folder / part).stat().st_mtime_ns == stamp  # kept, not made again
     assert digest(folder) == digest(dataset)
+
+
+def test_another_offset_moves_the_sound_alone(dataset: Path) -> None:
+    before, stamp = digest(dataset), (dataset / "parsing/3.png").stat()
+    facts = prepare(GOLDEN, dataset, replace(OPTIONS, sound_offset=200.0))
+    assert (facts["sound_offset_applied_ms"], facts["sound_belongs"]) == (200, None)
+    old = np.frombuffer(before["aud.wav"][44:], "<i2").astype(float)
+    new = np.frombuffer((dataset / "aud.wav").read_bytes()[44:], "<i2").astype(float)
+    assert np.corrcoef(old[3200:], new[:-3200])[0, 1] > 0.999
+    assert (dataset / "parsing/3.png").stat().st_mtime_ns == stamp.st_mtime_ns
+    facts = prepare(GOLDEN, dataset, OPTIONS)
+    assert facts["sound_offset_applied_ms"] == 0 and digest(dataset) == before
 
 
 def test_a_lost_file_is_made_again(dataset: Path) -> None:

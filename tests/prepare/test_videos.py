@@ -136,3 +136,19 @@ def test_a_video_that_was_cut_off(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=r"cut off|cannot be decoded"):
         list(frames(film_of(path), 0, None))
     assert len(pictures()) == 56
+
+
+def test_a_few_damaged_packets_are_passed_over(tmp_path: Path) -> None:
+    """Garbage in the middle: the pictures before and after it stay at their times."""
+    path = write(
+        tmp_path / "a.ts", marked(50), None, codec="libx264", video_options={"g": "10", "bf": "0"}
+    )
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 188 // 2
+    for packet in range(middle, middle + 2):
+        data[188 * packet + 20 : 188 * packet + 180] = bytes(160)
+    path.write_bytes(data)
+    found = np.array(numbers(path))
+    assert abs(len(found) - 50) <= 1
+    right = found == np.arange(len(found))
+    assert right[:15].all() and right[-15:].all()

@@ -1,0 +1,127 @@
+"""Box filters, the guided filter, and connected pieces of masks. Needs scipy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...images.pillow import pillow
+from ...records.arrays import Float32
+from ..mask_regions import Mask
+
+
+def box(values: Float32, radius: int) -> Float32:
+    """The mean of the (2 radius + 1) squared pixels around each pixel of (H, W)."""
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(uniform_filter(values, 2 * radius + 1, mode="nearest"), np.float32)
+
+
+def dilated(mask: Mask, radius: int) -> Mask:
+    """The mask and everything within a square of (2 radius + 1) pixels around its pixels."""
+    return _any_along(_any_along(mask, radius, 0), radius, 1)
+
+
+def _any_along(mask: Mask, radius: int, axis: int) -> Mask:
+    """Whether any of the 2 radius + 1 pixels around each, along one axis, is in the mask."""
+    shape = list(mask.shape)
+    shape[axis] += 2 * radius
+    wide = np.zeros(shape, bool)
+    inner = [slice(None), slice(None)]
+    inner[axis] = slice(radius, radius + mask.shape[axis])
+    wide[tuple(inner)] = mask
+    wide = np.moveaxis(wide, axis, 0)
+    length, wanted = 1, 2 * radius + 1
+    while length < wanted:  # a window is made of two shorter ones
+        step = min(length, wanted - length)
+        wide = wide[:-step] | wide[step:]
+        length += step
+    return np.moveaxis(wide, 0, axis)
+
+
+def eroded(mask: Mask, radius: int) -> Mask:
+    """The pixels whose square of (2 radius + 1) pixels is all in the mask; beyond the picture it
+    goes on as at its edge."""
+    return ~dilated(~mask, radius)
+
+
+def majority(mask: Mask) -> Mask:
+    """The majority of the 3 x 3 pixels around each pixel: a median, but thirty times as fast."""
+    counts = np.pad(mask, 1, "edge").astype(np.uint8)
+    counts = counts[:-2] + counts[1:-1] + counts[2:]
+    return np.asarray(counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:] > 4)
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """The guided filter of He, Sun and Tang (2010), whose edges follow those of `picture` (H, W).
+    radius: pixels. noise: variance of the picture below which there is no edge."""
+
+    picture: Float32
+    radius: int
+    noise: float
+    mean: Float32
+    spread: Float32
+
+    @classmethod
+    def of(cls, picture: Float32, radius: int, noise: float) -> Guide:
+        mean = box(picture, radius)
+        return cls(picture, radius, noise, mean, box(picture * picture, radius) - mean * mean)
+
+    def lines(self, values: Float32) -> tuple[Float32, Float32]:
+        """Slope and offset (H, W) such that slope * picture + offset is `values` filtered."""
+        mean = box(values, self.radius)
+        slope = (box(values * self.picture, self.radius) - mean * self.mean) / (
+            self.spread + self.noise
+        )
+        return box(slope, self.radius), box(mean - slope * self.mean, self.radius)
+
+    def filtered(self, values: Float32) -> Float32:
+        slope, offset = self.lines(values)
+        return slope * self.picture + offset
+
+
+def enlarged(values: Float32, side: int) -> Float32:
+    """(side, side) of (H, W), bilinear."""
+    image = pillow()
+    picture = image.fromarray(np.ascontiguousarray(values, np.float32))
+    return np.array(picture.resize((side, side), image.Resampling.BILINEAR))
+
+
+def touching(mask: Mask, start: Mask) -> Mask:
+    """The pieces of the mask that have a pixel of `start`."""
+    from scipy.ndimage import label
+
+    pieces, count = label(mask)
+    wanted = np.zeros(count + 1, bool)
+    wanted[pieces[start & mask]] = True
+    wanted[0] = False
+    return np.asarray(wanted[pieces])
+
+
+def one_piece(mask: Mask, core: Mask) -> Mask:
+    """The piece of the mask that has most pixels of `core`, which belongs to it; other pieces are
+    passers-by or errors."""
+    from scipy.ndimage import label
+
+    pieces, _ = label(mask | core)
+    counts = np.bincount(pieces[core], minlength=1)
+    return np.asarray(pieces == counts.argmax()) if counts.any() else mask
+
+
+def small_pieces(mask: Mask, most: float) -> Mask:
+    """The pieces of the mask that have at most so many pixels."""
+    from scipy.ndimage import label
+
+    pieces, _ = label(mask)
+    few = np.bincount(pieces.ravel()) <= most
+    few[0] = False
+    return np.asarray(few[pieces])
+
+
+def solid(mask: Mask) -> Mask:
+    """The mask without specks and holes."""
+    from scipy.ndimage import binary_fill_holes, binary_opening
+
+    return np.asarray(binary_fill_holes(binary_opening(mask)))
