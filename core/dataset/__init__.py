@@ -12,6 +12,7 @@ landmarks.py    .lms files, the lips' square, triangulation
 visual_hull.py  first points for a head without a mesh
 sound.py        audio features of a training             sound_npy.py  features from .npy files
 features.py     feature kinds and their normalisation
+idle.py         the movement that an avatar keeps, without frames left out
 rows.py         frames to train on and frames to measure
 report.py       errors and notes, collected
 """

@@ -26,11 +26,11 @@ def _apart(meshes: Float64, a: int, b: int) -> Float64:
 
 
 def closure(meshes: Float64, valid: NDArray[np.bool_]) -> Float64:
-    """(F,) from 0 (open as usual for this person) to 1 (closed). Frames without a face (valid (F,)
-    False) are interpolated linearly."""
-    ratios = aspect_ratios(meshes)
+    """(F,) from 0 (open as usual for this person) to 1 (closed). Frames that are left out (valid
+    (F,) False) are interpolated linearly and do not count for what is usual."""
     rows = np.flatnonzero(valid)
-    return closure_of(np.interp(np.arange(len(ratios)), rows, ratios[rows]))
+    known = aspect_ratios(meshes[rows])
+    return closure_of(np.interp(np.arange(len(meshes)), rows, known))
 
 
 def table(closed: Float64, valid: NDArray[np.bool_]) -> str:

@@ -15,7 +15,7 @@ from .mesh import IBUG, MESH_POINTS
 from .pictures import write_bytes
 from .step import Files, Step, all_there
 
-MOST_MISSING = 0.2  # of the frames
+RIVAL = 0.5  # height of a second face, in heights of the first, that makes it a second person
 MESHES = "meshes.npz"
 PARTS = "landmarks"  # folder of the finished parts, while the step runs
 # The mesher looks for a face where it was in the frame before. So that its result does not depend
@@ -35,23 +35,30 @@ def find_meshes(step: Step, count: int, keep: bool) -> dict[str, Any]:
     kept = count - sum(map(len, missing))
     for _ in step.spread(_find_part, missing, _mesher, span=(kept, count, count)):
         pass
-    meshes = _nearest_faces(np.concatenate([step.load(_name(part))["faces"] for part in parts]))
+    faces = np.concatenate([step.load(_name(part))["faces"] for part in parts])
+    meshes = _nearest_faces(faces)
     valid = np.asarray(np.isfinite(meshes).all((1, 2)))
     absent = int((~valid).sum())
-    if absent > MOST_MISSING * count:
+    if absent == count:
         raise VideoError(
-            f"{step.video} shows no face in {absent} of {count} frames; take a part in which the "
-            "person faces the camera, with --start and --seconds"
+            f"{step.video} shows no face in its square; take a part in which the person faces the "
+            "camera, with --start and --seconds, or name the square with --crop x,y,side"
         )
-    if absent:
-        step.note(f"{absent} of {count} frames show no face and are left out of the training")
-    filled = fill_gaps(meshes, valid)
-    for row in range(count):
-        lines = (f"{x:f} {y:f}" for x, y in filled[row, IBUG, :2])
-        write_bytes(step.landmarks(row), ("\n".join(lines) + "\n").encode())
-    step.save(MESHES, meshes=filled, valid=valid)
+    save_meshes(step, meshes, valid, _rivals(faces))
     shutil.rmtree(step.side / PARTS, ignore_errors=True)
     return {"missing": absent}
+
+
+def save_meshes(
+    step: Step, meshes: Float32, valid: NDArray[np.bool_], rivals: NDArray[np.bool_]
+) -> None:
+    """Save the meshes (F, 478, 3) and write the .lms files. valid (F,): a face was found; the
+    others are interpolated. rivals (F,): another face is about as large."""
+    filled = fill_gaps(meshes, valid)
+    for row in range(len(filled)):
+        lines = (f"{x:f} {y:f}" for x, y in filled[row, IBUG, :2])
+        write_bytes(step.landmarks(row), ("\n".join(lines) + "\n").encode())
+    step.save(MESHES, meshes=filled, valid=valid, rivals=rivals)
 
 
 def _name(part: range) -> str:
@@ -88,6 +95,12 @@ def _nearest_faces(faces: Float32) -> Float32:
             chosen = int(np.nanargmin(np.abs(choices - last).sum(1)))
         meshes[row], last = faces[row, chosen], choices[chosen]
     return meshes
+
+
+def _rivals(faces: Float32) -> NDArray[np.bool_]:
+    """(F,) True where the second largest of the faces (F, MOST_FACES, 478, 3) is a person's too."""
+    heights = np.ptp(faces[:, :2, :, 1], axis=2)  # NaN compares as False
+    return np.asarray(heights[:, 1] > RIVAL * heights[:, 0])
 
 
 def fill_gaps(meshes: Float32, valid: NDArray[np.bool_]) -> Float32:

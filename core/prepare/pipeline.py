@@ -22,6 +22,7 @@ from .packages import check_packages, unknown_models
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
 from .segmentation.network import check_network, digest_of_network
+from .shots import SHOTS, SIGNALS, find_shots
 from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
 from .voice import SOUND, VOICE, match_lips, write_sound
@@ -30,7 +31,7 @@ VERSION = 4  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (
-    *("look", "sound", "frames", "landmarks", "lips", "pose"),
+    *("look", "sound", "frames", "landmarks", "shots", "lips", "pose"),
     *("eyes", "background", "masks", "points", "report"),
 )
 
@@ -171,6 +172,12 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             None,
             lambda step, keep: find_meshes(step, count, keep),
             lambda: [side / MESHES, *map(step.landmarks, rows)],
+        ),
+        _Task(
+            "shots",
+            None,
+            lambda step, keep: find_shots(step, count),
+            lambda: [side / SHOTS, side / SIGNALS],
         ),
         _Task(
             "lips",

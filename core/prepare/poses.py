@@ -19,6 +19,7 @@ from .landmarks import MESHES
 from .mask_regions import HEAD, to_regions
 from .pictures import write_bytes
 from .refine import Fit, Refined, refine_frames
+from .shots import Shots, load_shots
 from .step import Files, Step, all_there
 from .surface import head_points
 from .tracking import finish_track, fit_head
@@ -38,12 +39,12 @@ def track_poses(step: Step, keep: bool) -> dict[str, Any]:
     if not keep:
         shutil.rmtree(step.side / PARTS, ignore_errors=True)
     step.make(f"{step.side.name}/{PARTS}")
-    found = step.load(MESHES)
-    meshes, valid = found["meshes"].astype(np.float64), found["valid"].astype(bool)
+    meshes, shots = step.load(MESHES)["meshes"].astype(np.float64), load_shots(step)
     size = step.options.size
     try:
-        fit = _fitted(step, meshes, valid)
-        result = finish_track(meshes, valid, size, fit, _refined(step, np.flatnonzero(valid)))
+        fit = _fitted(step, meshes, shots)
+        refined = _refined(step, np.flatnonzero(shots.used))
+        result = finish_track(meshes, shots.used, shots.number, size, fit, refined)
     except np.linalg.LinAlgError:
         result = None
     if result is None or not np.isfinite(result.rotations + result.shifts[..., None]).all():
@@ -55,8 +56,7 @@ def track_poses(step: Step, keep: bool) -> dict[str, Any]:
         TRACK, mesh=result.mesh, rotations=result.rotations, shifts=result.shifts,
         focal=np.array(result.focal),
     )  # fmt: skip
-    rows = [int(row) for row in np.flatnonzero(valid)]
-    train, val = documents(result.rotations, result.shifts, result.focal, size, rows)
+    train, val = documents(result.rotations, result.shifts, result.focal, size, shots.rows)
     for name, document in (("train", train), ("val", val)):
         write_bytes(step.folder / f"transforms_{name}.json", json.dumps(document).encode())
     shutil.rmtree(step.side / PARTS, ignore_errors=True)
@@ -70,10 +70,10 @@ def _grey(files: Files, row: int) -> Float32:
     return np.asarray(gaussian_filter(picture, 0.7 * len(picture) / 512))
 
 
-def _fitted(step: Step, meshes: Float64, valid: NDArray[np.bool_]) -> Fit:
+def _fitted(step: Step, meshes: Float64, shots: Shots) -> Fit:
     """The head, fitted to some frames; read if an earlier run has fitted it."""
     if not all_there([step.side / FIT]):
-        work = len(meshes)
+        work = int(shots.used.sum())
 
         def progress(done: int, rounds: int) -> None:
             step.progress(round(FIT_SHARE * work * done / rounds), round((1 + FIT_SHARE) * work))
@@ -81,7 +81,8 @@ def _fitted(step: Step, meshes: Float64, valid: NDArray[np.bool_]) -> Fit:
         def pictures(rows: NDArray[np.intp]) -> Float32:
             return np.stack([_grey(step, int(row)) for row in rows])
 
-        fit = fit_head(meshes, valid, step.options.size, pictures, step.options.focal, progress)
+        size, focal = step.options.size, step.options.focal
+        fit = fit_head(meshes, shots.used, shots.number, size, pictures, focal, progress)
         step.save(FIT, **fit.arrays())
     return _read_fit(step)[1]
 
@@ -116,7 +117,7 @@ def _refine_part(tool: tuple[Files, Fit], rows: NDArray[np.intp]) -> None:
 def write_points(step: Step) -> dict[str, Any]:
     """Write track_params.pt: the poses, and initial points of a training, all over the head."""
     track = step.load(TRACK)
-    rows = evenly_spaced(np.flatnonzero(step.load(MESHES)["valid"]).tolist(), POINT_FRAMES)
+    rows = evenly_spaced(load_shots(step).rows, POINT_FRAMES)
     heads = [to_regions(read_picture(step.parsing(row))) == HEAD for row in rows]
     turns, shifts, focal = track["rotations"], track["shifts"], float(track["focal"])
     points = head_points(track["mesh"], turns[rows], shifts[rows], focal, heads)
@@ -130,11 +131,10 @@ def write_points(step: Step) -> dict[str, Any]:
 
 def write_eyes(step: Step) -> dict[str, Any]:
     """Write au.csv."""
-    found = step.load(MESHES)
-    valid = found["valid"].astype(bool)
-    closed = closure(found["meshes"].astype(np.float64), valid)
-    write_bytes(step.folder / "au.csv", table(closed, valid).encode())
-    blinks = int((np.diff((closed > 0.5).astype(int)) == 1).sum())
+    used = load_shots(step).used
+    closed = closure(step.load(MESHES)["meshes"].astype(np.float64), used)
+    write_bytes(step.folder / "au.csv", table(closed, used).encode())
+    blinks = int((np.diff((closed > 0.5).astype(int)) == 1)[used[1:]].sum())
     if blinks == 0:
         step.note("the person never blinks; the avatar's eyes will not close")
     step.progress(1, 1)

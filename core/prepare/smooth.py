@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..records.arrays import Float64
 from .bundle import over_points, pose_jacobian, robust_sigmas, robust_weights
@@ -55,10 +56,15 @@ def refine_poses(
 
 
 def smoothed(
-    rotations: Float64, shifts: Float64, normal: Float64, right: Float64
+    rotations: Float64,
+    shifts: Float64,
+    normal: Float64,
+    right: Float64,
+    shots: NDArray[np.int32],
 ) -> tuple[Float64, Float64]:
     """Poses (K, 3, 3) and (K, 3) that balance each frame's own data (normal (K, 6, 6) and right
-    (K, 6) at its pose; zero without data) against smooth motion of the head. Needs scipy."""
+    (K, 6) at its pose; zero without data) against smooth motion of the head within each shot (shots
+    (K,): numbers). Needs scipy."""
     from scipy.linalg import solveh_banded
 
     count = len(rotations)
@@ -72,9 +78,10 @@ def smoothed(
         diagonal = np.zeros((count, 6))
         diagonal[:, : 6 - d] = np.diagonal(normal / ALIKE, -d, 1, 2)
         band[d] = diagonal.ravel()
-    band[0] += 1e-9 * stiff.max()
+    band[0] += 1e-9 * stiff.max()  # what has no data stays as it is
     # Second differences: 1, -2, 1 on frames k, k + 1, k + 2.
     taps = (1.0, -2.0, 1.0)
+    stiff = np.where((shots[2:] == shots[:-2])[:, None], stiff, 0.0)
     pull = np.zeros((count, 6))
     bend = poses[:-2] - 2 * poses[1:-1] + poses[2:]
     for i, a in enumerate(taps):

@@ -61,14 +61,15 @@ def choose_keys(
 def fit_head(
     meshes: Float64,
     valid: NDArray[np.bool_],
+    shots: NDArray[np.int32],
     size: int,
     pictures: Pictures,
     focal: float | None,
     on_progress: OnProgress,
 ) -> Fit:
     """Fit the head to its key frames, and give every frame a first pose. meshes (F, 478, 3) in
-    pixels as MediaPipe gives them, valid (F,): a face was found. focal: pixels, None to fit it.
-    on_progress(rounds done, rounds)."""
+    pixels as MediaPipe gives them, valid (F,): frames to use, shots (F,): a number for each. focal:
+    pixels, None to fit it. on_progress(rounds done, rounds)."""
     centred = meshes[:, STABLE, :2] - size / 2
     rows = np.flatnonzero(valid)
     some = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
@@ -85,22 +86,29 @@ def fit_head(
     solution, patches, appearance = _match_keys(
         solution, mesh, pictures(keys), size, focal, on_progress
     )
-    rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys)
+    rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys, shots)
     _fill(rotations, shifts, rows)
     return Fit(mesh, solution.points, solution.focal, rotations, shifts, patches, appearance)
 
 
 def finish_track(
-    meshes: Float64, valid: NDArray[np.bool_], size: int, fit: Fit, found: Refined
+    meshes: Float64,
+    valid: NDArray[np.bool_],
+    shots: NDArray[np.int32],
+    size: int,
+    fit: Fit,
+    found: Refined,
 ) -> Track:
-    """The smooth track of all F frames. found: of the frames with a face."""
+    """The track of all F frames, smooth within each shot (shots (F,): numbers). found: of the
+    frames to use; the other frames' poses lie between those of their neighbours."""
     rows = np.flatnonzero(valid)
     rotations, shifts = fit.rotations.copy(), fit.shifts.copy()
     rotations[rows], shifts[rows] = found.rotations, found.shifts
     normal, right = np.zeros((len(meshes), 6, 6)), np.zeros((len(meshes), 6))
     normal[rows], right[rows] = found.normal, found.right
     _fill(rotations, shifts, rows)
-    rotations, shifts = smoothed(rotations, shifts, normal, right)
+    rotations, shifts = smoothed(rotations, shifts, normal, right, shots)
+    _fill(rotations, shifts, rows)  # a smooth path swings far out in a long gap
     mesh = _whole_mesh(meshes, rows, rotations, shifts, fit, size)
     scale, turn, move = head_frame(mesh)
     mesh = scale * mesh @ turn.T + move
@@ -140,10 +148,15 @@ def _match_keys(
 
 
 def _first_poses(
-    solution: Solution, landmarks: Float64, rows: NDArray[np.intp], keys: NDArray[np.intp]
+    solution: Solution,
+    landmarks: Float64,
+    rows: NDArray[np.intp],
+    keys: NDArray[np.intp],
+    shots: NDArray[np.int32],
 ) -> tuple[Float64, Float64]:
-    """Poses of all frames with a face: from their landmarks, with the corrections of the key frames
-    next to them in time. Errors of landmarks depend on the pose, which changes slowly."""
+    """Poses of all frames in `rows`: from their landmarks, with the corrections of the key frames
+    next to them in time. Errors of landmarks depend on the pose, which changes slowly within a
+    shot; a shot without key frames takes the usual corrections."""
     points, focal = solution.points, solution.focal
     rotations, shifts = first_guess(points, landmarks[rows], focal)
     rotations, shifts = refine_poses(points, rotations, shifts, focal, landmarks[rows], rounds=5)
@@ -151,15 +164,23 @@ def _first_poses(
     turns = rotation_vectors(solution.rotations @ np.swapaxes(rotations[at], 1, 2))
     moves = solution.translations - shifts[at]
     wrong = np.concatenate([turns, moves], 1)
-    mended = np.stack([np.interp(rows, keys, column) for column in wrong.T], 1)
+    mended = np.tile(np.median(wrong, axis=0), (len(rows), 1))
+    for shot in np.unique(shots[keys]):
+        own, here = shots[keys] == shot, shots[rows] == shot
+        columns = [np.interp(rows[here], keys[own], column) for column in wrong[own].T]
+        mended[here] = np.stack(columns, 1)
     return rotation(mended[:, :3]) @ rotations, shifts + mended[:, 3:]
 
 
 def _fill(rotations: Float64, shifts: Float64, rows: NDArray[np.intp]) -> None:
-    """Give frames without a face the pose of the nearest frame with one; smoothing joins them."""
+    """Give the other frames poses between those of their neighbours in `rows`."""
     for row in np.setdiff1d(np.arange(len(rotations)), rows):
-        nearest = rows[np.abs(rows - row).argmin()]
-        rotations[row], shifts[row] = rotations[nearest], shifts[nearest]
+        after = int(np.searchsorted(rows, row))
+        a, b = rows[max(after - 1, 0)], rows[min(after, len(rows) - 1)]
+        share = 0.0 if a == b else (row - a) / (b - a)
+        turn = rotation_vectors((rotations[b] @ rotations[a].T)[None])[0]
+        rotations[row] = rotation(share * turn) @ rotations[a]
+        shifts[row] = (1 - share) * shifts[a] + share * shifts[b]
 
 
 def _whole_mesh(

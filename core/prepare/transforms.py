@@ -26,11 +26,12 @@ def official(rotations: Float64, shifts: Float64) -> tuple[Float64, Float64]:
 def documents(
     rotations: Float64, shifts: Float64, focal: float, size: int, rows: Sequence[int]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """transforms_train.json and transforms_val.json: `rows` are the frames with a face. The
+    """transforms_train.json and transforms_val.json, the first and the last part of the frames
+    `rows`: the others are left out and keep their numbers, so that the sound stays in step. The
     matrices are camera to head with a tenth of the translation, as official trackers write
     them."""
     count = len(rotations)
-    border = count * TRAIN_PART[0] // TRAIN_PART[1]
+    border = len(rows) * TRAIN_PART[0] // TRAIN_PART[1]
     matrices = np.tile(np.eye(4), (count, 1, 1))
     matrices[:, :3, :3], matrices[:, :3, 3] = FLIP @ rotations, shifts @ FLIP / 10
     inverses = np.linalg.inv(matrices)
@@ -43,4 +44,4 @@ def documents(
         ]
         return {**head, "frames": frames}
 
-    return part([r for r in rows if r < border]), part([r for r in rows if r >= border])
+    return part(rows[:border]), part(rows[border:])

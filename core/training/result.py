@@ -11,6 +11,7 @@ import numpy as np
 from ..bake.backends import best_backend
 from ..bake.freezing import freeze
 from ..dataset.clip import TrainingClip
+from ..dataset.idle import idle_track
 from ..dataset.pictures import read_background
 from ..dataset.track import filled
 from ..records.audio_track import AudioTrack
@@ -30,9 +31,10 @@ def background_for(clip: TrainingClip) -> tuple[Background, int]:
 
 
 def track_of(clip: TrainingClip) -> Track:
-    """Poses and eyes of every frame; a frame without a pose takes the pose of the frame before
-    it."""
-    return Track(filled(clip.viewmats).astype(np.float32), clip.eyes)
+    """Poses and eyes of every frame that the dataset names; a frame without a pose takes the pose
+    of the frame before it."""
+    rows = sorted({*clip.train_rows, *clip.val_rows, *clip.more_rows})
+    return idle_track(filled(clip.viewmats), clip.eyes, rows)
 
 
 def avatar_of(

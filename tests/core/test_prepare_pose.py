@@ -16,6 +16,7 @@ from core.prepare.transforms import FLIP, documents, official
 from core.records.camera import viewmat_from_track
 
 SIZE, FOCAL = 512, 1100.0
+ONE_SHOT = np.zeros(120, np.int32)
 
 
 def head(seed: int = 0) -> np.ndarray:
@@ -99,13 +100,26 @@ def test_smoothing_takes_noise_away_and_bridges_a_gap() -> None:
     normal = np.tile(np.eye(6) * smooth.ALIKE / 0.01**2, (120, 1, 1))
     normal[50:55] = 0  # frames in which no face was found
     noisy[50:55] = noisy[49]
-    calm, moved = smooth.smoothed(noisy, shifts, normal, np.zeros((120, 6)))
+    calm, moved = smooth.smoothed(noisy, shifts, normal, np.zeros((120, 6)), ONE_SHOT)
     before = np.linalg.norm(rotation_vectors(noisy @ np.swapaxes(turns, 1, 2)), axis=1)
     after = np.linalg.norm(rotation_vectors(calm @ np.swapaxes(turns, 1, 2)), axis=1)
     assert after.mean() < 0.6 * before.mean()
     assert after[50:55].max() < 0.02
     assert_allclose(moved, shifts, atol=0.02)
     assert len(points)
+
+
+def test_nothing_is_smoothed_across_a_cut() -> None:
+    turns, shifts = motion(120)
+    turns[60:] = rotation(np.radians([0.0, 30.0, 0.0])) @ turns[60:]
+    shifts[60:, 0] += 0.4
+    normal = np.tile(np.eye(6) * smooth.ALIKE / 0.01**2, (120, 1, 1))
+    errors = []
+    for shots in (ONE_SHOT, np.repeat([0, 1], 60).astype(np.int32)):
+        found, _ = smooth.smoothed(turns, shifts, normal, np.zeros((120, 6)), shots)
+        wrong = rotation_vectors(found @ np.swapaxes(turns, 1, 2))
+        errors.append(np.degrees(np.linalg.norm(wrong, axis=1)).max())
+    assert errors[0] > 2 and errors[1] < 0.3
 
 
 def test_official_angles_give_the_camera_back() -> None:
@@ -122,6 +136,9 @@ def test_splits_are_ten_elevenths_and_leave_out_frames_without_a_face() -> None:
     train, val = documents(turns, shifts, FOCAL, SIZE, rows)
     assert [frame["img_id"] for frame in train["frames"]] == [r for r in range(20) if r != 4]
     assert [frame["img_id"] for frame in val["frames"]] == [20, 21]
+    middle = list(range(6, 17))  # of a clip whose beginning and end are left out
+    _, late = documents(turns, shifts, FOCAL, SIZE, middle)
+    assert [frame["img_id"] for frame in late["frames"]] == [16]
     assert (train["focal_len"], train["cx"], train["cy"]) == (FOCAL, 256, 256)
     matrix = np.linalg.inv(np.array(val["frames"][1]["transform_matrix"]))
     assert_allclose(FLIP @ matrix[:3, :3], turns[21], atol=1e-6)

@@ -19,6 +19,7 @@ from core.prepare.landmarks import MESHES, PART, PARTS, find_meshes
 from core.prepare.options import PrepareOptions
 from core.prepare.pictures import write_picture
 from core.prepare.poses import FIT, track_poses
+from core.prepare.shots import SHOTS
 from core.prepare.step import Step
 from core.prepare.tracking import FINE_ROUNDS, WIDE_ROUNDS
 from core.system.processes import Processes
@@ -62,9 +63,11 @@ def step_in(folder: Path, processes: Processes | None) -> Step:
 
 @pytest.fixture(scope="module")
 def alone(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which this process alone found the meshes."""
+    """The folder in which this process alone found the meshes; all frames are used."""
     folder = tmp_path_factory.mktemp("alone")
-    find_meshes(step_of(folder, frames, None), COUNT, keep=False)
+    step = step_of(folder, frames, None)
+    find_meshes(step, COUNT, keep=False)
+    step.save(SHOTS, number=np.zeros(COUNT, np.int32), reason=np.zeros(COUNT, np.int8))
     return folder
 
 
