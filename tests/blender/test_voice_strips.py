@@ -3,9 +3,7 @@ mixdown."""
 
 from __future__ import annotations
 
-import itertools
 import random
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,82 +13,17 @@ import pytest
 from egstalker.core.errors import ArgumentError, AudioError
 from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.gather import read_settings
-from egstalker.egstalker_blender.sound import link, strips, windows
-from egstalker.egstalker_blender.sound import voice as voices
-from egstalker.egstalker_blender.timeline.heads import _voice_name
+from egstalker.egstalker_blender.sound import link, windows
 
-from core.audio.files import load_waveform
-from tests.support.blender import track_of_job, voice, waveform_of_strip, write_wav
-
-RATE = 16000
-FPS = 25
-
-
-def noise(path: Path, seconds: float, seed: int) -> Path:
-    """Band-limited: two strips, each placed up to half a sample beside ours, may overlap."""
-    count = round(seconds * RATE)
-    spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=count))
-    frequency = np.fft.rfftfreq(count, 1 / RATE)
-    samples = np.fft.irfft(np.where((frequency > 100) & (frequency < 800), spectrum, 0), count)
-    return write_wav(path, np.repeat((0.3 * samples / np.abs(samples).max())[:, None], 2, axis=1))
-
-
-def put(strip: Any, name: str, older: str, value: float) -> None:
-    setattr(strip, name if hasattr(strip, name) else older, value)
-
-
-def moved(strip: Any, frames: float) -> None:
-    name = "content_start" if hasattr(strip, "content_start") else "frame_start"
-    setattr(strip, name, getattr(strip, name) + frames)
-
-
-def voice_of(scene: Any, obj: Any) -> Any:
-    return strips.voice_strips(scene, obj)
-
-
-def names(scene: Any, obj: Any) -> list[str]:
-    found = voice_of(scene, obj)
-    return (
-        [w.name for w in found.windows] if isinstance(found, strips.VoiceStrips) else [found.name]
-    )
-
-
-def mixdown(scene: Any, folder: Path, first: int, last: int) -> np.ndarray:
-    """The scene's sound from frame `first` to before `last`, mono at 16 kHz."""
-    scene.frame_start, scene.frame_end = first, last - 1
-    scene.render.ffmpeg.audio_mixrate = RATE
-    path = folder / "mixed.wav"
-    bpy.ops.sound.mixdown(filepath=str(path), container="WAV", codec="PCM", format="S16")
-    return load_waveform(path).samples
-
-
-def agrees(scene: Any, obj: Any, folder: Path) -> None:
-    """The voice is what Blender plays, to a sample at each strip's place."""
-    found = voice_of(scene, obj)
-    ours = waveform_of_strip(found).samples
-    first, last = int(found.left), int(np.ceil(found.right))
-    truth = mixdown(scene, folder, first, last)
-    late = round((found.left - first) / FPS * RATE)
-    count = min(len(truth) - late, len(ours)) - 1
-    assert count > 0.5 * RATE
-    # Blender fades the ends of a strip: compare from edge to edge.
-    frames = [edge for window in found.windows for edge in (window.left, window.right)]
-    edges = {round((frame - found.left) / FPS * RATE) for frame in frames}
-    for start, stop in itertools.pairwise(sorted({0, count, *(min(e, count) for e in edges)})):
-        if stop - start > 4800:
-            inner = slice(start + 1600, stop - 1600)
-            there = truth[late + inner.start : late + inner.stop]
-            assert distance(there, ours[inner]) < 0.1, (start, stop)
-
-
-def distance(one: np.ndarray, two: np.ndarray) -> float:
-    """Relative, after the best shift by at most two samples, whole or not: Blender's mixer places a
-    strip between samples."""
-    window = np.hanning(len(one))
-    a, b = (np.fft.rfft(each * window) for each in (one, two))
-    turn = 2j * np.pi * np.fft.rfftfreq(len(one))
-    least = min(np.linalg.norm(a * np.exp(turn * s) - b) for s in np.arange(-2, 2.01, 0.05))
-    return float(least / max(np.linalg.norm(b), 1.0))
+from tests.support.blender import track_of_job
+from tests.support.blender_strips import (
+    agrees,
+    moved,
+    names,
+    noise,
+    put,
+    voice_of,
+)
 
 
 @pytest.fixture
@@ -209,7 +142,7 @@ def test_a_scene_inside_a_strip(
 def test_any_edit_agrees_with_the_mix_of_blender(
     scene: Any, head: Any, sounds: list[Path], tmp_path: Path, seed: int
 ) -> None:
-    """Cuts, moves, copies, trims, slips, mutes, groups, in any order."""
+    """Cuts, moves, trims, slips and mutes, in any order."""
     chance = random.Random(seed)
     scene.sequence_editor_clear()
     made = [windows.add_strip(scene, path, 1 + 50 * k) for k, path in enumerate(sounds)]
@@ -236,103 +169,3 @@ def test_any_edit_agrees_with_the_mix_of_blender(
         strip.channel = number + 1
     bpy.context.view_layer.update()
     agrees(scene, head, tmp_path)
-
-
-def test_two_heads_have_their_own_lines(
-    scene: Any, head: Any, sounds: list[Path], avatar_path: Path
-) -> None:
-    bpy.ops.egstalker.import_avatar(filepath=str(avatar_path))
-    other = bpy.context.object
-    made = [windows.add_strip(scene, path, 1 + 70 * k) for k, path in enumerate(sounds)]
-    link.link_strips(scene, head, [made[0], made[2]])
-    link.link_strip(scene, other, made[1].name)
-    assert names(scene, head) == ["line 0", "line 2"] and names(scene, other) == ["line 1"]
-    # One of several strips changes sides; the only one is shared.
-    link.link_strip(scene, other, made[2].name)
-    assert names(scene, head) == ["line 0"] and names(scene, other) == ["line 2"]
-    link.link_strip(scene, other, made[0].name)
-    assert names(scene, head) == names(scene, other) == ["line 0"]
-
-
-def test_the_panel_names_strips_that_drive_nobody(scene: Any, head: Any) -> None:
-    strip = windows.sound_strips(scene)[0]
-    assert link.strip_lines(scene, head) == []
-    lost = windows.add_strip(scene, Path(bpy.path.abspath(strip.sound.filepath)), 60)
-    assert link.strip_lines(scene, head) == [
-        (f"Of the same sound, driving no head: {lost.name!r}", "ERROR")
-    ]
-    strip.split(frame=13, split_method="SOFT")
-    lost.mute = True
-    assert link.strip_lines(scene, head) == [("2 strips, frames 1 to 25", "LINKED")]
-    for each in windows.sound_strips(scene):
-        each.mute = True
-    assert not waveform_of_strip(voice_of(scene, head)).samples.any()
-
-
-def test_selected_strips_are_linked(scene: Any, head: Any, sounds: list[Path]) -> None:
-    for strip in windows.sound_strips(scene):
-        strip.select = False
-    with pytest.raises(RuntimeError, match="no strip is selected"):
-        bpy.ops.egstalker.link_selected_strips()
-    made = [windows.add_strip(scene, path, 1) for path in sounds]
-    for strip in made:
-        strip.select = True
-    assert bpy.ops.egstalker.link_selected_strips() == {"FINISHED"}
-    assert len(names(scene, head)) == 3
-    scene.sequence_editor.strips.remove(made[0])
-    strips.settle_marks(scene, [head])
-    assert head.egstalker.sound_strip in {strip.name for strip in made[1:]}
-    assert len(names(scene, head)) == 2
-
-
-def test_a_voice_that_moves_as_a_whole_is_not_decoded_again(
-    scene: Any, head: Any, sounds: list[Path]
-) -> None:
-    made = [windows.add_strip(scene, path, 1 + 70 * k) for k, path in enumerate(sounds)]
-    link.link_strips(scene, head, made)
-    before, start = _voice_name(strips.fingerprint(scene, head))
-    for strip in made:
-        moved(strip, 30)
-    assert _voice_name(strips.fingerprint(scene, head)) == (before, start + 30)
-    moved(made[0], 1)
-    assert _voice_name(strips.fingerprint(scene, head))[0] != before
-
-
-def test_packed_pieces_are_decoded_on_another_thread(
-    scene: Any, head: Any, sounds: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = [windows.add_strip(scene, path, 1 + 70 * k) for k, path in enumerate(sounds)]
-    link.link_strips(scene, head, made)
-    whole = waveform_of_strip(voice_of(scene, head)).samples
-    made[1].sound.pack()
-    threads = []
-    real = voices.waveform_of_bytes
-    monkeypatch.setattr(
-        voices,
-        "waveform_of_bytes",
-        lambda *given: threads.append(threading.current_thread()) or real(*given),
-    )
-    undecoded = voices.voice_from(voice_of(scene, head))
-    assert isinstance(undecoded, voices.Undecoded) and not threads
-    assert np.array_equal(waveform_of_strip(voice_of(scene, head)).samples, whole)
-    scene.frame_end = 30
-    head.egstalker.sound_source = "STRIP"
-    track_of_job(head)
-    assert threads[-1] is not threading.main_thread()
-
-
-def test_a_missing_piece_is_named(scene: Any, head: Any, sounds: list[Path]) -> None:
-    made = [windows.add_strip(scene, path, 1 + 70 * k) for k, path in enumerate(sounds)]
-    link.link_strips(scene, head, made)
-    sounds[1].unlink()
-    assert "line 1.wav" in bake.blocker(bpy.context)
-    made[1].mute = True
-    assert bake.blocker(bpy.context) == ""
-
-
-def test_volume_and_fades_do_not_quieten_the_mouth(scene: Any, head: Any) -> None:
-    before = waveform_of_strip(voice_of(scene, head)).samples
-    strip = windows.sound_strips(scene)[0]
-    strip.volume = 0.0
-    assert np.array_equal(waveform_of_strip(voice_of(scene, head)).samples, before)
-    assert voice(1.0).any()
