@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,10 @@ KINDS = {
 }
 
 
-def make_background(step: Step, count: int) -> dict[str, Any]:
-    """Write bc.jpg and the mask of where the background is known."""
+def make_background(step: Step, used: Sequence[int]) -> dict[str, Any]:
+    """Write bc.jpg and the mask of where the background is known. used: frames of one framing."""
     size = step.options.size
-    rows = evenly_spaced(range(count), min(FRAMES, MOST_BYTES // (3 * size * size)))
+    rows = evenly_spaced(used, min(FRAMES, MOST_BYTES // (3 * size * size)))
     span = (0, len(rows), 2 * len(rows))
     found = list(step.spread(_look, rows, outlines_of, span=span))
     distances = [distance for distance, _ in found]

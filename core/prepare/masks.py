@@ -3,6 +3,7 @@ backgrounds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,14 @@ def mask_files(files: Files, row: int, own: bool) -> tuple[Path, ...]:
     return (*usual, files.folder / OWN / f"{row}.jpg") if own else usual
 
 
-def write_masks(step: Step, count: int, keep: bool) -> dict[str, Any]:
-    """Write parsing/, torso_imgs/ and, if the background moves, bc_imgs/ for every frame. keep:
-    existing files are valid and stay."""
+def write_masks(step: Step, count: int, used: Sequence[int], keep: bool) -> dict[str, Any]:
+    """Write parsing/, torso_imgs/ and, if the background moves, bc_imgs/ for every frame. used:
+    the frames to learn from. keep: existing files are valid and stay."""
     own = not _still(step)
     step.make("parsing", "torso_imgs", *([OWN] if own else []))
     facts: dict[str, Any] = {"segmenter": _name(step)}
     with quiet(step.side):
-        person = _learn(step, count)
+        person = _learn(step, used)
     if person is not None:
         step.save(LEARNT, **save_person(person))
         facts |= {"hair_hangs": list(person.hair.hangs), "beard": person.hair.beard}
@@ -117,26 +118,20 @@ def _with(outlines: Outlines, person: Person | None) -> _Masker:
     )
 
 
-def _learn(step: Step, count: int) -> Person | None:
+def _learn(step: Step, used: Sequence[int]) -> Person | None:
     """None if the parts of the person are known without."""
     outlines = outlines_of(step.files)
     if outlines.have_parts:
         return None
     masker = _with(outlines, None)
     views = []
-    for row in evenly_spaced(_seen(step, count), PALETTE_FRAMES):
+    for row in evenly_spaced(used, PALETTE_FRAMES):
         pixels = step.pixels(row)
         seen = outlines.see(row, pixels)
         outline, face = masker.outline(seen, pixels), masker.faces[row]
         views.append(view_of(pixels, outline, face, outlines.sure(seen)))
         step.stop_if_cancelled()
     return learn_person(views)
-
-
-def _seen(step: Step, count: int) -> list[int]:
-    """The frames whose face was found."""
-    valid = step.load(MESHES)["valid"]
-    return [row for row in range(count) if valid[row]]
 
 
 def _write(masker: _Masker, row: int) -> bool:

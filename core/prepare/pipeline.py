@@ -22,7 +22,7 @@ from .packages import check_packages, unknown_models
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
 from .segmentation.network import check_network, digest_of_network
-from .shots import SHOTS, SIGNALS, find_shots
+from .shots import SHOTS, SIGNALS, find_shots, load_shots
 from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
 from .voice import SOUND, VOICE, match_lips, write_sound
@@ -191,10 +191,15 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
         _Task(
             "background",
             given,
-            lambda step, keep: make_background(step, count),
+            lambda step, keep: make_background(step, load_shots(step).rows),
             lambda: [folder / "bc.jpg", side / BACKGROUND],
         ),
-        _Task("masks", None, lambda step, keep: write_masks(step, count, keep), masks),
+        _Task(
+            "masks",
+            None,
+            lambda step, keep: write_masks(step, count, load_shots(step).rows, keep),
+            masks,
+        ),
         _Task(
             "points",
             None,
@@ -204,7 +209,7 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
         _Task(
             "report",
             None,
-            lambda step, keep: write_report(step, count),
+            lambda step, keep: write_report(step, load_shots(step).rows),
             lambda: [folder / REPORT],
             of_sound=True,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..dataset.pictures import over, read_picture
 from ..images.pillow import pillow, resized
 from ..records.arrays import Float64
 from .background import evenly_spaced
+from .backgrounds import OWN
 from .bundle import project
 from .landmarks import MESHES
 from .mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
@@ -54,9 +56,9 @@ def tinted(pixels: Pixels, parsing: Pixels) -> Pixels:
     return out.astype(np.uint8)
 
 
-def write_report(step: Step, count: int) -> dict[str, Any]:
-    """Write prepare_report.jpg, a row for each of some frames (landmarks and head, parts, torso
-    over the background), and overlays of more frames in the side folder."""
+def write_report(step: Step, used: Sequence[int]) -> dict[str, Any]:
+    """Write prepare_report.jpg, a row for each of some frames (landmarks and head, parts, torso over
+    its background), and overlays of more frames in the side folder."""
     meshes = step.load(MESHES)["meshes"].astype(np.float64)
     track = step.load(TRACK)
     size = step.options.size
@@ -65,15 +67,17 @@ def write_report(step: Step, count: int) -> dict[str, Any]:
     background = read_picture(step.folder / "bc.jpg")
     step.make("prepare/overlays")
     strip = []
-    shown = set(evenly_spaced(range(count), FRAMES))
-    rows = sorted(shown | set(evenly_spaced(range(count), OVERLAYS)))
+    shown = set(evenly_spaced(used, FRAMES))
+    rows = sorted(shown | set(evenly_spaced(used, OVERLAYS)))
     for done, row in enumerate(rows):
         pixels = step.pixels(row)
         drawn = overlay(pixels, meshes[row], seen[row, :-4], seen[row, -4:])
         write_picture(step.side / "overlays" / f"{row}.jpg", drawn, 92)
         if row in shown:
             parts = tinted(pixels, read_picture(step.parsing(row)))
-            body = over(read_picture(step.torso(row), "RGBA"), background)
+            own = step.folder / OWN / f"{row}.jpg"
+            behind = read_picture(own) if own.exists() else background
+            body = over(read_picture(step.torso(row), "RGBA"), behind)
             strip.append([resized(part, WIDTH, WIDTH, "LANCZOS") for part in (drawn, parts, body)])
         step.progress(done + 1, len(rows))
     sheet = np.concatenate([np.concatenate(row, 1) for row in strip])

@@ -16,6 +16,7 @@ from .landmarks import MESHES
 from .lip_sync import Offset, find_offset, mouth_measures
 from .options import FPS
 from .pictures import write_bytes
+from .shots import load_shots
 from .step import Step
 from .video.container import film_of
 from .video.sound import sound
@@ -95,7 +96,7 @@ def _offset(step: Step, voice: Waveform, count: int) -> Offset:
         try:
             step.progress(round(100 * next(features)), 100)
         except StopIteration as end:
-            return find_offset(measures, found["valid"][rows].astype(bool), end.value)
+            return find_offset(measures, load_shots(step).used[rows], end.value)
 
 
 def _applied(offset: Offset, wanted: float | None) -> float:

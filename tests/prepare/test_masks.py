@@ -68,7 +68,9 @@ class Film:
         self.step.save(MESHES, meshes=np.array(meshes), valid=np.ones(COUNT, bool))
 
     def run(self, keep: bool = False) -> dict[str, Any]:
-        return make_background(self.step, COUNT) | write_masks(self.step, COUNT, keep)
+        return make_background(self.step, range(COUNT)) | write_masks(
+            self.step, COUNT, range(COUNT), keep
+        )
 
     def regions(self, row: int) -> np.ndarray:
         return to_regions(read_picture(self.step.parsing(row)))
@@ -120,6 +122,17 @@ def test_every_frame_before_a_wall_that_is_not_still_gets_its_own_background(
         assert np.abs(own[~seen].mean(0) - behind(row)[seen].mean(0)).max() < 40
 
 
+def test_frames_that_are_left_out_do_not_reach_the_background(
+    tmp_path: Path, network: Path
+) -> None:
+    film = Film(tmp_path, network, lambda row: wall(0 if row < 6 else 30))
+    facts = make_background(film.step, range(6))
+    assert facts["background"] == "still" and film.notes == []
+    seen = np.min([truth == 0 for truth in film.truth[:6]], 0)
+    background = read_picture(tmp_path / "bc.jpg")
+    assert np.abs(background[seen].astype(int) - wall(0)[seen]).mean() < 4
+
+
 def test_a_stopped_step_keeps_its_files(tmp_path: Path, network: Path) -> None:
     film = Film(tmp_path, network, lambda row: wall(1.5 * row))
     film.run()
@@ -127,7 +140,7 @@ def test_a_stopped_step_keeps_its_files(tmp_path: Path, network: Path) -> None:
     first = read_picture(film.step.parsing(4))
     film.step.parsing(4).unlink()
     (tmp_path / "bc_imgs" / "7.jpg").unlink()
-    write_masks(film.step, COUNT, keep=True)
+    write_masks(film.step, COUNT, range(COUNT), keep=True)
     changed = {path for path, stamp in before.items() if path.stat().st_mtime_ns != stamp}
     assert changed == {path(row) for row in (4, 7) for path in (film.step.parsing, film.step.torso)}
     assert_array_equal(read_picture(film.step.parsing(4)), first)

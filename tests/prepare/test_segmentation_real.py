@@ -115,8 +115,8 @@ def _prepare(folder: Path, pictures: list[np.ndarray]) -> None:
     for row, pixels in enumerate(pictures):
         write_picture(step.image(row), pixels)
     find_meshes(step, len(pictures), keep=False)
-    make_background(step, len(pictures))
-    write_masks(step, len(pictures), keep=False)
+    make_background(step, range(len(pictures)))
+    write_masks(step, len(pictures), range(len(pictures)), keep=False)
 
 
 def _share(classes: dict[str, list[bool]]) -> float:
