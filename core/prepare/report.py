@@ -57,8 +57,8 @@ def tinted(pixels: Pixels, parsing: Pixels) -> Pixels:
 
 
 def write_report(step: Step, used: Sequence[int]) -> dict[str, Any]:
-    """Write prepare_report.jpg, a row for each of some frames (landmarks and head, parts, torso over
-    its background), and overlays of more frames in the side folder."""
+    """Write prepare_report.jpg, a row for each of some frames (landmarks and head, parts, torso
+    over its background), and overlays of more frames in the side folder."""
     meshes = step.load(MESHES)["meshes"].astype(np.float64)
     track = step.load(TRACK)
     size = step.options.size
