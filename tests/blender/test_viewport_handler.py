@@ -32,7 +32,9 @@ def context_of(**more: Any) -> Any:
     space = SimpleNamespace(
         overlay=SimpleNamespace(show_overlays=True), shading=SimpleNamespace(type="SOLID")
     )
-    return SimpleNamespace(view_layer=bpy.context.view_layer, space_data=space, **more)
+    return SimpleNamespace(
+        scene=bpy.context.scene, view_layer=bpy.context.view_layer, space_data=space, **more
+    )
 
 
 def test_stage_counts_versions_and_keeps_marks(splats: Any) -> None:
