@@ -17,7 +17,7 @@ from ..errors import ArgumentError, MissingPackageError
 from ..system.files import hash_of, reason
 from .options import PrepareOptions
 
-PACKAGES = {"av": "'av<17'", "mediapipe": "mediapipe", "PIL": "pillow", "scipy": "scipy"}
+PACKAGES = {"av": "av", "mediapipe": "mediapipe", "PIL": "pillow", "scipy": "scipy"}
 WITH_MODELS, WITHOUT_MODELS = "mediapipe==0.10.21", "mediapipe==0.10.30"
 SENDS_METRICS = (0, 10, 35)  # and all later versions
 # Files of Google's model pages that were tried: SHA-256 -> name.
