@@ -17,6 +17,7 @@ from ..core.records.progress import Progress
 from . import engines, preferences
 from .gather import NOTHING, Gathered, absolute, gather, job_steps, read_settings
 from .properties import active_avatar
+from .reasoned import NO_AVATAR, Reasoned
 from .sound.strips import link_problem
 from .timeline import timer
 
@@ -70,7 +71,7 @@ def blocker(context: Any) -> str:
     """The reason why a bake cannot start now, empty if it can. Cheap: used at every redraw."""
     obj = active_avatar(context)
     if obj is None:
-        return "Select an avatar, or import one"
+        return NO_AVATAR
     props = obj.egstalker
     try:
         if not absolute(props.avatar_path, obj).is_file():
@@ -87,7 +88,7 @@ def blocker(context: Any) -> str:
     return ""
 
 
-class EGSTALKER_OT_bake(bpy.types.Operator):
+class EGSTALKER_OT_bake(Reasoned, bpy.types.Operator):
     bl_idname = "egstalker.bake"
     bl_label = "Bake Frames"
     bl_description = "Write the talking head as pictures. Esc stops; finished files stay"
@@ -107,11 +108,8 @@ class EGSTALKER_OT_bake(bpy.types.Operator):
     _timer: Any = None
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        reason = blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+    def reason(cls, context: Any) -> str:
+        return blocker(context)
 
     def execute(self, context: Any) -> set[str]:
         try:

@@ -26,10 +26,8 @@ FRONT = {"FL", "FR", "FC", "FLC", "FRC", "DL", "DR"}
 # Of a WAV file's channel mask, from its lowest bit.
 IN_MASK = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR")
 
-PIECES, PIECE = (
-    200,
-    8192,
-)  # samples of a channel that show its power: all, or pieces of a long sound
+# A channel's power is that of all its samples, or in a long sound of so many pieces of so many.
+PIECES, PIECE = 200, 8192
 MAX_BROKEN = 0.01  # of the samples may be NaN or infinite
 INTEGERS = 32.0  # floats that go higher are integers that nobody scaled: full scale is 1
 FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)

@@ -14,20 +14,8 @@ from .wav import MAX_FILE_BYTES
 AAC = 1024  # samples; one frame, as most encoders have
 MP3 = 576 + 529  # samples of LAME's encoder and of every decoder
 AAC_RATES = (
-    96000,
-    88200,
-    64000,
-    48000,
-    44100,
-    32000,
-    24000,
-    22050,
-    16000,
-    12000,
-    11025,
-    8000,
-    7350,
-)
+    96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
+)  # fmt: skip
 MP3_RATES = (44100, 48000, 32000)
 TAGS = (b"LAME", b"Lavf", b"Lavc")  # their tag has the delay
 HEAD = 4096  # bytes that are looked at

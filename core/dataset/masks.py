@@ -1,4 +1,4 @@
-"""The masks in parsing/: which pixels are the head, in the colours of several tools.
+"""The masks in parsing/: which pixels are head, neck and torso, in the colours of several tools.
 
 Usual: blue head, green neck, red torso, white rest. TalkingGaussian's have black hair and a grey
 mouth too, both of the head; masks with a black rest have no white. Every other colour, as resizing
@@ -23,13 +23,21 @@ MUCH = 0.02  # of a picture; smoothed edges of 512 pixels a side stay below
 
 def head_mask(picture: Bytes) -> NDArray[np.bool_]:
     """(H, W) where the parsing (H, W, 3) is head."""
+    return parts_of(picture) == USUAL.index(HEAD)
+
+
+def parts_of(picture: Bytes) -> NDArray[np.uint8]:
+    """(H, W) the index in USUAL that each pixel of the parsing (H, W, 3) counts as."""
     code = _codes(picture)
-    head, *others = (code == _code(colour) for colour in USUAL)
-    unusual = np.flatnonzero(~(head | others[0] | others[1] | others[2]))
+    out = np.full(code.shape, len(USUAL), np.uint8)
+    for index, colour in enumerate(USUAL):
+        out[code == _code(colour)] = index
+    unusual = np.flatnonzero(out == len(USUAL))
     if len(unusual):
         colours = picture.reshape(-1, 3)[unusual].astype(np.int32)
-        head.reshape(-1)[unusual] = _is_head(colours, bool(others[2].mean() >= WHITE_REST))
-    return head
+        white = bool((out == USUAL.index(REST)).mean() >= WHITE_REST)
+        out.reshape(-1)[unusual] = _nearest(colours, white)
+    return out
 
 
 def notes_of(pictures: Sequence[Bytes]) -> list[str]:
@@ -69,12 +77,14 @@ def _code(colour: tuple[int, int, int]) -> int:
     return red << 16 | green << 8 | blue
 
 
-def _is_head(colours: NDArray[np.int32], white: bool) -> NDArray[np.bool_]:
-    """(N,) of (N, 3). white: the rest is white, so black is hair."""
+def _nearest(colours: NDArray[np.int32], white: bool) -> NDArray[np.uint8]:
+    """(N,) the index in USUAL of (N, 3). white: the rest is white, so black is hair."""
     apart = np.stack([((colours - colour) ** 2).sum(1) for colour in (*USUAL, BLACK)], 1)
-    nearest = apart.argmin(1)
-    head = np.asarray((nearest == 0) | (white & (nearest == 4)))
-    return head | (colours == MOUTH).all(1) if white else head
+    nearest = apart.argmin(1).astype(np.uint8)
+    nearest[nearest == len(USUAL)] = USUAL.index(HEAD if white else REST)
+    if white:
+        nearest[(colours == MOUTH).all(1)] = USUAL.index(HEAD)
+    return nearest
 
 
 def _shares(picture: Bytes) -> tuple[float, float, int]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import VideoError
 from ..records.arrays import Float32
 from .face import MOST_FACES, FaceMesher
+from .gaps import between
 from .mesh import IBUG, MESH_POINTS
 from .pictures import write_bytes
 from .step import Files, Step, all_there
@@ -106,11 +107,7 @@ def _rivals(faces: Float32) -> NDArray[np.bool_]:
 def fill_gaps(meshes: Float32, valid: NDArray[np.bool_]) -> Float32:
     """Meshes (F, P, 3) in which frames without a face are interpolated linearly between their
     neighbours."""
-    rows = np.flatnonzero(valid)
     out = meshes.copy()
-    for row in np.flatnonzero(~valid):
-        after = int(np.searchsorted(rows, row))
-        a, b = rows[max(after - 1, 0)], rows[min(after, len(rows) - 1)]
-        share = 0.0 if a == b else (row - a) / (b - a)
+    for row, a, b, share in between(valid):
         out[row] = (1 - share) * meshes[a] + share * meshes[b]
     return out

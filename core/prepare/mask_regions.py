@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset import masks
 from ..images.pillow import pillow
 from .pictures import Pixels, write_bytes
 
@@ -15,12 +16,8 @@ Mask = NDArray[np.bool_]
 Regions = NDArray[np.uint8]  # of these four values
 BACKGROUND, HEAD, NECK, TORSO = 0, 1, 2, 3
 # RGB of parsing/ (its own note uses OpenCV's order, BGR).
-COLOURS = np.array([(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0)], np.uint8)
-
-
-def to_picture(regions: Regions) -> Pixels:
-    """(H, W, 3) RGB, as in parsing/."""
-    return COLOURS[regions]
+COLOURS = np.array([masks.REST, masks.HEAD, masks.NECK, masks.TORSO], np.uint8)
+OF_PART = np.array([HEAD, NECK, TORSO, BACKGROUND], np.uint8)  # of masks.USUAL
 
 
 def write_regions(path: Path, regions: Regions) -> None:
@@ -33,8 +30,5 @@ def write_regions(path: Path, regions: Regions) -> None:
 
 
 def to_regions(picture: Pixels) -> Regions:
-    """(H, W) regions of a parsing picture; any other colour is background."""
-    out = np.zeros(picture.shape[:2], np.uint8)
-    for region in (HEAD, NECK, TORSO):
-        out[(picture == COLOURS[region]).all(2)] = region
-    return out
+    """(H, W) regions of a parsing picture (H, W, 3), as a training reads it."""
+    return OF_PART[masks.parts_of(picture)]

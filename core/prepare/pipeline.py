@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from .packages import check_packages, unknown_models
 from .poses import TRACK, track_poses, write_eyes, write_points
 from .report import REPORT, write_report
 from .segmentation.network import check_network, digest_of_network
-from .shots import SHOTS, SIGNALS, find_shots, load_shots
+from .shots import SHOTS, find_shots, load_shots
 from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
 from .voice import SOUND, VOICE, match_lips, write_sound
@@ -86,7 +87,7 @@ def prepare(
     try:
         if count == 1:
             return _run(state, step, log)
-        with Processes(count, step.side / PROCESS_LOG) as processes:
+        with closing(Processes(count, step.side / PROCESS_LOG)) as processes:
             return _run(state, replace(step, processes=processes), log)
     except EgsError as error:
         log.fail(str(error))
@@ -177,7 +178,7 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             "shots",
             None,
             lambda step, keep: find_shots(step, count),
-            lambda: [side / SHOTS, side / SIGNALS],
+            lambda: [side / SHOTS],
         ),
         _Task(
             "lips",

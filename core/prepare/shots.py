@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from .signals import Signals, read_signals, replaced
 from .step import Files, Step
 from .trust import PROFILE, at_border, covered, turned
 
-SHOTS, SIGNALS = "shots.npz", "signals.npz"
+SHOTS = "shots.npz"
 # Frames after a cut whose mesh is found anew: the mesher looks where the face was before the cut.
 ANEW = 8
 # Why frames are left out; the first reason of a frame counts.
@@ -77,7 +77,6 @@ def find_shots(step: Step, count: int) -> dict[str, Any]:
         save_meshes(step, meshes, valid, rivals)
         meshes = step.load(MESHES)["meshes"]
         signals = replaced(signals, mended, read_signals(step, mended))
-    step.save(SIGNALS, **{field.name: getattr(signals, field.name) for field in fields(signals)})
     exact = meshes.astype(np.float64)
     shots = choose(signals, exact, valid, rivals.astype(bool), cut, step.options.size)
     step.save(SHOTS, number=shots.number, reason=shots.reason)

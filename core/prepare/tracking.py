@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..records.arrays import Float32, Float64
 from .bundle import FOCAL_GUESS, Solution, adjust, first_guess, pose_jacobian
+from .gaps import between
 from .mesh import STABLE
 from .patches import Appearance, Patches, find, median_appearance, patches_on, take
 from .refine import Fit, Refined
@@ -87,7 +88,7 @@ def fit_head(
         solution, mesh, pictures(keys), size, focal, on_progress
     )
     rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys, shots)
-    _fill(rotations, shifts, rows)
+    _fill(rotations, shifts, valid)
     return Fit(mesh, solution.points, solution.focal, rotations, shifts, patches, appearance)
 
 
@@ -106,9 +107,9 @@ def finish_track(
     rotations[rows], shifts[rows] = found.rotations, found.shifts
     normal, right = np.zeros((len(meshes), 6, 6)), np.zeros((len(meshes), 6))
     normal[rows], right[rows] = found.normal, found.right
-    _fill(rotations, shifts, rows)
+    _fill(rotations, shifts, valid)
     rotations, shifts = smoothed(rotations, shifts, normal, right, shots)
-    _fill(rotations, shifts, rows)  # a smooth path swings far out in a long gap
+    _fill(rotations, shifts, valid)  # a smooth path swings far out in a long gap
     mesh = _whole_mesh(meshes, rows, rotations, shifts, fit, size)
     scale, turn, move = head_frame(mesh)
     mesh = scale * mesh @ turn.T + move
@@ -172,12 +173,9 @@ def _first_poses(
     return rotation(mended[:, :3]) @ rotations, shifts + mended[:, 3:]
 
 
-def _fill(rotations: Float64, shifts: Float64, rows: NDArray[np.intp]) -> None:
-    """Give the other frames poses between those of their neighbours in `rows`."""
-    for row in np.setdiff1d(np.arange(len(rotations)), rows):
-        after = int(np.searchsorted(rows, row))
-        a, b = rows[max(after - 1, 0)], rows[min(after, len(rows) - 1)]
-        share = 0.0 if a == b else (row - a) / (b - a)
+def _fill(rotations: Float64, shifts: Float64, valid: NDArray[np.bool_]) -> None:
+    """Give the other frames poses between those of their neighbours in `valid` (F,)."""
+    for row, a, b, share in between(valid):
         turn = rotation_vectors((rotations[b] @ rotations[a].T)[None])[0]
         rotations[row] = rotation(share * turn) @ rotations[a]
         shifts[row] = (1 - share) * shifts[a] + share * shifts[b]

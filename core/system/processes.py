@@ -13,7 +13,6 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import WorkerError
@@ -44,17 +43,6 @@ class Processes:
         self.count = count
         self._log = log
         self._pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Processes:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Wait for the items that run, and end the processes."""

@@ -14,6 +14,7 @@ from ...core.errors import EgsError
 from ...core.system.files import hash_of
 from ..gather import absolute
 from ..properties import active_avatar, is_avatar
+from ..reasoned import NO_AVATAR
 from .demo import AVATAR
 from .importer import mesh_of, stored_path
 
@@ -86,7 +87,7 @@ def _editable(digest: str) -> list[Any]:
 def _poll(cls: Any, context: Any, wanted: State | None) -> bool:
     obj = active_avatar(context)
     if obj is None:
-        cls.poll_message_set("Select an avatar, or import one")
+        cls.poll_message_set(NO_AVATAR)
         return False
     if obj.library is not None:
         cls.poll_message_set("The avatar is linked; change it in its own file, or override it")

@@ -14,6 +14,7 @@ from ...core.errors import EgsError
 from ...core.records.camera import Camera
 from ..camera import lens_of_camera
 from ..properties import active_avatar
+from ..reasoned import NO_AVATAR, Reasoned
 
 
 def add_camera(context: Any, obj: Any, camera: Camera, use_in_scene: bool = True) -> Any:
@@ -37,7 +38,7 @@ def add_camera(context: Any, obj: Any, camera: Camera, use_in_scene: bool = True
     return made
 
 
-class EGSTALKER_OT_add_training_camera(bpy.types.Operator):
+class EGSTALKER_OT_add_training_camera(Reasoned, bpy.types.Operator):
     bl_idname = "egstalker.add_training_camera"
     bl_label = "Add Training Camera"
     bl_description = "Add a camera that shows the avatar as it was filmed"
@@ -50,11 +51,8 @@ class EGSTALKER_OT_add_training_camera(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        if active_avatar(context) is None:
-            cls.poll_message_set("Select an avatar, or import one")
-            return False
-        return True
+    def reason(cls, context: Any) -> str:
+        return NO_AVATAR if active_avatar(context) is None else ""
 
     def execute(self, context: Any) -> set[str]:
         obj = active_avatar(context)

@@ -8,25 +8,14 @@ from typing import Any
 import bpy
 
 from ...core.errors import EgsError
+from ..reasoned import Reasoned
 from .job import FAILED
 
 
-class JobOperator:
-    """Mixin of an operator that is disabled while `reason` gives one."""
+class JobOperator(Reasoned):
+    """Mixin of an operator of a kind of job."""
 
     session: Callable[[], Any]  # gives the Session of its kind of job
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        reason = cls.reason(context)
-        if reason:
-            cls.poll_message_set(reason)  # type: ignore[attr-defined]
-        return not reason
-
-    @classmethod
-    def reason(cls, context: Any) -> str:
-        """The reason why it is disabled, empty if it is not."""
-        raise NotImplementedError
 
 
 class Start(JobOperator):

@@ -12,6 +12,7 @@ from ...core.errors import EgsError
 from ...core.live.session import LOOKAHEAD
 from .. import preferences
 from ..properties import active_avatar
+from ..reasoned import NO_AVATAR
 from . import session
 from .session import OFF, voice
 
@@ -67,7 +68,7 @@ def blocker(context: Any) -> str:
     """Why no live voice can drive the head now, else empty. Cheap: a panel calls it at every
     redraw."""
     if active_avatar(context) is None:
-        return "Select an avatar, or import one"
+        return NO_AVATAR
     try:
         if preferences.engine_kind() == "builtin" or preferences.worker_python() is None:
             return "Live sound needs the worker; set it up in the preferences"

@@ -10,6 +10,7 @@ from .. import preferences
 from ..avatars.demo import EGSTALKER_OT_add_talking_head
 from ..avatars.importer import EGSTALKER_OT_import_avatar
 from ..properties import active_avatar
+from ..reasoned import NO_AVATAR
 from . import approximate, sections
 from .headers import Sidebar, SidebarPart
 from .labels import draw_text, translated
@@ -25,7 +26,7 @@ class EGSTALKER_PT_avatar(Sidebar, bpy.types.Panel):
         col.operator(EGSTALKER_OT_add_talking_head.bl_idname, text="Add Demo Avatar", icon="ADD")
         obj = active_avatar(context)
         if obj is None:
-            draw_text(layout, context, translated("Select an avatar, or import one"), "INFO")
+            draw_text(layout, context, translated(NO_AVATAR), "INFO")
             return
         layout.use_property_split = True
         layout.use_property_decorate = False

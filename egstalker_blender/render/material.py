@@ -13,6 +13,7 @@ from typing import Any
 import bpy
 
 from ..properties import active_avatar
+from ..reasoned import Reasoned
 from . import native
 
 NAME = "Talking Head"
@@ -111,7 +112,7 @@ def _add_nodes(group: Any) -> None:
             node.location = (200 * column, -250 * row)
 
 
-class EGSTALKER_OT_add_material(bpy.types.Operator):
+class EGSTALKER_OT_add_material(Reasoned, bpy.types.Operator):
     bl_idname = "egstalker.add_material"
     bl_label = "Add Material"
     bl_description = (
@@ -120,26 +121,18 @@ class EGSTALKER_OT_add_material(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        reason = reason_not_to_add(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+    def reason(cls, context: Any) -> str:
+        obj = active_avatar(context)
+        data = native.cloud_of(obj) if obj is not None else None
+        if data is None:
+            return native.TOO_OLD if not native.SUPPORTED else "Make the head renderable first"
+        if data.library is not None:
+            return "The cloud is linked; make the avatar local first"
+        return "The head has this material already" if settings_of(material_of(data)) else ""
 
     def execute(self, context: Any) -> set[str]:
         add_material(native.cloud_of(active_avatar(context)))
         return {"FINISHED"}
-
-
-def reason_not_to_add(context: Any) -> str:
-    """Why a material cannot be added, empty where it can."""
-    obj = active_avatar(context)
-    data = native.cloud_of(obj) if obj is not None else None
-    if data is None:
-        return native.TOO_OLD if not native.SUPPORTED else "Make the head renderable first"
-    if data.library is not None:
-        return "The cloud is linked; make the avatar local first"
-    return "The head has this material already" if settings_of(material_of(data)) else ""
 
 
 def material_of(data: Any) -> Any:

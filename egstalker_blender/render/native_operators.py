@@ -7,10 +7,11 @@ from typing import Any
 import bpy
 
 from ..properties import active_avatar
+from ..reasoned import NO_AVATAR, Reasoned
 from . import native
 
 
-class EGSTALKER_OT_make_renderable(bpy.types.Operator):
+class EGSTALKER_OT_make_renderable(Reasoned, bpy.types.Operator):
     bl_idname = "egstalker.make_renderable"
     bl_label = "Make Renderable"
     bl_description = (
@@ -19,51 +20,40 @@ class EGSTALKER_OT_make_renderable(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
-        return _no_reason(cls, reason_not_to_attach(context))
+    def reason(cls, context: Any) -> str:
+        if not native.SUPPORTED:
+            return native.TOO_OLD
+        obj = active_avatar(context)
+        if obj is None:
+            return NO_AVATAR
+        if native.cloud_of(obj) is not None:
+            return "Blender renders this head already"
+        return _not_editable(obj)
 
     def execute(self, context: Any) -> set[str]:
         native.attach(active_avatar(context))
         return {"FINISHED"}
 
 
-class EGSTALKER_OT_remove_renderable(bpy.types.Operator):
+class EGSTALKER_OT_remove_renderable(Reasoned, bpy.types.Operator):
     bl_idname = "egstalker.remove_renderable"
     bl_label = "Remove from Renders"
     bl_description = "Take the head out of Blender's own renders; bakes stay possible"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def reason(cls, context: Any) -> str:
         obj = active_avatar(context)
         has = obj is not None and native.cloud_of(obj) is not None
-        return _no_reason(cls, _not_editable(obj) if has else "Blender does not render this head")
+        return _not_editable(obj) if has else "Blender does not render this head"
 
     def execute(self, context: Any) -> set[str]:
         native.detach(active_avatar(context))
         return {"FINISHED"}
 
 
-def reason_not_to_attach(context: Any) -> str:
-    """Why *Make Renderable* cannot run, empty where it can."""
-    if not native.SUPPORTED:
-        return native.TOO_OLD
-    obj = active_avatar(context)
-    if obj is None:
-        return "Select an avatar, or import one"
-    if native.cloud_of(obj) is not None:
-        return "Blender renders this head already"
-    return _not_editable(obj)
-
-
 def _not_editable(obj: Any) -> str:
     return "This object is linked; make it local first" if obj.library is not None else ""
-
-
-def _no_reason(operator: Any, reason: str) -> bool:
-    if reason:
-        operator.poll_message_set(reason)
-    return not reason
 
 
 CLASSES = (EGSTALKER_OT_make_renderable, EGSTALKER_OT_remove_renderable)

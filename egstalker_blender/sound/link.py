@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,16 @@ from ...core.audio.features import FEATURE_SUFFIX
 from ...core.bake.plan import FIRST_FRAME
 from ...core.errors import ArgumentError, AudioError, EgsError
 from ..properties import active_avatar, is_avatar
+from ..reasoned import NO_AVATAR, Reasoned
 from .strips import (
     VoiceStrips,
     check_strips,
+    linked_pieces,
     loose_strips,
     mark_strips,
     settle_marks,
     strips_of_name,
-    voice_strips,
+    voice_of_pieces,
 )
 from .windows import add_strip, all_strips, sound_strips
 
@@ -53,16 +54,19 @@ def link_strips(scene: Any, obj: Any, strips: list[Any]) -> None:
 def strip_lines(scene: Any, obj: Any) -> list[tuple[str, str]]:
     """What a panel says of the object's strips, each line with its icon: how many they are, and
     which strips of the same sound drive nobody."""
+    try:
+        pieces = linked_pieces(scene, obj)
+    except (ArgumentError, AudioError):
+        return []
     lines = []
-    with suppress(ArgumentError, AudioError):
-        voice = voice_strips(scene, obj, with_packed=False)
-        if isinstance(voice, VoiceStrips):
-            first, last = math.floor(voice.left), math.ceil(voice.right) - 1
-            lines.append((f"{len(voice.windows)} strips, frames {first} to {last}", "LINKED"))
-        elif voice.muted:
-            lines.append((f"Strip {voice.name!r} is muted", "INFO"))
-    heads = [other for other in scene.objects if is_avatar(other)]
-    loose = loose_strips(scene, obj, heads)
+    voice = voice_of_pieces(scene, pieces)
+    if isinstance(voice, VoiceStrips):
+        first, last = math.floor(voice.left), math.ceil(voice.right) - 1
+        lines.append((f"{len(voice.windows)} strips, frames {first} to {last}", "LINKED"))
+    elif voice.muted:
+        lines.append((f"Strip {voice.name!r} is muted", "INFO"))
+    others = (other for other in scene.objects if is_avatar(other) and other != obj)
+    loose = loose_strips(scene, pieces, others)
     if loose:
         shown = ", ".join(repr(name) for name in loose[:SHOWN])
         more = f" and {len(loose) - SHOWN} more" if len(loose) > SHOWN else ""
@@ -96,24 +100,19 @@ def _target(context: Any) -> Any:
     return obj
 
 
-def _poll(cls: Any, context: Any) -> bool:
-    if active_avatar(context) is None:
-        cls.poll_message_set("Select an avatar, or import one")
-        return False
-    return True
+class LinkOperator(Reasoned):
+    @classmethod
+    def reason(cls, context: Any) -> str:
+        return NO_AVATAR if active_avatar(context) is None else ""
 
 
-class EGSTALKER_OT_link_sound(bpy.types.Operator):
+class EGSTALKER_OT_link_sound(LinkOperator, bpy.types.Operator):
     bl_idname = "egstalker.link_sound"
     bl_label = "Link Sound Strip"
     bl_description = "Let a sound strip of the sequencer drive the avatar"
     bl_options = {"REGISTER", "UNDO"}
 
     strip: StringProperty(name="Strip", description="Name of the strip; empty for the only one")
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return _poll(cls, context)
 
     def execute(self, context: Any) -> set[str]:
         names = [strip.name for strip in sound_strips(context.scene)]
@@ -126,7 +125,7 @@ class EGSTALKER_OT_link_sound(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EGSTALKER_OT_link_selected_strips(bpy.types.Operator):
+class EGSTALKER_OT_link_selected_strips(LinkOperator, bpy.types.Operator):
     bl_idname = "egstalker.link_selected_strips"
     bl_label = "Link Selected Strips"
     bl_description = (
@@ -134,10 +133,6 @@ class EGSTALKER_OT_link_selected_strips(bpy.types.Operator):
         "and scenes that play their sequencer"
     )
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return _poll(cls, context)
 
     def execute(self, context: Any) -> set[str]:
         selected = [strip for strip in all_strips(context.scene) if strip.select]
@@ -150,7 +145,7 @@ class EGSTALKER_OT_link_selected_strips(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class EGSTALKER_OT_link_sound_file(bpy.types.Operator, ImportHelper):
+class EGSTALKER_OT_link_sound_file(LinkOperator, bpy.types.Operator, ImportHelper):
     bl_idname = "egstalker.link_sound_file"
     bl_label = "Link Sound File"
     bl_description = "Let a sound file drive the avatar"
@@ -167,10 +162,6 @@ class EGSTALKER_OT_link_sound_file(bpy.types.Operator, ImportHelper):
     frame: IntProperty(
         name="Frame", description="Frame at which the strip starts", default=FIRST_FRAME
     )
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return _poll(cls, context)
 
     def execute(self, context: Any) -> set[str]:
         path = Path(bpy.path.abspath(self.filepath))

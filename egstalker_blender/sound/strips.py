@@ -51,7 +51,12 @@ class VoiceStrips:
 def voice_strips(scene: Any, obj: Any, with_packed: bool = True) -> StripWindow | VoiceStrips:
     """What drives the object: one window, or several. ArgumentError if its strips are not there,
     AudioError if they have no sound."""
-    windows = [piece.window for piece in _pieces(scene, obj, with_packed)]
+    return voice_of_pieces(scene, linked_pieces(scene, obj, with_packed))
+
+
+def voice_of_pieces(scene: Any, pieces: list[Piece]) -> StripWindow | VoiceStrips:
+    """One window, or several, of at least one piece."""
+    windows = [piece.window for piece in pieces]
     found = [window for window in windows if not window.muted and window.seconds > 0]
     placed = sorted(found or windows, key=lambda window: (window.left, window.name))
     if len(placed) == 1:
@@ -125,7 +130,7 @@ def settle_marks(scene: Any, objects: Iterable[Any]) -> None:
 def link_problem(scene: Any, obj: Any) -> str:
     """The reason why the object's strips cannot drive it, empty if they can. Cheap: for panels."""
     try:
-        found = _pieces(scene, obj, with_packed=False)
+        found = linked_pieces(scene, obj)
     except (ArgumentError, AudioError) as error:
         return str(error)
     for piece in found:
@@ -136,21 +141,24 @@ def link_problem(scene: Any, obj: Any) -> str:
     return ""
 
 
-def loose_strips(scene: Any, obj: Any, heads: Iterable[Any]) -> list[str]:
-    """Names of the strips that play a sound of the object's strips and drive none of the heads.
-    Muted ones are left out."""
-    driven, paths = set(), set()
-    for head in heads:
-        with suppress(ArgumentError, AudioError):
-            for piece in _pieces(scene, head, with_packed=False):
-                driven.add((piece.window.scene, piece.strip.name))
-                if head == obj:
-                    paths.add(piece.window.path)
-    return [
-        strip.name
+def loose_strips(scene: Any, own: Iterable[Piece], others: Iterable[Any]) -> list[str]:
+    """Names of the strips that play a sound of a head's pieces, `own`, and drive neither it nor one
+    of the other heads. Muted ones are left out. Cheap unless there are some: for panels."""
+    own = list(own)
+    paths, driven = {piece.window.path for piece in own}, _keys(own)
+    loose = [
+        strip
         for strip in sound_strips(scene)
-        if (scene.name, strip.name) not in driven and not strip.mute and path_of(strip) in paths
+        if not strip.mute and (scene.name, strip.name) not in driven and path_of(strip) in paths
     ]
+    for head in others if loose else ():
+        with suppress(ArgumentError, AudioError):
+            driven |= _keys(linked_pieces(scene, head))
+    return [strip.name for strip in loose if (scene.name, strip.name) not in driven]
+
+
+def _keys(pieces: Iterable[Piece]) -> set[tuple[str, str]]:
+    return {(piece.window.scene, piece.strip.name) for piece in pieces}
 
 
 def fingerprint(scene: Any, obj: Any) -> Hashable:
@@ -165,15 +173,16 @@ def fingerprint(scene: Any, obj: Any) -> Hashable:
     if props.sound_source == "STRIP" and not props.sound_strip:
         return None
     try:
-        found = _pieces(scene, obj, with_packed=False)
+        found = linked_pieces(scene, obj)
     except (ArgumentError, AudioError) as error:
         return ("NONE", props.sound_strip, str(error))
     states = tuple(_piece_state(piece) for piece in found)
-    return ("STRIP", states, voice_strips(scene, obj, with_packed=False))
+    return ("STRIP", states, voice_of_pieces(scene, found))
 
 
-def _pieces(scene: Any, obj: Any, with_packed: bool) -> list[Piece]:
-    """At least one. ArgumentError if the strips are not there, AudioError if they have no sound."""
+def linked_pieces(scene: Any, obj: Any, with_packed: bool = False) -> list[Piece]:
+    """The sounds in the object's strips, at least one. ArgumentError if the strips are not there,
+    AudioError if they have no sound."""
     props, strips = obj.egstalker, linked_strips(scene, obj)
     if not strips:
         if props.sound_source == "CHANNEL":

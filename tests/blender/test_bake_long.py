@@ -178,12 +178,16 @@ def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Pa
         speech, 0.0, float(SECONDS), 1 / 25, "speech"
     )
     timer.mark(scene=True)
-    service, end = timer.service(), time.monotonic() + waiting.LIMIT
+    service = timer.service()
     assert service is not None
-    while not (found := service.heads.get(head.session_uid)) or found.sound is None:
-        assert time.monotonic() < end
+
+    def loaded() -> bool:
         timer.tick()
-        time.sleep(0.01)
+        found = service.heads.get(head.session_uid)
+        return found is not None and found.sound is not None
+
+    waiting.until(loaded)
+    found = service.heads[head.session_uid]
     gathered = operator._gather(context)
     assert gathered.voice is found.sound.track and gathered.avatar is found.avatar
     write_wav(speech.with_name("other.wav"), np.zeros(16000))

@@ -11,6 +11,7 @@ from PIL import Image
 from core.dataset.load import load_clip
 from core.dataset.masks import head_mask, notes_of
 from core.errors import DatasetError
+from core.prepare.mask_regions import to_regions
 from tests.support.training_inputs import FRAMES, SIDE, disc
 
 BLUE, GREEN, RED, WHITE, BLACK, GREY = (
@@ -37,6 +38,19 @@ def test_black_hair_and_a_grey_mouth_are_head() -> None:
     np.testing.assert_array_equal(head_mask(picture), head)
     notes = notes_of([picture])
     assert len(notes) == 1 and "TalkingGaussian" in notes[0]
+
+
+@pytest.mark.parametrize(("hair", "rest"), [(BLACK, WHITE), (BLUE, BLACK)])
+def test_prepare_reads_such_masks_as_a_training_does(
+    hair: tuple[int, ...], rest: tuple[int, ...]
+) -> None:
+    usual, _ = person()
+    picture, _ = person(hair=hair, rest=rest)
+    np.testing.assert_array_equal(to_regions(picture), to_regions(usual))
+    smooth = np.asarray(Image.fromarray(picture).resize((96, 96), Image.Resampling.BILINEAR))
+    counted = np.bincount(to_regions(smooth).ravel(), minlength=4) / smooth[..., 0].size
+    wanted = np.bincount(to_regions(usual).ravel(), minlength=4) / usual[..., 0].size
+    np.testing.assert_allclose(counted, wanted, atol=0.01)
 
 
 def test_a_black_rest_is_not_head() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from core.errors import CancelledError, OutputError, WorkerError
 from core.system.processes import AHEAD, Processes
 
 from ..support import work
+from ..support.waiting import alive, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    with Processes(2, tmp_path_factory.mktemp("processes") / "log") as pool:
+    with closing(Processes(2, tmp_path_factory.mktemp("processes") / "log")) as pool:
         yield pool
 
 
@@ -49,7 +51,7 @@ def test_results_come_in_order_from_processes_that_make_their_tool_once(
 def test_a_process_computes_on_one_thread_and_prints_to_the_log(
     processes: Processes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Processes(2, tmp_path / "log") as pool:
+    with closing(Processes(2, tmp_path / "log")) as pool:
         assert all(run(pool, tmp_path, work.one_thread, 4))
     assert "a line of a library" in (tmp_path / "log").read_text()
     assert capfd.readouterr() == ("", "")
@@ -80,14 +82,13 @@ def test_a_killed_process_is_one_clear_error(processes: Processes, tmp_path: Pat
 
 
 def test_the_caller_can_stop_while_nothing_is_ready(tmp_path: Path) -> None:
-    ticks = []
+    ticks = itertools.count(1)
 
     def tick() -> None:
-        ticks.append(time.monotonic())
-        if len(ticks) == 3:
+        if next(ticks) == 3:
             raise CancelledError("stopped")
 
-    with Processes(2, tmp_path / "log") as pool, pytest.raises(CancelledError):
+    with closing(Processes(2, tmp_path / "log")) as pool, pytest.raises(CancelledError):
         list(run(pool, tmp_path, work.one_thread, 4, tick))
 
 
@@ -101,7 +102,7 @@ from tests.support import work
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     pool = Processes(2, folder / "log")
-    list(pool.in_order(work.sleeps, range(4), partial(work.make, folder), int))
+    list(pool.in_order(work.hangs, range(4), partial(work.make, folder), int))
 """
 
 
@@ -110,20 +111,9 @@ def test_no_process_outlives_a_program_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     program = subprocess.Popen([sys.executable, tmp_path / "program.py", tmp_path], env=environ)
-    while len(pids := [int(path.name[4:]) for path in tmp_path.glob("pid_*")]) < 2:
-        assert program.poll() is None
-        time.sleep(0.05)
+    until(lambda: len(list(tmp_path.glob("pid_*"))) == 2 or program.poll() is not None)
+    pids = [int(path.name[4:]) for path in tmp_path.glob("pid_*")]
+    assert len(pids) == 2
     program.kill()
     program.wait()
-    while any(map(_runs, pids)):
-        time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # Without a parent that asks for its end, a process stays in the table.
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(") ")[2][0] != "Z"
+    until(lambda: not any(map(alive, pids)))

@@ -13,9 +13,9 @@ av = pytest.importorskip("av", reason="needs PyAV: make prepare")
 
 from core.prepare.video.clock import frames  # noqa: E402
 from core.prepare.video.container import Film, film_of  # noqa: E402
-from core.prepare.video.picture import Converter, whole  # noqa: E402
+from core.prepare.video.picture import Converter  # noqa: E402
 
-from ..support.videos import turn, write  # noqa: E402
+from ..support.videos import turn, whole, write  # noqa: E402
 
 PATCHES = np.array(
     [[200, 60, 50], [60, 170, 70], [50, 70, 190], [205, 160, 135], [128, 128, 128], [235, 235, 235]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from core.prepare.options import PrepareOptions
 from core.prepare.pipeline import prepare
 
 from ..support.videos import GOLDEN
+from ..support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = PrepareOptions(size=128)
@@ -33,9 +33,8 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "core", "prepare", str(GOLDEN), str(folder), "--size", "128"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     program = subprocess.Popen([*command, "--processes", "2"], cwd=ROOT, **quiet)
-    while not (folder / "parsing/10.png").exists():
-        assert program.poll() is None
-        time.sleep(0.02)
+    until(lambda: (folder / "parsing/10.png").exists() or program.poll() is not None)
+    assert program.poll() is None
     program.kill()
     program.wait()
     stamp = (folder / "parsing/3.png").stat().st_mtime_ns

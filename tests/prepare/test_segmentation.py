@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from core.prepare.mask_regions import HEAD, NECK, TORSO, to_picture, to_regions
+from core.prepare.mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
 from core.prepare.mesh import JAW_LINE
 from core.prepare.segmentation.coordinates import face_coordinates
 from core.prepare.segmentation.filters import Guide, dilated, eroded
@@ -40,7 +40,7 @@ def test_a_person_is_parted_into_head_neck_and_torso() -> None:
     for region in (HEAD, NECK, TORSO):
         assert overlap(found, truth, region) > 0.9, region
     assert_array_equal(found > 0, truth > 0)
-    assert_array_equal(to_regions(to_picture(found)), found)
+    assert_array_equal(to_regions(COLOURS[found]), found)
 
 
 @pytest.mark.parametrize("locks", [(True, True), (True, False), (False, True)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -31,7 +32,7 @@ COUNT = 2 * PART + 12
 
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    with Processes(2, tmp_path_factory.mktemp("processes") / "log") as pool:
+    with closing(Processes(2, tmp_path_factory.mktemp("processes") / "log")) as pool:
         yield pool
 
 

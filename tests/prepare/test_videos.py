@@ -12,10 +12,9 @@ av = pytest.importorskip("av", reason="needs PyAV: make prepare")
 from core.errors import VideoError  # noqa: E402
 from core.prepare.video.clock import frames  # noqa: E402
 from core.prepare.video.container import film_of  # noqa: E402
-from core.prepare.video.picture import whole  # noqa: E402
 from core.prepare.video.sound import sound  # noqa: E402
 
-from ..support.videos import GOLDEN, pictures, tone, turn, write  # noqa: E402
+from ..support.videos import GOLDEN, pictures, tone, turn, whole, write  # noqa: E402
 
 BITS = 1 << np.arange(6)
 

@@ -6,9 +6,13 @@ import struct
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+
+from core.prepare.video.container import Film
+from core.prepare.video.picture import Converter
 
 Retime = Callable[[str, float], float | None]
 
@@ -100,3 +104,8 @@ def turn(path: Path, quarters: int, *, mirrored: bool = False) -> None:
     assert data[at] == 0, "only version 0 is known here"
     data[at + 40 : at + 76] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
+
+
+def whole(film: Film, frame: Any) -> np.ndarray:
+    """(H, W, 3) the whole upright picture of PyAV's frame."""
+    return Converter(film, film.width, film.height)(frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+import threading
 from pathlib import Path
 
 from core.errors import OutputError
@@ -41,10 +41,10 @@ def fails(tool: Tool, item: int) -> int:
 def dies(tool: Tool, item: int) -> int:
     if item == 5:
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        threading.Event().wait()
     return item
 
 
-def sleeps(tool: Tool, item: int) -> None:
+def hangs(tool: Tool, item: int) -> None:
     (tool[0] / f"pid_{os.getpid()}").touch()
-    time.sleep(600)
+    threading.Event().wait()

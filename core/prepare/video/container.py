@@ -26,10 +26,10 @@ class Film:
 
     stream: index of the pictures' stream. zero: seconds of the first picture that can be decoded,
     on the file's own clock; all times of a preparation count from it. width, height: square pixels
-    of the upright pictures. seconds: from the zero to the end, 0 if
-    the file does not say. rate: pictures a second on average, 0 if unknown. orientation: how
-    stored pictures are put upright. ratio: width of a stored pixel, in heights. notes: lines for
-    the user about streams that are not used."""
+    of the upright pictures. seconds: from the zero to the end, 0 if the file does not say. rate:
+    pictures a second on average, 0 if unknown. orientation: how stored pictures are put upright.
+    ratio: width of a stored pixel, in heights. notes: lines for the user about streams that are not
+    used."""
 
     path: Path
     stream: int

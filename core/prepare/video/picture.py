@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...errors import VideoError
 from ..pictures import Pixels
 from .colour import needs_mapping, to_bt709
@@ -65,8 +63,3 @@ class Converter:
         ]
         graph.link_nodes(*nodes).configure()
         return graph
-
-
-def whole(film: Film, frame: Any) -> Pixels:
-    """(H, W, 3) the whole upright picture."""
-    return np.asarray(Converter(film, film.width, film.height)(frame))
