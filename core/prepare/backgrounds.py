@@ -60,7 +60,8 @@ def make_background(step: Step, used: Sequence[int]) -> dict[str, Any]:
 def _line(motion: Motion, jumps: list[float]) -> str:
     where = ""
     if motion.kind == "jumps":
-        where = " near " + ", ".join(f"{time:.1f} s" for time in jumps)
+        # Several within a tenth of a second are one for the user.
+        where = " near " + ", ".join(dict.fromkeys(f"{time:.1f} s" for time in jumps))
     return (
         f"the background {KINDS[motion.kind]}{where} (by {motion.change:.0f} of 255 grey levels): "
         f"each frame is trained on its own, in {OWN}; the avatar keeps one still picture"
