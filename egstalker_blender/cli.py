@@ -65,6 +65,7 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
         size="the camera's own",
         approximate="the setting of the scene's avatar",
         motion_blur="the setting of the scene's avatar",
+        xmp="the setting of the preferences",
     )
     add("--worker-python", default="", metavar="PYTHON", help="Python that runs the worker")
     add_json(parser)
@@ -101,6 +102,8 @@ def run(args: argparse.Namespace, console: Console) -> None:
         settings = replace(settings, frames=frames)
     if size is not None:
         settings = replace(settings, size=size)
+    if args.xmp is not None:
+        settings = replace(settings, xmp=args.xmp)
     job = bake_job(context, obj, settings)
     engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
     total, line, start = len(job.frames), engine.status().line(), time.monotonic()

@@ -26,6 +26,7 @@ from ..core.records.shutter import Shutter
 from ..core.records.timeline import MAX_FRAMES, ROW_RATE, seconds_of_frame
 from ..core.records.voice import AnyVoice
 from ..core.system.steps import finished, in_background
+from . import preferences
 from .camera import METRES, render_size, scene_camera, unit_of
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
 from .sound.strips import VoiceStrips, voice_strips
@@ -40,7 +41,7 @@ class Settings:
     """The settings of an avatar object and its scene. voice: a strip, a sound or feature file, or
     None (a still). frames: scene frames in order, None for the whole sound. size: (width, height)
     in pixels, None for the camera's own. camera, pose, file_format: as core names them. unit: see
-    Camera; for the training camera. shutter: of motion blur."""
+    Camera; for the training camera. shutter: of motion blur. xmp: see BakeJob."""
 
     avatar_path: Path
     avatar_hash: str
@@ -56,6 +57,7 @@ class Settings:
     stem: str
     unit: float = METRES
     shutter: Shutter | None = None
+    xmp: bool = True
 
     def instants(self, frame: int) -> tuple[float, ...]:
         """The scene frames whose controls and camera a picture needs: its own, then those of its
@@ -83,6 +85,7 @@ def read_settings(scene: Any, obj: Any) -> Settings:
         stem=props.file_stem,
         unit=unit_of(obj),
         shutter=shutter_of(scene, props.motion_blur_samples) if props.use_motion_blur else None,
+        xmp=preferences.writes_xmp(),
     )
 
 
@@ -177,6 +180,7 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
         stem=settings.stem,
         file_format=settings.file_format,
         background=settings.background and settings.camera == "training",
+        xmp=settings.xmp,
     )
 
 

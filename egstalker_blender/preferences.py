@@ -56,6 +56,12 @@ def backend() -> str:
     return BACKENDS[device()]
 
 
+def writes_xmp() -> bool:
+    """True if baked files declare themselves synthetic (core/images/xmp.py)."""
+    preferences = get()
+    return bool(preferences.write_xmp) if preferences else True
+
+
 def cache_budget() -> CacheBudget:
     preferences = get()
     if preferences is None:

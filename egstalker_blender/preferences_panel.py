@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from .. import __package__ as base_package
 from .preferences import DISK_MB, ENGINE_ITEMS, MEMORY_MB, WORKER_PYTHON_VARIABLE, get
@@ -70,6 +70,13 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         "folder while the .blend is not saved",
         subtype="DIR_PATH",
     )
+    write_xmp: BoolProperty(
+        name="Declare Synthetic (XMP)",
+        description="Write into pictures and films that they are synthetic, with name, licence and "
+        "content hash of the avatar: IPTC's Digital Source Type, which news agencies, stock "
+        "libraries and social networks read. Pixels do not change",
+        default=True,
+    )
     log_level: EnumProperty(
         name="Log Level",
         description="Lowest level of messages that are written to the terminal",
@@ -89,6 +96,7 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         col.prop(self, "cache_memory_mb")
         col.prop(self, "cache_disk_mb")
         col.prop(self, "cache_folder")
+        layout.prop(self, "write_xmp")
         layout.prop(self, "log_level")
 
 

@@ -30,6 +30,7 @@ from ..system.threads import in_order
 from .backends import Backend
 from .backgrounds import background_for
 from .features import track_in_background
+from .origin import notes_of
 
 BYTES_PER_PIXEL = 16  # of an Image
 LAYERED_BYTES_PER_PIXEL = 24  # of Layers
@@ -73,7 +74,7 @@ def bake(
     deformer = backend.prepare(avatar)
     yield Progress(0, total)
     largest = max(task.camera.width * task.camera.height for task in job.frames)
-    tasks = iter(job.frames)
+    tasks, notes = iter(job.frames), notes_of(job, avatar)
     in_bytes = job.file_format == "png"
     bytes_per_pixel = LAYERED_BYTES_PER_PIXEL if job.layered else BYTES_PER_PIXEL
     with (
@@ -84,7 +85,8 @@ def bake(
             # Frames are computed ahead while older ones are being written.
             while not queue.ready() and (task := next(tasks, None)) is not None:
                 image = next(computed)
-                queue.put(partial(stage_image, job.path_of(task), image, job.file_format))
+                path = job.path_of(task)
+                queue.put(partial(stage_image, path, image, job.file_format, notes))
                 del image  # the queue frees it once it is encoded
             queue.finish()
             yield Progress(done, total, written.number, job.path_of(written))

@@ -61,10 +61,16 @@ def add_licence(parser: argparse.ArgumentParser) -> None:
 
 
 def add_bake(
-    parser: argparse.ArgumentParser, *, frames: str, size: str, approximate: str, motion_blur: str
+    parser: argparse.ArgumentParser,
+    *,
+    frames: str,
+    size: str,
+    approximate: str,
+    motion_blur: str,
+    xmp: str,
 ) -> None:
-    """Options of `render` and of Blender's command. frames, size, approximate, motion_blur: their
-    defaults."""
+    """Options of `render` and of Blender's command. frames and so on: their defaults, as the help
+    shows them. Without --no-xmp, `xmp` of the result is None."""
     from ..engine.choose import KINDS  # not at the top: Blender must start quickly
 
     add = parser.add_argument
@@ -99,6 +105,14 @@ def add_bake(
         metavar="SAMPLES",
         help=f"average that many moments for each picture, 2 to {MAX_SAMPLES} "
         f"(default: {motion_blur})",
+    )
+    add(
+        "--no-xmp",
+        dest="xmp",
+        action="store_false",
+        default=None,
+        help="write no XMP metadata, which declares the pictures synthetic and names the avatar "
+        f"(default: {xmp})",
     )
     add(
         "--engine",

@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         size="the training size",
         approximate="off",
         motion_blur="off",
+        xmp="written",
     )
     add("--fps", type=float, default=25.0, help="frames per second (default: 25)")
     add(
@@ -127,6 +128,7 @@ def job_of(args: argparse.Namespace) -> BakeJob:
         directory=args.out,
         file_format=args.format,
         background=not args.transparent,
+        xmp=args.xmp is not False,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records.arrays import Float32
+from .notes import NO_NOTES, Notes
 from .packing import pack
 
 Channels = Mapping[str, NDArray[np.float16] | NDArray[np.float32]]
@@ -22,19 +23,20 @@ LEVEL = 4  # OpenEXR's own default
 REC_709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # red, green, blue, white
 
 
-def encode_exr(image: Float32, full: bool = False) -> bytes:
-    """The file's bytes, the same for the same pixels. image (H, W, 4) float32 scene-linear,
-    premultiplied, Rec. 709 primaries, first row on top; as half floats (clipped to their range), or
-    as floats if `full`."""
-    return encode_channels(_colours(image if full else halved(image)))
+def encode_exr(image: Float32, full: bool = False, notes: Notes = NO_NOTES) -> bytes:
+    """The file's bytes, the same for the same pixels and notes. image (H, W, 4) float32
+    scene-linear, premultiplied, Rec. 709 primaries, first row on top; as half floats (clipped to
+    their range), or as floats if `full`."""
+    return encode_channels(_colours(image if full else halved(image)), notes)
 
 
-def encode_layers(image: Float32, depth: Float32, matte: Float32) -> bytes:
+def encode_layers(image: Float32, depth: Float32, matte: Float32, notes: Notes = NO_NOTES) -> bytes:
     """A multilayer file: R, G, B, A of the image as `encode_exr` takes it, half; `Z`, the name that
     OpenEXR reserves for depth, (H, W) float; and `matte.A`, (H, W) half. Colour and depth belong to
     no layer, so that every reader finds the picture; the layer `matte` is what makes Blender show
     all three as passes."""
-    return encode_channels({**_colours(halved(image)), "Z": depth, "matte.A": halved(matte)})
+    channels = {**_colours(halved(image)), "Z": depth, "matte.A": halved(matte)}
+    return encode_channels(channels, notes)
 
 
 def halved(values: Float32) -> NDArray[np.float16]:
@@ -46,9 +48,9 @@ def _colours(image: NDArray[np.float16] | NDArray[np.float32]) -> Channels:
     return {name: image[..., k] for k, name in enumerate("RGBA")}
 
 
-def encode_channels(channels: Channels) -> bytes:
+def encode_channels(channels: Channels, notes: Notes = NO_NOTES) -> bytes:
     """The file's bytes of channels (H, W), float16 or float32, by name. A channel is `name`, or
-    `layer.name`."""
+    `layer.name`. OpenEXR reserves no attribute for XMP; ours is the string `xmp`."""
     ordered = dict(sorted(channels.items()))  # as OpenEXR wants them
     height, width = next(iter(ordered.values())).shape
     # A row holds the whole row of each channel, one after the other.
@@ -57,7 +59,7 @@ def encode_channels(channels: Channels) -> bytes:
         for values in ordered.values()
     ]
     data = np.concatenate([part.reshape(height, -1) for part in parts], axis=1)
-    header = MAGIC + _attributes(width, height, ordered)
+    header = MAGIC + _attributes(width, height, ordered, notes)
     firsts = range(0, height, BLOCK_ROWS)
     blocks = [_block(first, data[first : first + BLOCK_ROWS].reshape(-1)) for first in firsts]
     sizes = np.array([len(block) for block in blocks], np.uint64)
@@ -66,7 +68,7 @@ def encode_channels(channels: Channels) -> bytes:
     return b"".join([header, offsets.astype("<u8").tobytes(), *blocks])
 
 
-def _attributes(width: int, height: int, channels: Channels) -> bytes:
+def _attributes(width: int, height: int, channels: Channels, notes: Notes) -> bytes:
     listed = b""
     for name, values in channels.items():
         pixel_type = HALF if values.dtype == np.float16 else FLOAT
@@ -82,6 +84,7 @@ def _attributes(width: int, height: int, channels: Channels) -> bytes:
         (b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
         (b"screenWindowCenter", b"v2f", struct.pack("<ff", 0, 0)),
         (b"screenWindowWidth", b"float", struct.pack("<f", 1)),
+        *([(b"xmp", b"string", notes.xmp.encode())] if notes.xmp else []),
     )
     out = b""
     for label, kind, value in attributes:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..system.files import write_atomic
+from .notes import NO_NOTES, Notes
 from .packing import pack
 
 # Measured on a talking head (512 x 512: 0.2 ms to filter): the difference from the row above
@@ -20,6 +21,7 @@ UP = 2
 LEVEL = 2
 
 COLOUR_TYPES = {3: 2, 4: 6}  # RGB, RGB and straight alpha
+XMP = b"XML:com.adobe.xmp"  # the keyword that the XMP specification prescribes, part 3
 
 
 def write_png(
@@ -33,9 +35,11 @@ def write_png(
 
 
 def encode_png(
-    pixels: NDArray[np.uint8] | NDArray[np.uint16], text: Mapping[str, str] | None = None
+    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    text: Mapping[str, str] | None = None,
+    notes: Notes = NO_NOTES,
 ) -> bytes:
-    """The file's bytes, the same for the same pixels: no date, no name of a program."""
+    """The file's bytes, the same for the same pixels, text and notes: no date."""
     height, width, channels = pixels.shape
     depth = 8 * pixels.dtype.itemsize
     stored = pixels if depth == 8 else pixels.astype(">u2")
@@ -45,13 +49,16 @@ def encode_png(
     filtered[:1, 1:] = rows[:1]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
-    notes = (f"{key}\0{value}".encode("latin-1") for key, value in (text or {}).items())
+    texts = (f"{key}\0{value}".encode("latin-1") for key, value in (text or {}).items())
+    # Not compressed, no language, no translated keyword: as the XMP specification wants it.
+    xmp = [_chunk(b"iTXt", XMP + bytes(5) + notes.xmp.encode())] if notes.xmp else []
     return b"".join(
         [
             b"\x89PNG\r\n\x1a\n",
             _chunk(b"IHDR", header),
             _chunk(b"sRGB", b"\0"),  # perceptual
-            *(_chunk(b"tEXt", note) for note in notes),
+            *(_chunk(b"tEXt", each) for each in texts),
+            *xmp,
             _chunk(b"IDAT", pack(filtered, LEVEL)),
             _chunk(b"IEND", b""),
         ]

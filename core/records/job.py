@@ -46,7 +46,8 @@ class BakeJob:
     """avatar_path and avatar_hash: the .egs file and the content hash it must have. voice: the
     sound that drives the avatar; unless it is a track, its features are computed by the engine that
     draws the frames. background: composite the head over the avatar's background and torso (needs
-    the training camera). Files are DIRECTORY/STEM####.FORMAT."""
+    the training camera). xmp: the files declare themselves synthetic and name the avatar
+    (images/xmp.py). Files are DIRECTORY/STEM####.FORMAT."""
 
     avatar_path: Path
     avatar_hash: str
@@ -57,6 +58,7 @@ class BakeJob:
     file_format: str = "png"
     background: bool = True
     sh_degree: int = 3
+    xmp: bool = True
 
     def __post_init__(self) -> None:
         if self.file_format not in (*FILE_FORMATS, RAW):

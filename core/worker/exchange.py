@@ -147,6 +147,7 @@ def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
         "file_format": job.file_format,
         "background": job.background,
         "sh_degree": job.sh_degree,
+        "xmp": job.xmp,
         "voice": voice,
         "frames": name,
     }
@@ -168,6 +169,7 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
         file_format=value(fields, "file_format", str),
         background=value(fields, "background", bool),
         sh_degree=value(fields, "sh_degree", int),
+        xmp=value(fields, "xmp", bool),
     )
 
 

@@ -1,0 +1,30 @@
+"""What the files of a bake say about themselves."""
+
+from __future__ import annotations
+
+from ..images.notes import NO_NOTES, Notes
+from ..images.xmp import COMPOSITE, GENERATED, Origin, packet
+from ..records.avatar import Avatar
+from ..records.job import BakeJob
+from ..system.program import NAME, version
+
+
+def notes_of(job: BakeJob, avatar: Avatar) -> Notes:
+    """The notes of every picture of the job."""
+    return Notes(xmp_of(avatar, job.background)) if job.xmp else NO_NOTES
+
+
+def xmp_of(avatar: Avatar, over_background: bool) -> str:
+    """The XMP packet of pictures or a film of the avatar. over_background: the avatar's filmed
+    background, if it has one, is behind the head."""
+    filmed = over_background and avatar.background is not None
+    return packet(
+        Origin(
+            source_type=COMPOSITE if filmed else GENERATED,
+            avatar=avatar.name,
+            avatar_hash=avatar.content_hash,
+            licence=avatar.licence,
+            program=NAME,
+            version=version(),
+        )
+    )
