@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from ..core.audio.features import counted
+from ..core.avatar.motion import body_pose_at
 from ..core.bake.plan import (
     FIRST_FRAME,
     camera_like_training,
@@ -239,6 +240,7 @@ def moment_of(
         opacity=state.opacity,
         colour_gain=state.colour_gain,
         approximate=state.approximate,
+        body_pose=body_pose_at(avatar, seconds, pose),
     )
 
 

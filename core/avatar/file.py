@@ -1,13 +1,15 @@
 """The avatar file, .egs: one file in the safetensors layout, written atomically, read in one go.
 
-Version 1. Metadata: "format" = "egs", "version", "avatar" (the JSON document of `header.py`).
+Version 2. Metadata: "format" = "egs", "version", "avatar" (the JSON document of `header.py`).
 Tensors, float32 unless said otherwise (float16 where saved with `half`, marked *):
 
     gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
     gaussians.opacity_logits (N,)   gaussians.sh_dc (N, 3)   gaussians.sh_rest (N, 15, 3) *
     network.NAME             every tensor of `network.architecture.tensor_names`; the tri-planes *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
-    track.viewmats (F, 4, 4)   track.eyes (F,) float64
+    track.viewmats (F, 4, 4)   track.eyes (F,) float64   track.bodies (F, 4, 4)
+    body.means (M, 3)   body.log_scales (M, 3)   body.quats (M, 4)   body.opacity_logits (M,)
+    body.colours (M, 3)   body.weights (M,): see records/body.py
     held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see frozen.py
 """
 
@@ -35,20 +37,26 @@ from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
 from ..records.weights import NetworkWeights
+from .body import body_of, body_tensors
 from .frozen import frozen_of, frozen_tensors
-from .header import NetworkConfig, document_of, header_of, is_rigid
+from .header import MAX_GAUSSIANS, NetworkConfig, document_of, header_of, is_rigid
 
 FORMAT = "egs"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".egs"
-MAX_GAUSSIANS = 10_000_000
 HALF_MAX = 65504.0  # the largest float16
 GRID = "network.tri_plane.grid.grids."
 
 Upgrade = Callable[[dict[str, Any], dict[str, Array]], None]
 
+
+def _to_2(document: dict[str, Any], tensors: dict[str, Array]) -> None:
+    """Version 2 added the body; an avatar of version 1 is a head alone."""
+    document["body"] = None
+
+
 # Version k -> function that upgrades a document and its tensors to version k + 1, in place.
-UPGRADES: dict[int, Upgrade] = {}
+UPGRADES: dict[int, Upgrade] = {1: _to_2}
 
 
 def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
@@ -69,6 +77,10 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
     if avatar.track is not None:
         tensors["track.viewmats"] = avatar.track.viewmats
         tensors["track.eyes"] = avatar.track.eyes.astype(np.float64)
+        if avatar.track.bodies is not None:
+            tensors["track.bodies"] = avatar.track.bodies
+    if avatar.body is not None:
+        tensors |= body_tensors(avatar.body)
     if avatar.frozen_gaussians is not None:
         tensors |= frozen_tensors(avatar.frozen_gaussians)
     tensors = {name: _halved(name, array, half) for name, array in tensors.items()}
@@ -100,6 +112,7 @@ def load_avatar(path: str | Path) -> Avatar:
             licence=header.licence,
             provenance=header.provenance,
             content_hash=content_hash,
+            body=body_of(header.body, tensors),
         )
     except AvatarFileError as error:
         raise AvatarFileError(f"{path}: {error}") from None
@@ -223,8 +236,11 @@ def _track(tensors: Mapping[str, Array]) -> Track | None:
     eyes = floats(tensors, "track.eyes", len(viewmats))
     if not len(eyes):
         raise AvatarFileError("the track has no rows; the file is damaged")
-    if not is_rigid(viewmats):
+    bodies = None
+    if "track.bodies" in tensors:
+        bodies = float32(floats(tensors, "track.bodies", len(viewmats), 4, 4))
+    if not is_rigid(viewmats) or (bodies is not None and not is_rigid(bodies)):
         raise AvatarFileError("the track's cameras are not rotations and translations")
     if eyes.min() < 0 or eyes.max() > 1:
         raise AvatarFileError("the track's eye closures are outside 0..1; the file is damaged")
-    return Track(float32(viewmats), eyes.astype(np.float64))
+    return Track(float32(viewmats), eyes.astype(np.float64), bodies)

@@ -4,7 +4,8 @@
      "network":  {"kind", "frozen", "agents", "heads"} or null for a still,
      "features": FeatureSpec field by field, or null,
      "camera":   {"convention", "viewmat", "fx", "fy", "cx", "cy", "width", "height"},
-     "held":     {"worst", "mean", "frames", "sound"} or null, see records.avatar.Measured}
+     "held":     {"worst", "mean", "frames", "sound"} or null, see records.avatar.Measured,
+     "body":     {"gaussians"} or null for a head alone}
 
 The document names no class and carries a version (in `file.py`), so any program can read it.
 """
@@ -31,6 +32,7 @@ CONVENTION = (
     "pixels, the centre of the first pixel at 0.5"
 )
 FROZEN = frozenset(WIDTHS)
+MAX_GAUSSIANS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """The document as records."""
+    """The document as records. body: its Gaussians, None for a head alone."""
 
     name: str
     licence: str
@@ -54,6 +56,7 @@ class Header:
     features: FeatureSpec | None
     camera: Camera
     measured: Measured | None
+    body: int | None
 
 
 def document_of(avatar: Avatar) -> dict[str, Any]:
@@ -85,13 +88,16 @@ def document_of(avatar: Avatar) -> dict[str, Any]:
         "held": None
         if avatar.frozen_gaussians is None
         else asdict(avatar.frozen_gaussians.measured),
+        "body": None if avatar.body is None else {"gaussians": len(avatar.body)},
     }
 
 
 def header_of(document: Any) -> Header:
     """The records of a document; AvatarFileError names the entry that is wrong."""
     top = _Entries(document, "header")
-    network, features, frozen = (top.optional(key) for key in ("network", "features", "held"))
+    network, features, frozen, body = (
+        top.optional(key) for key in ("network", "features", "held", "body")
+    )
     provenance = top.take("provenance", dict)
     return Header(
         name=top.take("name", str),
@@ -101,6 +107,7 @@ def header_of(document: Any) -> Header:
         features=None if features is None else _features(features),
         camera=_camera(_Entries(top.take("camera", dict), "camera")),
         measured=None if frozen is None else _measured(frozen),
+        body=None if body is None else body.whole("gaussians", 1, MAX_GAUSSIANS),
     )
 
 

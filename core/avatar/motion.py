@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError
-from ..records.arrays import Float64
+from ..records.arrays import Float32, Float64
 from ..records.avatar import Avatar
 from ..records.camera import pose_vector
 from ..records.moment import Moment
@@ -23,7 +23,18 @@ def viewmat_at(avatar: Avatar, seconds: float, pose: str = "track") -> Float64:
         )
     if pose == "still" or avatar.track is None:
         return avatar.camera.viewmat
-    viewmats = avatar.track.viewmats
+    return _interpolated(avatar.track.viewmats, seconds)
+
+
+def body_pose_at(avatar: Avatar, seconds: float, pose: str = "track") -> Float32 | None:
+    """(12,) the body's pose at `seconds`, as Moment wants it: of the track if the head's pose is,
+    else None for the still one."""
+    if pose != "track" or avatar.track is None or avatar.track.bodies is None:
+        return None
+    return pose_vector(_interpolated(avatar.track.bodies, seconds))
+
+
+def _interpolated(viewmats: Float32, seconds: float) -> Float64:
     row, weight = row_of_seconds(seconds)
     here = viewmats[ping_pong(row, len(viewmats))].astype(np.float64)
     if not weight:
@@ -48,5 +59,9 @@ def eye_at(avatar: Avatar, seconds: float) -> float:
 
 def moment_at(avatar: Avatar, seconds: float, pose: str = "track", strength: float = 1.0) -> Moment:
     return Moment(
-        seconds, eye_at(avatar, seconds), pose_vector(viewmat_at(avatar, seconds, pose)), strength
+        seconds,
+        eye_at(avatar, seconds),
+        pose_vector(viewmat_at(avatar, seconds, pose)),
+        strength,
+        body_pose=body_pose_at(avatar, seconds, pose),
     )

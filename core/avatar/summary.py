@@ -30,6 +30,7 @@ def summarise(path: Path) -> dict[str, Any]:
         "name": avatar.name,
         "kind": "still" if network is None else network.kind,
         "gaussians": len(avatar.gaussians),
+        "body_gaussians": 0 if avatar.body is None else len(avatar.body),
         "part_bytes": _part_bytes(avatar),
         "network": None
         if network is None
@@ -87,7 +88,10 @@ def _part_bytes(avatar: Avatar) -> dict[str, int]:
     if avatar.background is not None:
         parts["plates"] = sum(a.nbytes for a in vars(avatar.background).values() if a is not None)
     if avatar.track is not None:
-        parts["track"] = sum(array.nbytes for array in vars(avatar.track).values())
+        arrays = vars(avatar.track).values()
+        parts["track"] = sum(array.nbytes for array in arrays if array is not None)
+    if avatar.body is not None:
+        parts["body"] = sum(array.nbytes for array in vars(avatar.body).values())
     return parts
 
 
@@ -116,6 +120,8 @@ def lines(data: dict[str, Any]) -> list[str]:
             f"  camera      {camera['width']}x{camera['height']} pixels, focal length "
             f"{camera['focal'][0]:g}, at {camera['centre']} decimetres"
         )
+    body = data["body_gaussians"]
+    out.append(f"  body        {f'{body} Gaussians' if body else 'none, a head alone'}")
     out.append(f"  background  {', '.join(data['plates']) or 'none'}")
     rows = data["track_rows"]
     out.append(f"  track       {f'{rows} rows, {rows / 25:g} s' if rows else 'none'}")

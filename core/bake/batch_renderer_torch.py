@@ -18,11 +18,12 @@ from ..images.layers import Layers
 from ..network.deformer import Deformer, code_of_moment
 from ..network.torch.deformer import FastDeformer
 from ..network.torch.frames import Inputs
+from ..network.torch.network import RawTensors, raw_tensors
+from ..network.torch.skinning import BodyTensors, Motion, motion_arrays
 from ..records.avatar import Avatar
-from ..records.gaussians import activate
 from ..records.job import BakeJob, FrameTask
 from ..render.cuda.drawer import Drawer
-from ..render.cuda.scene import scene_of, scene_of_raw
+from ..render.cuda.scene import scene_of_raw
 from ..render.cuda.views import view_table
 from ..render.layers import layers_of
 from ..render.picture import check
@@ -49,12 +50,13 @@ def batch_for(device: torch.device) -> int:
 @dataclass(frozen=True, eq=False)
 class Batch:
     """tasks: without the copies that pad the batch. inputs, strengths, views: first axis the
-    batch."""
+    batch. motion: the body's, see torch/skinning.py; None for a head alone."""
 
     tasks: tuple[FrameTask, ...]
     inputs: Inputs
     strengths: Tensor
     views: Tensor
+    motion: Motion | None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -92,7 +94,9 @@ class BatchRenderer:
         self._device, self._in_bytes = device, in_bytes
         self._batch = batch or batch_for(device)
         self._deformer = deformer if isinstance(deformer, FastDeformer) else None
-        self._still = None if self._deformer else scene_of(activate(avatar.gaussians), device)
+        self._skinned = deformer.body
+        self._still = RawTensors(*(v[None] for v in raw_tensors(avatar.gaussians, device)))
+        self._body = None if avatar.body is None else BodyTensors(avatar.body, device)
         self._readback = Readback(device)
         self._background: tuple[tuple[int, int], Tensor] | None = None
 
@@ -116,7 +120,7 @@ class BatchRenderer:
 
         for (width, height), run in groupby(self._job.frames, size):
             tasks = tuple(run)
-            gaussians = max(1, len(self._avatar.gaussians))
+            gaussians = max(1, self._avatar.splats)
             most = min(MOST_PIXELS // (width * height), MOST_GAUSSIANS // gaussians, self._batch)
             batch = max(1, most)
             for first in range(0, len(tasks), AT_ONCE * batch):
@@ -145,10 +149,16 @@ class BatchRenderer:
                 [moment.colour_gain for moment in moments],
             )
         )
+        motion = None
+        if (body := self._skinned) is not None:
+            motions = [body.motion(moment.pose, moment.body_pose) for moment in moments]
+            points, turns = motion_arrays(motions)
+            motion = filled(points), filled(turns)
         for first in range(0, len(tasks), batch):
             rows = slice(first, first + batch)
             mine = tuple(value[rows] for value in inputs)
-            yield Batch(tasks[rows], mine, strengths[rows], views[rows])
+            turned = None if motion is None else (motion[0][rows], motion[1][rows])
+            yield Batch(tasks[rows], mine, strengths[rows], views[rows], turned)
 
     def _send(self, batch: Batch) -> Sent:
         """Start the batch on the device, without waiting. Raises EngineError."""
@@ -164,11 +174,12 @@ class BatchRenderer:
             ) from None
 
     def _sent(self, batch: Batch) -> Sent:
-        if self._deformer is None:
-            assert self._still is not None
-            scene = self._still
-        else:
-            scene = scene_of_raw(self._deformer.moved(batch.inputs, batch.strengths))
+        moved = self._still
+        if self._deformer is not None:
+            moved = self._deformer.moved(batch.inputs, batch.strengths)
+        if self._body is not None and batch.motion is not None:
+            moved = self._body.behind(moved, batch.motion)
+        scene = scene_of_raw(moved)
         degree = self._job.sh_degree
         layered = self._job.layered
         drawn = self._drawer.draw(
@@ -181,7 +192,7 @@ class BatchRenderer:
     def _received(self, sent: Sent) -> Iterator[Image | Pixels | Layers]:
         pictures, broken, pairs, *depths = sent.pending()
         while pairs > sent.capacity:  # the list was too short: draw again with a longer one
-            shape = (len(sent.batch.views), len(self._avatar.gaussians), *sent.batch.size)
+            shape = (len(sent.batch.views), self._avatar.splats, *sent.batch.size)
             self._drawer.learn(shape, int(pairs))
             sent = self._send(sent.batch)
             pictures, broken, pairs, *depths = sent.pending()

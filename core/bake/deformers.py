@@ -8,6 +8,7 @@ import numpy as np
 
 from ..network.deformer import Deformer
 from ..network.frozen import ApproximableDeformer, Prepare
+from ..network.skinning import SkinnedBody
 from ..records.arrays import Float32
 from ..records.avatar import Avatar
 from ..records.gaussians import Splats, activate
@@ -29,18 +30,25 @@ class StillDeformer(Deformer):
 
 def prepare_numpy(avatar: Avatar) -> Deformer:
     if avatar.network is None:
-        return StillDeformer(avatar)
+        return with_body(StillDeformer(avatar), avatar)
     from ..network.numpy.folded_network import prepare
 
-    return _approximable(avatar, avatar.network, prepare)
+    return with_body(_approximable(avatar, avatar.network, prepare), avatar)
 
 
 def prepare_numba(avatar: Avatar) -> Deformer:
     if avatar.network is None:
-        return StillDeformer(avatar)
+        return with_body(StillDeformer(avatar), avatar)
     from ..network.numba.network import prepare
 
-    return _approximable(avatar, avatar.network, prepare)
+    return with_body(_approximable(avatar, avatar.network, prepare), avatar)
+
+
+def with_body(deformer: Deformer, avatar: Avatar) -> Deformer:
+    """The deformer, with the avatar's body under its head."""
+    if avatar.body is not None:
+        deformer.body = SkinnedBody(avatar.body, avatar.camera.viewmat)
+    return deformer
 
 
 def _approximable(avatar: Avatar, network: NetworkWeights, prepare: Prepare) -> Deformer:
@@ -54,9 +62,9 @@ def torch_deformers(device: str, half: bool = False) -> Callable[[Avatar], Defor
 
     def prepare(avatar: Avatar) -> Deformer:
         if avatar.network is None:
-            return StillDeformer(avatar)
+            return with_body(StillDeformer(avatar), avatar)
         from ..network.torch.deformer import prepare_fast
 
-        return prepare_fast(avatar.network, avatar.gaussians, device, half=half)
+        return with_body(prepare_fast(avatar.network, avatar.gaussians, device, half=half), avatar)
 
     return prepare

@@ -20,9 +20,18 @@ from ..network.architecture import architecture_of
 from ..network.deformer import code_of_moment
 from ..network.frozen import at_rest
 from ..network.numpy.folded_network import prepare
+from ..network.skinning import SkinnedBody
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar, FrozenGaussians, Measured
-from ..records.gaussians import Float32, Gaussians, activate, flat_of, rows_of, with_rows
+from ..records.gaussians import (
+    Float32,
+    Gaussians,
+    activate,
+    concatenated,
+    flat_of,
+    rows_of,
+    with_rows,
+)
 from ..records.job import FrameTask
 from ..records.timeline import ROW_RATE
 from ..records.weights import NetworkWeights
@@ -57,6 +66,7 @@ def freeze(
         raise ArgumentError(f"avatar {avatar.name!r} is a still; it has no network that moves it")
     tasks = measured_tasks(avatar, len(track), frames)
     deformer = prepare(network, gaussians)
+    body = None if avatar.body is None else SkinnedBody(avatar.body, avatar.camera.viewmat)
 
     def moved(task: FrameTask) -> Gaussians:
         code = code_of_moment(deformer, track, task.moment)
@@ -71,6 +81,8 @@ def freeze(
     qualities: dict[int, list[float]] = {n: [] for n in counts if 0 < n <= len(order)}
     for done, task in enumerate(tasks, start=1):
         exact = activate(moved(task))
+        if body is not None:
+            exact = concatenated(exact, body.at(task.moment.pose, task.moment.body_pose))
         background = None
         if avatar.background is not None:
             background = background_of(avatar.background, task.camera)

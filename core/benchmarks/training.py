@@ -21,7 +21,7 @@ def rasterising(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
 
     from ..render.numba.rasterise import rasterise
 
-    splats = activate(avatar.gaussians)
+    splats = activate(avatar.whole())
     values = (splats.means, splats.quats, splats.scales, splats.opacities, splats.sh)
     inputs = [torch.tensor(value).requires_grad_() for value in values]
 

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     rows = list(_rows(args, avatar, job, skipped))
     result: dict[str, Any] = {
         "avatar": args.avatar.name,
-        "splats": len(avatar.gaussians),
+        "splats": avatar.splats,
         "size": f"{tasks[0].camera.width}x{tasks[0].camera.height}",
         "machine": {**machine(), "packages": package_versions()},
         "stages": [asdict(row) for row in rows],

@@ -32,10 +32,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     console.start("export", path=args.out)
     avatar = load_avatar(args.avatar)
     if args.ply:
-        write_ply(avatar.gaussians, args.out)
-        path = args.out
+        write_ply(avatar.whole(), args.out)
+        path, count = args.out, avatar.splats
     else:
-        path = write_official(avatar, args.out)
-    count = len(avatar.gaussians)
+        path, count = write_official(avatar, args.out), len(avatar.gaussians)
     console.done(f"{path}: {count} Gaussians", path=path, gaussians=count)
     return 0

@@ -33,7 +33,7 @@ class FakeEngine:
     def deform(self, avatar: Avatar, track: AudioTrack, moment: Moment) -> Splats:
         self.moments.append(moment)
         self._work(len(self.moments))
-        return activate(avatar.gaussians)
+        return activate(avatar.whole())
 
     def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
         """Writes one byte per file, so that a test can count them."""

@@ -84,7 +84,7 @@ class WorkerMicrophone:
         if process is not self._process:
             raise WorkerError("the worker is not recording; start live again")
         digest = files.avatar(avatar)[1]
-        block = files.borrow(len(avatar.gaussians))
+        block = files.borrow(avatar.splats)
         try:
             fields = {"out": block.name, "moment": moment_fields(moment)}
             answer = _ask(process, "live_frame", avatar=digest, **fields)
@@ -135,7 +135,7 @@ class FakeMicrophone:
         if len(self.moments) == self.fail_at:
             raise EngineError(f"input device {self.live!r} was lost: it stopped; connect it")
         report = Report(0.5, 0.1, len(self.moments) / 25, 150.0, 10.0, 40.0, 0, False)
-        return LiveFrame(activate(avatar.gaussians), report)
+        return LiveFrame(activate(avatar.whole()), report)
 
     def stop(self) -> None:
         self.live = ""

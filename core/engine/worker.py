@@ -196,7 +196,7 @@ class WorkerEngine:
     ) -> Splats:
         path, digest = self._files.avatar(avatar)
         name = self._files.track(track)
-        block = self._files.borrow(len(avatar.gaussians))
+        block = self._files.borrow(avatar.splats)
         try:
             finished(process.replies(process.request("open", path=str(path), hash=digest)))
             number = process.request(

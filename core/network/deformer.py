@@ -11,13 +11,17 @@ import numpy as np
 
 from ..records.arrays import Float32
 from ..records.audio_track import AROUND, AudioTrack
-from ..records.gaussians import C0, Splats
+from ..records.gaussians import C0, Splats, concatenated
 from ..records.moment import Moment
 from ..records.timeline import row_of_seconds
+from .skinning import SkinnedBody
 
 
 class Deformer(ABC):
-    """One prepared avatar: everything that does not depend on the frame is already computed."""
+    """One prepared avatar: everything that does not depend on the frame is already computed. body:
+    what stands under the head, None for a head alone; `splats_at` adds it."""
+
+    body: SkinnedBody | None = None
 
     @abstractmethod
     def encode_audio(self, windows: Float32) -> Float32:
@@ -49,11 +53,14 @@ _silent: MutableMapping[Deformer, MutableMapping[AudioTrack, Float32]] = WeakKey
 
 
 def splats_at(deformer: Deformer, track: AudioTrack, moment: Moment) -> Splats:
-    """The head at one moment, with its controls applied."""
+    """Head and body at one moment, with the controls applied."""
     code = code_of_moment(deformer, track, moment)
+    body = deformer.body
     if moment.approximate:
         deformer = deformer.approximate
     splats = deformer.deform(code, moment.eye, moment.pose, moment.strength)
+    if body is not None:
+        splats = concatenated(splats, body.at(moment.pose, moment.body_pose))
     return adjusted(splats, moment.opacity, moment.colour_gain)
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Float32, Float64
+from .body import Body
 from .camera import Camera
 from .feature_spec import FeatureSpec
-from .gaussians import Gaussians
+from .gaussians import Gaussians, concatenated
 from .weights import NetworkWeights
 
 
@@ -27,12 +28,14 @@ class Background:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """The movement of head and eyes in training, 25 rows a second: viewmats (F, 4, 4) float32, eyes
-    (F,) float64 closure in [0, 1]. The eye code multiplies the closure by up to 5623, which makes
-    the rounding of float32 visible (docs/method.md §3.5)."""
+    """The movement of head, eyes and body in training, 25 rows a second: viewmats (F, 4, 4)
+    float32, eyes (F,) float64 closure in [0, 1]. The eye code multiplies the closure by up to 5623,
+    which makes the rounding of float32 visible (docs/method.md §3.5). bodies (F, 4, 4) float32:
+    body's frame to camera, None where the body does not move."""
 
     viewmats: Float32
     eyes: Float64
+    bodies: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.viewmats)
@@ -67,7 +70,8 @@ class FrozenGaussians:
 class Avatar:
     """A trained head. `network` and `features` are None for a still (a bare .ply).
 
-    camera: the training camera; its viewmat is the still pose. frozen_gaussians: None until they
+    camera: the training camera; its viewmat is the still pose. body: None for a head alone, whose
+    neck and shoulders are the torso of its background. frozen_gaussians: None until they
     are measured. content_hash: SHA-256 of the file in hexadecimal, empty before it is written.
     licence: free text. provenance: JSON data.
     """
@@ -83,3 +87,15 @@ class Avatar:
     licence: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""
+    body: Body | None = None
+
+    @property
+    def splats(self) -> int:
+        """Rows of its cloud: the head's, then the body's."""
+        return len(self.gaussians) + (0 if self.body is None else len(self.body))
+
+    def whole(self) -> Gaussians:
+        """Head and body at the still pose, canonical."""
+        if self.body is None:
+            return self.gaussians
+        return concatenated(self.gaussians, self.body.gaussians())

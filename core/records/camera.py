@@ -78,6 +78,15 @@ def pose_vector(viewmat: ArrayLike) -> Float32:
     return np.concatenate([matrix[:3, :3].T.ravel(), matrix[:3, 3]]).astype(np.float32)
 
 
+def viewmat_of_pose(pose: ArrayLike) -> Float64:
+    """(4, 4): the inverse of `pose_vector`."""
+    values = np.asarray(pose, np.float64)
+    viewmat = np.eye(4)
+    viewmat[:3, :3] = values[:9].reshape(3, 3).T
+    viewmat[:3, 3] = values[9:]
+    return viewmat
+
+
 def viewmat_from_track(euler: ArrayLike, translation: ArrayLike) -> Float64:
     """(4, 4) from the tracker's angles (radians) and translation: diag(1,-1,-1) [Rx Ry Rz(-c) | t]
     (docs/method.md §3.10)."""

@@ -105,6 +105,12 @@ def rows_of(cloud: Cloud, rows: NDArray[np.int64]) -> Cloud:
     return type(cloud)(*(values[rows] for values in vars(cloud).values()))
 
 
+def concatenated(first: Cloud, second: Cloud) -> Cloud:
+    """The rows of the first cloud, then those of the second."""
+    pairs = zip(vars(first).values(), vars(second).values(), strict=True)
+    return type(first)(*(np.concatenate(pair) for pair in pairs))
+
+
 def with_rows(
     splats: Splats, rows: NDArray[np.int64], others: Splats, names: Iterable[str]
 ) -> Splats:

@@ -15,7 +15,8 @@ class Moment:
     the canonical head). mouth_gain: how far the sound moves the head away from silence (0 silent, 1
     as trained). opacity, colour_gain: factors of every opacity and of the final colour. At exactly
     1.0 a control changes nothing. approximate: freeze Gaussians that speech hardly moves
-    (network/frozen.py), if they were measured for the avatar and freezing saves time: on a CPU."""
+    (network/frozen.py), if they were measured for the avatar and freezing saves time: on a CPU.
+    body_pose: (12,) float32 pose of the body's frame, None where it stands as at the still pose."""
 
     seconds: float
     eye: float
@@ -25,3 +26,4 @@ class Moment:
     opacity: float = 1.0
     colour_gain: float = 1.0
     approximate: bool = False
+    body_pose: NDArray[np.float32] | None = None

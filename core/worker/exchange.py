@@ -26,14 +26,15 @@ from .protocol import Message, value
 
 FOLDER_PREFIX = "egstalker-"
 
-# The numbers of a Moment except its pose, by name, in the order of a frame table.
+# The numbers of a Moment except its poses, by name, in the order of a frame table.
 MOMENT_NUMBERS = (
     "seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain", "approximate",
 )  # fmt: skip
-# number | MOMENT_NUMBERS | pose 12 | viewmat 16 | fx, fy, cx, cy, width, height, unit | instant: 0
-# for a frame itself, then 1, 2, 3 ... for those that are averaged
+# number | MOMENT_NUMBERS | pose 12 | body_pose 12, zeros for None | viewmat 16 | fx, fy, cx, cy,
+# width, height, unit | instant: 0 for a frame itself, then 1, 2, 3 ... for those that are averaged
 POSE_COLUMN = 1 + len(MOMENT_NUMBERS)
-VIEW_COLUMN = POSE_COLUMN + 12
+BODY_COLUMN = POSE_COLUMN + 12
+VIEW_COLUMN = BODY_COLUMN + 12
 LENS_COLUMN = VIEW_COLUMN + 16
 INSTANT_COLUMN = LENS_COLUMN + 7
 TASK_COLUMNS = INSTANT_COLUMN + 1
@@ -119,14 +120,16 @@ def _placed(folder: Path, fields: object) -> PlacedSound:
 
 def moment_fields(moment: Moment) -> Message:
     numbers = {name: float(getattr(moment, name)) for name in MOMENT_NUMBERS}
-    return {**numbers, "pose": [float(v) for v in moment.pose]}
+    body = [] if moment.body_pose is None else [float(v) for v in moment.body_pose]
+    return {**numbers, "pose": [float(v) for v in moment.pose], "body_pose": body}
 
 
 def moment_from(fields: Mapping[str, Any]) -> Moment:
-    pose = value(fields, "pose", list)
-    if len(pose) != 12 or not all(type(v) in (int, float) for v in pose):
-        raise ProtocolError("a moment's pose is not 12 numbers")
-    return _moment([value(fields, name, float) for name in MOMENT_NUMBERS], pose)
+    pose, body = value(fields, "pose", list), value(fields, "body_pose", list)
+    for given in (pose, body or pose):
+        if len(given) != 12 or not all(type(v) in (int, float) for v in given):
+            raise ProtocolError("a moment's pose is not 12 numbers")
+    return _moment([value(fields, name, float) for name in MOMENT_NUMBERS], pose, body)
 
 
 def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
@@ -173,19 +176,26 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
     )
 
 
-def _moment(numbers: Sequence[float], pose: Any) -> Moment:
-    """numbers: in the order of MOMENT_NUMBERS. pose: 12 numbers."""
+def _moment(numbers: Sequence[float], pose: Any, body: Any) -> Moment:
+    """numbers: in the order of MOMENT_NUMBERS. pose: 12 numbers. body: 12, none or all zero for a
+    body that is still."""
     *values, approximate = numbers
     named = dict(zip(MOMENT_NUMBERS, values, strict=False))
-    as_float32 = np.array(pose, np.float64).astype(np.float32)
-    return Moment(pose=as_float32, approximate=bool(approximate), **named)
+    head, moved = (np.array(given, np.float64).astype(np.float32) for given in (pose, body))
+    return Moment(
+        pose=head,
+        approximate=bool(approximate),
+        body_pose=moved if moved.any() else None,
+        **named,
+    )
 
 
 def _fill_row(row: Float64, frame: int, instant: Instant, number: int) -> None:
     moment, camera = instant.moment, instant.camera
     row[0] = frame
     row[1:POSE_COLUMN] = [getattr(moment, name) for name in MOMENT_NUMBERS]
-    row[POSE_COLUMN:VIEW_COLUMN] = moment.pose
+    row[POSE_COLUMN:BODY_COLUMN] = moment.pose
+    row[BODY_COLUMN:VIEW_COLUMN] = 0 if moment.body_pose is None else moment.body_pose
     row[VIEW_COLUMN:LENS_COLUMN] = camera.viewmat.ravel()
     lens = camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height, camera.unit
     row[LENS_COLUMN:] = *lens, number
@@ -206,7 +216,11 @@ def _instant(row: Float64) -> Instant:
     viewmat = row[VIEW_COLUMN:LENS_COLUMN].reshape(4, 4)
     fx, fy, cx, cy, width, height, unit = row[LENS_COLUMN:INSTANT_COLUMN].tolist()
     return Instant(
-        moment=_moment(row[1:POSE_COLUMN].tolist(), row[POSE_COLUMN:VIEW_COLUMN]),
+        moment=_moment(
+            row[1:POSE_COLUMN].tolist(),
+            row[POSE_COLUMN:BODY_COLUMN],
+            row[BODY_COLUMN:VIEW_COLUMN],
+        ),
         camera=Camera(viewmat, fx, fy, cx, cy, int(width), int(height), unit),
     )
 

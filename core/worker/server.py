@@ -182,7 +182,7 @@ class Server:
         if avatar is None:
             avatar = load_checked(Path(value(request, "path", str)), digest)
             self._avatars.put(digest, avatar)
-        return {"type": "result", "id": request["id"], "splats": len(avatar.gaussians)}
+        return {"type": "result", "id": request["id"], "splats": avatar.splats}
 
     def _deform(self, request: Message) -> Message:
         backend, avatar = self._ready(), self._opened(request)
@@ -204,7 +204,7 @@ class Server:
 
     def _block(self, request: Message, avatar: Avatar) -> Float32:
         out = inside(self.folder, value(request, "out", str))
-        return map_splats(out, len(avatar.gaussians), create=False)
+        return map_splats(out, avatar.splats, create=False)
 
     def _answer_live(self, request: Message) -> Message:
         backend, kind = self._ready(), request["type"]

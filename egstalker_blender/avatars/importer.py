@@ -40,13 +40,13 @@ def import_avatar(context: Any, path: Path) -> Any:
 
 def mesh_of(avatar: Avatar) -> Any:
     """The mesh of that content, shared by every object of the same avatar."""
-    count = len(avatar.gaussians)
+    count = avatar.splats
     for mesh in bpy.data.meshes:
         if mesh.get(HASH_KEY) == avatar.content_hash and len(mesh.vertices) == count:
             return mesh
     mesh = bpy.data.meshes.new(avatar.name)
     mesh.vertices.add(count)
-    mesh.vertices.foreach_set("co", vertices_of(avatar.gaussians.means).ravel())
+    mesh.vertices.foreach_set("co", vertices_of(avatar.whole().means).ravel())
     mesh.update()
     mesh[HASH_KEY] = avatar.content_hash
     return mesh

@@ -184,7 +184,7 @@ class Service:
     def _mark_late(self, head: Head) -> bool:
         if head.uid not in stage.shown() and head.avatar is not None:
             # The head at rest, so that one just imported, or without a sound, can be placed.
-            stage.put(head.uid, activate(head.avatar.gaussians), stale=True)
+            stage.put(head.uid, activate(head.avatar.whole()), stale=True)
             head.shown, head.stale = "", True
             return True
         changed = head.uid in stage.shown() and not head.stale

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +13,12 @@ import pytest
 from core.avatar import file as avatar_file
 from core.avatar.file import load_avatar, save_avatar
 from core.errors import AvatarFileError, CheckpointError
-from core.formats.safetensors import read_tensors, write_tensors
+from core.formats.safetensors import read_tensors
 from core.network.architecture import KINDS, tensor_names
 from core.official.importing import ImportOptions, import_avatar
-from core.records.avatar import Avatar
 from core.records.weights import GAUSSIANTALKER, NetworkWeights
 from tests.support.avatar_inputs import small_avatar
+from tests.support.egs_files import Table, assert_same, leaves, put, rewrite
 from tests.support.synthetic import random_avatar
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "avatar_v1.egs"
@@ -42,25 +39,6 @@ GOLDEN_ROWS = [
 ]
 GOLDEN_SUMS = (218501, 295918)
 GOLDEN_EYE = 0.6369616873214543
-
-
-def leaves(value: Any, where: str = "") -> dict[str, Any]:
-    """Every array and plain value of a record, by its path."""
-    if dataclasses.is_dataclass(value):
-        value = vars(value)
-    if isinstance(value, dict):
-        return {k: v for key in value for k, v in leaves(value[key], f"{where}.{key}").items()}
-    return {where: value}
-
-
-def assert_same(a: Avatar, b: Avatar) -> None:
-    left, right = leaves(a), leaves(b)
-    assert left.keys() == right.keys()
-    for key, value in left.items():
-        if isinstance(value, np.ndarray):
-            assert value.dtype == right[key].dtype and value.tobytes() == right[key].tobytes(), key
-        elif key != ".content_hash":
-            assert value == right[key], key
 
 
 def test_round_trip_is_exact(tmp_path: Path) -> None:
@@ -141,43 +119,22 @@ def test_version_1_stays_readable() -> None:
     assert images is not None and images.torso is not None and track is not None
     assert (int(images.image.sum()), int(images.torso.sum())) == GOLDEN_SUMS
     assert track.viewmats.shape == (6, 4, 4) and track.eyes[0] == GOLDEN_EYE
+    assert avatar.body is None and track.bodies is None
 
 
-Table = dict[str, Any]
-
-
-def rewrite(path: Path, change: Callable[[Table, Table, Table], None]) -> None:
-    """Change (document, tensors, metadata) of a file in place."""
-    tensors, metadata, _ = read_tensors(path)
-    document = json.loads(metadata["avatar"])
-    tensors = {name: array.copy() for name, array in tensors.items()}
-    metadata.pop("avatar")
-    change(document, tensors, metadata)
-    metadata.setdefault("avatar", json.dumps(document))
-    write_tensors(path, tensors, metadata)
-
-
-def put(where: str, *keys_and_value: Any) -> Callable[[Table, Table, Table], None]:
-    """A change that sets one entry of the document ("d"), a tensor ("t") or the metadata ("m")."""
-    *keys, last, value = keys_and_value
-
-    def change(document: Table, tensors: Table, metadata: Table) -> None:
-        table = {"d": document, "t": tensors, "m": metadata}[where]
-        for key in keys:
-            table = table[key]
-        if value is None:
-            del table[last]
-        else:
-            table[last] = value
-
-    return change
+def test_version_1_is_rewritten_as_version_2_without_a_loss(tmp_path: Path) -> None:
+    avatar = load_avatar(GOLDEN)
+    save_avatar(avatar, tmp_path / "x.egs")
+    tensors, metadata, _ = read_tensors(tmp_path / "x.egs")
+    assert metadata["version"] == "2" and not any(name.startswith("body.") for name in tensors)
+    assert_same(avatar, load_avatar(tmp_path / "x.egs"))
 
 
 NAN = np.full((40, 3), np.nan, np.float32)
 CONV = "network.audio_net.encoder_conv.0.weight"
 EYE = np.eye(4, dtype=np.float32)[None]
 WRONG = {
-    "newer": (put("m", "version", "2"), "version 2 is newer than 1"),
+    "newer": (put("m", "version", "3"), "version 3 is newer than 2"),
     "ancient": (put("m", "version", "0"), "version 0 is not known"),
     "version text": (put("m", "version", "²"), "is not a number"),
     "other format": (put("m", "format", "pt"), "not an avatar"),
@@ -251,6 +208,7 @@ def test_an_old_version_is_upgraded_step_by_step(
     def to_3(document: Table, tensors: Table) -> None:
         document["name"] += " three"
 
+    rewrite(path, put("m", "version", "1"))
     monkeypatch.setattr(avatar_file, "VERSION", 3)
     monkeypatch.setattr(avatar_file, "UPGRADES", {1: to_2, 2: to_3})
     assert load_avatar(path).name == "Mäx two three"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.bake.backends import Backend, backend_named, remembering
-from core.bake.deformers import StillDeformer
+from core.bake.deformers import StillDeformer, with_body
 from core.bake.loop import bake, picture, pictures
 from core.bake.plan import training_tasks
 from core.benchmarks import scaling
@@ -23,7 +23,7 @@ from core.records.shutter import Shutter
 from core.render.cuda.drawer import draw_one
 from tests.support.emulation import emulated
 from tests.support.render_scenes import decibels
-from tests.support.talking import SIZE, files, job_for, small_avatar
+from tests.support.talking import SIZE, files, job_for, small_avatar, small_bust
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 batch_renderer = import_module("core.bake.batch_renderer_torch")
@@ -60,8 +60,9 @@ def drawer(kernels):
 def backend(drawer) -> Backend:
     def prepare(avatar):
         if avatar.network is None:
-            return StillDeformer(avatar)
-        return fast_deformer.prepare_fast(avatar.network, avatar.gaussians)
+            return with_body(StillDeformer(avatar), avatar)
+        moving = fast_deformer.prepare_fast(avatar.network, avatar.gaussians)
+        return with_body(moving, avatar)
 
     def batches(job, avatar, deformer, in_bytes):
         return batch_renderer.BatchRenderer(
@@ -95,6 +96,16 @@ def test_batches_are_the_pictures_one_by_one(egs, backend, tmp_path, background)
     for ours, theirs in found:
         assert decibels(ours, theirs) >= 90 and np.abs(ours - theirs).max() < 1.5 / 255
     assert min(decibels(a[0], b[0]) for a, b in itertools.pairwise(found)) < 60  # the head moves
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_a_body_stands_under_the_head_of_every_batch(backend, tmp_path, still):
+    path = tmp_path / "bust.egs"
+    avatar = small_bust(path)
+    if still:
+        avatar = replace(avatar, network=None, features=None)
+    found = both(job_for(path, avatar, tmp_path, count=5), avatar, backend)
+    assert min(decibels(ours, theirs) for ours, theirs in found) >= 90
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from core.network.names import (
     grid_name,
     layer_prefix,
 )
+from core.records.body import Body
 from core.records.gaussians import Gaussians
 from core.records.weights import EGSTALKER, PAPER, NetworkWeights
 
@@ -39,6 +40,22 @@ def random_gaussians(n: int = 500, seed: int = 0) -> Gaussians:
     log_scales = np.log(1.2 / np.sqrt(n)) + 0.3 * rng.normal(size=(n, 3))
     logits = 1.5 + 0.7 * rng.normal(size=n)
     return Gaussians(*(a.astype(np.float32) for a in (means, log_scales, quats, logits, sh)))
+
+
+def random_body(m: int = 60, seed: int = 0) -> Body:
+    """Gaussians below the head of `random_gaussians`, which follow it the more the higher they
+    are."""
+    rng = np.random.default_rng(seed)
+    means = rng.uniform((-1.5, -2.2, -0.5), (1.5, -0.6, 0.5), (m, 3))
+    values = (
+        means,
+        np.log(0.15) + 0.3 * rng.normal(size=(m, 3)),
+        (1, 0, 0, 0) + 0.3 * rng.normal(size=(m, 4)),
+        1.5 + 0.7 * rng.normal(size=m),
+        (0.2, 0.4, 1.0) + 0.3 * rng.normal(size=(m, 3)),
+        np.clip((means[:, 1] + 1.6) / 0.8, 0, 1),
+    )
+    return Body(*(value.astype(np.float32) for value in values))
 
 
 def random_avatar(

@@ -15,6 +15,7 @@ from core.records.camera import viewmat_from_track
 from core.records.feature_spec import FeatureSpec
 from core.records.job import BakeJob
 from tests.support.avatars import moving_avatar
+from tests.support.synthetic import random_body
 
 SIZE = 48
 ROWS = 12
@@ -27,6 +28,16 @@ def small_avatar(path: Path, n: int = 120) -> Avatar:
     middle, size = (SIZE / 2, SIZE / 2), (SIZE, SIZE)
     avatar = moving_avatar("small", n, viewmats, middle, size, features, seed=5)
     save_avatar(avatar, path)
+    return load_avatar(path)
+
+
+def small_bust(path: Path, n: int = 120, m: int = 60) -> Avatar:
+    """A small avatar with a body that sways."""
+    avatar = small_avatar(path, n)
+    bodies = [viewmat_from_track((0, 0, 0.01 * i), (0.02 * i, 0, -7.5)) for i in range(ROWS)]
+    assert avatar.track is not None
+    track = replace(avatar.track, bodies=np.float32(bodies))
+    save_avatar(replace(avatar, body=random_body(m), track=track), path)
     return load_avatar(path)
 
 

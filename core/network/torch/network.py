@@ -165,7 +165,7 @@ def moved_by(canonical: RawTensors, offsets: dict[str, Tensor], batch: int) -> R
     return RawTensors(*moved)
 
 
-def raw_tensors(gaussians: Gaussians, device: str = "cpu") -> RawTensors:
+def raw_tensors(gaussians: Gaussians, device: torch.device | str = "cpu") -> RawTensors:
     arrays = (vars(gaussians)[name] for name in RawTensors._fields)
     return RawTensors(*(torch.from_numpy(np.array(a, np.float32)).to(device) for a in arrays))
 
