@@ -33,6 +33,11 @@ def idle_track(viewmats: Float64, eyes: Float64, rows: Sequence[int]) -> Track:
     return Track(out.astype(np.float32), eyes[chosen])
 
 
+def of_frames(track: Track, rows: Sequence[int]) -> Track:
+    """The track of the frames `rows`, as `idle_track` makes it; of all frames if there are none."""
+    return idle_track(track.viewmats.astype(np.float64), track.eyes, rows) if len(rows) else track
+
+
 def _difference(a: Float64, b: Float64) -> tuple[Float64, Float64]:
     """Rotation vector (3,) and shift (3,) in the camera's frame from pose a to pose b, (4, 4)."""
     return rotation_vector(b[:3, :3] @ a[:3, :3].T), b[:3, 3] - a[:3, 3]

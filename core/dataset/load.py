@@ -28,6 +28,7 @@ from ..records.camera import Camera
 from .clip import CACHE_BYTES, Box, Frame, TrainingClip
 from .eyes import read_eyes
 from .files import Listing, list_frames
+from .idle import of_frames
 from .landmarks import landmarks_of
 from .masks import notes_of
 from .pictures import fault_of, read_background, read_picture
@@ -95,6 +96,7 @@ def load_dataset(folder: str | Path, torso_frame: int | None = None) -> Dataset:
     if track is not None:
         row = min(torso_frame or 0, len(track) - 1)
         viewmat = track.viewmats[row].astype(np.float64)
+        track = of_frames(track, _all(rows_of(folder, documents, len(track), report)))
     focal, width, height = lens
     try:
         camera = Camera(viewmat, focal, focal, width / 2, height / 2, width, height)

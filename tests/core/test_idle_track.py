@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from core.avatar.following import rotation_matrix, rotation_vector
 from core.dataset.idle import BLEND, idle_track
-from core.dataset.load import load_clip
+from core.dataset.load import load_clip, load_dataset
 from core.dataset.sound import training_track
 from core.training.result import track_of
 from tests.support.training_inputs import FRAMES, TRAIN, make_clip, write_split
@@ -70,6 +70,20 @@ def test_a_dataset_with_gaps_is_read_by_number(tmp_path: Path) -> None:
     track = track_of(clip)
     assert len(track) == FRAMES - 3
     assert_array_equal(track.viewmats[-1], clip.viewmats[-1].astype(np.float32))
+
+
+def test_a_converted_avatar_leaves_the_same_frames_out(tmp_path: Path) -> None:
+    folder = make_clip(tmp_path / "clip")
+    whole = load_dataset(folder)
+    assert whole.track is not None and len(whole.track) == FRAMES
+    # The torso's frame is left out too: the still pose stays its own.
+    write_split(folder, "train", [row for row in range(TRAIN) if row not in (0, 6, 7, 8)])
+    found = load_dataset(folder)
+    trained = track_of(load_clip(folder))
+    assert found.track is not None and len(found.track) == FRAMES - 4
+    np.testing.assert_allclose(found.track.viewmats, trained.viewmats, atol=1e-6)
+    assert_array_equal(found.track.eyes, trained.eyes)
+    assert_array_equal(found.camera.viewmat, whole.camera.viewmat)
 
 
 def test_short_pieces_between_gaps_are_taken_too() -> None:
