@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from ..core.errors import EgsError, OutputError
 from ..core.records.job import BakeJob
 from ..core.records.progress import Progress
 from . import engines, preferences
-from .gather import NOTHING, Gathered, absolute, gather, job_steps, read_settings
-from .properties import active_avatar
+from .gather import NOTHING, Gathered, gather, job_steps, read_settings
+from .output import output_of
+from .paths import absolute
+from .properties import active_avatar, avatars_in
 from .reasoned import NO_AVATAR, Reasoned
 from .sound.strips import link_problem
 from .timeline import timer
@@ -30,17 +33,23 @@ ENGINE_ITEMS = (
 )
 
 
-def bake_steps(engine: Engine, gathered: Gathered) -> Steps:
-    """Build the job of a gathered bake in slices, then write its frames by `bake_frames`."""
-    total, slices = len(gathered.frames), job_steps(gathered)
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            job: BakeJob = end.value
-            break
-        yield Progress(0, total)
-    yield from bake_frames(engine, job)
+def bake_steps(engine: Engine, heads: Sequence[Gathered]) -> Steps:
+    """For one head after the other: build the job of a gathered bake in slices, then write its
+    frames by `bake_frames`. Progress counts the frames of all heads."""
+    total, before = sum(len(gathered.frames) for gathered in heads), 0
+    for gathered in heads:
+        slices = job_steps(gathered)
+        while True:
+            try:
+                next(slices)
+            except StopIteration as end:
+                job: BakeJob = end.value
+                break
+            yield Progress(before, total)
+        total += len(job.frames) - len(gathered.frames)
+        for step in bake_frames(engine, job):
+            yield replace(step, done=before + step.done, total=total)
+        before += len(job.frames)
 
 
 def bake_frames(engine: Engine, job: BakeJob) -> Steps:
@@ -68,30 +77,42 @@ def _is_written(path: Path) -> bool:
 
 
 def blocker(context: Any) -> str:
-    """The reason why a bake cannot start now, empty if it can. Cheap: used at every redraw."""
+    """The reason why the active head cannot be baked now, empty if it can. Cheap: used at every
+    redraw."""
     obj = active_avatar(context)
-    if obj is None:
-        return NO_AVATAR
+    return blocker_of(context.scene, obj) if obj is not None else NO_AVATAR
+
+
+def blocker_of(scene: Any, obj: Any) -> str:
+    """The same for a head of the scene."""
     props = obj.egstalker
     try:
         if not absolute(props.avatar_path, obj).is_file():
             return f"The avatar file is not at {props.avatar_path}"
-        absolute(props.output_path, obj)
     except EgsError:
-        return "Save the .blend, or choose a full path for the output"
+        return "Save the .blend, or choose a full path for the avatar file"
+    try:
+        output_of(scene, obj)
+    except EgsError as error:
+        return str(error)
     if props.sound_source == "CHANNEL" or (props.sound_source == "STRIP" and props.sound_strip):
-        problem = link_problem(context.scene, obj)
+        problem = link_problem(scene, obj)
         if problem:
             return problem
-    if props.camera_source == "scene" and context.scene.camera is None:
+    if props.camera_source == "scene" and scene.camera is None:
         return "The scene has no camera"
     return ""
 
 
-class EGSTALKER_OT_bake(Reasoned, bpy.types.Operator):
-    bl_idname = "egstalker.bake"
-    bl_label = "Bake Frames"
-    bl_description = "Write the talking head as pictures. Esc stops; finished files stay"
+def rendered_heads(scene: Any) -> list[Any]:
+    """The heads that *Bake All* and the command line bake: those not disabled in renders."""
+    return [obj for obj in avatars_in(scene) if not obj.hide_render]
+
+
+class BakeOperator(Reasoned):
+    """Mixin of an operator that bakes the `heads` of the context: at once from a script, step by
+    step in a window."""
+
     bl_options = {"REGISTER"}
 
     engine: EnumProperty(
@@ -104,12 +125,14 @@ class EGSTALKER_OT_bake(Reasoned, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
+    report: Callable[[set[str], str], None]  # Blender's
+
     _steps: Steps | None = None
     _timer: Any = None
 
     @classmethod
-    def reason(cls, context: Any) -> str:
-        return blocker(context)
+    def heads(cls, context: Any) -> list[Any]:
+        raise NotImplementedError
 
     def execute(self, context: Any) -> set[str]:
         try:
@@ -119,7 +142,9 @@ class EGSTALKER_OT_bake(Reasoned, bpy.types.Operator):
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{len(gathered.frames)} frames in {gathered.settings.directory}")
+        count = sum(len(head.frames) for head in gathered)
+        folders = dict.fromkeys(str(head.settings.directory) for head in gathered)
+        self.report({"INFO"}, f"{count} frames in {', '.join(folders)}")
         return {"FINISHED"}
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -131,7 +156,7 @@ class EGSTALKER_OT_bake(Reasoned, bpy.types.Operator):
             return {"CANCELLED"}
         manager = context.window_manager
         self._timer = manager.event_timer_add(TICK, window=context.window)
-        manager.progress_begin(0, len(gathered.frames))
+        manager.progress_begin(0, sum(len(head.frames) for head in gathered))
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -159,11 +184,14 @@ class EGSTALKER_OT_bake(Reasoned, bpy.types.Operator):
         """Called by Blender when it quits or opens another file."""
         self._end(context, "CANCELLED")
 
-    def _gather(self, context: Any) -> Gathered:
-        obj = active_avatar(context)
-        settings, timeline = read_settings(context.scene, obj), timer.service()
-        known = timeline.loaded(context.scene, obj) if timeline else NOTHING
-        return gather(context, obj, settings, known)
+    def _gather(self, context: Any) -> list[Gathered]:
+        """Of all heads, so that bad input of any is found before the first frame is computed."""
+        timeline, gathered = timer.service(), []
+        for obj in self.heads(context):
+            settings = read_settings(context.scene, obj)
+            known = timeline.loaded(context.scene, obj) if timeline else NOTHING
+            gathered.append(gather(context, obj, settings, known))
+        return gathered
 
     def _engine(self) -> Engine:
         kind = "" if self.engine == "preferences" else self.engine
@@ -182,4 +210,40 @@ class EGSTALKER_OT_bake(Reasoned, bpy.types.Operator):
         return {result}
 
 
-register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_bake,))
+class EGSTALKER_OT_bake(BakeOperator, bpy.types.Operator):
+    bl_idname = "egstalker.bake"
+    bl_label = "Bake Frames"
+    bl_description = "Write the talking head as pictures. Esc stops; finished files stay"
+
+    @classmethod
+    def reason(cls, context: Any) -> str:
+        return blocker(context)
+
+    @classmethod
+    def heads(cls, context: Any) -> list[Any]:
+        return [active_avatar(context)]
+
+
+class EGSTALKER_OT_bake_all(BakeOperator, bpy.types.Operator):
+    bl_idname = "egstalker.bake_all"
+    bl_label = "Bake All"
+    bl_description = (
+        "Write all talking heads of the scene that are not disabled in renders, each with its own "
+        "settings and into its own files. Esc stops; finished files stay"
+    )
+
+    @classmethod
+    def reason(cls, context: Any) -> str:
+        heads = cls.heads(context)
+        if not heads:
+            return "The scene has no avatar that is enabled in renders"
+        problems = ((obj.name, blocker_of(context.scene, obj)) for obj in heads)
+        return next((f"{name}: {problem}" for name, problem in problems if problem), "")
+
+    @classmethod
+    def heads(cls, context: Any) -> list[Any]:
+        return rendered_heads(context.scene)
+
+
+CLASSES = (EGSTALKER_OT_bake, EGSTALKER_OT_bake_all)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, NoReturn
 
 import bpy
@@ -27,13 +27,15 @@ from ..core.records.shutter import Shutter
 from ..core.records.timeline import parse_frames
 from . import engines, preferences
 from .avatars.importer import import_avatar
-from .bake import bake_frames
+from .bake import bake_frames, rendered_heads
 from .gather import bake_job, read_settings
-from .properties import active_avatar
+from .output import OBJECT
+from .properties import avatars_in
 from .sound.link import link_file
 
 COMMAND = "egstalker"
 EMPTY_FPS = 25
+STEM = "frame_"  # of file names where there is one head
 
 _registered: list[Any] = []
 
@@ -51,12 +53,25 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
         f"Without --worker-python, {preferences.WORKER_PYTHON_VARIABLE} names the worker's Python.",
     )
     add = parser.add_argument
-    add("--avatar", type=Path, help="avatar file (.egs); default: the scene's active avatar")
+    add(
+        "--avatar",
+        type=Path,
+        help="avatar file (.egs), baked alone; default: the heads of the scene that are not "
+        "disabled in renders",
+    )
+    add(
+        "--object",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="head of the scene to bake; may be given several times. With this option, or where "
+        "the scene has several heads, each has a folder and file names of its own",
+    )
     add(
         "--audio",
         type=Path,
         help="recording, placed as a strip at the scene's first frame; or its features (.npy), "
-        "which start at frame 1; default: the sound that the scene's avatar is linked to",
+        "which start at frame 1; default: the sound that each head is linked to",
     )
     add("--out", type=Path, required=True, help="folder for the frames")
     add_bake(
@@ -82,46 +97,91 @@ def run(args: argparse.Namespace, console: Console) -> None:
         scene.frame_start = FIRST_FRAME
     frames = parse_frames(args.frames) if args.frames else None
     size = parse_size(args.size) if args.size else None
-    obj = import_avatar(context, args.avatar.absolute()) if args.avatar else active_avatar(context)
-    if obj is None:
-        raise ArgumentError("there is no avatar in the scene; give --avatar FILE.egs")
+    heads = chosen_heads(context, args)
     if args.audio:
-        link_file(scene, obj, args.audio.absolute(), True, scene.frame_start)
-    obj.egstalker.camera_source = args.camera
-    obj.egstalker.file_format = args.format
-    obj.egstalker.output_path = str(args.out.absolute())
+        if len(heads) > 1:
+            raise ArgumentError(
+                f"--audio is the voice of one head; choose one with --object: {_names(heads)}"
+            )
+        link_file(scene, heads[0], args.audio.absolute(), True, scene.frame_start)
+    for obj in heads:
+        _apply(args, obj, own_folder=len(heads) > 1 or bool(args.object))
+    jobs = []
+    for obj in heads:
+        settings = read_settings(scene, obj)
+        if args.approximate:
+            check_measured(load_avatar(settings.avatar_path))
+        if frames is not None or is_empty:
+            settings = replace(settings, frames=frames)
+        if size is not None:
+            settings = replace(settings, size=size)
+        if args.xmp is not None:
+            settings = replace(settings, xmp=args.xmp)
+        jobs.append(bake_job(context, obj, settings))
+    engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
+    out = args.out.absolute()
+    total, line, start = sum(len(job.frames) for job in jobs), engine.status().line(), monotonic()
+    console.start("bake", f"{total} frames by {line}", path=out, total=total, engine=line)
+    before = 0
+    for obj, job in zip(heads, jobs, strict=True):
+        named = {"object": obj.name} if len(heads) > 1 else {}
+        with closing(bake_frames(engine, job)) as steps:
+            for step in steps:
+                if step.note:
+                    console.note(step.note, **named)
+                if step.number is not None:
+                    fields: dict[str, Any] = dict(named, frame=step.number, number=step.number)
+                    console.progress("frames", before + step.done, total, path=step.path, **fields)
+        before += len(job.frames)
+    seconds = monotonic() - start
+    line = engine.status().line()  # the worker may have been replaced meanwhile
+    text = f"{total} frames in {out}, {seconds:.1f} s by {line}"
+    console.done(text, path=out, frames=total, seconds=seconds, engine=line)
+
+
+def chosen_heads(context: Any, args: argparse.Namespace) -> list[Any]:
+    """The heads to bake, at least one. ArgumentError where there is none."""
+    if args.avatar and args.object:
+        raise ArgumentError("--avatar adds a head and --object names one; give only one of them")
+    if args.avatar:
+        return [import_avatar(context, args.avatar.absolute())]
+    scene = context.scene
+    there = avatars_in(scene)
+    unknown = [name for name in args.object if name not in {obj.name for obj in there}]
+    if unknown:
+        raise ArgumentError(
+            f"scene {scene.name!r} has no head {', '.join(map(repr, unknown))}; it has: "
+            f"{_names(there)}"
+        )
+    if args.object:
+        return [obj for obj in there if obj.name in args.object]
+    heads = rendered_heads(scene)
+    if heads:
+        return heads
+    if there:
+        raise ArgumentError(
+            f"all heads of scene {scene.name!r} are disabled in renders; choose one with --object: "
+            f"{_names(there)}"
+        )
+    raise ArgumentError(f"there is no avatar in scene {scene.name!r}; give --avatar FILE.egs")
+
+
+def _apply(args: argparse.Namespace, obj: Any, own_folder: bool) -> None:
+    """The options become settings of the head, which no one saves."""
+    props = obj.egstalker
+    props.camera_source, props.file_format = args.camera, args.format
+    props.output_path = str(args.out.absolute() / OBJECT if own_folder else args.out.absolute())
+    if not own_folder and not props.is_property_set("file_stem"):
+        props.file_stem = STEM
     if args.motion_blur:
         Shutter(args.motion_blur)  # ArgumentError for a number that the property would cut
-        obj.egstalker.use_motion_blur = True
-        obj.egstalker.motion_blur_samples = args.motion_blur
-    settings = read_settings(scene, obj)
+        props.use_motion_blur, props.motion_blur_samples = True, args.motion_blur
     if args.approximate:
-        check_measured(load_avatar(settings.avatar_path))
-        obj.egstalker.approximate = True
-    if frames is not None or is_empty:
-        settings = replace(settings, frames=frames)
-    if size is not None:
-        settings = replace(settings, size=size)
-    if args.xmp is not None:
-        settings = replace(settings, xmp=args.xmp)
-    job = bake_job(context, obj, settings)
-    engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
-    total, line, start = len(job.frames), engine.status().line(), time.monotonic()
-    text = f"{total} frames by {line}"
-    console.start("bake", text, path=job.directory, total=total, engine=line)
-    with closing(bake_frames(engine, job)) as steps:
-        for step in steps:
-            if step.note:
-                console.note(step.note)
-            if step.number is not None:
-                number = step.number
-                console.progress(
-                    "frames", step.done, total, frame=number, number=number, path=step.path
-                )
-    seconds = time.monotonic() - start
-    line = engine.status().line()  # the worker may have been replaced meanwhile
-    text = f"{total} frames in {job.directory}, {seconds:.1f} s by {line}"
-    console.done(text, path=job.directory, frames=total, seconds=seconds, engine=line)
+        props.approximate = True
+
+
+def _names(heads: list[Any]) -> str:
+    return ", ".join(repr(obj.name) for obj in heads) or "none"
 
 
 def main(argv: Sequence[str], prog: str = COMMAND) -> int:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import bpy
-
 from ..core.audio.features import counted
 from ..core.avatar.motion import body_pose_at
 from ..core.bake.plan import (
@@ -30,6 +28,8 @@ from ..core.system.steps import finished, in_background
 from . import preferences
 from .camera import METRES, render_size, scene_camera, unit_of
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
+from .output import output_of
+from .paths import absolute
 from .sound.strips import VoiceStrips, voice_strips
 from .sound.voice import Source, Undecoded, voice_from
 from .sound.windows import StripWindow, frame_rate
@@ -71,6 +71,7 @@ def read_settings(scene: Any, obj: Any) -> Settings:
     props = obj.egstalker
     if not props.avatar_path:
         raise ArgumentError(f"object {obj.name!r} is no avatar; import one")
+    directory, stem = output_of(scene, obj)
     return Settings(
         avatar_path=absolute(props.avatar_path, obj),
         avatar_hash=props.content_hash,
@@ -82,8 +83,8 @@ def read_settings(scene: Any, obj: Any) -> Settings:
         pose=props.pose_source,
         background=props.use_plate,
         file_format=props.file_format,
-        directory=absolute(props.output_path, obj),
-        stem=props.file_stem,
+        directory=directory,
+        stem=stem,
         unit=unit_of(obj),
         shutter=shutter_of(scene, props.motion_blur_samples) if props.use_motion_blur else None,
         xmp=preferences.writes_xmp(),
@@ -188,16 +189,6 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
 def bake_job(context: Any, obj: Any, settings: Settings) -> BakeJob:
     """The whole job in one call, for a Blender without a window. InputError."""
     return finished(job_steps(gather(context, obj, settings)))
-
-
-def absolute(path: str, owner: Any = None) -> Path:
-    """A path as Blender writes it, `//` being the folder of the .blend of `owner`."""
-    library = owner.library if owner is not None else None
-    if path.startswith("//") and library is None and not bpy.data.filepath:
-        raise ArgumentError(
-            f"{path!r} is relative to the .blend; save it first, or give a full path"
-        )
-    return Path(bpy.path.abspath(path, library=library)).expanduser()
 
 
 def voice_of(scene: Any, obj: Any) -> Source:

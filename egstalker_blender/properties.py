@@ -168,16 +168,18 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     )
     output_path: StringProperty(
         name="Output",
-        description="Folder that the frames are written to",
-        default="//egstalker/",
+        description="Folder that the frames are written to. {object} and {scene} stand for the "
+        "names of the head and the scene",
+        default="//egstalker/{object}/",
         subtype="DIR_PATH",
         options=RELATIVE,
         override=OVERRIDABLE,
     )
     file_stem: StringProperty(
         name="Name",
-        description="Start of every file name; the frame number follows",
-        default="frame_",
+        description="Start of every file name; the frame number follows. {object} and {scene} "
+        "stand for the names of the head and the scene",
+        default="{object}_",
         override=OVERRIDABLE,
     )
 
@@ -186,11 +188,17 @@ def is_avatar(obj: Any) -> bool:
     return obj is not None and bool(obj.egstalker.avatar_path)
 
 
+def avatars_in(scene: Any) -> list[Any]:
+    """All avatars of the scene, by name."""
+    found = [obj for obj in scene.objects if is_avatar(obj)]
+    return sorted(found, key=lambda obj: (obj.name, obj.library.name if obj.library else ""))
+
+
 def active_avatar(context: Any) -> Any:
     """The active object if it is an avatar, else the only avatar of the scene, else None."""
     if is_avatar(context.object):
         return context.object
-    avatars = [obj for obj in context.scene.objects if is_avatar(obj)]
+    avatars = avatars_in(context.scene)
     return avatars[0] if len(avatars) == 1 else None
 
 

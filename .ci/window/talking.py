@@ -84,7 +84,7 @@ def start_bake(session: Session) -> None:
 
 
 def baked(folder: Path) -> list[Path]:
-    return sorted(folder.glob("frame_*.png"))
+    return sorted(folder.glob("*.png"))
 
 
 def timed(action: Any) -> float:

@@ -12,7 +12,7 @@ from ...core.avatar.file import load_avatar
 from ...core.avatar.search import Search, find_avatar
 from ...core.errors import EgsError
 from ...core.system.files import hash_of
-from ..gather import absolute
+from ..paths import absolute
 from ..properties import active_avatar, is_avatar
 from ..reasoned import NO_AVATAR
 from .demo import AVATAR

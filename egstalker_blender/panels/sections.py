@@ -6,7 +6,8 @@ from typing import Any
 
 from ..avatars.relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avatar, state_of
 from ..avatars.training_camera import EGSTALKER_OT_add_training_camera
-from ..bake import EGSTALKER_OT_bake, blocker
+from ..bake import EGSTALKER_OT_bake, EGSTALKER_OT_bake_all, blocker
+from ..properties import avatars_in
 from ..sound.link import (
     EGSTALKER_OT_link_selected_strips,
     EGSTALKER_OT_link_sound,
@@ -112,3 +113,5 @@ def draw_bake_button(layout: Any, context: Any) -> None:
     if reason:
         draw_text(layout, context, reason, "ERROR")
     layout.operator(EGSTALKER_OT_bake.bl_idname, icon="RENDER_ANIMATION")
+    if len(avatars_in(context.scene)) > 1:
+        layout.operator(EGSTALKER_OT_bake_all.bl_idname, icon="RENDER_ANIMATION")

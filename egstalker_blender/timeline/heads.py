@@ -17,6 +17,7 @@ from ...core.records.moment import Moment
 from .. import gather
 from ..controls.state import Animation, State, animation_of, state_now
 from ..live.state import is_live
+from ..paths import absolute
 from ..properties import is_avatar
 from ..sound.strips import VoiceStrips, fingerprint
 from ..sound.windows import StripWindow, frame_rate
@@ -212,7 +213,7 @@ def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:
 def _avatar_name(obj: Any) -> tuple[Hashable, ...]:
     """Changes whenever the object names another file or content, or the file was written.
     ArgumentError."""
-    path = gather.absolute(obj.egstalker.avatar_path, obj)
+    path = absolute(obj.egstalker.avatar_path, obj)
     return "avatar", path, obj.egstalker.content_hash, _changed(path)
 
 

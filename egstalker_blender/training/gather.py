@@ -10,7 +10,7 @@ from ...core.avatar.file import SUFFIX
 from ...core.errors import ArgumentError, EgsError, MissingPackageError
 from ...core.training.folder import dataset_folder, has_state, work_folder
 from .. import preferences
-from ..gather import absolute
+from ..paths import absolute
 from ..setup_worker.session import session as worker_session
 from .plan import Settings
 from .session import session

@@ -74,7 +74,7 @@ if HAS_BLENDER:
         bpy.ops.egstalker.link_sound_file(
             filepath=str(write_wav(tmp_path / "voice.wav", voice(1.0)))
         )
-        obj.egstalker.output_path = str(tmp_path / "out")
+        obj.egstalker.output_path, obj.egstalker.file_stem = str(tmp_path / "out"), "frame_"
         scene.frame_start, scene.frame_end = 2, 4
         return obj
 

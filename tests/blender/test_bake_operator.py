@@ -24,7 +24,7 @@ def test_why_a_bake_cannot_start(head: Any, scene: Any, tmp_path: Path) -> None:
     props.sound_strip = "nothing"
     assert "nothing" in bake.blocker(bpy.context)
     props.output_path = "//out"
-    assert "Save" in bake.blocker(bpy.context)
+    assert "save it first" in bake.blocker(bpy.context)
     props.avatar_path = str(tmp_path / "gone.egs")
     assert "gone.egs" in bake.blocker(bpy.context)
     with pytest.raises(RuntimeError, match=r"gone\.egs"):
@@ -91,6 +91,7 @@ class Operator:
 
     engine, worker_python = "preferences", ""
     _steps = _timer = None
+    heads = bake.EGSTALKER_OT_bake.heads
     invoke = bake.EGSTALKER_OT_bake.invoke
     modal = bake.EGSTALKER_OT_bake.modal
     cancel = bake.EGSTALKER_OT_bake.cancel

@@ -39,6 +39,7 @@ step("import", bpy.ops.egstalker.import_avatar(filepath=avatar))
 step("link", bpy.ops.egstalker.link_sound_file(filepath=sound))
 props = bpy.context.object.egstalker
 props.range_source, props.frame_end, props.output_path = "OWN", 1, out
+props.file_stem = "frame_"
 step("bake", bpy.ops.egstalker.bake())
 engines = importlib.import_module(name + ".egstalker_blender.engines")
 step("engine", engines.status_line())

@@ -50,7 +50,8 @@ def test_the_render_shows_what_the_bake_shows(scene: Any, tmp_path: Path) -> Non
     props.camera_source, props.range_source, props.output_path = "scene", "OWN", str(tmp_path)
     props.frame_start = props.frame_end = 20
     bpy.ops.egstalker.bake(engine="builtin")
-    bake = read_pixels(tmp_path / "frame_0020.png")
+    (path,) = tmp_path.glob("*_0020.png")
+    bake = read_pixels(path)
     prepare(scene, samples=64)
     render = scene.render
     render.use_border = render.use_crop_to_border = True

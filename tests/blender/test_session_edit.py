@@ -58,7 +58,8 @@ def test_link_undone_and_done_again(
     bpy.ops.ed.redo()
     scene = bpy.context.scene
     assert strips.linked_window(scene, the_head()).path == sound
-    the_head().egstalker.output_path = str(tmp_path / "out")
+    props = the_head().egstalker
+    props.output_path, props.file_stem = str(tmp_path / "out"), "frame_"
     bpy.context.scene.frame_end = 3
     assert bpy.ops.egstalker.bake() == {"FINISHED"}
     assert names(tmp_path / "out") == [f"frame_{n:04d}.png" for n in (1, 2, 3)]
@@ -95,7 +96,7 @@ def test_a_copy_is_a_head_of_its_own(head: Any, linked: bool) -> None:
     twin = bpy.context.object
     assert twin != head and (twin.data == head.data) == linked
     assert twin.session_uid != head.session_uid
-    twin.egstalker.strength = 0.5
+    twin.egstalker.strength, twin.egstalker.file_stem = 0.5, "{object}_"
     assert head.egstalker.strength == 1.0
     assert twin.egstalker.content_hash == head.egstalker.content_hash
     assert [task.moment.strength for task in job_of(twin).frames] == [0.5] * 3

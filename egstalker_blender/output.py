@@ -1,0 +1,66 @@
+"""Where a head's frames go: its folder and the start of its file names.
+
+`{object}` and `{scene}` in them stand for the head's and the scene's names, made safe for every
+operating system. The defaults hold `{object}`, so that two heads never write the same files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.errors import ArgumentError
+from ..core.system.names import distinct_names, safe_name
+from .paths import absolute
+from .properties import avatars_in
+
+OBJECT, SCENE = "{object}", "{scene}"
+
+
+def output_of(scene: Any, obj: Any) -> tuple[Path, str]:
+    """Folder of the head's frames, and the start of their names. A head of a library writes beside
+    the open .blend, not beside the library. ArgumentError where the frames of another head, or of
+    the same head in another scene, would be overwritten."""
+    props = obj.egstalker
+    mine = _place(scene, obj)
+    for other in avatars_in(scene):
+        if other != obj and _key(*_place(scene, other), other) == _key(*mine, obj):
+            raise ArgumentError(
+                f"{obj.name!r} and {other.name!r} write the same files; put {OBJECT} into Output "
+                "or Name, or choose another folder"
+            )
+    if SCENE not in props.output_path + props.file_stem:
+        for other in obj.users_scene:
+            if other != scene:
+                raise ArgumentError(
+                    f"{obj.name!r} is in the scenes {scene.name!r} and {other.name!r}, which write "
+                    f"the same files; put {SCENE} into Output or Name"
+                )
+    return absolute(mine[0]), mine[1]
+
+
+def _place(scene: Any, obj: Any) -> tuple[str, str]:
+    """Folder, as Blender writes it, and stem."""
+    props = obj.egstalker
+    name, scene_name = _name_in(scene, obj), safe_name(scene.name)
+
+    def filled(text: str) -> str:
+        return text.replace(OBJECT, name).replace(SCENE, scene_name)
+
+    return filled(props.output_path), filled(props.file_stem)
+
+
+def _name_in(scene: Any, obj: Any) -> str:
+    """The head's name, distinct among all heads of the scene, whatever is baked."""
+    heads = avatars_in(scene)
+    if obj not in heads:
+        return safe_name(obj.name)
+    return distinct_names([head.name for head in heads])[heads.index(obj)]
+
+
+def _key(folder: str, stem: str, obj: Any) -> tuple[str, str, str]:
+    """Equal for the same files, also where upper and lower case are one."""
+    path = bpy.path.native_pathsep(bpy.path.abspath(folder)).rstrip("/\\")
+    return path.casefold(), stem.casefold(), obj.egstalker.file_format.partition("-")[0]

@@ -1,0 +1,20 @@
+"""Paths as Blender writes them: `//` is the folder of a .blend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.errors import ArgumentError
+
+
+def absolute(path: str, owner: Any = None) -> Path:
+    """A path as Blender writes it, `//` being the folder of the .blend of `owner`."""
+    library = owner.library if owner is not None else None
+    if path.startswith("//") and library is None and not bpy.data.filepath:
+        raise ArgumentError(
+            f"{path!r} is relative to the .blend; save it first, or give a full path"
+        )
+    return Path(bpy.path.abspath(path, library=library)).expanduser()
