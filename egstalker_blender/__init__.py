@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bake, cli, engines, preferences_panel, properties, timeline
+from . import bake, blocks, cli, engines, preferences_panel, properties, timeline
 from .avatars import checkpoint, demo, drops, importer, relink, training_camera
 from .controls import presets
 from .live import operators as live_operators
@@ -22,6 +22,7 @@ from .viewport import display, handler
 MODULES = (
     preferences_panel,
     properties,
+    blocks,
     display,
     engines,
     importer,

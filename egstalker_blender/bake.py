@@ -16,9 +16,9 @@ from ..core.errors import EgsError, OutputError
 from ..core.records.job import BakeJob
 from ..core.records.progress import Progress
 from . import engines, preferences
+from .blocks import file_of
 from .gather import NOTHING, Gathered, gather, job_steps, read_settings
 from .output import output_of
-from .paths import absolute
 from .properties import active_avatar, avatars_in
 from .reasoned import NO_AVATAR, Reasoned
 from .sound.strips import link_problem
@@ -87,7 +87,7 @@ def blocker_of(scene: Any, obj: Any) -> str:
     """The same for a head of the scene."""
     props = obj.egstalker
     try:
-        if not absolute(props.avatar_path, obj).is_file():
+        if not file_of(props.avatar_block).is_file():
             return f"The avatar file is not at {props.avatar_path}"
     except EgsError:
         return "Save the .blend, or choose a full path for the avatar file"

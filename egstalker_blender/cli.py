@@ -29,13 +29,13 @@ from . import engines, preferences
 from .avatars.importer import import_avatar
 from .bake import bake_frames, rendered_heads
 from .gather import bake_job, read_settings
-from .output import OBJECT
+from .missing import check_files
+from .output import output_in
 from .properties import avatars_in
 from .sound.link import link_file
 
 COMMAND = "egstalker"
 EMPTY_FPS = 25
-STEM = "frame_"  # of file names where there is one head
 
 _registered: list[Any] = []
 
@@ -97,6 +97,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
         scene.frame_start = FIRST_FRAME
     frames = parse_frames(args.frames) if args.frames else None
     size = parse_size(args.size) if args.size else None
+    out = args.out.absolute()
     heads = chosen_heads(context, args)
     if args.audio:
         if len(heads) > 1:
@@ -105,10 +106,12 @@ def run(args: argparse.Namespace, console: Console) -> None:
             )
         link_file(scene, heads[0], args.audio.absolute(), True, scene.frame_start)
     for obj in heads:
-        _apply(args, obj, own_folder=len(heads) > 1 or bool(args.object))
+        _apply(args, obj)
+    check_files(scene, heads)
     jobs = []
     for obj in heads:
-        settings = read_settings(scene, obj)
+        output = output_in(out, scene, obj, len(heads) > 1 or bool(args.object))
+        settings = read_settings(scene, obj, output)
         if args.approximate:
             check_measured(load_avatar(settings.avatar_path))
         if frames is not None or is_empty:
@@ -119,7 +122,6 @@ def run(args: argparse.Namespace, console: Console) -> None:
             settings = replace(settings, xmp=args.xmp)
         jobs.append(bake_job(context, obj, settings))
     engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
-    out = args.out.absolute()
     total, line, start = sum(len(job.frames) for job in jobs), engine.status().line(), monotonic()
     console.start("bake", f"{total} frames by {line}", path=out, total=total, engine=line)
     before = 0
@@ -166,13 +168,10 @@ def chosen_heads(context: Any, args: argparse.Namespace) -> list[Any]:
     raise ArgumentError(f"there is no avatar in scene {scene.name!r}; give --avatar FILE.egs")
 
 
-def _apply(args: argparse.Namespace, obj: Any, own_folder: bool) -> None:
+def _apply(args: argparse.Namespace, obj: Any) -> None:
     """The options become settings of the head, which no one saves."""
     props = obj.egstalker
     props.camera_source, props.file_format = args.camera, args.format
-    props.output_path = str(args.out.absolute() / OBJECT if own_folder else args.out.absolute())
-    if not own_folder and not props.is_property_set("file_stem"):
-        props.file_stem = STEM
     if args.motion_blur:
         Shutter(args.motion_blur)  # ArgumentError for a number that the property would cut
         props.use_motion_blur, props.motion_blur_samples = True, args.motion_blur

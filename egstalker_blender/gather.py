@@ -26,10 +26,11 @@ from ..core.records.timeline import MAX_FRAMES, ROW_RATE, seconds_of_frame
 from ..core.records.voice import AnyVoice
 from ..core.system.steps import finished, in_background
 from . import preferences
+from .blocks import file_of
 from .camera import METRES, render_size, scene_camera, unit_of
 from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
 from .output import output_of
-from .paths import absolute
+from .properties import is_avatar
 from .sound.strips import VoiceStrips, voice_strips
 from .sound.voice import Source, Undecoded, voice_from
 from .sound.windows import StripWindow, frame_rate
@@ -66,14 +67,15 @@ class Settings:
         return (frame, *(self.shutter.frames(frame) if self.shutter else ()))
 
 
-def read_settings(scene: Any, obj: Any) -> Settings:
-    """The object's property group as plain values. ArgumentError or AudioError for bad ones."""
+def read_settings(scene: Any, obj: Any, output: tuple[Path, str] | None = None) -> Settings:
+    """The object's property group as plain values. output: folder and start of the file names,
+    None for the object's own. ArgumentError or AudioError for bad ones."""
     props = obj.egstalker
-    if not props.avatar_path:
+    if not is_avatar(obj):
         raise ArgumentError(f"object {obj.name!r} is no avatar; import one")
-    directory, stem = output_of(scene, obj)
+    directory, stem = output or output_of(scene, obj)
     return Settings(
-        avatar_path=absolute(props.avatar_path, obj),
+        avatar_path=file_of(props.avatar_block),
         avatar_hash=props.content_hash,
         voice=voice_of(scene, obj),
         fps=frame_rate(scene),
@@ -197,7 +199,7 @@ def voice_of(scene: Any, obj: Any) -> Source:
     if props.sound_source == "CHANNEL" or (props.sound_source == "STRIP" and props.sound_strip):
         return voice_strips(scene, obj)
     if props.sound_source == "FILE" and props.sound_file:
-        return absolute(props.sound_file, obj)
+        return file_of(props.sound_block)
     return None
 
 

@@ -17,6 +17,7 @@ from .paths import absolute
 from .properties import avatars_in
 
 OBJECT, SCENE = "{object}", "{scene}"
+STEM = "frame_"  # where there is one head and its name is not chosen
 
 
 def output_of(scene: Any, obj: Any) -> tuple[Path, str]:
@@ -39,6 +40,16 @@ def output_of(scene: Any, obj: Any) -> tuple[Path, str]:
                     f"the same files; put {SCENE} into Output or Name"
                 )
     return absolute(mine[0]), mine[1]
+
+
+def output_in(folder: Path, scene: Any, obj: Any, own_folder: bool) -> tuple[Path, str]:
+    """The same for a folder that is chosen for all heads at once; own_folder: in a folder of the
+    head's name below it. A name that the head's settings choose stays."""
+    name = _name_in(scene, obj)
+    stem = f"{name}_" if own_folder else STEM
+    if obj.egstalker.is_property_set("file_stem"):
+        stem = _place(scene, obj)[1]
+    return (folder / name if own_folder else folder), stem
 
 
 def _place(scene: Any, obj: Any) -> tuple[str, str]:

@@ -18,3 +18,15 @@ def absolute(path: str, owner: Any = None) -> Path:
             f"{path!r} is relative to the .blend; save it first, or give a full path"
         )
     return Path(bpy.path.abspath(path, library=library)).expanduser()
+
+
+def stored_path(path: Path) -> str:
+    """The path as Blender writes it: relative to the .blend if there is one on the same drive, and
+    the preference Relative Paths is on."""
+    full = str(path.resolve())
+    if not bpy.data.filepath or not bpy.context.preferences.filepaths.use_relative_paths:
+        return full
+    try:
+        return str(bpy.path.relpath(full))
+    except ValueError:  # another drive
+        return full

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from ..core.records.camera import MAX_SIDE
 from ..core.records.shutter import MAX_SAMPLES
+from . import blocks
 from .control_properties import OVERRIDABLE, AvatarControls, touched
 from .sound import strips
 
@@ -53,13 +54,21 @@ def _strip_chosen(props: Any, context: Any) -> None:
 
 
 class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
+    avatar_block: PointerProperty(
+        name="Avatar Data-Block",
+        description="The data-block that names, and may contain, the avatar file",
+        type=bpy.types.Volume,
+        options={"HIDDEN"},
+        override=OVERRIDABLE,
+        update=touched,
+    )
     avatar_path: StringProperty(
         name="Avatar",
         description="The avatar file (.egs)",
         subtype="FILE_PATH",
         options=RELATIVE,
-        override=OVERRIDABLE,
-        update=touched,
+        get=blocks.getter("avatar_block"),
+        set=blocks.setter("avatar_block"),
     )
     content_hash: StringProperty(
         name="Content Hash",
@@ -97,13 +106,21 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         override=OVERRIDABLE,
         update=touched,
     )
+    sound_block: PointerProperty(
+        name="Sound Data-Block",
+        description="The data-block that names, and may contain, the sound file",
+        type=bpy.types.Volume,
+        options={"HIDDEN"},
+        override=OVERRIDABLE,
+        update=touched,
+    )
     sound_file: StringProperty(
         name="File",
         description="Sound file, or features (.npy), that drives the head",
         subtype="FILE_PATH",
         options=RELATIVE,
-        override=OVERRIDABLE,
-        update=touched,
+        get=blocks.getter("sound_block"),
+        set=blocks.setter("sound_block"),
     )
     camera_source: EnumProperty(
         name="Camera",
@@ -185,7 +202,7 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
 
 
 def is_avatar(obj: Any) -> bool:
-    return obj is not None and bool(obj.egstalker.avatar_path)
+    return obj is not None and obj.egstalker.avatar_block is not None
 
 
 def avatars_in(scene: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from ...core.avatar.file import SUFFIX, load_avatar
 from ...core.errors import ArgumentError, EgsError
 from ...core.records.avatar import Avatar
 from ..camera import vertices_of
+from ..paths import stored_path
 from ..render import native
 
 HASH_KEY = "egstalker_hash"
@@ -50,17 +51,6 @@ def mesh_of(avatar: Avatar) -> Any:
     mesh.update()
     mesh[HASH_KEY] = avatar.content_hash
     return mesh
-
-
-def stored_path(path: Path) -> str:
-    """Relative to the .blend if there is one (and both are on one drive)."""
-    absolute = str(path.resolve())
-    if not bpy.data.filepath:
-        return absolute
-    try:
-        return str(bpy.path.relpath(absolute))
-    except ValueError:  # another drive
-        return absolute
 
 
 def chosen_paths(operator: Any) -> list[Path]:

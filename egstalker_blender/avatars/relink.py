@@ -12,11 +12,12 @@ from ...core.avatar.file import load_avatar
 from ...core.avatar.search import Search, find_avatar
 from ...core.errors import EgsError
 from ...core.system.files import hash_of
-from ..paths import absolute
+from ..blocks import file_of
+from ..paths import stored_path
 from ..properties import active_avatar, is_avatar
 from ..reasoned import NO_AVATAR
 from .demo import AVATAR
-from .importer import mesh_of, stored_path
+from .importer import mesh_of
 
 State = Literal["ok", "missing", "changed"]
 Stamp = tuple[str, int, int]
@@ -29,7 +30,7 @@ def state_of(obj: Any) -> State:
     """The state of the avatar file at the object's path, compared with the content that was
     imported. A file is read once after each change."""
     try:
-        path = absolute(obj.egstalker.avatar_path, obj)
+        path = file_of(obj.egstalker.avatar_block)
         digest = _hash_once(path)
     except (EgsError, OSError):
         return "missing"
@@ -65,11 +66,11 @@ def relink(obj: Any, folder: Path) -> tuple[Search, int]:
 def accept(obj: Any) -> int:
     """Accept the file as it is now: update mesh and stored hash of every object that had the same
     content at the same path. Returns the number of objects. EgsError for a bad file."""
-    path = absolute(obj.egstalker.avatar_path, obj)
+    path = file_of(obj.egstalker.avatar_block)
     avatar = load_avatar(path)
     count = 0
     for other in _editable(obj.egstalker.content_hash):
-        if absolute(other.egstalker.avatar_path, other) == path:
+        if file_of(other.egstalker.avatar_block) == path:
             other.data = mesh_of(avatar)
             other.egstalker.content_hash = avatar.content_hash
             count += 1

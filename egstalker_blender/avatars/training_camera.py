@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -12,6 +11,7 @@ from mathutils import Matrix
 from ...core.avatar.file import load_avatar
 from ...core.errors import EgsError
 from ...core.records.camera import Camera
+from ..blocks import file_of
 from ..camera import lens_of_camera
 from ..properties import active_avatar
 from ..reasoned import NO_AVATAR, Reasoned
@@ -56,9 +56,8 @@ class EGSTALKER_OT_add_training_camera(Reasoned, bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         obj = active_avatar(context)
-        path = bpy.path.abspath(obj.egstalker.avatar_path, library=obj.library)
         try:
-            camera = load_avatar(Path(path)).camera
+            camera = load_avatar(file_of(obj.egstalker.avatar_block)).camera
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -21,8 +21,8 @@ from ...core.records.avatar import Avatar
 from ...core.records.moment import Moment
 from ...core.records.timeline import ROW_RATE
 from .. import engines, gather
+from ..blocks import file_of
 from ..controls.state import state_now
-from ..paths import absolute
 from ..timeline import timer
 from ..viewport import stage
 from . import state as live_state
@@ -69,7 +69,7 @@ class LiveVoice:
         """device: a label, "" for the system's default. lookahead: steps of 20 ms. InputError where
         the object is no avatar; `reason` has later errors."""
         self.stop()
-        path, digest = absolute(obj.egstalker.avatar_path, obj), obj.egstalker.content_hash
+        path, digest = file_of(obj.egstalker.avatar_block), obj.egstalker.content_hash
         source = engines.viewport_source()
 
         def start() -> Started:

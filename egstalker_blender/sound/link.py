@@ -14,6 +14,7 @@ from bpy_extras.io_utils import ImportHelper
 from ...core.audio.features import FEATURE_SUFFIX
 from ...core.bake.plan import FIRST_FRAME
 from ...core.errors import ArgumentError, AudioError, EgsError
+from ..paths import stored_path
 from ..properties import active_avatar, is_avatar
 from ..reasoned import NO_AVATAR, Reasoned
 from .strips import (
@@ -89,7 +90,7 @@ def link_file(
             raise AudioError(f"no strip can be made of sound file {str(path)!r}: {text}") from None
         link_strip(scene, obj, strip.name)
         return
-    obj.egstalker.sound_file = str(path)
+    obj.egstalker.sound_file = stored_path(path)
     obj.egstalker.sound_source = "FILE"
 
 

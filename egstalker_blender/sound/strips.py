@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import bpy
-
-from ...core.errors import ArgumentError, AudioError
+from ...core.errors import ArgumentError, AudioError, EgsError
+from ..blocks import file_of
 from .pieces import Piece, pieces_of
 from .windows import (
     StripWindow,
@@ -168,7 +167,10 @@ def fingerprint(scene: Any, obj: Any) -> Hashable:
     if props.sound_source == "FILE":
         if not props.sound_file:
             return None
-        path = Path(bpy.path.abspath(props.sound_file, library=obj.library))
+        try:
+            path = file_of(props.sound_block)
+        except EgsError as error:
+            return ("NONE", props.sound_file, str(error))
         return ("FILE", *_state(path), frame_rate(scene))
     if props.sound_source == "STRIP" and not props.sound_strip:
         return None

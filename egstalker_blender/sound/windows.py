@@ -13,6 +13,7 @@ from typing import Any
 import bpy
 
 from ...core.errors import ArgumentError, AudioError
+from ..paths import stored_path
 
 VOICES = ("SOUND", "MOVIE")  # types of strips that have a sound of their own
 
@@ -69,7 +70,7 @@ def add_strip(scene: Any, path: Path, frame: int) -> Any:
     editor = scene.sequence_editor or scene.sequence_editor_create()
     taken = {strip.channel for strip in editor.strips}
     channel = next(c for c in range(1, len(taken) + 2) if c not in taken)
-    return editor.strips.new_sound(path.stem, str(path), channel, frame)
+    return editor.strips.new_sound(path.stem, stored_path(path), channel, frame)
 
 
 def right_handle(strip: Any) -> float:

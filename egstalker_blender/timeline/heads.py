@@ -15,9 +15,9 @@ from ...core.errors import EgsError
 from ...core.records.avatar import Avatar
 from ...core.records.moment import Moment
 from .. import gather
+from ..blocks import file_of
 from ..controls.state import Animation, State, animation_of, state_now
 from ..live.state import is_live
-from ..paths import absolute
 from ..properties import is_avatar
 from ..sound.strips import VoiceStrips, fingerprint
 from ..sound.windows import StripWindow, frame_rate
@@ -213,7 +213,7 @@ def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:
 def _avatar_name(obj: Any) -> tuple[Hashable, ...]:
     """Changes whenever the object names another file or content, or the file was written.
     ArgumentError."""
-    path = absolute(obj.egstalker.avatar_path, obj)
+    path = file_of(obj.egstalker.avatar_block)
     return "avatar", path, obj.egstalker.content_hash, _changed(path)
 
 

@@ -117,6 +117,9 @@ def test_batch_with_one_head_needs_no_folder(heads: list[Any], fake: Any, tmp_pa
     heads[0].hide_render = True
     assert cli.main(["--out", str(tmp_path / "farm"), "--frames", "2"]) == 0
     assert names(tmp_path / "farm") == ["frame_0002.png"]
+    heads[1].egstalker.file_stem = "shot 1 {object} "
+    assert cli.main(["--out", str(tmp_path / "own"), "--frames", "2"]) == 0
+    assert names(tmp_path / "own") == ["shot 1 Ben 0002.png"]
 
 
 @pytest.mark.parametrize(
