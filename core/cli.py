@@ -15,8 +15,8 @@ from .commands.console import STOPPED, Console
 from .errors import EgsError
 
 COMMANDS = (
-    "convert", "export", "info", "verify", "render", "prepare", "train", "approximate", "bench",
-    "evaluate", "ablate",
+    "convert", "export", "export-splats", "info", "verify", "render", "prepare", "train",
+    "approximate", "bench", "evaluate", "ablate",
 )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m core", description="EGSTalker without Blender.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        module = importlib.import_module(f".commands.{name}", __package__)
+        module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
         summary = (module.__doc__ or "").strip().splitlines()[0]
         subparser = subparsers.add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(subparser)

@@ -39,6 +39,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("live",),
     ("worker",),  # below the engine: its client speaks the worker's protocol
     ("engine",),
+    ("splat_export",),
     ("training",),
     ("prepare",),
     ("evaluation",),

@@ -36,6 +36,7 @@ LOCKS = {
     f"{SET_UP}/constraints_videos.txt": (*WORKER, "prepare"),
 }
 IMPORTED_AS = {"PIL": "pillow"}  # module -> package, where they differ
+BUNDLED = {"pxr"}  # Blender has it inside; elsewhere its absence is reported with what to install
 
 
 def declared(*groups: str) -> list[Requirement]:
@@ -61,7 +62,7 @@ def names(*groups: str) -> set[str]:
 def third_parties(path: str, tree: ast.Module) -> set[str]:
     """Packages, by their names on PyPI, that the file of core imports anywhere in it."""
     modules = {top(name) for name in imported(path, every_statement(tree))}
-    others = modules - {*sys.stdlib_module_names, "core", "__package__"}
+    others = modules - {*sys.stdlib_module_names, "core", "__package__"} - BUNDLED
     return {canonicalize_name(IMPORTED_AS.get(name, name)) for name in others}
 
 

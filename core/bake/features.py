@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from ..audio.features import track_pieces
 from ..errors import CancelledError
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
+from ..records.progress import Progress
+from ..records.timeline import row_of_seconds
 from ..records.voice import AnyVoice
 from ..system.steps import in_background
+
+COMPUTING = "computing sound features"
 
 
 def track_in_background(
@@ -41,3 +45,26 @@ def track_in_background(
                 track: AudioTrack = end.value
                 return track
             yield share[0] if share else None
+
+
+def track_of_frames(
+    avatar: Avatar, voice: AnyVoice, seconds: Sequence[float], total: int
+) -> Generator[Progress, None, AudioTrack]:
+    """The track of the voice, for moments at those seconds; the progress of `total` frames notes
+    the computed share in steps of 10 %."""
+    shown = None
+    rows = [row_of_seconds(time)[0] for time in seconds]
+    wanted = range(min(rows), max(rows) + 2)  # between two rows, both are needed
+    with contextlib.closing(track_in_background(avatar, voice, wanted)) as steps:
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                track: AudioTrack = end.value
+                if track.notes:
+                    yield Progress(0, total, note="; ".join(track.notes))
+                return track
+            tenth = None if share is None else int(10 * share)
+            note = "" if tenth is None or tenth == shown else f"{COMPUTING} {10 * tenth} %"
+            shown = tenth
+            yield Progress(0, total, note=note)

@@ -23,19 +23,17 @@ from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.job import BakeJob, FrameTask
 from ..records.progress import Progress
-from ..records.timeline import row_of_seconds
 from ..render.layers import layers_of
 from ..system.files import reason
 from ..system.threads import in_order
 from .backends import Backend
 from .backgrounds import background_for
-from .features import track_in_background
+from .features import track_of_frames
 from .origin import notes_of
 
 BYTES_PER_PIXEL = 16  # of an Image
 LAYERED_BYTES_PER_PIXEL = 24  # of Layers
 MAX_BYTES = 1 << 29  # of pictures that are drawn at once
-COMPUTING = "computing sound features"
 
 
 def load_checked(path: Path, content_hash: str) -> Avatar:
@@ -70,7 +68,9 @@ def bake(
         avatar = load_checked(job.avatar_path, job.avatar_hash)
     make_folder(job.directory)
     if not isinstance(job.voice, AudioTrack):
-        job = replace(job, voice=(yield from _computed(avatar, job)))
+        instants = (instant for task in job.frames for instant in task.instants)
+        times = [instant.moment.seconds for instant in instants]
+        job = replace(job, voice=(yield from track_of_frames(avatar, job.voice, times, total)))
     deformer = backend.prepare(avatar)
     yield Progress(0, total)
     largest = max(task.camera.width * task.camera.height for task in job.frames)
@@ -90,28 +90,6 @@ def bake(
                 del image  # the queue frees it once it is encoded
             queue.finish()
             yield Progress(done, total, written.number, job.path_of(written))
-
-
-def _computed(avatar: Avatar, job: BakeJob) -> Generator[Progress, None, AudioTrack]:
-    """The track of the voice, for the job's frames; the progress notes show the computed share in
-    steps of 10 %."""
-    shown, total = None, len(job.frames)
-    instants = (instant for task in job.frames for instant in task.instants)
-    rows = [row_of_seconds(instant.moment.seconds)[0] for instant in instants]
-    wanted = range(min(rows), max(rows) + 2)  # between two rows, both are needed
-    with contextlib.closing(track_in_background(avatar, job.voice, wanted)) as steps:
-        while True:
-            try:
-                share = next(steps)
-            except StopIteration as end:
-                track: AudioTrack = end.value
-                if track.notes:
-                    yield Progress(0, total, note="; ".join(track.notes))
-                return track
-            tenth = None if share is None else int(10 * share)
-            note = "" if tenth is None or tenth == shown else f"{COMPUTING} {10 * tenth} %"
-            shown = tenth
-            yield Progress(0, total, note=note)
 
 
 def pictures(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..avatar.file import SUFFIX
+from ..avatar.motion import POSE_SOURCES
 from ..errors import ArgumentError
 from ..records.job import FILE_FORMATS
 from ..records.shutter import MAX_SAMPLES
@@ -71,21 +73,10 @@ def add_bake(
 ) -> None:
     """Options of `render` and of Blender's command. frames and so on: their defaults, as the help
     shows them. Without --no-xmp, `xmp` of the result is None."""
-    from ..engine.choose import KINDS  # not at the top: Blender must start quickly
-
     add = parser.add_argument
-    add(
-        "--frames",
-        metavar="RANGE",
-        help=f"frames to write, such as 5, 1-100 or 1-10,20 (default: {frames})",
-    )
+    add_frames(parser, frames)
     add("--size", metavar="WxH", help=f"picture size in pixels (default: {size})")
-    add(
-        "--approximate",
-        action="store_true",
-        help="on a CPU: freeze the Gaussians that speech barely moves; run `approximate` once "
-        f"before (default: {approximate})",
-    )
+    add_approximate(parser, approximate)
     add(
         "--camera",
         choices=("training", "scene"),
@@ -114,13 +105,100 @@ def add_bake(
         help="write no XMP metadata, which declares the pictures synthetic and names the avatar "
         f"(default: {xmp})",
     )
-    add(
+    add_engine(parser)
+
+
+def add_frames(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--frames",
+        metavar="RANGE",
+        help=f"frames to write, such as 5, 1-100 or 1-10,20 (default: {default})",
+    )
+
+
+def add_approximate(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--approximate",
+        action="store_true",
+        help="on a CPU: freeze the Gaussians that speech barely moves; run `approximate` once "
+        f"before (default: {default})",
+    )
+
+
+def add_splats(parser: argparse.ArgumentParser) -> None:
+    """What splat files hold."""
+    parser.add_argument(
+        "--step", type=_step, default=1, metavar="N", help="write each Nth frame (default: 1)"
+    )
+    parser.add_argument(
+        "--sh-degree",
+        type=int,
+        choices=range(4),
+        default=3,
+        help="spherical harmonics to write: 0 for colours that do not depend on the view "
+        "(default: 3)",
+    )
+
+
+def _step(text: str) -> int:
+    step = int(text)
+    if step < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be 1 or more")
+    return step
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    from ..engine.choose import KINDS  # not at the top: Blender must start quickly
+
+    parser.add_argument(
         "--engine",
         choices=KINDS,
         default="auto",
         help="compute in this process (builtin) or in another one (worker); default: the worker "
         "if it starts",
     )
+
+
+def add_controls(parser: argparse.ArgumentParser) -> None:
+    """What moves the head, besides the sound. `controls_of` reads them."""
+    add = parser.add_argument
+    add("--fps", type=float, default=25.0, help="frames per second (default: 25)")
+    add(
+        "--audio-offset",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="time at which the sound begins (default: 0)",
+    )
+    add("--pose", choices=POSE_SOURCES, default="track", help="head motion (default: track)")
+    add("--strength", type=float, default=1.0, help="strength of the deformation (default: 1)")
+    add(
+        "--mouth-gain",
+        type=float,
+        default=1.0,
+        help="factor on the sound features, 0 for silence (default: 1)",
+    )
+    add("--opacity", type=float, default=1.0, help="opacity of the head (default: 1)")
+    add(
+        "--colour-gain",
+        type=float,
+        default=1.0,
+        help="factor on the head's colours (default: 1)",
+    )
+
+
+def controls_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_controls` and --approximate, as keywords of plan.training_tasks."""
+    return {
+        "fps": args.fps,
+        "offset": args.audio_offset,
+        "pose": args.pose,
+        "strength": args.strength,
+        "mouth_gain": args.mouth_gain,
+        "opacity": args.opacity,
+        "colour_gain": args.colour_gain,
+        "approximate": args.approximate,
+    }
 
 
 def check_avatar_path(path: Path) -> None:

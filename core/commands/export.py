@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..avatar.file import load_avatar
 from ..errors import ArgumentError
-from ..formats.ply import write_ply
+from ..formats.ply_writer import write_ply
 from ..official.export import write_official
 from .arguments import add_avatar, add_json
 from .console import Console

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ..audio.features import counted
 from ..avatar.file import load_avatar
-from ..avatar.motion import POSE_SOURCES
 from ..bake.backends import CHOICES
 from ..bake.plan import (
     check_measured,
@@ -24,7 +23,7 @@ from ..records.job import BakeJob
 from ..records.progress import Progress
 from ..records.shutter import Shutter
 from ..records.timeline import parse_frames
-from .arguments import add_avatar, add_backend, add_bake, add_json
+from .arguments import add_avatar, add_backend, add_bake, add_controls, add_json, controls_of
 from .console import Console
 
 
@@ -41,29 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         motion_blur="off",
         xmp="written",
     )
-    add("--fps", type=float, default=25.0, help="frames per second (default: 25)")
-    add(
-        "--audio-offset",
-        type=float,
-        default=0.0,
-        metavar="SECONDS",
-        help="time at which the sound begins (default: 0)",
-    )
-    add("--pose", choices=POSE_SOURCES, default="track", help="head motion (default: track)")
-    add("--strength", type=float, default=1.0, help="strength of the deformation (default: 1)")
-    add(
-        "--mouth-gain",
-        type=float,
-        default=1.0,
-        help="factor on the sound features, 0 for silence (default: 1)",
-    )
-    add("--opacity", type=float, default=1.0, help="opacity of the head (default: 1)")
-    add(
-        "--colour-gain",
-        type=float,
-        default=1.0,
-        help="factor on the head's colours (default: 1)",
-    )
+    add_controls(parser)
     add(
         "--shutter",
         type=float,
@@ -109,14 +86,7 @@ def job_of(args: argparse.Namespace) -> BakeJob:
     tasks = training_tasks(
         avatar,
         chosen or frames_of_sound(rows, args.fps, offset=args.audio_offset),
-        fps=args.fps,
-        offset=args.audio_offset,
-        pose=args.pose,
-        strength=args.strength,
-        mouth_gain=args.mouth_gain,
-        opacity=args.opacity,
-        colour_gain=args.colour_gain,
-        approximate=args.approximate,
+        **controls_of(args),
         size=size,
         shutter=Shutter(args.motion_blur, args.shutter) if args.motion_blur else None,
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import PlyError
 from ..records.arrays import Float32
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
-from ..system.files import open_regular, reason, write_atomic
+from ..system.files import open_regular, reason
 
 MAX_FILE = 4 * 2**30  # bytes
 MAX_HEADER = 64 * 2**10  # bytes; 62 properties need 1.5 kB
@@ -71,27 +71,6 @@ def read_ply(path: str | Path) -> Gaussians:
             raise PlyError(f"{path}: {error}") from None
         except OSError as error:
             raise PlyError(f"{path} cannot be read: {reason(error)}") from None
-
-
-def write_ply(gaussians: Gaussians, path: str | Path) -> None:
-    """The official layout, 62 float32 a Gaussian, binary little endian, written atomically.
-    OutputError if the file cannot be written."""
-    n = len(gaussians)
-    names = [*POSITION, "nx", "ny", "nz", *COLOUR, *(f"f_rest_{i}" for i in range(3 * REST))]
-    names += ["opacity", *SCALE, *ROTATION]
-    columns = (
-        gaussians.means,
-        np.zeros((n, 3), np.float32),
-        gaussians.sh[:, 0],
-        gaussians.sh[:, 1:].transpose(0, 2, 1).reshape(n, 3 * REST),
-        gaussians.opacity_logits[:, None],
-        gaussians.log_scales,
-        gaussians.quats,
-    )
-    rows = np.concatenate(columns, axis=1).astype("<f4", copy=False)
-    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {n}"]
-    lines += [*(f"property float {name}" for name in names), "end_header", ""]
-    write_atomic(Path(path), ["\n".join(lines).encode("ascii"), memoryview(rows).cast("B")])
 
 
 def _read_header(file: BinaryIO) -> _Header:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, MissingPackageError, OutputError
-from ..formats.ply import write_ply
+from ..formats.ply_writer import write_ply
 from ..network.architecture import KINDS, architecture_of
 from ..network.checks import check_weights
 from ..network.names import (

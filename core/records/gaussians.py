@@ -133,3 +133,21 @@ def activate(gaussians: Gaussians) -> Splats:
         opacities=np.float32(1) / (np.float32(1) + np.exp(-gaussians.opacity_logits)),
         sh=gaussians.sh,
     )
+
+
+MAX_LOGIT = 20.0  # an opacity within 2e-9 of 0 or 1
+
+
+def deactivate(splats: Splats) -> Gaussians:
+    """The inverse of `activate`: raw values, as splat files hold them. Opacities of exactly 0 and 1
+    become the largest logits, scales of 0 the smallest normal number."""
+    opacities = splats.opacities.astype(np.float64)
+    with np.errstate(divide="ignore"):
+        logits = np.clip(np.log(opacities) - np.log1p(-opacities), -MAX_LOGIT, MAX_LOGIT)
+    return Gaussians(
+        means=splats.means,
+        log_scales=np.log(np.maximum(splats.scales, np.finfo(np.float32).tiny)),
+        quats=splats.quats,
+        opacity_logits=logits.astype(np.float32),
+        sh=splats.sh,
+    )

@@ -20,7 +20,7 @@ from egstalker.egstalker_blender.avatars import conversion, demo, drops
 from egstalker.egstalker_blender.avatars.conversion import Conversion, Request, convert
 
 from core.avatar.file import load_avatar
-from core.formats.ply import write_ply
+from core.formats.ply_writer import write_ply
 from tests.support.blender import make_avatar
 from tests.support.waiting import Clock, alive, until
 

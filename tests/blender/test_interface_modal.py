@@ -11,7 +11,7 @@ import pytest
 from egstalker.egstalker_blender.avatars import checkpoint
 
 from core.avatar.file import load_avatar
-from core.formats.ply import write_ply
+from core.formats.ply_writer import write_ply
 from tests.support.blender import make_avatar
 
 TIMER, ESC, MOUSE = (SimpleNamespace(type=kind) for kind in ("TIMER", "ESC", "MOUSEMOVE"))

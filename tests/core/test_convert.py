@@ -10,7 +10,7 @@ import pytest
 
 from core import cli
 from core.avatar.file import load_avatar
-from core.formats.ply import write_ply
+from core.formats.ply_writer import write_ply
 from tests.support.avatar_inputs import make_checkpoint, make_dataset, make_mel_stats
 from tests.support.events import events_of
 from tests.support.synthetic import random_gaussians

@@ -11,7 +11,7 @@ import pytest
 
 from core import cli
 from core.avatar.file import save_avatar
-from core.formats.ply import write_ply
+from core.formats.ply_writer import write_ply
 from tests.support.avatar_inputs import FRAMES, SIDE, small_avatar
 
 ROOT = Path(__file__).resolve().parents[2]

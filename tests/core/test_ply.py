@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from core.errors import OutputError, PlyError
-from core.formats.ply import read_ply, write_ply
+from core.formats.ply import read_ply
+from core.formats.ply_writer import write_ply
 from core.records.gaussians import Gaussians
 from tests.support.synthetic import random_gaussians
 

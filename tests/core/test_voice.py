@@ -18,7 +18,7 @@ from core.audio.features import counted, track_for, track_pieces
 from core.audio.files import decoded, load_waveform, sound_length
 from core.audio.logmel import LogMel
 from core.avatar.file import load_avatar, save_avatar
-from core.bake.loop import COMPUTING
+from core.bake.features import COMPUTING
 from core.engine.builtin import BuiltinEngine
 from core.engine.worker import WorkerEngine
 from core.errors import ArgumentError, AudioError, FeatureMismatchError, ProtocolError

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from core.avatar.framing import head_camera
-from core.formats.ply import write_ply
+from core.formats.ply_writer import write_ply
 from core.records.avatar import Avatar, Background, Track
 from core.records.camera import Camera
 from core.records.feature_spec import FeatureSpec
