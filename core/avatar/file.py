@@ -5,7 +5,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
 
     gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
     gaussians.opacity_logits (N,)   gaussians.sh_dc (N, 3)   gaussians.sh_rest (N, 15, 3) *
-    network.NAME             every tensor of `network.architecture.tensor_names`; the tri-planes *
+    network.NAME             every tensor of `network.architecture.tensor_names`; the tri-plane *
     plates.background (H, W, 3) uint8   plates.torso (H, W, 4) uint8
     track.viewmats (F, 4, 4)   track.eyes (F,) float64   track.bodies (F, 4, 4)
     body.means (M, 3)   body.log_scales (M, 3)   body.quats (M, 4)   body.opacity_logits (M,)
@@ -33,6 +33,7 @@ from ..formats.safetensors import (
 )
 from ..network.architecture import architecture_named, tensor_names
 from ..network.checks import check_weights
+from ..network.names import is_grid
 from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
@@ -45,7 +46,6 @@ FORMAT = "egs"
 VERSION = 2
 SUFFIX = ".egs"
 HALF_MAX = 65504.0  # the largest float16
-GRID = "network.tri_plane.grid.grids."
 
 Upgrade = Callable[[dict[str, Any], dict[str, Array]], None]
 
@@ -136,7 +136,7 @@ def _network_tensors(network: NetworkWeights) -> dict[str, Array]:
 
 def _halved(name: str, array: Array, half: bool) -> Array:
     """The array as float16 if `half` allows it or if that loses nothing."""
-    tolerant = name == "gaussians.sh_rest" or name.startswith(GRID)
+    tolerant = name == "gaussians.sh_rest" or is_grid(name.removeprefix("network."))
     if not tolerant or np.abs(array).max(initial=0) > HALF_MAX:
         return array
     halved = array.astype(np.float16)

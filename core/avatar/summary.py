@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..formats.ply import read_ply
+from ..network.names import HASH_LEVELS, grid_name, level_count
+from ..network.numpy.hash_grid import levels_of, shared
+from ..network.numpy.triplane import normalise
+from ..records.arrays import Float32
 from ..records.avatar import Avatar
+from ..records.weights import NetworkWeights
 from .file import load_avatar
 from .framing import framing_camera
 
@@ -38,6 +44,7 @@ def summarise(path: Path) -> dict[str, Any]:
             "tensors": len(network.arrays),
             "values": sum(array.size for array in network.arrays.values()),
             "frozen": sorted(network.frozen),
+            "tri_plane": _tri_plane(network, avatar.gaussians.means),
             "agents": network.agents,
             "heads": network.heads,
         },
@@ -62,6 +69,23 @@ def summarise(path: Path) -> dict[str, Any]:
         else {"rows": len(avatar.frozen_gaussians), **asdict(avatar.frozen_gaussians.measured)},
         "licence": avatar.licence,
         "provenance": dict(avatar.provenance),
+    }
+
+
+def _tri_plane(network: NetworkWeights, means: Float32) -> dict[str, Any]:
+    """Sides of the levels; for hash tables also their rows, and the share of the vertices around
+    the Gaussians that share a row."""
+    arrays = network.arrays
+    if HASH_LEVELS not in arrays:
+        sides = [arrays[grid_name(level, 0)].shape[3] for level in range(level_count(arrays))]
+        return {"kind": "dense", "sides": sides}
+    levels = levels_of(arrays[HASH_LEVELS])
+    shares = shared(arrays, normalise(arrays["tri_plane.grid.aabb"], means))
+    return {
+        "kind": "hash",
+        "sides": [level.side for level in levels],
+        "rows": [level.rows for level in levels],
+        "shared": [round(share, 3) for share in shares],
     }
 
 
@@ -95,6 +119,10 @@ def _part_bytes(avatar: Avatar) -> dict[str, int]:
     return parts
 
 
+def _listed(values: Iterable[object]) -> str:
+    return " ".join(map(str, values))
+
+
 def lines(data: dict[str, Any]) -> list[str]:
     """The data of `summarise` as lines of text."""
     parts = ", ".join(f"{name} {size / 1e6:.2f}" for name, size in data["part_bytes"].items())
@@ -108,6 +136,12 @@ def lines(data: dict[str, Any]) -> list[str]:
             f"  network     {network['values']} values in {network['tensors']} tensors, "
             f"{network['agents']} agents, frozen: {frozen}"
         )
+        planes = network["tri_plane"]
+        line = f"{planes['kind']}, sides {_listed(planes['sides'])}"
+        if planes["kind"] == "hash":
+            shares = _listed(f"{share:.0%}" for share in planes["shared"])
+            line += f"; rows {_listed(planes['rows'])}; vertices that share a row: {shares}"
+        out.append(f"  tri-plane   {line}")
     if spec := data["features"]:
         parameters = ", ".join(f"{key} {value}" for key, value in spec["parameters"].items())
         out.append(

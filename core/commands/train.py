@@ -38,6 +38,7 @@ PARTS = {
     "kan": "the KAN layers (linear ones instead)",
     "esaa": "the agents of the attention (plain attention instead)",
     "ppe": "the positional encoding",
+    "hash": "the hash tables of the tri-plane (dense planes instead)",
     "static_init": "the static stage",
 }
 

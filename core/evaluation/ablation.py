@@ -1,4 +1,4 @@
-"""The paper's ablation study: the full method, and the method without each of its four parts.
+"""The paper's ablation study: the full method, and the method without each of its five parts.
 
 Each variant is trained by the `train` command in its own process and then evaluated. Finished
 variants are kept: a run that was stopped continues with the variant that it had reached.
@@ -40,10 +40,12 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no-kan": ("--no-kan",),
     "no-esaa": ("--no-esaa",),
     "no-ppe": ("--no-ppe",),
+    "no-hash": ("--no-hash",),
     "no-static-init": ("--no-static-init",),
 }
 # Options of `train` that only this command may set.
-RESERVED = ("--no-kan", "--no-esaa", "--no-ppe", "--no-static-init", "--resume", "--work", "--name")
+_PARTS = (option for options in VARIANTS.values() for option in options)
+RESERVED = (*_PARTS, "--resume", "--work", "--name")
 
 # Column -> (key in the report, decimal places).
 COLUMNS = {

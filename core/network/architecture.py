@@ -3,7 +3,8 @@
 "egstalker" and "gaussiantalker" are the networks of the official code (docs/method.md §3). "paper"
 is the method as the paper describes it (§1.3); the official code differs from it (§2):
 
-    X       = KAN(tri-plane features - 1)        once for each avatar: the encoder
+    X       = KAN(tri-plane features - 1)        once for each avatar: the encoder; the planes
+                                                 are hash tables (numpy/hash_grid.py)
     code    = attention over the eight window codes + PPE, a periodic encoding of time
     tokens  = KANs of code, eye, pose, nothing   pose standardised, eye code of slow waves
     h       = ESAA and feed-forward as in EGSTalker, without an encoding of the token's index
@@ -14,7 +15,8 @@ decoder moves 14 values a Gaussian: position, log-scale, quaternion, opacity and
 spherical harmonic; the harmonics that depend on the viewing direction stay canonical.
 
 Parts of a "paper" network can be left out: without KANs its layers are linear (and ReLU replaces
-tanh), without ESAA its attention is GaussianTalker's, without PPE that table is zero.
+tanh), without ESAA its attention is GaussianTalker's, without PPE that table is zero, without hash
+tables its planes are dense, as the official ones.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from .names import (
     CONSTANTS,
     DECODER,
     ENCODER,
+    HASH_LEVELS,
+    HASH_TABLE,
     HEADS,
     TOKEN_MLPS,
     attention_name,
@@ -55,15 +59,16 @@ class Architecture:
     """kind: its name in files. official: the official code has this kind.
 
     kan: the token layers, the encoder and the decoder are TaylorKANs; linear layers otherwise.
-    esaa: attention through agents; multi-head attention over the tokens otherwise. optional: a
-    network of this kind may lack either; the names of its tensors show it. heads: of the attention;
+    esaa: attention through agents; multi-head attention over the tokens otherwise. hashed: the
+    tri-plane's levels are hash tables; dense planes otherwise. optional: a network of this kind may
+    lack any of the three; the names of its tensors show it. heads: of the attention;
     ESAA has one head, whose scale this number sets. agents: how many of the first Gaussians are
     agents, 0 without ESAA. positions: the tokens that ESAA attends to carry an encoding of their
     index. encoder: a layer between the tri-plane and the attention. decoder: one decoder moves
     `DECODED` values of a Gaussian; otherwise every attribute has its own head. constants: it has
     the untrained tensors of `names.CONSTANTS`, which standardise its inputs. static: it has the
     heads of the first training stage (docs/method.md §3.3). layers: of the transformer. levels:
-    resolutions of the tri-plane. frozen: names of attributes that stay canonical.
+    resolutions of the dense tri-plane. frozen: names of attributes that stay canonical.
     planes: lowest and highest value of a new tri-plane. token_gain: initial gain of the tokens'
     KANs."""
 
@@ -71,6 +76,7 @@ class Architecture:
     official: bool
     kan: bool
     esaa: bool
+    hashed: bool
     optional: bool
     heads: int
     positions: bool
@@ -105,6 +111,7 @@ _OFFICIAL = Architecture(
     official=True,
     kan=True,
     esaa=True,
+    hashed=False,
     optional=False,
     heads=16,
     positions=True,
@@ -124,6 +131,7 @@ KINDS = {
         official=False,
         kan=True,
         esaa=True,
+        hashed=True,
         optional=True,
         heads=16,
         positions=False,
@@ -156,7 +164,8 @@ def architecture_named(kind: str, arrays: Mapping[str, Any]) -> Architecture:
     found = KINDS[kind]
     if found.optional:
         multi_head = f"{attention_name(0)}w_q.weight" in arrays
-        found = replace(found, kan=is_kan(arrays, DECODER[0]), esaa=not multi_head)
+        kan, hashed = is_kan(arrays, DECODER[0]), HASH_LEVELS in arrays
+        found = replace(found, kan=kan, esaa=not multi_head, hashed=hashed)
     return replace(
         found,
         layers=layer_count(arrays),
@@ -179,7 +188,8 @@ def tensor_names(architecture: Architecture) -> tuple[str, ...]:
     order of an .egs file. Anything else in an official file may be dropped."""
     kan = architecture.kan
     names = ["null_vector", "tri_plane.grid.aabb"]
-    names += [grid_name(level, plane) for level in range(architecture.levels) for plane in range(3)]
+    planes = [grid_name(level, plane) for level in range(architecture.levels) for plane in range(3)]
+    names += [HASH_LEVELS, HASH_TABLE] if architecture.hashed else planes
     for layer in AUDIO_LAYERS:
         names += linear_names(layer)
     for index in range(architecture.layers):

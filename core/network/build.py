@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from ..records.arrays import Float32
 from ..records.weights import NetworkWeights
-from .architecture import DECODED, KINDS
+from .architecture import DECODED, KINDS, Architecture
 from .names import (
     DECODER,
     ENCODER,
     EYE_FREQUENCIES,
+    HASH_LEVELS,
+    HASH_TABLE,
     HEADS,
     POSE_MEAN,
     POSE_SCALE,
@@ -25,6 +27,7 @@ from .names import (
     layer_prefix,
 )
 from .numpy.audio_net import CODE, WINDOWS
+from .numpy.hash_grid import levels_of, new_levels
 from .numpy.tokens import positions
 
 CHANNELS, LEVELS = 32, 2
@@ -41,9 +44,11 @@ SLOW = np.linspace(0.2, 3.2, 16)
 class NetworkPlan:
     """kind: a key of `architecture.KINDS`. audio_dim: sound features a step. low, high (3,): the
     bounding box of the canonical Gaussians, decimetres. poses (F, 12): the head poses in training.
-    resolution: of the coarser tri-plane level. agents: of ESAA. hidden, decoder: widths of the
-    feed-forward layer and of the decoder. kan, esaa, ppe: False leaves that part of a "paper"
-    network out."""
+    resolution: of the coarser dense tri-plane level; hash levels go from a quarter of it to four
+    times it. agents: of ESAA. hidden, decoder: widths of the feed-forward layer and of the decoder.
+    kan, esaa, ppe, hashed: False leaves that part of a "paper" network out. hash_levels,
+    hash_features, hash_rows: levels, features of each, and its rows at most (docs/method.md §3.2
+    has the measurements behind these numbers)."""
 
     kind: str
     audio_dim: int
@@ -57,6 +62,10 @@ class NetworkPlan:
     kan: bool = True
     esaa: bool = True
     ppe: bool = True
+    hashed: bool = True
+    hash_levels: int = 8
+    hash_features: int = 8
+    hash_rows: int = 4096
 
 
 def new_weights(plan: NetworkPlan, seed: int) -> NetworkWeights:
@@ -64,13 +73,10 @@ def new_weights(plan: NetworkPlan, seed: int) -> NetworkWeights:
     make = _Maker(np.random.default_rng(seed))
     architecture = KINDS[plan.kind]
     if architecture.optional:
-        architecture = replace(architecture, kan=plan.kan, esaa=plan.esaa)
+        architecture = replace(architecture, kan=plan.kan, esaa=plan.esaa, hashed=plan.hashed)
     make.normal("null_vector", (1, 1, DIM), 1.0)
     make.arrays["tri_plane.grid.aabb"] = np.stack([plan.high, plan.low]).astype(np.float32)
-    for level in range(LEVELS):
-        side = plan.resolution * 2**level
-        for plane in range(3):
-            make.uniform(grid_name(level, plane), (1, CHANNELS, side, side), *architecture.planes)
+    features = _tri_plane(make, plan, architecture)
     _sound(make, plan.audio_dim)
     for mlp, width in zip(TOKEN_MLPS, (CODE, 32, 12), strict=True):
         for i, inputs in enumerate((width, DIM)):
@@ -88,7 +94,7 @@ def new_weights(plan: NetworkPlan, seed: int) -> NetworkWeights:
     make.linear(f"{prefix}ffn.linear2", DIM, plan.hidden)
     dense = make.kan if architecture.kan else make.linear
     if architecture.encoder:
-        dense(ENCODER, DIM, DIM)
+        dense(ENCODER, DIM, features)
     if architecture.decoder:
         dense(DECODER[0], plan.decoder, DIM)
         dense(DECODER[1], DECODED, plan.decoder, gain=0.02)
@@ -100,6 +106,22 @@ def new_weights(plan: NetworkPlan, seed: int) -> NetworkWeights:
         _static_heads(make)
     heads = None if architecture.esaa else MULTI_HEADS
     return NetworkWeights(plan.kind, make.arrays, agents=plan.agents, heads=heads)
+
+
+def _tri_plane(make: _Maker, plan: NetworkPlan, architecture: Architecture) -> int:
+    """Add the tri-plane; returns how many features it gives."""
+    if architecture.hashed:
+        coarsest, finest = max(2, plan.resolution // 4), plan.resolution * 4
+        levels = new_levels(plan.hash_levels, coarsest, finest, plan.hash_rows)
+        count = 3 * sum(level.rows for level in levels_of(levels))
+        make.arrays[HASH_LEVELS] = levels
+        make.uniform(HASH_TABLE, (count, plan.hash_features), *architecture.planes)
+        return plan.hash_levels * plan.hash_features
+    for level in range(LEVELS):
+        side = plan.resolution * 2**level
+        for plane in range(3):
+            make.uniform(grid_name(level, plane), (1, CHANNELS, side, side), *architecture.planes)
+    return DIM
 
 
 def _heads(make: _Maker) -> None:

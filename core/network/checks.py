@@ -12,6 +12,8 @@ from .names import (
     DECODER,
     ENCODER,
     EYE_FREQUENCIES,
+    HASH_LEVELS,
+    HASH_TABLE,
     HEADS,
     POSE_MEAN,
     POSE_SCALE,
@@ -26,6 +28,7 @@ from .names import (
 )
 from .numpy.audio_net import CODE, WINDOWS
 from .numpy.basics import Arrays
+from .numpy.hash_grid import MAX_LEVELS, MAX_SIDE, Level, levels_of
 
 Shape = tuple[int | None, ...]  # None: any size of at least 1
 
@@ -64,16 +67,24 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
     Raises CheckpointError if no sizes can be read (no tri-plane, no layer, no head)."""
     architecture = architecture_named(kind, arrays)
     levels, layers = architecture.levels, architecture.layers
-    if not levels:
+    if not levels and not architecture.hashed:
         raise CheckpointError(f"{grid_name(0, 0)} is missing: these weights have no tri-plane")
     if not layers:
         raise CheckpointError(f"{layer_prefix(0)}norm1.gamma is missing: there is no transformer")
-    channels = _size(arrays, grid_name(0, 0), 1, 4)
-    dim = levels * channels
-    shapes: dict[str, Shape] = {"null_vector": (1, 1, dim), "tri_plane.grid.aabb": (2, 3)}
-    for level in range(levels):
-        for plane in range(3):
-            shapes[grid_name(level, plane)] = (1, channels, None, None)
+    shapes: dict[str, Shape] = {"tri_plane.grid.aabb": (2, 3)}
+    if architecture.hashed:
+        hashed = _checked_levels(arrays)
+        width = _size(arrays, HASH_TABLE, 1, 2)
+        shapes[HASH_LEVELS] = (len(hashed), 2)
+        shapes[HASH_TABLE] = (3 * sum(level.rows for level in hashed), width)
+        features, dim = len(hashed) * width, _size(arrays, "null_vector", 2, 3)
+    else:
+        channels = _size(arrays, grid_name(0, 0), 1, 4)
+        features = dim = levels * channels
+        for level in range(levels):
+            for plane in range(3):
+                shapes[grid_name(level, plane)] = (1, channels, None, None)
+    shapes["null_vector"] = (1, 1, dim)
 
     def linear(name: str, out: int, inputs: int | None, *taps: int) -> None:
         weight, bias = linear_names(name)
@@ -101,7 +112,7 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
             else:
                 shapes[f"{mlp}.net.{i}.weight"] = (out, inputs)
     if architecture.encoder:
-        dense(ENCODER, dim, dim)
+        dense(ENCODER, dim, features)
     if architecture.decoder:
         width = _size(arrays, f"{DECODER[0]}.{weight}", 0, 2)
         dense(DECODER[0], width, dim)
@@ -130,6 +141,24 @@ def expected_shapes(kind: str, arrays: Arrays) -> dict[str, Shape]:
             linear(f"tri_plane.{head}.1", wide, wide)
             linear(f"tri_plane.{head}.3", width, wide)
     return shapes
+
+
+def _checked_levels(arrays: Arrays) -> list[Level]:
+    """The levels of a hashed tri-plane, if their sides and rows are possible."""
+    _check(arrays, HASH_LEVELS, (None, 2))
+    values = arrays[HASH_LEVELS]
+    if len(values) > MAX_LEVELS:
+        raise CheckpointError(f"{HASH_LEVELS} has {len(values)} levels; at most {MAX_LEVELS}")
+    for side, rows in values:
+        whole = side == int(side) and rows == int(rows)
+        dense = rows == side * side
+        hashed = 0 < rows < side * side and int(rows) & (int(rows) - 1) == 0
+        if not (whole and 2 <= side <= MAX_SIDE and (dense or hashed)):
+            raise CheckpointError(
+                f"{HASH_LEVELS} has a level of side {side:g} with {rows:g} rows; a side is 2 to "
+                f"{MAX_SIDE}, rows are its square or a smaller power of two"
+            )
+    return levels_of(values)
 
 
 def _size(arrays: Arrays, name: str, axis: int, dimensions: int) -> int:

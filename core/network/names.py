@@ -18,6 +18,10 @@ STATIC_HEADS = {a.official: a.width for a in ATTRIBUTES if a.name != "means"}
 
 TOKEN_MLPS = ("audio_mlp", "eye_mlp", "cam_mlp")
 
+# A tri-plane of hash tables, which only a "paper" network may have: see numpy/hash_grid.py.
+HASH_LEVELS = "tri_plane.hash.levels"
+HASH_TABLE = "tri_plane.hash.table"
+
 # Tensors that only a "paper" network has: see architecture.py.
 ENCODER = "encoder.0"
 DECODER = ("decoder.0", "decoder.1")
@@ -45,6 +49,11 @@ def attention_name(layer: int) -> str:
 
 def grid_name(level: int, plane: int) -> str:
     return f"tri_plane.grid.grids.{level}.{plane}"
+
+
+def is_grid(name: str) -> bool:
+    """True for a tensor of tri-plane features, dense or hashed."""
+    return name == HASH_TABLE or name.startswith("tri_plane.grid.grids.")
 
 
 def linear_names(layer: str) -> tuple[str, str]:

@@ -36,8 +36,9 @@ class Losses:
 class TrainConfig:
     """arrangement: "paper" (network/architecture.py) or "official" (as the authors' code, which
     `verify` compares with). features: kind of audio features. window: steps of an audio window, 1
-    to 16; a shorter window overfits less to the clip. kan, esaa, ppe, static_init: False leaves
-    that part out (the paper's ablations). seed: same seed and steps give the same bits.
+    to 16; a shorter window overfits less to the clip. kan, esaa, ppe, hash, static_init: False
+    leaves that part out (the paper's ablations; the official arrangement always has dense planes
+    in place of hash tables). seed: same seed and steps give the same bits.
 
     *_steps: of the three stages: static (one face for all frames), lips (landmarks alone), motion.
     minutes: stop after that long, all stages scaled to it; the steps then depend on the machine.
@@ -52,6 +53,7 @@ class TrainConfig:
     kan: bool = True
     esaa: bool = True
     ppe: bool = True
+    hash: bool = True
     static_init: bool = True
     seed: int = 0
     static_steps: int = 1500

@@ -114,7 +114,7 @@ def new_head(
     plan = NetworkPlan(
         kind, audio_dim, points.min(0), points.max(0), poses, config.resolution, config.agents,
         hidden=config.hidden, decoder=config.decoder, kan=config.kan, esaa=config.esaa,
-        ppe=config.ppe,
+        ppe=config.ppe, hashed=config.hash,
     )  # fmt: skip
     static = _static_layer(config) if KINDS[kind].decoder and config.static_init else None
     return Head(canonical, new_weights(plan, config.seed), static).to(device)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..dataset.landmarks import EYES, MOUTH
 from ..errors import TrainingError
+from ..network.names import is_grid
 from ..network.torch.network import FirstAttention, RawTensors
 from .batches import Batches, HeadCrop, generator
 from .density import Density
@@ -63,7 +64,8 @@ def network_rates(head: Head, grid: float, network: float, audio: float) -> dict
     rates = {}
     for name, parameter in head.named_parameters():
         if parameter.requires_grad and name.startswith("network."):
-            rates[name] = grid if ".grids." in name else audio if ".audio" in name else network
+            of_grid = is_grid(name.removeprefix("network."))
+            rates[name] = grid if of_grid else audio if ".audio" in name else network
     return rates
 
 

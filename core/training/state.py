@@ -29,6 +29,9 @@ from .schedule import STATIC
 
 FORMAT, VERSION = "egs-training", "1"
 
+# Settings that older states do not have, where they were trained otherwise than today's default.
+_EARLIER = {"hash": False}
+
 Sections = dict[str, dict[str, Tensor]]
 Shapes = dict[str, tuple[int, ...]]
 
@@ -105,11 +108,12 @@ def _digest(tensors: Mapping[str, NDArray[Any]]) -> str:
 
 def _compare(path: Path, settings: Any, config: TrainConfig) -> None:
     """Duration and previews may change; settings that the result depends on may not. A setting that
-    an older state does not have had today's default."""
+    an older state does not have had today's default, or that of _EARLIER."""
     if not isinstance(settings, dict):
         raise _useless(path, "it has no settings")
     free = {"minutes", "preview_every"}
-    now, before = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
+    earlier = {**asdict(TrainConfig()), **_EARLIER}
+    now, before = (json.loads(json.dumps(values)) for values in (asdict(config), earlier))
     for key, value in now.items():
         was = settings.get(key, before[key])
         if isinstance(value, dict) and isinstance(was, dict):

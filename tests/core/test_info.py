@@ -33,6 +33,7 @@ def test_json_tells_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert data["part_bytes"]["gaussians"] == 40 * 59 * 4
     assert data["part_bytes"]["plates"] == SIDE * SIDE * 7
     assert data["network"]["agents"] == 200
+    assert data["network"]["tri_plane"]["kind"] == "dense"
     assert (data["features"]["kind"], data["features"]["normalisation"]) == ("log-mel", "fixed")
     assert (data["camera"]["width"], data["camera"]["focal"]) == (SIDE, [60.5, 60.5])
     assert (data["plates"], data["track_rows"]) == (["background", "torso"], FRAMES)

@@ -30,7 +30,10 @@ torch_deformer = import_module("core.network.torch.deformer")
 DEMO = Path(__file__).parents[2] / "egstalker_blender" / "assets" / "demo.egs"
 GOLDEN = Path(__file__).parents[1] / "golden"
 KINDS = (EGSTALKER, GAUSSIANTALKER)
-PARTS = ({}, {"kan": False}, {"esaa": False}, {"ppe": False, "kan": False, "esaa": False})
+PARTS = (
+    {}, {"kan": False}, {"esaa": False}, {"hashed": False},
+    {"ppe": False, "kan": False, "esaa": False},
+)  # fmt: skip
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 DEVICES = ["cpu", pytest.param("cuda", marks=CUDA)]
 # A GPU has its own exponentials, and another order of sums for each shape of a product.

@@ -24,7 +24,7 @@ from core.records.weights import EGSTALKER, PAPER, NetworkWeights
 
 from ..support.synthetic import random_gaussians, random_paper_avatar, random_pose, random_windows
 
-PARTS = [{}, {"kan": False}, {"esaa": False}, {"ppe": False}]
+PARTS = [{}, {"kan": False}, {"esaa": False}, {"ppe": False}, {"hashed": False}]
 
 
 def paper_avatar(seed: int = 0, **parts: bool) -> tuple[NetworkWeights, Gaussians]:

@@ -20,7 +20,7 @@ from core.training.head import Head, merge_static_decoder, new_head, static_raw
 from tests.support.synthetic import random_gaussians, random_pose, random_windows
 
 N, DIM, AGENTS = 5, 64, 3
-PARTS = [{}, {"kan": False}, {"esaa": False}, {"ppe": False}]
+PARTS = [{}, {"kan": False}, {"esaa": False}, {"ppe": False}, {"hashed": False}]
 
 
 def parameters(kind: str = PAPER, **parts: bool) -> dict[str, Tensor]:
@@ -61,10 +61,11 @@ def check(p: dict[str, Tensor], used: tuple[str, ...], run, *inputs: Tensor) -> 
     assert gradcheck(function, (*given, *leaves), fast_mode=True, atol=1e-6)
 
 
-@pytest.mark.parametrize("parts", PARTS[:2])
+@pytest.mark.parametrize("parts", [{}, {"kan": False}, {"hashed": False}])
 def test_encoded(parts: dict[str, bool]) -> None:
     """The tri-plane and the layer over it."""
-    check(parameters(**parts), ("tri_plane.grid.grids", "encoder"), layers.encoded, points())
+    planes = "tri_plane.hash" if parts.get("hashed", True) else "tri_plane.grid.grids"
+    check(parameters(**parts), (planes, "encoder"), layers.encoded, points())
 
 
 @pytest.mark.parametrize("parts", PARTS[:2])

@@ -207,7 +207,8 @@ def deformers(avatar: Avatar) -> dict[str, Deformer]:
     "config",
     [
         replace(SMALL, kan=False), replace(SMALL, esaa=False), replace(SMALL, ppe=False),
-        replace(SMALL, static_init=False), OFFICIAL, replace(OFFICIAL, static_init=False),
+        replace(SMALL, hash=False), replace(SMALL, static_init=False), OFFICIAL,
+        replace(OFFICIAL, static_init=False),
         replace(SMALL, scale=0.5, batch=2), replace(SMALL, precision="bfloat16"),
     ],
 )  # fmt: skip
@@ -224,6 +225,7 @@ def test_every_arrangement_gives_a_file_that_all_paths_move_alike(
     names = set(avatar.network.arrays)
     assert any("taylor" in name for name in names) == config.kan
     assert any("w_q" in name for name in names) != config.esaa
+    assert ("tri_plane.hash.table" in names) == (config.hash and config.arrangement == "paper")
     if "ppe.table" in names:
         assert bool(avatar.network.arrays["ppe.table"].any()) == config.ppe
     windows = random_windows(audio_dim=avatar.features.dim, steps=config.window)

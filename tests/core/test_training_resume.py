@@ -153,6 +153,19 @@ def test_a_setting_that_the_state_lacks_had_its_default(stopped: TrainJob) -> No
     train(stopped)
 
 
+def test_a_state_from_before_the_hash_tables_has_dense_planes(clip: Path, tmp_path: Path) -> None:
+    job = job_of(clip, tmp_path / "job", replace(SMALL, hash=False))
+    stop_at(job, "lips", 2)
+    job = replace(job, resume=True)
+    tensors, metadata = state_of(job)
+    settings = json.loads(metadata["config"])
+    del settings["hash"]
+    write_tensors(job.work / STATE, tensors, {**metadata, "config": json.dumps(settings)})
+    with pytest.raises(InputError, match="hash = False, not True"):
+        train(replace(job, config=SMALL))
+    train(job)
+
+
 def test_other_frames_are_refused(stopped: TrainJob) -> None:
     with pytest.raises(InputError, match="--rows"):
         train(replace(stopped, rows="all"))

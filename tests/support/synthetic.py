@@ -12,6 +12,7 @@ from core.network.architecture import KINDS
 from core.network.build import NetworkPlan, new_weights
 from core.network.names import (
     EYE_FREQUENCIES,
+    HASH_LEVELS,
     HEADS,
     POSE_MEAN,
     POSE_SCALE,
@@ -145,7 +146,7 @@ def random_paper_avatar(
             if name.startswith(layer_prefix(0)):
                 arrays[name.replace(layer_prefix(0), layer_prefix(layer))] = values
     rng = np.random.default_rng(seed)
-    fixed = {"tri_plane.grid.aabb", POSE_MEAN, POSE_SCALE, EYE_FREQUENCIES}
+    fixed = {"tri_plane.grid.aabb", HASH_LEVELS, POSE_MEAN, POSE_SCALE, EYE_FREQUENCIES}
     arrays = {
         name: a if name in fixed else a + (0.05 * rng.normal(size=a.shape)).astype(np.float32)
         for name, a in arrays.items()

@@ -6,12 +6,12 @@ import numpy as np
 
 from ...records.arrays import Float32
 from ..architecture import Architecture
-from ..names import ENCODER, grid_name, level_count
+from ..names import ENCODER, HASH_LEVELS, grid_name, level_count
+from . import hash_grid
 from .basics import Arrays
+from .hash_grid import PLANES  # here: the first runs along the plane's last axis (W), then H
 from .kan import dense
 
-# Coordinates of each plane: the first runs along the plane's last axis (W), the second along H.
-PLANES = ((0, 1), (0, 2), (1, 2))
 GRID_CENTRE = np.float32(1)  # the mean of the tri-plane's features when training begins
 
 
@@ -37,8 +37,11 @@ def sample_plane(plane: Float32, u: Float32, v: Float32) -> Float32:
 
 
 def features(arrays: Arrays, means: Float32) -> Float32:
-    """means (N, 3) -> X (N, levels * C): product over the planes, levels concatenated."""
+    """means (N, 3) -> X (N, levels * C): product over the planes, levels concatenated. The planes
+    are dense or hash tables."""
     points = normalise(arrays["tri_plane.grid.aabb"], means)
+    if HASH_LEVELS in arrays:
+        return hash_grid.features(arrays, points)
     levels = []
     for level in range(level_count(arrays)):
         first, second, third = (

@@ -14,6 +14,8 @@ from ..names import (
     DECODER,
     ENCODER,
     EYE_FREQUENCIES,
+    HASH_LEVELS,
+    HASH_TABLE,
     POSE_MEAN,
     POSE_SCALE,
     PPE,
@@ -26,6 +28,7 @@ from ..names import (
 )
 from ..numpy.tokens import OFFICIAL_FREQUENCIES, positions
 from ..numpy.triplane import GRID_CENTRE, PLANES
+from . import hash_grid
 
 Parameters = Mapping[str, Tensor]
 
@@ -47,6 +50,8 @@ def features(p: Parameters, means: Tensor) -> Tensor:
     """means (N, 3) -> X (N, levels * C)."""
     high, low = p["tri_plane.grid.aabb"]
     points = (means - high) * (2 / (low - high)) - 1
+    if HASH_LEVELS in p:
+        return hash_grid.features(p[HASH_TABLE], p[HASH_LEVELS], points)
     levels = []
     for level in range(level_count(p)):
         product: Tensor | None = None

@@ -12,7 +12,7 @@ from ...records.gaussians import ATTRIBUTES, Gaussians
 from ...records.weights import NetworkWeights
 from ..architecture import COLUMNS, architecture_of
 from ..checks import check_weights, expected_shapes
-from ..names import CONSTANTS, HEADS
+from ..names import CONSTANTS, HASH_LEVELS, HEADS
 from ..numpy.audio_net import feature_dim
 from . import layers
 
@@ -36,7 +36,7 @@ class FirstAttention(NamedTuple):
     shares: Tensor
 
 
-FIXED = ("tri_plane.grid.aabb", *CONSTANTS)
+FIXED = ("tri_plane.grid.aabb", HASH_LEVELS, *CONSTANTS)
 
 
 class TorchNetwork(nn.Module):
