@@ -74,11 +74,12 @@ def read_settings(scene: Any, obj: Any, output: tuple[Path, str] | None = None) 
     if not is_avatar(obj):
         raise ArgumentError(f"object {obj.name!r} is no avatar; import one")
     directory, stem = output or output_of(scene, obj)
+    voice = voice_of(scene, obj)
     return Settings(
         avatar_path=file_of(props.avatar_block),
         avatar_hash=props.content_hash,
-        voice=voice_of(scene, obj),
-        fps=frame_rate(scene),
+        voice=voice,
+        fps=voice.fps if isinstance(voice, StripWindow | VoiceStrips) else frame_rate(scene),
         frames=_frames(scene, props),
         camera=props.camera_source,
         size=(props.width, props.height) if props.size_source == "OWN" else None,

@@ -7,11 +7,12 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
+from ..core.errors import ArgumentError
 from ..core.records.camera import MAX_SIDE
 from ..core.records.shutter import MAX_SAMPLES
 from . import blocks
 from .control_properties import OVERRIDABLE, AvatarControls, touched
-from .sound import strips
+from .sound import scenes, strips
 
 RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # paths that begin with // are relative to the .blend
 
@@ -47,9 +48,13 @@ FORMAT_ITEMS = (
 def _strip_chosen(props: Any, context: Any) -> None:
     if strips.settling:
         return
+    try:
+        scene = scenes.scene_driving(context.scene, props.id_data)
+    except ArgumentError:  # the panel shows it
+        return
     old = props.sound_strip_id
     shared = sum(obj.egstalker.sound_strip_id == old for obj in bpy.data.objects) > 1
-    props.sound_strip_id = strips.mark(context.scene, props.sound_strip, "" if shared else old)
+    props.sound_strip_id = strips.mark(scene, props.sound_strip, "" if shared else old)
     touched(props, context)
 
 
@@ -82,6 +87,12 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         items=SOUND_ITEMS,
         override=OVERRIDABLE,
         update=touched,
+    )
+    sound_scene: StringProperty(
+        name="Scene",
+        description="Scene whose sequencer drives the head. Empty: the head's own",
+        override=OVERRIDABLE,
+        update=_strip_chosen,
     )
     sound_strip: StringProperty(
         name="Strip",

@@ -11,6 +11,7 @@ from bpy.props import BoolProperty
 
 from ...core.errors import EgsError
 from ..sound.link import link_file, link_strip
+from ..sound.scenes import show_sequencer
 from ..sound.strips import linked_window
 from ..sound.windows import sound_strips
 from .importer import import_avatar
@@ -28,6 +29,7 @@ def add_talking_head(context: Any, with_speech: bool = True, fit_range: bool = T
     obj = import_avatar(context, AVATAR)
     obj.location = scene.cursor.location
     if with_speech:
+        show_sequencer(context)
         _link_speech(scene, obj)
         if fit_range and (scene.frame_start, scene.frame_end) == DEFAULT_RANGE:
             scene.frame_end = max(scene.frame_start, _last_frame(scene, obj))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import bpy
+
+from ...core.errors import EgsError
 from ..avatars.relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avatar, state_of
 from ..avatars.training_camera import EGSTALKER_OT_add_training_camera
 from ..bake import EGSTALKER_OT_bake, EGSTALKER_OT_bake_all, blocker
@@ -14,6 +17,7 @@ from ..sound.link import (
     EGSTALKER_OT_link_sound_file,
     strip_lines,
 )
+from ..sound.scenes import scene_driving
 from ..timeline.operators import EGSTALKER_OT_clear_cache
 from ..timeline.status import status_line
 from .labels import draw_text, translated
@@ -48,23 +52,35 @@ def draw_status(layout: Any, context: Any, obj: Any) -> None:
 def draw_sound(layout: Any, context: Any, obj: Any) -> None:
     props = obj.egstalker
     layout.row().prop(props, "sound_source", expand=True)
-    editor = context.scene.sequence_editor
     if props.sound_source == "FILE":
         layout.prop(props, "sound_file")
-    elif not editor:
-        draw_text(layout, context, translated("The sequencer has no strips; add a sound"), "INFO")
-    elif props.sound_source == "CHANNEL":
-        layout.prop(props, "sound_channel")
     else:
-        layout.prop_search(props, "sound_strip", editor, "strips_all", icon="SOUND")
-    if editor and props.sound_source != "FILE":
-        for text, icon in strip_lines(context.scene, obj):
-            draw_text(layout, context, text, icon)
+        _draw_strips(layout, context, obj)
     layout.prop(props, "audio_offset")
     row = layout.row(align=True)
     row.operator(EGSTALKER_OT_link_sound_file.bl_idname, text="Add Sound...", icon="ADD")
     row.operator(EGSTALKER_OT_link_sound.bl_idname, text="Link Only Strip", icon="LINKED")
     layout.operator(EGSTALKER_OT_link_selected_strips.bl_idname, icon="RESTRICT_SELECT_OFF")
+
+
+def _draw_strips(layout: Any, context: Any, obj: Any) -> None:
+    props = obj.egstalker
+    if props.sound_scene or len(bpy.data.scenes) > 1:
+        layout.prop_search(props, "sound_scene", bpy.data, "scenes")
+    try:
+        editor = scene_driving(context.scene, obj).sequence_editor
+    except EgsError as error:
+        draw_text(layout, context, str(error), "ERROR")
+        return
+    if not editor:
+        draw_text(layout, context, translated("The sequencer has no strips; add a sound"), "INFO")
+        return
+    if props.sound_source == "CHANNEL":
+        layout.prop(props, "sound_channel")
+    else:
+        layout.prop_search(props, "sound_strip", editor, "strips_all", icon="SOUND")
+    for text, icon in strip_lines(context.scene, obj):
+        draw_text(layout, context, text, icon)
 
 
 def draw_display(layout: Any, obj: Any) -> None:

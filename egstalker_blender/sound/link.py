@@ -17,6 +17,7 @@ from ...core.errors import ArgumentError, AudioError, EgsError
 from ..paths import stored_path
 from ..properties import active_avatar, is_avatar
 from ..reasoned import NO_AVATAR, Reasoned
+from .scenes import sequencer_scene, show_sequencer
 from .strips import (
     VoiceStrips,
     check_strips,
@@ -33,11 +34,17 @@ SHOWN = 3  # names in a line of a panel
 
 
 def link_strip(scene: Any, obj: Any, name: str) -> None:
-    """Link the strips of that name (see strips.linked_strips). ArgumentError or AudioError, and
-    nothing changes, if that is impossible."""
+    """Link the strips of that name (see strips.linked_strips) in the scene, the head's own or
+    another. ArgumentError or AudioError, and nothing changes, if that is impossible."""
     check_strips(scene, strips_of_name(scene, name), name)
-    obj.egstalker.sound_source = "STRIP"
-    obj.egstalker.sound_strip = name
+    props = obj.egstalker
+    props.sound_source, props.sound_scene = "STRIP", _foreign(scene, obj)
+    props.sound_strip = name
+
+
+def _foreign(scene: Any, obj: Any) -> str:
+    """The name of a scene that the object is not in; empty for one of its own."""
+    return "" if scene in obj.users_scene else scene.name
 
 
 def link_strips(scene: Any, obj: Any, strips: list[Any]) -> None:
@@ -46,7 +53,7 @@ def link_strips(scene: Any, obj: Any, strips: list[Any]) -> None:
         raise ArgumentError("no strip is selected in the sequencer; select those of the voice")
     check_strips(scene, strips, strips[0].name)
     props = obj.egstalker
-    props.sound_source = "STRIP"
+    props.sound_source, props.sound_scene = "STRIP", _foreign(scene, obj)
     props.sound_strip = strips[0].name  # this removes the old marks
     if len(strips) > 1:
         props.sound_strip_id = mark_strips(scene, strips)
@@ -60,14 +67,14 @@ def strip_lines(scene: Any, obj: Any) -> list[tuple[str, str]]:
     except (ArgumentError, AudioError):
         return []
     lines = []
-    voice = voice_of_pieces(scene, pieces)
+    voice = voice_of_pieces(pieces)
     if isinstance(voice, VoiceStrips):
         first, last = math.floor(voice.left), math.ceil(voice.right) - 1
         lines.append((f"{len(voice.windows)} strips, frames {first} to {last}", "LINKED"))
     elif voice.muted:
         lines.append((f"Strip {voice.name!r} is muted", "INFO"))
     others = (other for other in scene.objects if is_avatar(other) and other != obj)
-    loose = loose_strips(scene, pieces, others)
+    loose = loose_strips(scene, obj, pieces, others)
     if loose:
         shown = ", ".join(repr(name) for name in loose[:SHOWN])
         more = f" and {len(loose) - SHOWN} more" if len(loose) > SHOWN else ""
@@ -116,10 +123,11 @@ class EGSTALKER_OT_link_sound(LinkOperator, bpy.types.Operator):
     strip: StringProperty(name="Strip", description="Name of the strip; empty for the only one")
 
     def execute(self, context: Any) -> set[str]:
-        names = [strip.name for strip in sound_strips(context.scene)]
+        scene = sequencer_scene(context)
+        names = [strip.name for strip in sound_strips(scene)]
         name = self.strip or (names[0] if len(names) == 1 else "")
         try:
-            link_strip(context.scene, _target(context), name)
+            link_strip(scene, _target(context), name)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -136,9 +144,10 @@ class EGSTALKER_OT_link_selected_strips(LinkOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: Any) -> set[str]:
-        selected = [strip for strip in all_strips(context.scene) if strip.select]
+        scene = sequencer_scene(context)
+        selected = [strip for strip in all_strips(scene) if strip.select]
         try:
-            link_strips(context.scene, _target(context), selected)
+            link_strips(scene, _target(context), selected)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -167,7 +176,9 @@ class EGSTALKER_OT_link_sound_file(LinkOperator, bpy.types.Operator, ImportHelpe
     def execute(self, context: Any) -> set[str]:
         path = Path(bpy.path.abspath(self.filepath))
         try:
-            link_file(context.scene, _target(context), path, self.add_strip, self.frame)
+            show_sequencer(context)
+            scene = sequencer_scene(context)
+            link_file(scene, _target(context), path, self.add_strip, self.frame)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -184,7 +195,15 @@ CLASSES = (
 @persistent
 def _settle(scene: Any, depsgraph: Any) -> None:
     if scene.sequence_editor and depsgraph.id_type_updated("SCENE"):
-        settle_marks(scene, (obj for obj in scene.objects if is_avatar(obj)))
+        settle_marks(scene, (obj for obj in bpy.data.objects if _listens(scene, obj)))
+
+
+def _listens(scene: Any, obj: Any) -> bool:
+    """True if the scene's sequencer drives the object."""
+    if not is_avatar(obj):
+        return False
+    name = obj.egstalker.sound_scene
+    return name == scene.name if name else scene in obj.users_scene
 
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)

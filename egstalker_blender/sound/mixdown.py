@@ -32,7 +32,7 @@ def mixed_strip(window: StripWindow) -> Waveform:
     with _removed(scene):
         _empty(scene)
         isolate(scene, window.name, first=0)
-        start = max(int(window.left), 0)
+        start = max(int(window.left - window.shift), 0)
         mixed = _mixed(scene, start, start + int(window.right - window.left) - 1, window.name)
         return _loud(mixed, is_mono(scene, window.name))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from uuid import uuid4
 from ...core.errors import ArgumentError, AudioError, EgsError
 from ..blocks import file_of
 from .pieces import Piece, pieces_of
+from .scenes import scene_driving, seen_from
 from .windows import (
+    ID_KEY,
     StripWindow,
     all_strips,
     frame_rate,
+    marks_of,
     path_of,
     sound_strips,
     strip_named,
@@ -29,13 +32,12 @@ from .windows import (
 )
 
 settling: list[Any] = []  # not empty while a name changes and the link does not
-ID_KEY = "egstalker_id"  # custom property of strips that drive avatars: their marks, and blanks
 
 
 @dataclass(frozen=True)
 class VoiceStrips:
     """Several strips that are one voice. windows: of those that are not muted, by their places.
-    left, right: first frame, and the one after the last. fps: of the scene."""
+    left, right: first frame, and the one after the last. fps: of the sequencer's scene."""
 
     windows: tuple[StripWindow, ...]
     left: float
@@ -50,10 +52,10 @@ class VoiceStrips:
 def voice_strips(scene: Any, obj: Any, with_packed: bool = True) -> StripWindow | VoiceStrips:
     """What drives the object: one window, or several. ArgumentError if its strips are not there,
     AudioError if they have no sound."""
-    return voice_of_pieces(scene, linked_pieces(scene, obj, with_packed))
+    return voice_of_pieces(linked_pieces(scene, obj, with_packed))
 
 
-def voice_of_pieces(scene: Any, pieces: list[Piece]) -> StripWindow | VoiceStrips:
+def voice_of_pieces(pieces: list[Piece]) -> StripWindow | VoiceStrips:
     """One window, or several, of at least one piece."""
     windows = [piece.window for piece in pieces]
     found = [window for window in windows if not window.muted and window.seconds > 0]
@@ -61,7 +63,7 @@ def voice_of_pieces(scene: Any, pieces: list[Piece]) -> StripWindow | VoiceStrip
     if len(placed) == 1:
         return placed[0]
     left, right = min(w.left for w in placed), max(w.right for w in placed)
-    return VoiceStrips(tuple(placed) if found else (), left, right, frame_rate(scene))
+    return VoiceStrips(tuple(placed) if found else (), left, right, placed[0].fps)
 
 
 def linked_strips(scene: Any, obj: Any) -> list[Any]:
@@ -72,7 +74,7 @@ def linked_strips(scene: Any, obj: Any) -> list[Any]:
     if props.sound_source == "CHANNEL":
         editor = scene.sequence_editor
         return [s for s in editor.strips if s.channel == props.sound_channel] if editor else []
-    marked = [s for s in all_strips(scene) if props.sound_strip_id in _marks(s)]
+    marked = [s for s in all_strips(scene) if props.sound_strip_id in marks_of(s)]
     return marked or strips_of_name(scene, props.sound_strip)
 
 
@@ -85,14 +87,16 @@ def linked_strip(scene: Any, obj: Any) -> Any | None:
 
 def linked_window(scene: Any, obj: Any) -> StripWindow:
     """The sound of `linked_strip`. Errors as window_of_strip."""
-    strip = linked_strip(scene, obj)
-    return window_of_strip(scene, strip.name if strip else obj.egstalker.sound_strip)
+    home = scene_driving(scene, obj)
+    strip = linked_strip(home, obj)
+    window = window_of_strip(home, strip.name if strip else obj.egstalker.sound_strip)
+    return seen_from(scene, home, window)
 
 
 def mark(scene: Any, name: str, old: str = "") -> str:
     """A new mark for the strips of that name; empty if there is none. old: a mark to remove."""
     for strip in all_strips(scene) if old and scene.library is None else ():
-        if old in (marks := _marks(strip)):
+        if old in (marks := marks_of(strip)):
             marks.remove(old)
             strip[ID_KEY] = " ".join(marks)
     return mark_strips(scene, strips_of_name(scene, name))
@@ -104,10 +108,10 @@ def mark_strips(scene: Any, strips: Iterable[Any]) -> str:
     if not strips or scene.library is not None:
         return ""
     made, names = uuid4().hex, {strip.name for strip in strips}
-    elsewhere = {m for s in all_strips(scene) if s.name not in names for m in _marks(s)}
+    elsewhere = {m for s in all_strips(scene) if s.name not in names for m in marks_of(s)}
     for strip in strips:
         # One of several strips of another head changes sides; a head's only one is shared.
-        kept = [old for old in _marks(strip) if old not in elsewhere]
+        kept = [old for old in marks_of(strip) if old not in elsewhere]
         strip[ID_KEY] = " ".join([*kept, made])
     return made
 
@@ -119,7 +123,7 @@ def settle_marks(scene: Any, objects: Iterable[Any]) -> None:
         props = obj.egstalker
         if props.sound_source != "STRIP" or not props.sound_strip_id or not obj.is_editable:
             continue
-        marked = [s for s in all_strips(scene) if props.sound_strip_id in _marks(s)]
+        marked = [s for s in all_strips(scene) if props.sound_strip_id in marks_of(s)]
         if marked and all(strip.name != props.sound_strip for strip in marked):
             settling.append(obj)
             props.sound_strip = marked[0].name
@@ -140,20 +144,21 @@ def link_problem(scene: Any, obj: Any) -> str:
     return ""
 
 
-def loose_strips(scene: Any, own: Iterable[Piece], others: Iterable[Any]) -> list[str]:
-    """Names of the strips that play a sound of a head's pieces, `own`, and drive neither it nor one
-    of the other heads. Muted ones are left out. Cheap unless there are some: for panels."""
-    own = list(own)
+def loose_strips(scene: Any, obj: Any, own: Iterable[Piece], others: Iterable[Any]) -> list[str]:
+    """Names of the strips that play a sound of the object's pieces, `own`, and drive neither it nor
+    one of the other heads of its scene. Muted ones are left out. Cheap unless there are some: for
+    panels."""
+    own, home = list(own), scene_driving(scene, obj)
     paths, driven = {piece.window.path for piece in own}, _keys(own)
     loose = [
         strip
-        for strip in sound_strips(scene)
-        if not strip.mute and (scene.name, strip.name) not in driven and path_of(strip) in paths
+        for strip in sound_strips(home)
+        if not strip.mute and (home.name, strip.name) not in driven and path_of(strip) in paths
     ]
     for head in others if loose else ():
         with suppress(ArgumentError, AudioError):
             driven |= _keys(linked_pieces(scene, head))
-    return [strip.name for strip in loose if (scene.name, strip.name) not in driven]
+    return [strip.name for strip in loose if (home.name, strip.name) not in driven]
 
 
 def _keys(pieces: Iterable[Piece]) -> set[tuple[str, str]]:
@@ -179,21 +184,23 @@ def fingerprint(scene: Any, obj: Any) -> Hashable:
     except (ArgumentError, AudioError) as error:
         return ("NONE", props.sound_strip, str(error))
     states = tuple(_piece_state(piece) for piece in found)
-    return ("STRIP", states, voice_of_pieces(scene, found))
+    return ("STRIP", states, voice_of_pieces(found))
 
 
 def linked_pieces(scene: Any, obj: Any, with_packed: bool = False) -> list[Piece]:
     """The sounds in the object's strips, at least one. ArgumentError if the strips are not there,
     AudioError if they have no sound."""
-    props, strips = obj.egstalker, linked_strips(scene, obj)
+    home = scene_driving(scene, obj)
+    props, strips = obj.egstalker, linked_strips(home, obj)
     if not strips:
         if props.sound_source == "CHANNEL":
             raise ArgumentError(
-                f"channel {props.sound_channel} of scene {scene.name!r} has no strips; choose the "
+                f"channel {props.sound_channel} of scene {home.name!r} has no strips; choose the "
                 "channel of the voice"
             )
-        raise ArgumentError(why_not(scene, None, props.sound_strip))
-    return _sounding(scene, strips, with_packed)
+        raise ArgumentError(why_not(home, None, props.sound_strip))
+    found = _sounding(home, strips, with_packed)
+    return [replace(piece, window=seen_from(scene, home, piece.window)) for piece in found]
 
 
 def check_strips(scene: Any, strips: Sequence[Any], name: str) -> None:
@@ -227,10 +234,6 @@ def strips_of_name(scene: Any, name: str) -> list[Any]:
     if strip is not None:
         return [strip]
     return [strip for strip in all_strips(scene) if fnmatchcase(strip.name, name)]
-
-
-def _marks(strip: Any) -> list[str]:
-    return str(strip.get(ID_KEY, "")).split()
 
 
 def _state(path: Path) -> tuple[str, int, int]:

@@ -17,6 +17,8 @@ from ..paths import stored_path
 
 VOICES = ("SOUND", "MOVIE")  # types of strips that have a sound of their own
 
+ID_KEY = "egstalker_id"  # custom property of strips that drive avatars: their marks, and blanks
+
 SAME_SPEED = 0.002  # 30 and 29.97 are one rate to a mouth, 24 and 25 are not
 
 
@@ -26,7 +28,8 @@ class StripWindow:
     strips around it. skip: the file's time at `left`, seconds, negative if silence comes first.
     cut: the end of the file is trimmed away. packed: the file's bytes if the .blend contains it.
     retimed: its speed changes, so that the file's time is not skip + (frame - left) / fps. scene:
-    name of its scene."""
+    name of its scene. shift: see scenes.seen_from; frames that were added to left and right. fps:
+    of its scene."""
 
     name: str
     path: Path
@@ -39,6 +42,7 @@ class StripWindow:
     muted: bool
     retimed: bool = False
     scene: str = ""
+    shift: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -118,8 +122,7 @@ def window_of(scene: Any, strip: Any, with_packed: bool = True) -> StripWindow:
         outer = _handles(parent)
         left, right = max(left, outer[0]), min(right, outer[1])
         parent, inner = parent.parent_meta(), parent
-    start = _get(strip, "content_start", "frame_start")
-    trim = _get(strip, "content_trim_start", "animation_offset_start")
+    start, trim = content_of(strip)
     trim_end = _get(strip, "content_trim_end", "animation_offset_end")
     offset_end = _get(strip, "right_handle_offset", "frame_offset_end")
     sound = strip.sound if strip.type == "SOUND" else None
@@ -191,6 +194,18 @@ def strip_named(scene: Any, name: str) -> Any:
 
 def _handles(strip: Any) -> tuple[float, float]:
     return float(_get(strip, "left_handle", "frame_final_start")), right_handle(strip)
+
+
+def content_of(strip: Any) -> tuple[float, float]:
+    """The frame at which a strip's content would begin without its handles, and how many frames of
+    the content are trimmed away before that."""
+    start = _get(strip, "content_start", "frame_start")
+    return float(start), float(_get(strip, "content_trim_start", "animation_offset_start"))
+
+
+def marks_of(strip: Any) -> list[str]:
+    """The marks of the heads that a strip drives."""
+    return str(strip.get(ID_KEY, "")).split()
 
 
 def path_of(strip: Any) -> Path:

@@ -108,8 +108,8 @@ class Head:
         except EgsError as error:
             self.reason = str(error)
             return
-        voice, self.start = _voice_name(fingerprint(scene, obj))
-        settings = (frame_rate(scene), props.pose_source)
+        voice, self.start, fps = _voice_name(fingerprint(scene, obj))
+        settings = (fps or frame_rate(scene), props.pose_source)
         if (avatar, voice, settings) != (self.avatar_name, self.voice_name, (self.fps, self.pose)):
             self.avatar_name, self.voice_name = avatar, voice
             self.fps, self.pose = settings
@@ -217,16 +217,16 @@ def _avatar_name(obj: Any) -> tuple[Hashable, ...]:
     return "avatar", path, obj.egstalker.content_hash, _changed(path)
 
 
-def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float]:
-    """The fingerprint without the strip's position, so that a moved strip is not decoded again, and
-    the scene frame at which the sound begins. The sound of a retimed strip depends on its
-    position, which stays."""
-    start, parts = float(FIRST_FRAME), []
+def _voice_name(fingerprint: Hashable) -> tuple[tuple[Hashable, ...], float, float | None]:
+    """The fingerprint without the strip's position, so that a moved strip is not decoded again; the
+    scene frame at which the sound begins; the rate of strips. The sound of a retimed strip depends
+    on its position, which stays."""
+    start, rate, parts = float(FIRST_FRAME), None, []
     for part in fingerprint if isinstance(fingerprint, tuple) else (fingerprint,):
         if isinstance(part, StripWindow | VoiceStrips):
-            start, part = part.left, _unplaced(part)
+            start, rate, part = part.left, part.fps, _unplaced(part)
         parts.append(part)
-    return ("sound", *parts), start
+    return ("sound", *parts), start, rate
 
 
 def _unplaced(part: StripWindow | VoiceStrips) -> StripWindow | VoiceStrips:

@@ -106,6 +106,7 @@ def test_without_an_avatar(scene: Any, panel: Any) -> None:
 def test_every_setting_is_somewhere_in_the_properties_editor(head: Any) -> None:
     seen: set[str] = set()
     props = head.egstalker
+    bpy.data.scenes.new("Edit")  # whose sequencer can be chosen
     for eyes, pose, sound in (
         ("MANUAL", "object", "STRIP"),
         ("BLINK", "track", "FILE"),

@@ -80,10 +80,10 @@ def test_a_voice_that_moves_as_a_whole_is_not_decoded_again(
 ) -> None:
     made = [windows.add_strip(scene, path, 1 + 70 * k) for k, path in enumerate(sounds)]
     link.link_strips(scene, head, made)
-    before, start = _voice_name(strips.fingerprint(scene, head))
+    before, start, _ = _voice_name(strips.fingerprint(scene, head))
     for strip in made:
         moved(strip, 30)
-    assert _voice_name(strips.fingerprint(scene, head)) == (before, start + 30)
+    assert _voice_name(strips.fingerprint(scene, head))[:2] == (before, start + 30)
     moved(made[0], 1)
     assert _voice_name(strips.fingerprint(scene, head))[0] != before
 
