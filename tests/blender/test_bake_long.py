@@ -164,7 +164,7 @@ def test_a_compressed_sound_is_decoded_on_another_thread(
         return real(path)
 
     monkeypatch.setattr(decode, "_decode", watched)
-    gathered = Operator()._gather(context)
+    (gathered,) = Operator()._gather(context)
     assert not threads
     job = finished(job_steps(gathered))
     assert len(threads) == 1 and threads[0] is not threading.main_thread()
@@ -174,7 +174,7 @@ def test_a_compressed_sound_is_decoded_on_another_thread(
 
 def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Path) -> None:
     operator = Operator()
-    assert operator._gather(context).voice == SoundPart(
+    assert operator._gather(context)[0].voice == SoundPart(
         speech, 0.0, float(SECONDS), 1 / 25, "speech"
     )
     timer.mark(scene=True)
@@ -188,8 +188,8 @@ def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Pa
 
     waiting.until(loaded)
     found = service.heads[head.session_uid]
-    gathered = operator._gather(context)
+    (gathered,) = operator._gather(context)
     assert gathered.voice is found.sound.track and gathered.avatar is found.avatar
     write_wav(speech.with_name("other.wav"), np.zeros(16000))
     bpy.ops.egstalker.link_sound_file(filepath=str(speech.with_name("other.wav")))
-    assert isinstance(operator._gather(context).voice, SoundPart)
+    assert isinstance(operator._gather(context)[0].voice, SoundPart)
