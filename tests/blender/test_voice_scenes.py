@@ -66,7 +66,10 @@ def test_a_scene_strip_says_which_frame_is_which(edit: Any, head: Any, scene: An
     assert task.moment.seconds == pytest.approx((25 - (scene.frame_start - 11)) / 50)
 
 
-@pytest.mark.skipif(bpy.app.version < (5, 3), reason="the first render of a process takes long")
+@pytest.mark.skipif(
+    bpy.app.version[:2] != (5, 2),
+    reason="tried in Blender 5.2 alone: 5.3.0 without a GPU crashes when it renders a scene strip",
+)
 def test_blender_shows_that_frame(edit: Any, scene: Any) -> None:
     """The truth: the frame of the inner scene while Blender renders one of the outer."""
     shot_strip(edit, scene)
