@@ -90,11 +90,11 @@ def test_a_turned_head_has_the_same_mouth() -> None:
     np.testing.assert_allclose(mouth_measures(1.7 * mesh @ turn), mouth_measures(mesh))
 
 
-@pytest.mark.parametrize("milliseconds", [-200, 0, 300])
-def test_the_offset_of_a_clip(milliseconds: int) -> None:
+def test_the_offset_of_a_clip_is_found_at_any_size() -> None:
+    """A measure that pulls large offsets towards zero would mend them in part."""
     if not CLIP.is_dir():
         pytest.skip(f"needs the synthetic clip in {CLIP}")
-    rows = range(500)
+    rows = range(400)
     points = np.stack([np.loadtxt(CLIP / f"ori_imgs/{row}.lms")[:, :2] for row in rows])
 
     def apart(a: int, b: int) -> Any:
@@ -103,11 +103,19 @@ def test_the_offset_of_a_clip(milliseconds: int) -> None:
         )
 
     measures = np.stack([apart(62, 66), apart(48, 54), apart(8, 33)], 1)
-    samples = decoded(CLIP / "aud.wav").samples[: 500 * 640]
-    late = np.roll(samples, 16 * milliseconds)
-    found = find_offset(measures, ALL, phonetic(late))
-    assert abs(1000 * found.seconds - milliseconds) < 40
-    assert found.confidence == 1.0 and found.belongs is True
+    samples = decoded(CLIP / "aud.wav").samples[: len(rows) * 640]
+    errors = []
+    for milliseconds in (-400, -210, -50, 0, 110, 300, 400):
+        moved = np.zeros_like(samples)
+        late = 16 * milliseconds
+        moved[max(late, 0) : len(moved) + min(late, 0)] = samples[
+            max(-late, 0) : len(samples) - max(late, 0)
+        ]
+        found = find_offset(measures, np.ones(len(rows), bool), phonetic(moved))
+        assert found.confidence == 1.0 and found.belongs is True
+        errors.append(1000 * found.seconds - milliseconds)
+    assert np.abs(errors).max() < 40  # one frame: what a clip in sync may show
+    assert np.ptp(errors) < 10  # whatever the offset
 
 
 def test_only_sure_and_large_offsets_are_mended() -> None:
