@@ -9,7 +9,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from core.prepare.mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
 from core.prepare.mesh import JAW_LINE
 from core.prepare.segmentation.coordinates import face_coordinates
-from core.prepare.segmentation.filters import Guide, dilated, eroded
+from core.prepare.segmentation.filters import (
+    Guide,
+    box,
+    dilated,
+    enlarged,
+    enlarged_by_pillow,
+    eroded,
+)
 from core.prepare.segmentation.outline import sharpen
 from core.prepare.segmentation.person import Person, learn_person, load_person, save_person
 from core.prepare.segmentation.split import split
@@ -191,3 +198,15 @@ def test_grown_and_shrunk_masks() -> None:
     grown = dilated(mask, 3)
     assert grown.sum() == 16 * 12 and grown[7, 9] and not grown[6, 9]
     assert_array_equal(eroded(grown, 3), mask)
+
+
+def test_quick_filters_equal_those_of_the_libraries() -> None:
+    from scipy.ndimage import uniform_filter
+
+    values = np.random.default_rng(0).uniform(0, 255, (40, 30)).astype(np.float32)
+    for radius in (1, 2, 3, 6, 9):
+        slow = uniform_filter(values.astype(np.float64), 2 * radius + 1, mode="nearest")
+        assert_allclose(box(values, radius), slow, atol=1e-4)
+    square = values[:30]
+    assert_allclose(enlarged(square, 60), enlarged_by_pillow(square, 60), atol=1e-4)
+    assert enlarged(square, 45).shape == (45, 45)

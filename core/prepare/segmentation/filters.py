@@ -12,10 +12,35 @@ from ..mask_regions import Mask
 
 
 def box(values: Float32, radius: int) -> Float32:
-    """The mean of the (2 radius + 1) squared pixels around each pixel of (H, W)."""
-    from scipy.ndimage import uniform_filter
+    """The mean of the (2 radius + 1) squared pixels around each pixel of (H, W); beyond the picture
+    it goes on as at its edge."""
+    out = _sums(_sums(values, radius, 0), radius, 1)
+    out *= np.float32((2 * radius + 1) ** -2)
+    return out
 
-    return np.asarray(uniform_filter(values, 2 * radius + 1, mode="nearest"), np.float32)
+
+def _sums(values: Float32, radius: int, axis: int) -> Float32:
+    """The sum of the 2 radius + 1 values around each, along one axis: of windows of 1, 2, 4 ...
+    values, in half the time of scipy's uniform_filter."""
+
+    def part(lines: Float32, begin: int, stop: int | None) -> Float32:
+        return lines[begin:stop] if axis == 0 else lines[:, begin:stop]
+
+    count = values.shape[axis]
+    edges = part(values, 0, 1), part(values, count - 1, None)
+    first, last = (edge.repeat(radius, axis) for edge in edges)
+    window = np.concatenate([first, values, last], axis)  # sums of `length` values
+    out = np.zeros_like(values)
+    length, begin, left = 1, 0, 2 * radius + 1
+    while True:
+        if left % 2:
+            out += part(window, begin, begin + count)
+            begin += length
+        left //= 2
+        if not left:
+            return out
+        window = part(window, 0, -length) + part(window, length, None)
+        length *= 2
 
 
 def dilated(mask: Mask, radius: int) -> Mask:
@@ -84,6 +109,30 @@ class Guide:
 
 def enlarged(values: Float32, side: int) -> Float32:
     """(side, side) of (H, W), bilinear."""
+    if values.shape == (side // 2, side // 2):
+        return doubled(np.asarray(values, np.float32))
+    return enlarged_by_pillow(values, side)
+
+
+def doubled(values: Float32) -> Float32:
+    """(2 H, 2 W) of (H, W), bilinear, in half of Pillow's time. Beyond the picture it goes on as at
+    its edge."""
+    height, width = values.shape
+    tall = np.empty((2 * height, width), np.float32)
+    far = np.float32(0.25) * np.concatenate([values[:1], values, values[-1:]])
+    near = np.float32(0.75) * values
+    np.add(near, far[:-2], out=tall[::2])
+    np.add(near, far[2:], out=tall[1::2])
+    out = np.empty((2 * height, 2 * width), np.float32)
+    far = np.float32(0.25) * np.concatenate([tall[:, :1], tall, tall[:, -1:]], 1)
+    tall *= np.float32(0.75)
+    np.add(tall, far[:, :-2], out=out[:, ::2])
+    np.add(tall, far[:, 2:], out=out[:, 1::2])
+    return out
+
+
+def enlarged_by_pillow(values: Float32, side: int) -> Float32:
+    """The twin of `enlarged`, for any size."""
     image = pillow()
     picture = image.fromarray(np.ascontiguousarray(values, np.float32))
     return np.array(picture.resize((side, side), image.Resampling.BILINEAR))
