@@ -1,4 +1,5 @@
-"""The step that finds the face mesh of every frame."""
+"""The step that finds the face mesh of every frame, and while it has the pictures the signals that
+frames are judged by."""
 
 from __future__ import annotations
 
@@ -12,12 +13,13 @@ from ..errors import VideoError
 from ..records.arrays import Float32
 from .face import MOST_FACES, FaceMesher
 from .gaps import between
-from .mesh import IBUG, MESH_POINTS
+from .mesh import IBUG, MESH_POINTS, SKIN_POINTS
 from .pictures import write_bytes
+from .signals import SMALL, Signals, signals_of
 from .step import Files, Step, all_there
 
 RIVAL = 0.5  # height of a second face, in heights of the first, that makes it a second person
-MESHES = "meshes.npz"
+MESHES, SIGNALS = "meshes.npz", "signals.npz"
 PARTS = "landmarks"  # folder of the finished parts, while the step runs
 # The mesher looks for a face where it was in the frame before. So that its result does not depend
 # on the number of processes, it starts anew in every part, a little earlier: after 8 frames its
@@ -36,8 +38,12 @@ def find_meshes(step: Step, count: int, keep: bool) -> dict[str, Any]:
     kept = count - sum(map(len, missing))
     for _ in step.spread(_find_part, missing, _mesher, span=(kept, count, count)):
         pass
-    faces = np.concatenate([step.load(_name(part))["faces"] for part in parts])
-    meshes = _nearest_faces(faces)
+    found = [step.load(_name(part)) for part in parts]
+    faces, skin, small = (
+        np.concatenate([one[name] for one in found]) for name in ("faces", "skin", "small")
+    )
+    rows, nearest = np.arange(count), _nearest_faces(faces)
+    meshes = faces[rows, nearest]
     valid = np.asarray(np.isfinite(meshes).all((1, 2)))
     absent = int((~valid).sum())
     if absent == count:
@@ -46,6 +52,7 @@ def find_meshes(step: Step, count: int, keep: bool) -> dict[str, Any]:
             "camera, with --start and --seconds, or name the square with --crop x,y,side"
         )
     save_meshes(step, meshes, valid, _rivals(faces))
+    step.save(SIGNALS, small=small, skin=skin[rows, nearest])
     shutil.rmtree(step.side / PARTS, ignore_errors=True)
     return {"missing": absent}
 
@@ -62,6 +69,10 @@ def save_meshes(
     step.save(MESHES, meshes=filled, valid=valid, rivals=rivals)
 
 
+def load_signals(files: Files) -> Signals:
+    return Signals(**files.load(SIGNALS))
+
+
 def _name(part: range) -> str:
     return f"{PARTS}/{part.start}.npz"
 
@@ -71,31 +82,37 @@ def _mesher(files: Files) -> tuple[Files, FaceMesher]:
 
 
 def _find_part(tool: tuple[Files, FaceMesher], part: range) -> None:
-    """Save the faces (F, MOST_FACES, 478, 3) of a part's frames, NaN where there are fewer."""
+    """Save the faces (F, MOST_FACES, 478, 3) of a part's frames, NaN where there are fewer, and
+    their signals: small (F, 16, 16, 3) and skin (F, MOST_FACES, 468, 3)."""
     files, mesher = tool
     mesher.forget()
     faces = np.full((len(part), MOST_FACES, MESH_POINTS, 3), np.nan, np.float32)
+    skin = np.zeros((len(part), MOST_FACES, SKIN_POINTS, 3), np.uint8)
+    small = np.zeros((len(part), SMALL, SMALL, 3), np.uint8)
     for row in range(max(part.start - EARLIER, 0), part.stop):
-        found = mesher.find(files.pixels(row))
-        if found and row in part:
-            faces[row - part.start, : len(found)] = found
-    files.save(_name(part), faces=faces)
+        pixels = files.pixels(row)
+        found = mesher.find(pixels)
+        if row in part:
+            at, some = row - part.start, slice(len(found))
+            if found:
+                faces[at, some] = found
+            small[at], skin[at, some] = signals_of(pixels, faces[at, some])
+    files.save(_name(part), faces=faces, skin=skin, small=small)
 
 
-def _nearest_faces(faces: Float32) -> Float32:
-    """(F, 478, 3) of each frame's faces (F, MOST_FACES, 478, 3), the largest first, the one that is
-    nearest to that of the frame before."""
-    meshes = faces[:, 0].copy()
+def _nearest_faces(faces: Float32) -> NDArray[np.intp]:
+    """(F,) which of each frame's faces (F, MOST_FACES, 478, 3), the largest first, is nearest to
+    that of the frame before."""
+    chosen = np.zeros(len(faces), np.intp)
     middles = faces[..., :2].mean(2)
     last = None
     for row, choices in enumerate(middles):
         if np.isnan(choices[0, 0]):
             continue
-        chosen = 0
         if last is not None:
-            chosen = int(np.nanargmin(np.abs(choices - last).sum(1)))
-        meshes[row], last = faces[row, chosen], choices[chosen]
-    return meshes
+            chosen[row] = np.nanargmin(np.abs(choices - last).sum(1))
+        last = choices[chosen[row]]
+    return chosen
 
 
 def _rivals(faces: Float32) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from .backgrounds import BACKGROUND, make_background
 from .face import LOG as PROCESS_LOG
 from .face import check_models
 from .frames import examine_video, write_frames
-from .landmarks import MESHES, find_meshes
+from .landmarks import MESHES, SIGNALS, find_meshes
 from .log import LOG, Log
 from .masks import mask_files, write_masks
 from .options import Note, PrepareOptions, Progress
@@ -28,7 +28,7 @@ from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
 from .voice import SOUND, VOICE, match_lips, write_sound
 
-VERSION = 4  # of the steps: a higher one makes them run again
+VERSION = 5  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (
@@ -172,12 +172,12 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
             "landmarks",
             None,
             lambda step, keep: find_meshes(step, count, keep),
-            lambda: [side / MESHES, *map(step.landmarks, rows)],
+            lambda: [side / MESHES, side / SIGNALS, *map(step.landmarks, rows)],
         ),
         _Task(
             "shots",
             None,
-            lambda step, keep: find_shots(step, count),
+            lambda step, keep: find_shots(step),
             lambda: [side / SHOTS],
         ),
         _Task(

@@ -15,9 +15,9 @@ from ..records.arrays import Float64
 from .choice import SHORT, Look, chosen, half_alike, look_of, same_framing, same_person
 from .cuts import black_frames, find_cuts, frozen_frames, runs
 from .face import FaceMesher, quiet
-from .landmarks import MESHES, save_meshes
+from .landmarks import MESHES, load_signals, save_meshes
 from .options import FPS, MIN_SECONDS
-from .signals import Signals, read_signals, replaced
+from .signals import Signals, signals_of
 from .step import Files, Step
 from .trust import PROFILE, at_border, covered, turned
 
@@ -66,17 +66,16 @@ def load_shots(files: Files) -> Shots:
     return Shots(found["number"], found["reason"])
 
 
-def find_shots(step: Step, count: int) -> dict[str, Any]:
+def find_shots(step: Step) -> dict[str, Any]:
     """Choose the frames to train on. VideoError if there are too few, with the reason."""
     found = step.load(MESHES)
     meshes, valid, rivals = found["meshes"], found["valid"].astype(bool), found["rivals"]
-    signals = read_signals(step, range(count))
+    signals = load_signals(step)
     cut = find_cuts(signals.small, meshes.astype(np.float64), valid)
-    mended = _mend(step, meshes, valid, cut)
-    if mended:
+    if cut.any():
+        _mend(step, meshes, valid, signals, cut)
         save_meshes(step, meshes, valid, rivals)
         meshes = step.load(MESHES)["meshes"]
-        signals = replaced(signals, mended, read_signals(step, mended))
     exact = meshes.astype(np.float64)
     shots = choose(signals, exact, valid, rivals.astype(bool), cut, step.options.size)
     step.save(SHOTS, number=shots.number, reason=shots.reason)
@@ -98,29 +97,26 @@ def find_shots(step: Step, count: int) -> dict[str, Any]:
 
 
 def _mend(
-    step: Step, meshes: NDArray[np.float32], valid: NDArray[np.bool_], cut: NDArray[np.bool_]
-) -> list[int]:
-    """Find the meshes after cuts anew, in place. The rows of these frames."""
+    step: Step,
+    meshes: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    signals: Signals,
+    cut: NDArray[np.bool_],
+) -> None:
+    """Find the meshes after cuts anew, and the colours at their points, in place."""
     starts = np.flatnonzero(cut)
-    mended: list[int] = []
-    if not len(starts):
-        return mended
     with quiet(step.side):
         mesher = FaceMesher(step.options.landmark_model)
-        for first in starts:
+        for first, end in itertools.pairwise([*starts, len(cut)]):
             mesher.forget()
-            after = np.flatnonzero(cut[first + 1 :])
-            stop = min(
-                first + ANEW, len(cut), first + 1 + int(after[0]) if len(after) else len(cut)
-            )
-            for row in range(first, stop):
-                faces = mesher.find(step.pixels(row))
-                mended.append(row)
+            for row in range(first, min(first + ANEW, end)):
+                pixels = step.pixels(row)
+                faces = mesher.find(pixels)
                 valid[row] = bool(faces)
                 if faces:
                     meshes[row] = faces[0]
+                    signals.skin[row] = signals_of(pixels, meshes[row : row + 1])[1][0]
             step.stop_if_cancelled()
-    return mended
 
 
 def choose(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 from ..images.pillow import resized
 from ..images.sampling import bilinear
 from ..records.arrays import Float32
-from .landmarks import MESHES
 from .mesh import SKIN_POINTS
-from .step import Files, Step
+from .pictures import Pixels
 
 SMALL = 16  # pixels a side of the tiny pictures
 SAMPLED = 64  # pixels a side of the picture that colours are read from, so that pores do not matter
@@ -22,35 +20,15 @@ SAMPLED = 64  # pixels a side of the picture that colours are read from, so that
 @dataclass(frozen=True, eq=False)
 class Signals:
     """Of every frame: small (F, 16, 16, 3) uint8, the whole picture; skin (F, 468, 3) uint8, the
-    colours at the points of its face mesh."""
+    colours at the points of its face mesh, 0 without a face."""
 
     small: NDArray[np.uint8]
     skin: NDArray[np.uint8]
 
 
-def read_signals(step: Step, rows: Sequence[int]) -> Signals:
-    """The signals of the frames `rows`, on all cores."""
-    small, skin = zip(*step.spread(_signals, rows, _tool), strict=True)
-    return Signals(np.stack(small), np.stack(skin))
-
-
-def replaced(signals: Signals, rows: Sequence[int], newer: Signals) -> Signals:
-    """`signals` in which the frames `rows` are those of `newer`."""
-    small, skin = signals.small.copy(), signals.skin.copy()
-    small[list(rows)], skin[list(rows)] = newer.small, newer.skin
-    return Signals(small, skin)
-
-
-def _tool(files: Files) -> tuple[Files, Float32]:
-    return files, files.load(MESHES)["meshes"]
-
-
-def _signals(tool: tuple[Files, Float32], row: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """small and skin of one frame."""
-    files, meshes = tool
-    pixels = files.pixels(row)
-    small = resized(pixels, SMALL, SMALL, "BOX")
-    sampled = resized(pixels, SAMPLED, SAMPLED, "BOX").astype(np.float32)
-    places = meshes[row][None, :SKIN_POINTS, :2].astype(np.float64) * (SAMPLED / len(pixels))
-    skin = bilinear(sampled[None], places, np.float32)[0]
-    return small, np.rint(skin).astype(np.uint8)
+def signals_of(pixels: Pixels, faces: Float32) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """small (16, 16, 3) and skin (n, 468, 3) of a frame (H, H, 3) with the meshes (n, 478, 3)."""
+    sampled = resized(pixels, SAMPLED, SAMPLED, "BOX")
+    places = faces[:, :SKIN_POINTS, :2].astype(np.float64) * (SAMPLED / len(pixels))
+    skin = bilinear(sampled[None].astype(np.float32), places[None], np.float32)[0]
+    return resized(sampled, SMALL, SMALL, "BOX"), np.rint(skin).astype(np.uint8)

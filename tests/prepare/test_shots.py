@@ -13,7 +13,7 @@ pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 
 from core.errors import VideoError
 from core.prepare import shots as shots_module
-from core.prepare.landmarks import MESHES, find_meshes
+from core.prepare.landmarks import MESHES, find_meshes, load_signals
 from core.prepare.options import PrepareOptions
 from core.prepare.pictures import write_picture
 from core.prepare.poses import TRACK, track_poses, write_eyes
@@ -57,7 +57,7 @@ def begun(folder: Path, frames: list[np.ndarray]) -> tuple[Step, list[str]]:
 def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shots, dict[str, object], str]:
     frames = [picture for _, piece in PIECES for picture in piece]
     step, notes = begun(tmp_path_factory.mktemp("film"), frames)
-    facts = find_shots(step, len(frames))
+    facts = find_shots(step)
     assert len(notes) == 1
     return load_shots(step), facts, notes[0]
 
@@ -116,7 +116,7 @@ def test_a_photograph_that_is_moved_about_is_refused(tmp_path: Path) -> None:
     frames = [np.pad(f, ((0, 256 - len(f)), (0, 256 - f.shape[1]), (0, 0)), "edge") for f in frames]
     step, _ = begun(tmp_path, frames)
     with pytest.raises(VideoError, match="still picture"):
-        find_shots(step, len(frames))
+        find_shots(step)
 
 
 def test_too_little_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_too_little_is_refused_with_the_reason(tmp_path: Path) -> None:
     step, _ = begun(tmp_path, frames)
     expected = r"has 1\.2 s of 2\.8 s .*1\.6 s without a face.* faces the camera"
     with pytest.raises(VideoError, match=expected):
-        find_shots(step, len(frames))
+        find_shots(step)
 
 
 def test_two_faces_profile_and_border_are_left_out() -> None:
@@ -138,15 +138,21 @@ def test_two_faces_profile_and_border_are_left_out() -> None:
     assert summary(whole).startswith("using 0.0 to 4.0 s of 4.0 s")
 
 
+def test_pictures_are_read_once_for_landmarks_and_shots(tmp_path: Path) -> None:
+    step, _ = begun(tmp_path, talking(60))
+    for row in range(60):
+        step.image(row).unlink()
+    assert find_shots(step)["used"] == 60
+
+
 def test_faces_that_are_rivals_turned_or_cut_off(tmp_path: Path) -> None:
     step, _ = begun(tmp_path, talking(60))
     found = step.load(MESHES)
     assert not found["rivals"].any()
     meshes = found["meshes"].astype(np.float64)
     from core.prepare.cuts import find_cuts
-    from core.prepare.signals import read_signals
 
-    signals = read_signals(step, range(60))
+    signals = load_signals(step)
     valid = found["valid"].astype(bool)
     cut = find_cuts(signals.small, meshes, valid)
     assert not cut.any()
@@ -172,7 +178,7 @@ def test_left_out_frames_keep_their_numbers_and_no_pose_crosses_a_cut(tmp_path: 
     at once."""
     frames = [*talking(40), *[films.zoomed(p) for p in talking(14, 40)], *talking(36, 20)]
     step, _ = begun(tmp_path, frames)
-    find_shots(step, len(frames))
+    find_shots(step)
     track_poses(step, False)
     write_eyes(step)
     split = [json.loads((tmp_path / f"transforms_{name}.json").read_text()) for name in SPLITS]
