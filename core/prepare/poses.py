@@ -14,6 +14,7 @@ from ..errors import VideoError
 from ..formats.torch_writer import torch_bytes
 from ..records.arrays import Float32, Float64
 from .background import evenly_spaced
+from .bundle import Solution
 from .eyes import closure, table
 from .landmarks import MESHES
 from .mask_regions import HEAD, to_regions
@@ -22,13 +23,13 @@ from .refine import Fit, Refined, refine_frames
 from .shots import Shots, load_shots
 from .step import Files, Step, all_there
 from .surface import head_points
-from .tracking import finish_track, fit_head
+from .tracking import ROUNDS, Begun, finish_track, fit_head
 from .transforms import documents, official
 
 POINT_FRAMES = 24  # whose masks bound the head
 TRACK = "track.npz"
 PARTS = "pose"  # folder of what is finished, while the step runs
-FIT = f"{PARTS}/fit.npz"
+FIT, BEGUN = f"{PARTS}/fit.npz", f"{PARTS}/rounds.npz"  # of the head; of its fit so far
 PART = 64  # frames that are refined together
 FIT_SHARE = 0.5  # of the work on all frames that fitting the head is, about, in a clip of a minute
 
@@ -71,20 +72,34 @@ def _grey(files: Files, row: int) -> Float32:
 
 
 def _fitted(step: Step, meshes: Float64, shots: Shots) -> Fit:
-    """The head, fitted to some frames; read if an earlier run has fitted it."""
+    """The head, fitted to some frames; read if an earlier run has fitted it, continued if one has
+    begun to."""
     if not all_there([step.side / FIT]):
         work = int(shots.used.sum())
 
-        def progress(done: int, rounds: int) -> None:
-            step.progress(round(FIT_SHARE * work * done / rounds), round((1 + FIT_SHARE) * work))
+        def on_round(done: int, solution: Solution) -> None:
+            if done < ROUNDS:
+                step.save(BEGUN, done=np.array(done), **vars(solution))
+            step.progress(round(FIT_SHARE * work * done / ROUNDS), round((1 + FIT_SHARE) * work))
 
         def pictures(rows: NDArray[np.intp]) -> Float32:
             return np.stack([_grey(step, int(row)) for row in rows])
 
         size, focal = step.options.size, step.options.focal
-        fit = fit_head(meshes, shots.used, shots.number, size, pictures, focal, progress)
+        fit = fit_head(
+            meshes, shots.used, shots.number, size, pictures, focal, on_round, _begun(step)
+        )
         step.save(FIT, **fit.arrays())
     return _read_fit(step)[1]
+
+
+def _begun(files: Files) -> Begun | None:
+    """The fit of an earlier run, None if there is none."""
+    if not all_there([files.side / BEGUN]):
+        return None
+    found = files.load(BEGUN)
+    done, focal = int(found.pop("done")), float(found.pop("focal"))
+    return done, Solution(focal=focal, **found)
 
 
 def _read_fit(files: Files) -> tuple[Files, Fit]:

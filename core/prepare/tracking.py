@@ -21,12 +21,13 @@ from .smooth import ALIKE, refine_poses, smoothed
 KEYS = 80  # frames that shape and focal length are fitted on
 # Rounds of matching the patches. More of them would only fit the head's depth to noise.
 WIDE_ROUNDS, FINE_ROUNDS = 5, 4
+ROUNDS = WIDE_ROUNDS + FINE_ROUNDS
 WIDE, FINE = 0.094, 0.07  # decimetres, half sides of the patches
 MESH_SHAPE_SIGMA = 0.006  # small, because the mesh's depth is better than one fitted to its jitter
 PATCH_SHAPE_SIGMA = 0.02
 
 Pictures = Callable[[NDArray[np.intp]], Float32]  # rows -> (K, H, W) grey, softened
-OnProgress = Callable[[int, int], None]
+Begun = tuple[int, Solution]  # rounds done, and the head and key poses after them
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +67,13 @@ def fit_head(
     size: int,
     pictures: Pictures,
     focal: float | None,
-    on_progress: OnProgress,
+    on_round: Callable[[int, Solution], None],
+    begun: Begun | None = None,
 ) -> Fit:
     """Fit the head to its key frames, and give every frame a first pose. meshes (F, 478, 3) in
     pixels as MediaPipe gives them, valid (F,): frames to use, shots (F,): a number for each. focal:
-    pixels, None to fit it. on_progress(rounds done, rounds)."""
+    pixels, None to fit it. on_round(rounds done, the solution): called before the first of ROUNDS
+    and after each. begun: what it was called with in an earlier run; the result is the same."""
     centred = meshes[:, STABLE, :2] - size / 2
     rows = np.flatnonzero(valid)
     some = rows[np.linspace(0, len(rows) - 1, min(KEYS, len(rows))).astype(int)]
@@ -80,13 +83,16 @@ def fit_head(
     shifts = np.zeros((len(meshes), 3))
     rotations[rows], shifts[rows] = first_guess(mesh[STABLE], centred[rows], guess)
     keys = choose_keys(rotations, valid)
-    solution = Solution(mesh[STABLE], rotations[keys], shifts[keys], guess, np.ones(len(STABLE)))
-    solution = adjust(
-        centred[keys], solution, fixed_focal=True, width=size, shape_sigma=MESH_SHAPE_SIGMA
-    )
-    solution, patches, appearance = _match_keys(
-        solution, mesh, pictures(keys), size, focal, on_progress
-    )
+    if begun is None:
+        start = Solution(mesh[STABLE], rotations[keys], shifts[keys], guess, np.ones(len(STABLE)))
+        begun = (
+            0,
+            adjust(
+                centred[keys], start, fixed_focal=True, width=size, shape_sigma=MESH_SHAPE_SIGMA
+            ),
+        )
+        on_round(*begun)
+    solution, patches, appearance = _match_keys(begun, mesh, pictures(keys), size, focal, on_round)
     rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys, shots)
     _fill(rotations, shifts, valid)
     return Fit(mesh, solution.points, solution.focal, rotations, shifts, patches, appearance)
@@ -119,15 +125,17 @@ def finish_track(
 
 
 def _match_keys(
-    solution: Solution,
+    begun: Begun,
     mesh: Float64,
     grey: Float32,
     size: int,
     focal: float | None,
-    on_progress: OnProgress,
+    on_round: Callable[[int, Solution], None],
 ) -> tuple[Solution, Patches, Appearance]:
-    """Match the patches, fit the head to their positions, and repeat."""
-    for turn in range(WIDE_ROUNDS + FINE_ROUNDS):
+    """Match the patches, fit the head to their positions, and repeat. At least the last round is
+    left to do."""
+    done, solution = begun
+    for turn in range(done, ROUNDS):
         pixel = float(solution.translations[:, 2].mean()) / solution.focal
         half = (WIDE if turn < WIDE_ROUNDS else FINE) / pixel
         patches = patches_on(mesh, STABLE, pixel, half)
@@ -144,7 +152,7 @@ def _match_keys(
             whiten=whiten,
             focal_weight=ALIKE,
         )
-        on_progress(turn + 1, WIDE_ROUNDS + FINE_ROUNDS)
+        on_round(turn + 1, solution)
     return solution, patches, median_appearance(take(grey, solution, patches), patches)
 
 

@@ -15,14 +15,15 @@ pytest.importorskip("av", reason="needs PyAV: make prepare")
 pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 
 from core.errors import ArgumentError, CancelledError
-from core.prepare import poses
-from core.prepare.landmarks import MESHES, PART, PARTS, find_meshes
+from core.prepare import poses, tracking
+from core.prepare.landmarks import MESHES, PART, PARTS, SIGNALS, find_meshes
 from core.prepare.options import PrepareOptions
+from core.prepare.patches import Appearance, Patches
 from core.prepare.pictures import write_picture
 from core.prepare.poses import FIT, track_poses
 from core.prepare.shots import SHOTS
 from core.prepare.step import Step
-from core.prepare.tracking import FINE_ROUNDS, WIDE_ROUNDS
+from core.prepare.tracking import ROUNDS
 from core.system.processes import Processes
 
 from ..support.videos import pictures
@@ -73,7 +74,11 @@ def alone(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def equal(a: Path, b: Path) -> bool:
-    names = [f"prepare/{MESHES}", *(f"ori_imgs/{row}.lms" for row in range(COUNT))]
+    names = [
+        f"prepare/{MESHES}",
+        f"prepare/{SIGNALS}",
+        *(f"ori_imgs/{row}.lms" for row in range(COUNT)),
+    ]
     return all((a / name).read_bytes() == (b / name).read_bytes() for name in names)
 
 
@@ -133,7 +138,7 @@ def test_a_stopped_fit_of_the_pose_goes_on_and_ends_the_same(
     begun = replace(
         step,
         on_progress=lambda name, done, total: seen.append(done),
-        cancelled=lambda: len(seen) > WIDE_ROUNDS + FINE_ROUNDS + 1,
+        cancelled=lambda: len(seen) > ROUNDS + 2,
     )
     with pytest.raises(CancelledError):
         track_poses(begun, keep=False)
@@ -150,6 +155,41 @@ def test_a_stopped_fit_of_the_pose_goes_on_and_ends_the_same(
     for name in ("prepare/track.npz", "transforms_train.json", "transforms_val.json"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
     assert not (folders[0] / "prepare" / poses.PARTS).exists()
+
+
+def test_a_fit_that_is_stopped_between_its_rounds_goes_on_there(
+    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more than a round of it is lost, however slow the machine is; the head is the same."""
+    made: list[int] = []
+    median = tracking.median_appearance
+
+    def counted(taken: np.ndarray, patches: Patches) -> Appearance:
+        made.append(1)
+        return median(taken, patches)
+
+    def refined(step: Step, rows: np.ndarray) -> None:
+        raise CancelledError("the head is fitted")
+
+    monkeypatch.setattr(tracking, "median_appearance", counted)
+    monkeypatch.setattr(poses, "_refined", refined)
+    heads = []
+    for name, rounds in (("whole", ROUNDS + 1), ("stopped", 6)):
+        copytree(alone, tmp_path / name)
+        step = replace(step_in(tmp_path / name, None), name="pose")
+        seen: list[int] = []
+        begun = replace(
+            step,
+            on_progress=lambda name, done, total, seen=seen: seen.append(done),
+            cancelled=lambda seen=seen, rounds=rounds: len(seen) > rounds,
+        )
+        for keep, run in ((False, begun), (True, step)):
+            with pytest.raises(CancelledError):
+                track_poses(run, keep)
+        assert len(made) == ROUNDS + 1  # each round once, and the result
+        made.clear()
+        heads.append((tmp_path / name / "prepare" / FIT).read_bytes())
+    assert heads[0] == heads[1]
 
 
 @pytest.mark.parametrize("count", [0, -1, 1000])
