@@ -22,7 +22,6 @@ CLOSURE, FRAME, TIME = "AU45_r", "frame", "timestamp"
 FACE, CONFIDENCE, SUCCESS = "face_id", "confidence", "success"
 COLUMNS = (CLOSURE, FRAME, TIME, FACE, CONFIDENCE, SUCCESS)
 SHUT = 2.0  # AU45_r of a closed eye
-NEVER_SHUT = 1.2  # a table that goes no higher has no shut eye, or runs from 0 to 1
 MOST_MISSING = 5  # frames that a table without numbers may lack, at most a tenth of all
 TENTH = 10
 OTHER_RATE = 0.002  # relative difference from 25 rows a second; times are rounded to milliseconds
@@ -62,13 +61,8 @@ def read_table(path: Path, count: int, notes: list[str]) -> Float64:
             f"au.csv has {count - missing.sum()} rows for {count} frames: the missing ones take "
             f"the values of their neighbours (the longest gap: {_longest(missing)} frames)"
         )
-    values = table[CLOSURE][whole]
-    if values.max() <= NEVER_SHUT:
-        notes.append(
-            f"the largest AU45_r in au.csv is {values.max():.2f}: its eyes never close (closed is "
-            f"{SHUT:g} and more); if the table runs from 0 to 1, multiply that column by {SHUT:g}"
-        )
-    return np.interp(np.arange(count), places[whole], np.clip(values, 0, SHUT) / SHUT)
+    values = np.clip(table[CLOSURE][whole], 0, SHUT) / SHUT
+    return np.interp(np.arange(count), places[whole], values)
 
 
 def _read(path: Path) -> Table:

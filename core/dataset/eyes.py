@@ -10,6 +10,7 @@ import numpy as np
 from ..audio.npy import load_array
 from ..errors import AudioError, DatasetError
 from ..records.arrays import Float32, Float64
+from .eye_table import SHUT as SHUT_UNIT
 from .eye_table import read_table
 from .landmarks import LEFT_EYE, RIGHT_EYE
 
@@ -19,6 +20,10 @@ MAX_MISSING = 5  # frames that bs.npy may lack
 OPEN_RANK = 70  # percentile of the aspect ratio at which the eyes count as open
 NEVER_SHUT = 0.62  # of the open ratio: a clip that never goes below has no blink to scale by
 SHUT = 0.35  # of the open ratio: closed, in such a clip
+# Of an au.csv: a table that closes no eye farther than the first has no shut eye or runs from 0 to
+# 1; one of the latter kind goes no farther than the second.
+SHUT_SOMEWHERE, HALF = 0.6, 0.5
+SURELY_SHUT, SHUT_FRAMES = 0.8, 3  # closure by the landmarks; frames that must show it
 MIN_SEEN = 0.5  # of the frames must have landmarks to measure the eyes
 
 
@@ -26,10 +31,14 @@ def read_eyes(
     folder: Path, count: int, landmarks: Callable[[], Float32], notes: list[str]
 ) -> Float64:
     """(count,) closure in [0, 1] by frame. landmarks: gives (count, 68, 2), NaN where a frame has
-    none. DatasetError if a file is damaged or belongs to another clip; where the values come from,
-    if not from au.csv, is noted."""
+    none. An au.csv that surely runs from 0 to 1, not to 2 and more, is scaled. DatasetError if a
+    file is damaged or belongs to another clip; where the values come from, if not from au.csv, is
+    noted."""
     if (folder / "au.csv").exists():
-        return read_table(folder / "au.csv", count, notes)
+        closed = read_table(folder / "au.csv", count, notes)
+        if closed.max() > SHUT_SOMEWHERE:
+            return closed
+        return _never_shut(closed, landmarks, notes)
     if (folder / "bs.npy").exists():
         notes.append("no au.csv: the eyes follow eyeBlink of bs.npy")
         return _from_blendshapes(folder / "bs.npy", count)
@@ -41,6 +50,29 @@ def read_eyes(
     notes.append("no au.csv: the eyes were measured from the landmarks")
     ratios = aspect_ratios(points[seen].astype(np.float64))
     return closure_of(np.interp(np.arange(count), np.flatnonzero(seen), ratios))
+
+
+def _never_shut(closed: Float64, landmarks: Callable[[], Float32], notes: list[str]) -> Float64:
+    """The closure (F,) of a table in which no eye is shut: doubled if the landmarks show eyes that
+    are shut where the table reads half of that, so that it surely runs from 0 to 1."""
+    if closed.max() <= HALF:
+        points = landmarks()
+        seen = np.isfinite(points).all(axis=(1, 2))
+        if seen.sum() > MIN_SEEN * len(closed):
+            ratios = aspect_ratios(points[seen].astype(np.float64))
+            blinks = np.percentile(ratios, 0.5) < HALF * np.percentile(ratios, OPEN_RANK)
+            shut = closed[seen][closure_of(ratios) > SURELY_SHUT]
+            if blinks and len(shut) >= SHUT_FRAMES and np.median(shut) > HALF * SURELY_SHUT:
+                notes.append(
+                    "au.csv runs from 0 to 1, as the landmarks show: its values count twice"
+                )
+                return np.minimum(2 * closed, 1.0)
+    notes.append(
+        f"the largest AU45_r in au.csv is {SHUT_UNIT * closed.max():.2f}: its eyes never close "
+        f"(closed is {SHUT_UNIT:g} and more); if the table runs from 0 to 1, multiply that column "
+        f"by {SHUT_UNIT:g}"
+    )
+    return closed
 
 
 def closure_of(ratios: Float64) -> Float64:

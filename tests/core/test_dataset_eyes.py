@@ -131,12 +131,6 @@ def test_frames_without_a_face_take_the_values_of_their_neighbours(tmp_path: Pat
         )
 
 
-def test_a_table_from_0_to_1_is_noted(tmp_path: Path) -> None:
-    lines = ["frame, AU45_r", *(f"{i}, {TRUE[i] / 2}" for i in range(COUNT))]
-    _, notes = eyes_from(tmp_path, lines, COUNT)
-    assert len(notes) == 1 and "largest AU45_r in au.csv is 1.00: its eyes never close" in notes[0]
-
-
 def faces(closed: np.ndarray) -> np.ndarray:
     """(F, 68, 2) whose lids leave 0.3 of the eyes' width open, or less."""
     points = np.zeros((len(closed), 68, 2), np.float32)
@@ -145,6 +139,24 @@ def faces(closed: np.ndarray) -> np.ndarray:
         points[:, eye + 1 : eye + 3, 1] = -1.5 * (1 - closed)[:, None]
         points[:, eye + 4 : eye + 6, 1] = 1.5 * (1 - closed)[:, None]
     return points
+
+
+def test_a_table_from_0_to_1_is_scaled_where_the_landmarks_are_sure(tmp_path: Path) -> None:
+    blinking = np.zeros(COUNT)
+    blinking[20:25] = blinking[60:65] = (0.4, 0.9, 1.0, 0.9, 0.4)
+    rows = [f"{i}, {value}" for i, value in enumerate(blinking)]
+    (tmp_path / "au.csv").write_text("\n".join(["frame, AU45_r", *rows]))
+    notes: list[str] = []
+    eyes = read_eyes(tmp_path, COUNT, lambda: faces(blinking), notes)
+    np.testing.assert_allclose(eyes, blinking, atol=1e-9)
+    assert notes == ["au.csv runs from 0 to 1, as the landmarks show: its values count twice"]
+    # Eyes that never shut, or that shut elsewhere, or that nobody saw: noted, as it is.
+    unknown = np.full((COUNT, 68, 2), np.nan, np.float32)
+    for points in (faces(0.4 * blinking), faces(np.roll(blinking, 10)), unknown):
+        notes.clear()
+        eyes = read_eyes(tmp_path, COUNT, lambda points=points: points, notes)
+        np.testing.assert_allclose(eyes, blinking / 2, atol=1e-9)
+        assert len(notes) == 1 and "largest AU45_r in au.csv is 1.00: its eyes never" in notes[0]
 
 
 def test_without_a_table_blendshapes_and_then_landmarks_show_the_eyes(tmp_path: Path) -> None:
