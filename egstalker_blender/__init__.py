@@ -5,6 +5,8 @@ from __future__ import annotations
 from . import bake, blocks, cli, engines, preferences_panel, properties, timeline
 from .avatars import checkpoint, demo, drops, importer, relink, training_camera
 from .controls import presets
+from .export import operators as export_operators
+from .export import panel as export_panel
 from .live import operators as live_operators
 from .panels import controls as control_panels
 from .panels import live as live_panel
@@ -33,6 +35,7 @@ MODULES = (
     relink,
     training_camera,
     bake,
+    export_operators,
     native_operators,
     material,
     presets,
@@ -42,6 +45,7 @@ MODULES = (
     live_panel,
     object_properties,
     native_panel,
+    export_panel,
     menus,
     worker_session,
     worker_operators,

@@ -85,22 +85,25 @@ def blocker(context: Any) -> str:
 
 def blocker_of(scene: Any, obj: Any) -> str:
     """The same for a head of the scene."""
+    try:
+        output_of(scene, obj)
+    except EgsError as error:
+        return head_blocker(scene, obj) or str(error)
+    if obj.egstalker.camera_source == "scene" and scene.camera is None:
+        return head_blocker(scene, obj) or "The scene has no camera"
+    return head_blocker(scene, obj)
+
+
+def head_blocker(scene: Any, obj: Any) -> str:
+    """The reason why a head of the scene cannot be computed now: its files."""
     props = obj.egstalker
     try:
         if not file_of(props.avatar_block).is_file():
             return f"The avatar file is not at {props.avatar_path}"
     except EgsError:
         return "Save the .blend, or choose a full path for the avatar file"
-    try:
-        output_of(scene, obj)
-    except EgsError as error:
-        return str(error)
     if props.sound_source == "CHANNEL" or (props.sound_source == "STRIP" and props.sound_strip):
-        problem = link_problem(scene, obj)
-        if problem:
-            return problem
-    if props.camera_source == "scene" and scene.camera is None:
-        return "The scene has no camera"
+        return link_problem(scene, obj)
     return ""
 
 

@@ -19,6 +19,7 @@ METRES = 0.1  # in a decimetre
 HEAD_TO_OBJECT: Float64 = np.array(
     [[METRES, 0, 0, 0], [0, 0, -METRES, 0], [0, METRES, 0, 0], [0, 0, 0, 1]]
 )
+Z_UP_TO_Y_UP: Float64 = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 OPENCV_TO_BLENDER: Float64 = np.diag([1.0, -1.0, -1.0, 1.0])  # its own inverse
 UNIFORM = 1e-4  # relative; matrices in Blender are float32
 
@@ -93,6 +94,13 @@ def head_motion(object_world: Float64, target_world: Float64, name: str) -> Floa
     u[:, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))  # no mirroring
     motion[:3, :3] = u @ vt
     return motion
+
+
+def splat_place(object_world: Float64, name: str) -> Float64:
+    """(4, 4) head's frame -> the world of splat files: y up, metres (core's SplatTask.place).
+    CameraError if the object is scaled unevenly."""
+    rotation_and_scale(object_world, name)
+    return np.asarray(Z_UP_TO_Y_UP @ object_world @ HEAD_TO_OBJECT, np.float64)
 
 
 def camera_from_lens(viewmat: Float64, lens: Lens) -> Camera:

@@ -20,14 +20,16 @@ import bpy
 
 from ..core.avatar.file import load_avatar
 from ..core.bake.plan import FIRST_FRAME, check_measured, parse_size
-from ..core.commands.arguments import add_bake, add_json
+from ..core.commands.arguments import add_bake, add_json, add_splats
 from ..core.commands.console import STOPPED, Console
 from ..core.errors import ArgumentError, EgsError
 from ..core.records.shutter import Shutter
+from ..core.records.splat_job import SPLAT_FORMATS
 from ..core.records.timeline import parse_frames
 from . import engines, preferences
 from .avatars.importer import import_avatar
 from .bake import bake_frames, rendered_heads
+from .export.gather import Choice, Ready, export_steps, read, scene_range
 from .gather import bake_job, read_settings
 from .missing import check_files
 from .output import output_in
@@ -73,7 +75,15 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
         help="recording, placed as a strip at the scene's first frame; or its features (.npy), "
         "which start at frame 1; default: the sound that each head is linked to",
     )
-    add("--out", type=Path, required=True, help="folder for the frames")
+    add("--out", type=Path, help="folder for the frames")
+    add(
+        "--splats",
+        type=Path,
+        metavar="FILE",
+        help="instead of pictures, write one head as Gaussian splats: .usdc (all frames), .ply (a "
+        "numbered file for each), .glb or .spz (the first frame)",
+    )
+    add_splats(parser)
     add_bake(
         parser,
         frames="the scene's, or the whole sound",
@@ -89,6 +99,8 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, console: Console) -> None:
     """EgsError unless every frame was written."""
+    if (args.out is None) == (args.splats is None):
+        raise ArgumentError("give --out DIR for pictures, or --splats FILE")
     context = bpy.context
     scene = context.scene
     is_empty = not bpy.data.filepath
@@ -97,8 +109,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
         scene.frame_start = FIRST_FRAME
     frames = parse_frames(args.frames) if args.frames else None
     size = parse_size(args.size) if args.size else None
-    out = args.out.absolute()
+    out = (args.out or args.splats).absolute()
     heads = chosen_heads(context, args)
+    if args.splats and len(heads) > 1:
+        raise ArgumentError(f"--splats writes one head; choose one with --object: {_names(heads)}")
     if args.audio:
         if len(heads) > 1:
             raise ArgumentError(
@@ -108,6 +122,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
     for obj in heads:
         _apply(args, obj)
     check_files(scene, heads)
+    if args.splats:
+        frames = frames if frames is not None or is_empty else scene_range(scene)
+        _export(args, console, read(context, heads[0], _choice(args, out, frames)))
+        return
     jobs = []
     for obj in heads:
         output = output_in(out, scene, obj, len(heads) > 1 or bool(args.object))
@@ -139,6 +157,33 @@ def run(args: argparse.Namespace, console: Console) -> None:
     line = engine.status().line()  # the worker may have been replaced meanwhile
     text = f"{total} frames in {out}, {seconds:.1f} s by {line}"
     console.done(text, path=out, frames=total, seconds=seconds, engine=line)
+
+
+def _choice(args: argparse.Namespace, path: Path, frames: tuple[int, ...] | None) -> Choice:
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in SPLAT_FORMATS:
+        suffixes = ", ".join(f".{name}" for name in SPLAT_FORMATS)
+        raise ArgumentError(f"{path} must end in one of {suffixes}")
+    frames = None if frames is None else tuple(sorted(frames))
+    return Choice(path, kind, frames, args.sh_degree, args.step)
+
+
+def _export(args: argparse.Namespace, console: Console, ready: Ready) -> None:
+    engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
+    total, path, start = ready.total, ready.choice.path, monotonic()
+    line = engine.status().line()
+    console.start("export-splats", ready.size_line(), path=path, total=total, engine=line)
+    with closing(export_steps(engine, ready)) as steps:
+        for step in steps:
+            if step.note:
+                console.note(step.note)
+            if step.number is not None:
+                fields = {"frame": step.number, "number": step.number}
+                console.progress("frames", step.done, step.total, path=step.path, **fields)
+            total = step.total
+    seconds, line = monotonic() - start, engine.status().line()
+    text = f"{total} frames in {path.parent}, {seconds:.1f} s by {line}"
+    console.done(text, path=path, frames=total, seconds=seconds, engine=line)
 
 
 def chosen_heads(context: Any, args: argparse.Namespace) -> list[Any]:

@@ -173,3 +173,17 @@ def test_an_interrupt_keeps_finished_frames(
 
 def test_blender_knows_the_command() -> None:
     assert cli._registered and cli.COMMAND == "egstalker"
+
+
+def test_splats_instead_of_pictures(tmp_path: Path, avatar_path: Path, sound: Path) -> None:
+    options = ("--avatar", avatar_path, "--audio", sound, "--engine", "builtin", "--json")
+    out = tmp_path / "splats" / "head.usdc"
+    code, events, errors = run(tmp_path, *options, "--splats", out, "--step", 2)
+    assert (code, errors) == (0, [])
+    assert [event["number"] for event in events if event["event"] == "progress"] == [1, 3, 5]
+    assert events[-1]["path"] == str(out) and events[-1]["frames"] == 3
+    assert [path.name for path in out.parent.iterdir()] == ["head.usdc"]
+    code, _, errors = run(tmp_path, *options, "--splats", "a.glb", "--out", "both")
+    assert code == 2 and "--splats FILE" in errors[-1]
+    code, _, errors = run(tmp_path, *options, "--splats", "a.obj")
+    assert code == 2 and "must end in" in errors[-1]

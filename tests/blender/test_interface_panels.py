@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import pytest
 from egstalker.egstalker_blender import preferences, preferences_panel
+from egstalker.egstalker_blender.export import panel as export_panel
 from egstalker.egstalker_blender.jobs.job import State
 from egstalker.egstalker_blender.panels import menus, object_properties, sidebar
 from egstalker.egstalker_blender.render import native_panel
@@ -16,7 +17,12 @@ from egstalker.egstalker_blender.setup_worker import draw as worker_draw
 from egstalker.egstalker_blender.setup_worker import session as worker_session
 from egstalker.egstalker_blender.setup_worker.check import Check
 
-PANELS = (*sidebar.CLASSES, *object_properties.CLASSES, *native_panel.CLASSES)
+PANELS = (
+    *sidebar.CLASSES,
+    *object_properties.CLASSES,
+    *native_panel.CLASSES,
+    *export_panel.CLASSES,
+)
 
 
 class Layout:

@@ -1,0 +1,1 @@
+"""The driven head as splat files, from File > Export and the panel."""
