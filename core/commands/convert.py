@@ -8,6 +8,7 @@ from pathlib import Path
 from ..avatar.file import save_avatar
 from ..dataset.features import KINDS
 from ..official.importing import ImportOptions, import_avatar
+from ..official.upright import AXES, UNITS
 from .arguments import add_json, add_licence, check_avatar_path
 from .console import Console
 
@@ -52,6 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.npz",
         help="mean and standard deviation of each log-mel band",
     )
+    add(
+        "--axes",
+        choices=AXES,
+        default="auto",
+        help="up in a .ply alone: y-up as talking-head trainers write, y-down as most splat tools, "
+        "z-up as Blender (default: what our own export says in the file, else y-up)",
+    )
+    add(
+        "--unit",
+        choices=UNITS,
+        default="auto",
+        help="unit of a .ply alone (default: what our own export says in the file, else decimetre)",
+    )
     add("--name", default="", help="name of the avatar (default: the name of the source)")
     add_licence(parser)
     add(
@@ -72,6 +86,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         feature_stats=args.feature_stats,
         name=args.name,
         licence=args.licence,
+        axes=args.axes,
+        unit=args.unit,
     )
     console.start("convert", source=args.source, path=args.out)
     avatar, notes = import_avatar(args.source, options)

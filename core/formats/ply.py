@@ -6,6 +6,7 @@ Values are raw, as in `Gaussians`; f_rest is channel-major in the file (docs/met
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 
 from ..errors import PlyError
 from ..records.arrays import Float32
-from ..records.gaussians import SH_COEFFICIENTS, Gaussians
+from ..records.gaussians import C0, SH_COEFFICIENTS, Gaussians
 from ..system.files import open_regular, reason
+from .splat_kinds import not_ply
 
 MAX_FILE = 4 * 2**30  # bytes
+BOM = b"\xef\xbb\xbf"
 MAX_HEADER = 64 * 2**10  # bytes; 62 properties need 1.5 kB
 REST = SH_COEFFICIENTS - 1
 
@@ -33,6 +36,7 @@ ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 
 POSITION = ("x", "y", "z")
 COLOUR = ("f_dc_0", "f_dc_1", "f_dc_2")
+RGB = ("red", "green", "blue")
 SCALE = ("scale_0", "scale_1", "scale_2")
 ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 REQUIRED = (*POSITION, *COLOUR, "opacity", *SCALE, *ROTATION)
@@ -52,11 +56,25 @@ class _Header:
     order: str  # byte order, empty for ascii
     elements: list[_Element]
     length: int  # bytes
+    comments: tuple[str, ...]
 
 
 def read_ply(path: str | Path) -> Gaussians:
     """Binary (either byte order) or ascii; properties in any order; degree 0 to 3, missing
-    harmonics are zero; other properties are ignored. PlyError names what is wrong."""
+    harmonics are zero; colours may be red, green, blue; other properties are ignored. PlyError
+    names what is wrong, also a Gaussian that is NaN or infinite: mended_ply.py keeps the others."""
+    gaussians, _ = read_raw(path)
+    bad = int(np.count_nonzero(~finite_rows(gaussians)))
+    if bad:
+        raise PlyError(
+            f"{path}: {bad} of {len(gaussians)} Gaussians are NaN or infinite; the training "
+            "diverged or the file is damaged, take an earlier iteration"
+        )
+    return gaussians
+
+
+def read_raw(path: str | Path) -> tuple[Gaussians, tuple[str, ...]]:
+    """(the Gaussians as they are, the header's comments). PlyError."""
     path = Path(path)
     file, size = open_regular(path, PlyError, MAX_FILE)
     with file:
@@ -66,7 +84,8 @@ def read_ply(path: str | Path) -> Gaussians:
             _check_names(vertex)
             last = vertex is header.elements[-1]
             read = _read_binary if header.order else _read_ascii
-            return _gaussians(read(file, size, header, before, vertex, last))
+            rows = read(file, size, header, before, vertex, last)
+            return _gaussians(rows, vertex), header.comments
         except PlyError as error:
             raise PlyError(f"{path}: {error}") from None
         except OSError as error:
@@ -75,35 +94,38 @@ def read_ply(path: str | Path) -> Gaussians:
 
 def _read_header(file: BinaryIO) -> _Header:
     start = file.read(MAX_HEADER)
-    if start[:4] not in (b"ply\n", b"ply\r"):
-        raise PlyError("the file does not begin with 'ply'; it is not a .ply file")
-    end = start.find(b"end_header")
-    newline = start.find(b"\n", end)
-    if end < 0 or newline < 0:
+    skipped = len(BOM) if start.startswith(BOM) else 0
+    if start[skipped:][:3].lower() != b"ply":
+        raise PlyError(f"the file does not begin with 'ply'; {not_ply(start)}")
+    line_end = re.match(rb"[ \t]*(\r\n|\n|\r)", start[skipped + 3 :])
+    end = re.search(rb"[\r\n]end_header[ \t]*", start, re.IGNORECASE)
+    if line_end is None or end is None or not start[end.end() :].startswith(line_end[1]):
         raise PlyError("the header has no end; the file is cut off or damaged")
-    try:
-        lines = start[:end].decode("ascii").splitlines()
-    except UnicodeDecodeError:
-        raise PlyError("the header is not plain text; the file is damaged") from None
+    # Comments may be in any encoding; the rest is plain text.
+    lines = re.split(r"\r\n|\n|\r", start[skipped : end.start()].decode("latin-1"))
+    comments: list[str] = []
     order: str | None = None
     elements: list[_Element] = []
     for line in lines[1:]:
-        match line.split():
-            case [] | ["comment" | "obj_info", *_]:
+        keyword, *rest = line.split() or [""]
+        match [keyword.lower(), *rest]:
+            case [""]:
                 pass
-            case ["format", name, _] if name in ORDERS:
-                order = ORDERS[name]
+            case ["comment" | "obj_info", *_]:
+                comments.append(" ".join(rest))
+            case ["format", name, _] if name.lower() in ORDERS:
+                order = ORDERS[name.lower()]
             case ["element", name, count] if count.isdigit() and len(count) < 16:
                 elements.append(_Element(name, int(count), []))
             case ["property", "list", _, _, name] if elements:
                 elements[-1].properties.append((name, None))
-            case ["property", kind, name] if elements and kind in TYPES:
-                elements[-1].properties.append((name, TYPES[kind]))
+            case ["property", kind, name] if elements and kind.lower() in TYPES:
+                elements[-1].properties.append((name, TYPES[kind.lower()]))
             case _:
                 raise PlyError(f"header line {line[:60]!r} is not understood; the file is damaged")
     if order is None:
         raise PlyError("the header names no format; the file is damaged")
-    return _Header(order, elements, newline + 1)
+    return _Header(order, elements, end.end() + len(line_end[1]), tuple(comments))
 
 
 def _split(elements: Sequence[_Element]) -> tuple[list[_Element], _Element]:
@@ -127,7 +149,8 @@ def _check_names(vertex: _Element) -> None:
     names = [name for name, _ in vertex.properties]
     if len(set(names)) != len(names):
         raise PlyError("a property appears twice in the header; the file is damaged")
-    missing = [name for name in REQUIRED if name not in names]
+    coloured = set(RGB) <= set(names)
+    missing = [n for n in REQUIRED if n not in names and not (coloured and n in COLOUR)]
     if missing:
         raise PlyError(f"property {', '.join(missing)} is missing: {_cause(missing, names)}")
     if vertex.count == 0:
@@ -150,7 +173,7 @@ def _cause(missing: Sequence[str], names: Sequence[str]) -> str:
         return "this is a compressed splat .ply; export it uncompressed"
     if list(missing) == ["scale_2"]:
         return "this is a 2D Gaussian (surfel) file; only 3D Gaussians can be drawn"
-    if set(COLOUR) <= set(missing) and set(SCALE) <= set(missing):
+    if set(SCALE) <= set(missing):
         return "this is an ordinary point cloud or mesh; give the point_cloud.ply of a training"
     return "it was not written by a 3D Gaussian trainer, or was edited; save it again"
 
@@ -217,28 +240,39 @@ def _read_ascii(
     return np.ascontiguousarray(table).view(dtype)[:, 0]
 
 
-def _gaussians(rows: NDArray[Any]) -> Gaussians:
+def _gaussians(rows: NDArray[Any], vertex: _Element) -> Gaussians:
     rest_names = _rest_names(rows.dtype.names or ())
     coefficients = len(rest_names) // 3
     sh = np.zeros((len(rows), SH_COEFFICIENTS, 3), np.float32)
-    sh[:, 0] = _columns(rows, COLOUR)
+    sh[:, 0] = _base_colours(rows, vertex)
     rest = _columns(rows, rest_names).reshape(len(rows), 3, coefficients)
     sh[:, 1 : 1 + coefficients] = rest.transpose(0, 2, 1)
-    gaussians = Gaussians(
+    return Gaussians(
         means=_columns(rows, POSITION),
         log_scales=_columns(rows, SCALE),
         quats=_columns(rows, ROTATION),
         opacity_logits=_columns(rows, ("opacity",))[:, 0],
         sh=sh,
     )
-    flat = [getattr(gaussians, name).reshape(len(rows), -1) for name in gaussians.__dict__]
-    bad = np.count_nonzero(~np.isfinite(np.concatenate(flat, axis=1)).all(axis=1))
-    if bad:
-        raise PlyError(
-            f"{bad} of {len(rows)} Gaussians are NaN or infinite; the training diverged or the "
-            "file is damaged, take an earlier iteration"
-        )
-    return gaussians
+
+
+def finite_rows(gaussians: Gaussians) -> NDArray[np.bool_]:
+    """(N,) False for a Gaussian with a value that is NaN or infinite."""
+    flat = [values.reshape(len(gaussians), -1) for values in vars(gaussians).values()]
+    return np.isfinite(np.concatenate(flat, axis=1)).all(axis=1)
+
+
+def _base_colours(rows: NDArray[Any], vertex: _Element) -> Float32:
+    """(N, 3) of degree 0. Some trainers write red, green, blue instead: whole numbers up to the
+    largest of their type, or 0 to 1."""
+    kinds = dict(vertex.properties)
+    if COLOUR[0] in kinds:
+        return _columns(rows, COLOUR)
+    kind = np.dtype(kinds[RGB[0]])
+    most = np.iinfo(kind).max if kind.kind in "iu" else 1
+    return ((_columns(rows, RGB) / np.float32(most) - np.float32(0.5)) / np.float32(C0)).astype(
+        np.float32
+    )
 
 
 def _columns(rows: NDArray[Any], names: Sequence[str]) -> Float32:

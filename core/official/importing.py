@@ -10,16 +10,19 @@ from ..avatar.framing import framing_camera, head_camera
 from ..dataset.features import choose_features
 from ..dataset.load import load_dataset
 from ..errors import ArgumentError
-from ..formats.ply import read_ply
+from ..formats.mended_ply import read_mended_ply
+from ..formats.splat_kinds import OTHERS
 from ..records.avatar import Avatar
 from .checkpoint import load_checkpoint
+from .upright import upright
 
 
 @dataclass(frozen=True)
 class ImportOptions:
     """dataset: folder with background, poses and eyes. iteration: None for the largest fine one.
     torso_frame: frame of the torso image, None for the first. features and feature_stats: as in
-    `features.choose_features`. name: of the avatar; the source's own if empty."""
+    `features.choose_features`. name: of the avatar; the source's own if empty. axes and unit: of a
+    .ply without a network, see `upright.py`."""
 
     dataset: Path | None = None
     iteration: int | None = None
@@ -28,6 +31,8 @@ class ImportOptions:
     feature_stats: Path | None = None
     name: str = ""
     licence: str = ""
+    axes: str = "auto"
+    unit: str = "auto"
 
 
 def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, tuple[str, ...]]:
@@ -36,8 +41,10 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
     source = Path(source)
     if options.torso_frame is not None and options.dataset is None:
         raise ArgumentError("a torso frame needs the dataset folder that it is in; give both")
-    if source.suffix.lower() == ".ply" and not source.is_dir():
+    if source.suffix.lower() in (".ply", *OTHERS) and not source.is_dir():
         return _still(source, options)
+    if (options.axes, options.unit) != ("auto", "auto"):
+        raise ArgumentError("axes and unit are of a .ply alone; a checkpoint has its own")
     checkpoint = load_checkpoint(source, options.iteration)
     network = checkpoint.network
     features = choose_features(
@@ -70,9 +77,10 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
 def _still(source: Path, options: ImportOptions) -> tuple[Avatar, tuple[str, ...]]:
     if options.iteration is not None or options.features != "auto" or options.feature_stats:
         raise ArgumentError("a .ply alone has no iterations and no sound features; leave those out")
-    gaussians = read_ply(source)
+    gaussians, mended, comments = read_mended_ply(source)
+    gaussians, turned = upright(gaussians, options.axes, options.unit, comments)
     camera, images, track = framing_camera(gaussians.means), None, None
-    notes: tuple[str, ...] = ("a .ply alone has no network: a still head that does not speak",)
+    notes = ("a .ply alone has no network: a still head that does not speak", *mended, *turned)
     if options.dataset is not None:
         dataset = load_dataset(options.dataset, options.torso_frame)
         camera, images, track = dataset.camera, dataset.background, dataset.track

@@ -9,12 +9,11 @@ from ..formats.glb import glb_chunks
 from ..formats.ply_writer import ply_parts
 from ..formats.spz import spz_bytes
 from ..formats.usd import UsdWriter
+from ..official.upright import OURS
 from ..records.gaussians import Splats, deactivate
 from ..records.splat_job import SplatJob, SplatTask
+from ..render.place import Y_DOWN, moved, scaled, split
 from ..system.files import write_atomic
-from .place import Y_DOWN, moved, scaled, split
-
-PLY_AXES = "axes x right, y down, z forward; unit metre"
 
 
 class Writer(Protocol):
@@ -71,7 +70,7 @@ class _Ply(_OneFile):
 
     def add(self, task: SplatTask, splats: Splats, key: str) -> None:
         world = moved(splats, Y_DOWN @ task.place)
-        comments = ("made by EGSTalker", PLY_AXES, _key_line(key))
+        comments = ("made by EGSTalker", OURS, _key_line(key))
         head, rows = ply_parts(deactivate(world), self._job.sh_degree, comments)
         write_atomic(self._job.path_of(task), [head, rows])
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import EgsError
 from .. import preferences
 from .conversion import Conversion, Request, convert
 from .importer import ImportFiles, chosen_paths, import_avatar
 
+AXES_ITEMS = (
+    ("auto", "Automatic", "What our own export says in the file, else Y up"),
+    ("y-up", "Y Up", "As talking-head trainers write"),
+    ("y-down", "Y Down", "As most splat tools and COLMAP write"),
+    ("z-up", "Z Up", "As Blender, facing -Y"),
+)
+UNIT_ITEMS = (
+    ("auto", "Automatic", "What our own export says in the file, else decimetres"),
+    ("decimetre", "Decimetre", "As talking-head trainers write"),
+    ("metre", "Metre", "As most splat tools write"),
+    ("centimetre", "Centimetre", ""),
+)
 TICK = 0.1  # seconds between two polls of the conversion
 
 
@@ -35,6 +48,19 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
+    axes: EnumProperty(
+        name="Axes",
+        description="Which way is up in a point cloud without a network",
+        items=AXES_ITEMS,
+        options={"SKIP_SAVE"},
+    )
+    unit: EnumProperty(
+        name="Unit",
+        description="Unit of a point cloud without a network",
+        items=UNIT_ITEMS,
+        options={"SKIP_SAVE"},
+    )
+
     _interactive = False  # a script waits for the result, a user does not
     _queue: list[Request]
     _faults: list[str]
@@ -54,7 +80,7 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         dataset = Path(bpy.path.abspath(self.dataset)) if self.dataset else None
-        requests = [Request(path, dataset, python) for path in paths]
+        requests = [Request(path, dataset, python, self.axes, self.unit) for path in paths]
         self._faults, self._count = [], 0
         if self._interactive:
             return self._begin(context, requests)
@@ -97,7 +123,7 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
             self._conversion = Conversion(self._queue[0])
         path = self._conversion.step()
         if path is not None:
-            self._finish(context, path)
+            self._finish(context, path, self._conversion.notes)
             self._next()
 
     def _next(self) -> None:
@@ -110,10 +136,12 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
         """Called by Blender when it quits or opens another file."""
         self._end(context)
 
-    def _finish(self, context: Any, path: Path) -> None:
+    def _finish(self, context: Any, path: Path, notes: Sequence[str] = ()) -> None:
         obj = import_avatar(context, path)
         self._count += 1
         self.report({"INFO"}, f"{obj.name}: {len(obj.data.vertices)} Gaussians, saved as {path}")
+        for note in notes:
+            self.report({"INFO"}, note)
 
     def _result(self) -> set[str]:
         for fault in self._faults:

@@ -24,11 +24,14 @@ NEEDS_TORCH = (
 
 @dataclass(frozen=True)
 class Request:
-    """dataset: folder with background, poses and eyes, or None. python: the worker's, or None."""
+    """dataset: folder with background, poses and eyes, or None. python: the worker's, or None.
+    axes, unit: of a .ply without a network, as core names them."""
 
     ply: Path
     dataset: Path | None = None
     python: Path | None = None
+    axes: str = "auto"
+    unit: str = "auto"
 
 
 class Conversion:
@@ -47,6 +50,7 @@ class Conversion:
         self._folder = same if can_write(same) else user_folder("avatars")
         self._name = file_name(self._source.name)
         self._part = self._folder / f".{self._name.removesuffix('.egs')}.{os.getpid()}.part.egs"
+        self.notes: tuple[str, ...] = ()  # of a still: what was mended or assumed
         self._log: Path | None = None
         self._job: Job | None = None
 
@@ -72,8 +76,11 @@ class Conversion:
         from ...core.avatar.file import save_avatar
         from ...core.official.importing import ImportOptions, import_avatar
 
-        options = ImportOptions(dataset=self._request.dataset, name=self._source.name)
-        avatar, _notes = import_avatar(self._source.path, options)
+        request = self._request
+        options = ImportOptions(
+            dataset=request.dataset, name=self._source.name, axes=request.axes, unit=request.unit
+        )
+        avatar, self.notes = import_avatar(self._source.path, options)
         save_avatar(avatar, self._part)
 
     def _converted_elsewhere(self, source: Source) -> bool:

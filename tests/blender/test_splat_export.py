@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.avatar.file import load_avatar
 from core.formats.ply import read_ply
 from core.records.gaussians import Splats, activate
-from core.splat_export.place import moved
+from core.render.place import moved
 from tests.support.blender import job_of, names, track_of_job
 from tests.support.blender_native import needs_splats
 from tests.support.splat_files import covariances, read_glb

@@ -140,7 +140,7 @@ BROKEN: dict[str, tuple[tuple[str, bytes], str]] = {
     "empty": (("", b""), "does not begin with 'ply'"),
     "other file": (("PK\x03\x04", b""), "does not begin with 'ply'"),
     "no end": (changed("end_header\n", ""), "no end"),
-    "header of bytes": (changed("opacity", "öpacity"), "not plain text"),
+    "header of bytes": (changed("opacity", "öpacity"), "property opacity is missing"),
     "no format": (changed("format binary_little_endian 1.0\n", ""), "names no format"),
     "other format": (changed("little", "middle"), "not understood"),
     "odd type": (changed("float opacity", "quad opacity"), "not understood"),

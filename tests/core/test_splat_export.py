@@ -21,8 +21,8 @@ from core.records.avatar import Avatar
 from core.records.gaussians import activate
 from core.records.moment import Moment
 from core.records.splat_job import SplatJob, SplatTask, bytes_a_frame
+from core.render.place import Y_DOWN, moved
 from core.splat_export.loop import export_splats
-from core.splat_export.place import Y_DOWN, moved
 from tests.support.avatar_inputs import small_avatar
 from tests.support.events import events_of
 from tests.support.splat_files import placed, read_glb, read_spz

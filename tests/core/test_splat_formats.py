@@ -15,8 +15,8 @@ from core.formats.ply_writer import write_ply
 from core.formats.spz import spz_bytes
 from core.formats.usd import UsdWriter
 from core.records.gaussians import activate, deactivate
+from core.render.place import Y_DOWN, moved, scaled, sh_rotations, split
 from core.render.sh import colours
-from core.splat_export.place import Y_DOWN, moved, scaled, sh_rotations, split
 from tests.support.splat_files import covariances, placed, read_glb, read_spz
 from tests.support.synthetic import random_gaussians
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..network.skinning import left_product, quaternion_of
 from ..records.arrays import Float32, Float64
 from ..records.gaussians import Splats
-from ..render.sh import terms
+from .sh import terms
 
 DIRECTIONS = 64  # more than the 16 unknowns
 Y_DOWN: Float64 = np.diag([1.0, -1.0, -1.0, 1.0])  # x right, y down, z away: of 3DGS files

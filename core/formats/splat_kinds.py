@@ -1,0 +1,24 @@
+"""Splat files that are not read: recognised, so that the refusal can name them."""
+
+from __future__ import annotations
+
+# Suffix -> what such a file is.
+OTHERS = {
+    ".splat": "a .splat file (32 bytes a splat, no harmonics)",
+    ".ksplat": "a .ksplat file",
+    ".spz": "an .spz file",
+    ".sog": "a .sog file",
+}
+NEXT = "convert it to .ply, for example with SuperSplat or splat-transform"
+
+
+def not_ply(start: bytes) -> str:
+    """What a file with these first bytes is, and what to do."""
+    kind = ""
+    if start[:2] == b"\x1f\x8b" or start[:4] == b"NGSP":
+        kind = OTHERS[".spz"]
+    elif start[:2] == b"PK" and b"meta.json" in start:
+        kind = OTHERS[".sog"]
+    elif start[:4] == b"glTF":
+        kind = "a glTF file"
+    return f"it is {kind}; {NEXT}" if kind else "it is not a .ply file"

@@ -1,0 +1,176 @@
+"""Splat files of other programs: what is a little wrong is mended and noted, the rest refused."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.avatar.file import load_avatar
+from core.cli import main
+from core.errors import ArgumentError, PlyError
+from core.formats import mended_ply
+from core.formats.mended_ply import read_mended_ply
+from core.formats.ply import read_ply
+from core.formats.ply_writer import write_ply
+from core.official.importing import ImportOptions, import_avatar
+from core.official.upright import OURS
+from core.records.gaussians import C0, Gaussians, activate, deactivate
+from core.render.place import Y_DOWN, moved
+from tests.support.splat_files import covariances
+from tests.support.synthetic import random_gaussians
+
+N = 300
+
+
+def written(path: Path, gaussians: Gaussians) -> Path:
+    write_ply(gaussians, path)
+    return path
+
+
+def test_infinite_logits_and_flat_scales_are_bounded(tmp_path: Path) -> None:
+    gaussians = random_gaussians(N)
+    gaussians.opacity_logits[:90] = np.inf  # alpha 255 of a .splat file
+    gaussians.opacity_logits[90:95] = -np.inf
+    gaussians.log_scales[:50, 2] = -np.inf
+    path = written(tmp_path / "a.ply", gaussians)
+    with pytest.raises(PlyError, match="95 of 300"):
+        read_ply(path)  # a network needs every row as trained
+    found, notes, _ = read_mended_ply(path)
+    assert len(found) == N
+    splats = activate(found)
+    assert np.isfinite(splats.scales).all() and (splats.scales > 0).all()
+    assert (splats.opacities[:90] > 1 - 1e-6).all() and (splats.opacities[90:95] < 1e-6).all()
+    assert np.array_equal(found.opacity_logits[95:], gaussians.opacity_logits[95:])
+    assert [note.split()[0] for note in notes] == ["95", "50"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_a_few_bad_rows_are_left_out_and_counted(tmp_path: Path, value: float) -> None:
+    gaussians = random_gaussians(N)
+    gaussians.means[[3, 200], 1] = value
+    found, notes, _ = read_mended_ply(written(tmp_path / "a.ply", gaussians))
+    assert np.array_equal(found.means, np.delete(gaussians.means, [3, 200], axis=0))
+    assert notes == ("2 of 300 Gaussians are NaN or absurd and were left out",)
+    gaussians.log_scales[:4] = 60
+    with pytest.raises(PlyError, match=r"5 of 300 .* absurdly large"):
+        read_mended_ply(written(tmp_path / "a.ply", gaussians))
+
+
+@pytest.mark.parametrize(("kind", "name", "most"), [("u1", "uchar", 255), ("f4", "float", 1)])
+def test_colours_may_be_red_green_and_blue(tmp_path: Path, kind: str, name: str, most: int) -> None:
+    gaussians = random_gaussians(N)
+    colours = (np.random.default_rng(0).random((N, 3)) * most).astype(kind)
+    fields = [(axis, "<f4") for axis in "xyz"] + [(c, kind) for c in ("red", "green", "blue")]
+    names = ["opacity", *(f"scale_{i}" for i in range(3)), *(f"rot_{i}" for i in range(4))]
+    rows = np.zeros(N, [*fields, *((field, "<f4") for field in names)])
+    for i, axis in enumerate("xyz"):
+        rows[axis] = gaussians.means[:, i]
+        rows[("red", "green", "blue")[i]] = colours[:, i]
+        rows[f"scale_{i}"] = gaussians.log_scales[:, i]
+    for i in range(4):
+        rows[f"rot_{i}"] = gaussians.quats[:, i]
+    rgb = ("red", "green", "blue")
+    lines = [f"property {name if f in rgb else 'float'} {f}" for f in rows.dtype.names or ()]
+    head = ["ply", "format binary_little_endian 1.0", f"element vertex {N}", *lines, "end_header"]
+    path = tmp_path / "a.ply"
+    path.write_bytes("\n".join([*head, ""]).encode() + rows.tobytes())
+    found = read_mended_ply(path)[0]
+    np.testing.assert_allclose(0.5 + C0 * found.sh[:, 0], colours / most, atol=1e-6)
+    assert not found.sh[:, 1:].any()
+    path.write_bytes(path.read_bytes().replace(b" blue", b" blub"))
+    with pytest.raises(PlyError, match="f_dc_0"):
+        read_mended_ply(path)
+
+
+@pytest.mark.parametrize("line_end", ["\r", "\r\n", "\n", " \n"])
+def test_headers_in_other_spellings(tmp_path: Path, line_end: str) -> None:
+    gaussians = random_gaussians(N)
+    whole = written(tmp_path / "a.ply", gaussians).read_bytes()
+    head, _, body = whole.partition(b"end_header\n")
+    text = head.decode().replace("element vertex", "comment Köpfe\nELEMENT vertex")
+    text = text.replace("ply\n", "PLY\n").replace("property float", "Property Float32")
+    text = (text + "end_header\n").replace("\n", line_end)
+    body = b"\n" + body[1:]  # looks like the other half of a line end
+    for bom in (b"", b"\xef\xbb\xbf"):
+        (tmp_path / "a.ply").write_bytes(bom + text.encode() + body)
+        found = read_ply(tmp_path / "a.ply")
+        assert np.array_equal(found.means[1:], gaussians.means[1:])
+        assert np.array_equal(found.quats, gaussians.quats)
+
+
+@pytest.mark.parametrize("suffix", [".splat", ".ksplat", ".spz", ".sog"])
+def test_other_splat_files_are_named_with_the_next_step(
+    tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"\0" * 64)
+    assert main(["convert", str(path), str(tmp_path / "a.egs")]) == 2
+    error = capsys.readouterr().err
+    assert f"{suffix} file" in error and "convert it to .ply" in error
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [(gzip.compress(b"NGSP"), ".spz"), (b"NGSP", ".spz"), (b"PK\3\4 meta.json", ".sog"),
+     (b"glTF", "glTF")],
+)  # fmt: skip
+def test_a_renamed_file_is_named_by_its_first_bytes(
+    tmp_path: Path, start: bytes, name: str
+) -> None:
+    (tmp_path / "a.ply").write_bytes(start + b"\0" * 64)
+    with pytest.raises(PlyError, match=rf"{name} file.*convert it"):
+        read_mended_ply(tmp_path / "a.ply")
+
+
+@pytest.mark.parametrize(
+    ("axes", "unit"), [("y-down", "metre"), ("z-up", "centimetre"), ("y-up", "metre")]
+)
+def test_any_axes_and_unit_become_the_heads(tmp_path: Path, axes: str, unit: str) -> None:
+    gaussians = deactivate(activate(random_gaussians(N)))
+    turn = {"y-down": Y_DOWN, "y-up": np.eye(4)}.get(axes)
+    if turn is None:
+        turn = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    place = turn.copy()
+    place[:3] *= {"metre": 0.1, "centimetre": 10}[unit]
+    given = deactivate(moved(activate(gaussians), place))
+    path = written(tmp_path / "a.ply", given)
+    avatar, notes = import_avatar(path, ImportOptions(axes=axes, unit=unit))
+    np.testing.assert_allclose(avatar.gaussians.means, gaussians.means, atol=1e-5)
+    np.testing.assert_allclose(avatar.gaussians.sh, gaussians.sh, atol=1e-5)
+    one, other = (
+        covariances(s.quats, s.scales) for s in map(activate, (avatar.gaussians, gaussians))
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-7)
+    assert notes[-1] == f"turned from {axes}, {unit}"
+    plain, _ = import_avatar(path, ImportOptions())
+    assert np.array_equal(plain.gaussians.means, given.means)  # as before
+
+
+def test_our_own_export_comes_back_upright_and_life_size(tmp_path: Path) -> None:
+    gaussians = random_gaussians(N)
+    place = Y_DOWN.copy()
+    place[:3] *= 0.1
+    write_ply(deactivate(moved(activate(gaussians), place)), tmp_path / "a.ply", 3, (OURS,))
+    assert main(["convert", str(tmp_path / "a.ply"), str(tmp_path / "a.egs")]) == 0
+    found = load_avatar(tmp_path / "a.egs").gaussians
+    np.testing.assert_allclose(found.means, gaussians.means, atol=1e-5)
+
+
+def test_axes_of_a_checkpoint_are_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="checkpoint"):
+        import_avatar(tmp_path, replace(ImportOptions(), axes="z-up"))
+
+
+def test_too_many_are_thinned_to_the_most_visible(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(mended_ply, "MOST", 100)
+    gaussians = random_gaussians(N)
+    faint = np.random.default_rng(0).permutation(N)[:200]
+    gaussians.opacity_logits[:] = 3
+    gaussians.opacity_logits[faint] = -8
+    found, notes, _ = read_mended_ply(written(tmp_path / "a.ply", gaussians))
+    assert np.array_equal(found.means, np.delete(gaussians.means, faint, axis=0))
+    assert notes == ("300 Gaussians are too many for a still; the 100 most visible are kept",)
