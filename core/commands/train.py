@@ -31,6 +31,8 @@ NUMBERS = {
     "static_steps": (int, "steps of the static stage"),
     "lips_steps": (int, "steps of the lips stage"),
     "motion_steps": (int, "steps of the motion stage"),
+    "body_steps": (int, "steps of the body stage"),
+    "body_points": (int, "Gaussians of neck and shoulders"),
     "preview_every": (int, "steps between two previews; 0 for none"),
 }
 # Parts of the method that can be left out.
@@ -40,6 +42,7 @@ PARTS = {
     "ppe": "the positional encoding",
     "hash": "the hash tables of the tri-plane (dense planes instead)",
     "static_init": "the static stage",
+    "body": "neck and shoulders (a flat picture behind the head instead)",
 }
 
 

@@ -161,8 +161,7 @@ class TrainingClip:
 
     def decode(self, row: int) -> Frame:
         """`frame` without the cache."""
-        path = self.listing.images.get(row, self.folder / f"ori_imgs/{row}.jpg")
-        original = read_picture(path, "RGB", (self.width, self.height))
+        original = self.original(row)
         head = self.mask(row)
         if not head.any():
             raise DatasetError(
@@ -174,6 +173,16 @@ class TrainingClip:
         for array in (image, background, head, original):
             array.flags.writeable = False
         return Frame(row, image, background, head, original, self.lip_box(row))
+
+    def original(self, row: int) -> NDArray[np.uint8]:
+        """(H, W, 3) the frame as filmed, not cached."""
+        path = self.listing.images.get(row, self.folder / f"ori_imgs/{row}.jpg")
+        return read_picture(path, "RGB", (self.width, self.height))
+
+    def bare_background(self, row: int) -> NDArray[np.uint8]:
+        """(H, W, 3) the frame's own background, or bc.jpg, without a torso; not cached."""
+        own = self.listing.backgrounds.get(row) or self.folder / "bc.jpg"
+        return read_picture(own, "RGB", (self.width, self.height))
 
     def _background(self, row: int) -> NDArray[np.uint8]:
         """(H, W, 3) the frame's torso over its own background, or over bc.jpg if it has none."""

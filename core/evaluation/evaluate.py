@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ from .report.tables import text_of
 from .self_section import NO_LANDMARKS, self_section
 from .silence import silence_metrics
 from .sounds import SILENT_AT, Voice, silent_track, voice_of
+from .whole_frame import whole_section
 
 PHONEMES = ("phonemes_all.json", "phonemes.json")  # of a dataset whose text is known
 MAX_QUIET = 200  # rows that are also driven by silence
@@ -79,7 +81,9 @@ def evaluate(
 ) -> Report:
     """Measure the avatar. on_progress is called after every frame. Raises InputError before
     anything is computed if a part of the input cannot be read."""
-    renderer = renderer_for(avatar, backend, clip)
+    # Around the head the authors' protocol shows the true frame, so a body would cover it.
+    head = replace(avatar, body=None, content_hash="") if avatar.body else avatar
+    renderer = renderer_for(head, backend, clip)
     parts = [(text, rows_to_measure(clip, text)) for text in options.rows]
     own_voices = [voice_of(avatar, clip, rows, split=not options.context) for _, rows in parts]
     other_voices = [cross_driven.other_voice(renderer, path) for path in options.audio]
@@ -91,6 +95,9 @@ def evaluate(
         _self_driven(run, voice, text, rows, meter)
         for (text, rows), voice, meter in zip(parts, own_voices, meters, strict=True)
     ]
+    whole = renderer_for(avatar, backend, clip) if avatar.body else renderer
+    rows, progress = parts[0][1], partial(on_progress, "whole frame")
+    sections.append(whole_section(whole, own_voices[0], rows, progress))
     for index, voice in enumerate(other_voices):
         key, poses = f"audio_{index + 1}", parts[0][1]
         sections.append(_cross_driven(run, voice, key, poses, phonemes[index]))
@@ -235,10 +242,12 @@ def _facts(
     options: Options,
 ) -> dict[str, str]:
     here = machine()
+    body = "" if avatar.body is None else f" and {len(avatar.body)} of the body"
     kind = "still" if avatar.network is None else avatar.network.kind
     features = "none" if avatar.features is None else avatar.features.kind
     facts = {
-        "Avatar": f"{avatar.name}, {kind}, {len(avatar.gaussians)} Gaussians, driven by {features}",
+        "Avatar": f"{avatar.name}, {kind}, {len(avatar.gaussians)} Gaussians{body}, driven by "
+        f"{features}",
         "File": f"sha256 {avatar.content_hash}" if avatar.content_hash else "not written",
         "Dataset": f"{clip.folder.resolve().name}: {len(clip.train_rows)} frames to train, "
         f"{len(clip.val_rows)} held out, {len(clip.more_rows)} more, {clip.width}x{clip.height}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,13 @@ class Avatar:
         return len(self.gaussians) + (0 if self.body is None else len(self.body))
 
     def whole(self) -> Gaussians:
-        """Head and body at the still pose, canonical."""
+        """Head and body at the still pose, canonical; the same arrays at every call."""
         if self.body is None:
             return self.gaussians
-        return concatenated(self.gaussians, self.body.gaussians())
+        found = _whole.get(self)
+        if found is None:
+            found = _whole[self] = concatenated(self.gaussians, self.body.gaussians())
+        return found
+
+
+_whole: MutableMapping[Avatar, Gaussians] = WeakKeyDictionary()

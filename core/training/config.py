@@ -9,7 +9,8 @@ from ..errors import ArgumentError
 ARRANGEMENTS = ("paper", "official")
 LEAST = {
     "static_steps": 1, "lips_steps": 0, "motion_steps": 1, "points": 64, "batch": 1, "agents": 1,
-    "hidden": 1, "decoder": 1, "resolution": 2, "preview_every": 0,
+    "hidden": 1, "decoder": 1, "resolution": 2, "preview_every": 0, "body_steps": 1,
+    "body_points": 64,
 }  # fmt: skip
 PRECISIONS = ("float32", "bfloat16")
 
@@ -38,14 +39,16 @@ class TrainConfig:
     `verify` compares with). features: kind of audio features. window: steps of an audio window, 1
     to 16; a shorter window overfits less to the clip. kan, esaa, ppe, hash, static_init: False
     leaves that part out (the paper's ablations; the official arrangement always has dense planes
-    in place of hash tables). seed: same seed and steps give the same bits.
+    in place of hash tables). body: False leaves neck and shoulders a flat picture behind the head.
+    seed: same seed and steps give the same bits.
 
-    *_steps: of the three stages: static (one face for all frames), lips (landmarks alone), motion.
+    *_steps: of the stages: static (one face for all frames), lips (landmarks alone), motion, body.
     minutes: stop after that long, all stages scaled to it; the steps then depend on the machine.
-    points: initial Gaussians; max_points: limit after densification. batch: frames a step. agents:
-    of ESAA. scale: of the pictures' sides in training. hidden, decoder: widths of the feed-forward
-    layer and of the "paper" decoder. resolution: of the tri-plane. preview_every: steps, 0 for
-    none. precision: of the layers that move Gaussians; sums, pictures and weights stay float32."""
+    points: initial Gaussians; max_points: limit after densification; body_points: of the body.
+    batch: frames a step. agents: of ESAA. scale: of the pictures' sides in training. hidden,
+    decoder: widths of the feed-forward layer and of the "paper" decoder. resolution: of the
+    tri-plane. preview_every: steps, 0 for none. precision: of the layers that move Gaussians; sums,
+    pictures and weights stay float32."""
 
     arrangement: str = "paper"
     features: str = "phonetic"
@@ -55,13 +58,16 @@ class TrainConfig:
     ppe: bool = True
     hash: bool = True
     static_init: bool = True
+    body: bool = True
     seed: int = 0
     static_steps: int = 1500
     lips_steps: int = 1200
     motion_steps: int = 12000
+    body_steps: int = 600
     minutes: float | None = None
     points: int = 14000
     max_points: int = 20000
+    body_points: int = 8000
     batch: int = 2
     agents: int = 64
     hidden: int = 64
@@ -111,12 +117,12 @@ class TrainConfig:
 PRESETS = {
     "draft": TrainConfig(
         static_steps=400, lips_steps=600, motion_steps=1500, points=8000, max_points=10000,
-        scale=0.5, preview_every=250,
+        body_steps=200, body_points=5000, scale=0.5, preview_every=250,
     ),
     "good": TrainConfig(),
     "best": TrainConfig(
         static_steps=3000, lips_steps=2000, motion_steps=30000, points=30000, max_points=40000,
-        batch=4, hidden=128, decoder=48,
+        batch=4, hidden=128, decoder=48, body_steps=1500, body_points=10000,
     ),
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from ..records.arrays import Float64
 from ..records.camera import Camera
 from ..records.gaussians import ATTRIBUTES, C0, SH_COEFFICIENTS, Gaussians
 from ..records.weights import EGSTALKER, PAPER, NetworkWeights
+from .body import TrainableBody
 from .config import TrainConfig
 from .rasterisers.record import Rendered, SplatTensors, Splatter
 
@@ -32,7 +33,8 @@ COLOUR_FRAMES = 16  # that the initial colours are averaged over
 
 class Head(nn.Module):
     """canonical: the six FIELDS, (N, ...), raw values as in records.gaussians.Gaussians, with the
-    spherical harmonics in two parts. static: the decoder of the first stage ("paper" only).
+    spherical harmonics in two parts. static: the decoder of the first stage ("paper" only). body:
+    what the last stage trains, None for a head alone.
     degree: of the spherical harmonics in use, 0 to 3."""
 
     def __init__(
@@ -45,6 +47,7 @@ class Head(nn.Module):
         self.canonical = nn.ParameterDict({name: canonical[name] for name in FIELDS})
         self.static = nn.ParameterDict(static or {})
         self.network = TorchNetwork(weights)
+        self.body: TrainableBody | None = None
         self.degree = 0
         self.is_paper = architecture_of(weights).decoder
 

@@ -14,6 +14,7 @@ from ..dataset.clip import TrainingClip
 from ..dataset.idle import idle_track
 from ..dataset.pictures import read_background
 from ..dataset.track import filled
+from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
@@ -30,11 +31,20 @@ def background_for(clip: TrainingClip) -> tuple[Background, int]:
     return images, clip.train_rows[0] if first is None else first
 
 
-def track_of(clip: TrainingClip) -> Track:
+def still_row(clip: TrainingClip, row: int) -> int:
+    """The frame of the still pose: `row`, that of the torso, if it has a pose."""
+    whole = row < len(clip) and np.isfinite(clip.viewmats[row]).all()
+    return row if whole else clip.train_rows[0]
+
+
+def track_of(clip: TrainingClip, bodies: Float64 | None = None) -> Track:
     """Poses and eyes of every frame that the dataset names; a frame without a pose takes the pose
-    of the frame before it."""
+    of the frame before it. bodies (F, 4, 4): poses of the body, if it moves."""
     rows = sorted({*clip.train_rows, *clip.val_rows, *clip.more_rows})
-    return idle_track(filled(clip.viewmats), clip.eyes, rows)
+    track = idle_track(filled(clip.viewmats), clip.eyes, rows)
+    if bodies is None:
+        return track
+    return replace(track, bodies=idle_track(bodies, clip.eyes, rows).viewmats)
 
 
 def avatar_of(
@@ -44,21 +54,24 @@ def avatar_of(
     job: TrainJob,
     background: tuple[Background, int],
     facts: Mapping[str, Any],
+    bodies: Float64 | None = None,
 ) -> Avatar:
     """background: from background_for; its frame gives the still pose. facts: about the training,
-    JSON values, for the avatar's provenance."""
+    JSON values, for the avatar's provenance. bodies: as in track_of. A body takes the place of the
+    background's torso."""
     images, row = background
-    whole = row < len(clip) and np.isfinite(clip.viewmats[row]).all()
+    body = None if head.body is None else head.body.to_record()
     return Avatar(
         name=job.name or job.out.stem,
         gaussians=head.gaussians(),
-        camera=clip.camera(row if whole else clip.train_rows[0]),
+        camera=clip.camera(still_row(clip, row)),
         network=head.network.to_weights(),
         features=spec,
-        background=images,
-        track=track_of(clip),
+        background=images if body is None else replace(images, torso=None),
+        track=track_of(clip, bodies),
         licence=job.licence,
         provenance={"source": "trained here", "settings": asdict(job.config), **facts},
+        body=body,
     )
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-STATIC, LIPS, MOTION = "static", "lips", "motion"
-SHARES = {STATIC: 0.15, LIPS: 0.1, MOTION: 0.75}
+STATIC, LIPS, MOTION, BODY = "static", "lips", "motion", "body"
+SHARES = {STATIC: 0.15, LIPS: 0.1, MOTION: 0.75, BODY: 0.1}
 
 
 @dataclass

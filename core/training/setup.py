@@ -15,21 +15,23 @@ from ..records.avatar import Background
 from ..records.feature_spec import FeatureSpec
 from ..system.machine import available_cores
 from .batches import Batches
+from .body import BodyPlan, TrainableBody, plan_body
 from .config import TrainConfig
 from .folder import check_places, make_work_folder
 from .head import Head, first_colours, first_points, new_head
 from .job import TrainJob
 from .rasterisers.choose import splatter_for
 from .rasterisers.record import Splatter
-from .result import background_for
-from .schedule import LIPS, MOTION, STATIC
+from .result import background_for, still_row
+from .schedule import BODY, LIPS, MOTION, STATIC
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
     """splat: the differentiable rasteriser of the job's device. spec: of the audio features.
     background: image and torso behind the head, and their frame. head: untrained. stages: their
-    names, in order. preview_rows: held-out frames. notes: for the user."""
+    names, in order. preview_rows: held-out frames. notes: for the user. body: None for a head
+    alone."""
 
     job: TrainJob
     splat: Splatter
@@ -40,6 +42,7 @@ class Setup:
     stages: tuple[str, ...]
     preview_rows: tuple[int, ...]
     notes: tuple[str, ...]
+    body: BodyPlan | None
 
 
 def set_up(job: TrainJob) -> Setup:
@@ -52,6 +55,13 @@ def set_up(job: TrainJob) -> Setup:
     background = background_for(clip)
     batches, spec, notes = open_batches(job, clip)
     head = first_head(job, batches)
+    body = None
+    if job.config.body:
+        body = plan_body(batches, still_row(clip, background[1]), job.config.body_points)
+        if body is None:
+            notes.append("the masks hold no torso: the avatar is a head alone")
+        else:
+            head.body = TrainableBody(body.first, job.device)
     earlier = make_work_folder(job)
     return Setup(
         job=job,
@@ -60,9 +70,10 @@ def set_up(job: TrainJob) -> Setup:
         batches=batches,
         spec=spec,
         head=head,
-        stages=stages_of(job.config, batches),
+        stages=(*stages_of(job.config, batches), *([BODY] if body else [])),
         preview_rows=clip.val_rows or clip.train_rows,
         notes=(*clip.notes, *notes, *([earlier] if earlier else [])),
+        body=body,
     )
 
 
@@ -90,7 +101,7 @@ def first_head(job: TrainJob, batches: Batches) -> Head:
 
 
 def stages_of(config: TrainConfig, batches: Batches) -> tuple[str, ...]:
-    """The names of the stages, in order. The lips stage needs landmarks."""
+    """The names of the head's stages, in order. The lips stage needs landmarks."""
     static = [STATIC] if config.static_init else []
     lips = [LIPS] if config.lips_steps and batches.landmark_points is not None else []
     return (*static, *lips, MOTION)

@@ -42,8 +42,8 @@ HUBER = 1.0  # pixels
 
 
 class Stage(Protocol):
-    """name: STATIC, LIPS or MOTION. steps: if there is no time limit. final: factor of the learning
-    rates at the end of the stage."""
+    """name: STATIC, LIPS, MOTION or BODY. steps: if there is no time limit. final: factor of the
+    learning rates at the end of the stage."""
 
     name: str
     steps: int

@@ -14,6 +14,7 @@ from ..avatar.file import save_avatar
 from ..errors import ArgumentError, CancelledError, OutputError, TrainingError
 from ..system.gpu_torch import out_of_memory
 from ..system.machine import machine
+from .body_stage import BodyStage
 from .events import Events, Listener
 from .folder import STATE
 from .head import FIELDS, Head, farthest_first, merge_static_decoder, reorder
@@ -22,7 +23,7 @@ from .losses import perceptual_loss
 from .optimiser import Average
 from .preview import Preview, evenly_spaced, render_preview, write_strip
 from .result import avatar_of, with_frozen_gaussians
-from .schedule import LIPS, MOTION, STATIC, Clock, StagePlan, plan_stage
+from .schedule import BODY, LIPS, MOTION, STATIC, Clock, StagePlan, plan_stage
 from .setup import Setup, set_up
 from .stages import LipsStage, MotionStage, Stage, StaticStage
 from .state import Place, Sections, check_state, load_state, save_state
@@ -99,11 +100,19 @@ class _Training:
             if name == STATIC:
                 merge_static_decoder(self.head)
                 self._order_agents()
-            if name != MOTION:
+            if name != stages[-1]:
+                if name == MOTION:
+                    self._settle()
                 self.place = Place(stages[stages.index(name) + 1], 0, {}, self.head.degree, 0)
                 self.sections = {}
                 self._save(self.place.stage, 0, {})
         return self._finish()
+
+    def _settle(self) -> None:
+        """End the head's training: its moving average becomes the head."""
+        assert self.average is not None
+        self.head.load(self.average.values)
+        self.average = None
 
     def _order_agents(self) -> None:
         """Move Gaussians that are far apart to the front, because ESAA takes the first ones as
@@ -131,8 +140,8 @@ class _Training:
                 self._save(name, step, self._sections_of(stage))
                 self.clock.tick("saving")
         self._report(plan, step, None, None, last=True)
-        if name == MOTION:
-            self._save_last(step, self._sections_of(stage))
+        if name == self.setup.stages[-1]:
+            self._save_last(name, step, self._sections_of(stage))
 
     def _stage(self, name: str) -> Stage:
         """The stage of that name, restored from the saved state if there is one."""
@@ -142,6 +151,9 @@ class _Training:
             stage = StaticStage(batches, head, splat)
         elif name == LIPS:
             stage = LipsStage(batches, head)
+        elif name == BODY:
+            assert self.setup.body is not None
+            stage = BodyStage(batches, head, splat, self.setup.body)
         else:
             stage = MotionStage(batches, head, splat, perceptual_loss(self.job))
             self.average = Average(head, AVERAGE)
@@ -218,10 +230,10 @@ class _Training:
         self._saved = time.monotonic()
         self.events.emit("saved", path=self.state)
 
-    def _save_last(self, step: int, sections: Sections) -> None:
+    def _save_last(self, name: str, step: int, sections: Sections) -> None:
         """Save after the last step: if the avatar cannot be written, --resume only writes it."""
         try:
-            self._save(MOTION, step, sections)
+            self._save(name, step, sections)
         except OutputError as error:
             self.events.emit("note", text=str(error))
 
@@ -248,6 +260,7 @@ class _Training:
         values = self.average.values
         canonical = {name: values[f"canonical.{name}"] for name in FIELDS}
         head = Head(canonical, self.head.network.to_weights()).to(self.job.device)
+        head.body = self.head.body
         head.load(values)
         head.degree = self.head.degree
         return head
@@ -267,7 +280,10 @@ class _Training:
         if job.rows == "train":
             facts["psnr"] = round(preview.psnr, 2)
         setup = self.setup
-        avatar = avatar_of(head, self.batches.clip, setup.spec, job, setup.background, facts)
+        bodies = None if setup.body is None else setup.body.viewmats
+        avatar = avatar_of(
+            head, self.batches.clip, setup.spec, job, setup.background, facts, bodies
+        )
         save_avatar(avatar, job.out, half=True)  # already here: freezing may be interrupted
         avatar = with_frozen_gaussians(avatar, self.batches.track, job)
         save_avatar(avatar, job.out, half=True)

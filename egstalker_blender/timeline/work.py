@@ -30,7 +30,7 @@ def compute(
     moment: Moment,
 ) -> Computed:
     """The frame from disk, or else from the engine, which is opened only then."""
-    sh = avatar.gaussians.sh
+    sh = avatar.whole().sh
     frame = disk.get(key, sh) if disk is not None else None
     if frame is not None:
         return Computed(frame, False)

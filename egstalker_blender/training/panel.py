@@ -28,6 +28,7 @@ STAGES = {
     "static": "Shape",
     "lips": "Lips",
     "motion": "Motion",
+    "body": "Body",
 }  # of `train`; the steps of `prepare` have readable names
 ICON_PIXELS = 20.0  # of an icon at scale 1
 MARGIN = 50.0  # pixels left and right of a picture in the sidebar
