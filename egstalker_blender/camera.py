@@ -40,6 +40,11 @@ class Lens:
     pixel_aspect: tuple[float, float] = (1.0, 1.0)
 
 
+def in_object(motion: Float64) -> Float64:
+    """(4, 4) a motion in the head's frame -> the same in the object's local axes, metres."""
+    return np.asarray(HEAD_TO_OBJECT @ motion @ np.linalg.inv(HEAD_TO_OBJECT), np.float64)
+
+
 def vertices_of(means: Float32) -> Float32:
     """(N, 3) head's frame -> (N, 3) object's local axes."""
     return (means @ HEAD_TO_OBJECT[:3, :3].T).astype(np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.audio.features import counted
-from ..core.avatar.motion import body_pose_at
+from ..core.avatar.motion import body_pose_at, head_on_body
 from ..core.bake.plan import (
     FIRST_FRAME,
     camera_like_training,
@@ -248,7 +248,10 @@ def instant_of(
 
 def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) -> Camera:
     if state.camera is not None:
-        return state.camera
+        place = head_on_body(avatar, moment.pose)
+        if place is None:
+            return state.camera
+        return replace(state.camera, viewmat=state.camera.viewmat @ place)
     viewmat = viewmat_of(avatar, settings.pose, state, moment.seconds)
     return replace(camera_like_training(avatar, viewmat, settings.size), unit=settings.unit)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError
+from ..network.skinning import rigid_inverse
 from ..records.arrays import Float32, Float64
 from ..records.avatar import Avatar
-from ..records.camera import pose_vector
+from ..records.camera import pose_vector, viewmat_of_pose
 from ..records.moment import Moment
 from ..records.timeline import ping_pong, row_of_seconds
 
@@ -32,6 +33,15 @@ def body_pose_at(avatar: Avatar, seconds: float, pose: str = "track") -> Float32
     if pose != "track" or avatar.track is None or avatar.track.bodies is None:
         return None
     return pose_vector(_interpolated(avatar.track.bodies, seconds))
+
+
+def head_on_body(avatar: Avatar, pose: Float32) -> Float64 | None:
+    """(4, 4) rigid, from the head's frame, in which the cloud is, to the body's at rest, where the
+    cloud stands in a scene; None for a head alone, which stands in its own. pose (12,): the
+    head's."""
+    if avatar.body is None:
+        return None
+    return rigid_inverse(avatar.camera.viewmat) @ viewmat_of_pose(pose)
 
 
 def _interpolated(viewmats: Float32, seconds: float) -> Float64:

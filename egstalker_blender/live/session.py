@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from ... import __package__ as base_package
+from ...core.avatar.motion import head_on_body
 from ...core.engine.background import Background, Finished, Task
 from ...core.engine.interface import Engine
 from ...core.errors import EgsError
@@ -140,10 +141,10 @@ class LiveVoice:
             self._show(done.value)
 
     def _show(self, made: Any) -> None:
-        frame, finished_at = made
+        frame, place, finished_at = made
         waited = 1000 * (self._clock() - finished_at)
         self.report = replace(frame.report, latency_ms=frame.report.latency_ms + waited)
-        stage.put(self._key, frame.splats)
+        stage.put(self._key, frame.splats, place=place)
         timer.redraw(("VIEW_3D",))
 
     def _request_frame(self) -> None:
@@ -160,8 +161,10 @@ class LiveVoice:
             self.stop(str(error))
             return
 
-        def frame() -> tuple[Any, float]:
-            return started.microphone.frame(started.avatar, moment), self._clock()
+        place = head_on_body(started.avatar, moment.pose)
+
+        def frame() -> tuple[Any, ...]:
+            return started.microphone.frame(started.avatar, moment), place, self._clock()
 
         self._want("frame", frame)
 

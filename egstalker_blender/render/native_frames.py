@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.avatar.motion import head_on_body
 from ...core.errors import InputError
+from ...core.network.skinning import moved
 from ...core.records.gaussians import Splats
 from ...core.system.lru import LRU
 from .. import engines
@@ -43,6 +45,8 @@ class Frames:
             assert head.avatar is not None
             assert head.sound is not None
             splats = engines.viewport_source()().deform(head.avatar, head.sound.track, now.moment)
+            place = head_on_body(head.avatar, now.moment.pose)
+            splats = splats if place is None else moved(splats, place)
             self._exact.put(now.key, splats)
         return Exact(now.key, splats)
 

@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from ...core.network.skinning import moved
 from ..viewport import stage
 from . import cloud, native
 
@@ -40,7 +41,8 @@ def write_late() -> None:
     for obj in native.avatars():
         if native.is_viewed(obj) and _is_late(obj):
             shown, data = stage.shown()[obj.session_uid], native.cloud_of(obj)
-            cloud.write(data, shown.splats)
+            splats = shown.splats if shown.place is None else moved(shown.splats, shown.place)
+            cloud.write(data, splats)
             _versions[data.session_uid] = shown.version
 
 

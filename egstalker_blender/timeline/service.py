@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from ...core.avatar.motion import head_on_body
 from ...core.engine.background import Background, Finished, Task
 from ...core.engine.cache.frames import Frame
 from ...core.errors import CancelledError, EgsError
@@ -155,13 +156,13 @@ class Service:
         playhead.follow(playing, self.clock(), head.fps)
         assert head.current is not None
         if head.current.key in self._store.memory:
-            return self._put(head, head.current.key, stale=False)
+            return self._put(head, head.current, stale=False)
         reach = 2 * self._lead(head) if playing else 0
         passed = wanted.nearest(
             playhead.number, playhead.direction, reach, lambda n: self._ready(head, n)
         )
         if passed is not None:
-            return self._put(head, head.moments[passed].key, stale=True)
+            return self._put(head, head.moments[passed], stale=True)
         return self._mark_late(head)
 
     def _lead(self, head: Head) -> int:
@@ -171,12 +172,15 @@ class Service:
         at = head.moments.get(number)
         return at is not None and at.key in self._store.memory
 
-    def _put(self, head: Head, key: str, stale: bool) -> bool:
+    def _put(self, head: Head, at: FrameMoment, stale: bool) -> bool:
+        key = at.key
         frame = self._store.memory.get(key)
         there = head.uid in stage.shown()
         if frame is None or (there and (head.shown, head.stale) == (key, stale)):
             return False
-        stage.put(head.uid, frame.splats(), stale)
+        assert head.avatar is not None
+        place = head_on_body(head.avatar, at.moment.pose)
+        stage.put(head.uid, frame.splats(), stale, place)
         head.shown, head.stale = key, stale
         head.playhead.shown_at = self.clock()
         return True

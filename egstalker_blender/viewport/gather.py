@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...core.records.arrays import Float32
-from ..camera import means_of
+from ..camera import in_object, means_of
 from .atlas import Entry
 from .draw import Item
 from .stage import Shown
+
+NOTHING: Mapping[int, Shown] = {}
 
 
 def known(view_layer: Any, shown: Mapping[int, Shown]) -> list[Any]:
@@ -25,16 +27,23 @@ def visible(objects: Iterable[Any], view_layer: Any, space: Any) -> list[Any]:
     return [obj for obj in objects if obj.visible_get(view_layer=view_layer, viewport=space)]
 
 
-def items_of(objects: Iterable[Any], depsgraph: Any) -> list[Item]:
-    """Evaluated world matrix and display settings of each object. depsgraph: may be None."""
+def items_of(
+    objects: Iterable[Any], depsgraph: Any, shown: Mapping[int, Shown] = NOTHING
+) -> list[Item]:
+    """Where the splats of each object are in the world, and its display settings. depsgraph: may
+    be None."""
     items = []
     for obj in objects:
         evaluated = obj.evaluated_get(depsgraph) if depsgraph else obj
         settings = obj.egstalker_display
+        world = np.array(evaluated.matrix_world, np.float64)
+        now = shown.get(obj.session_uid)
+        if now is not None and now.place is not None:
+            world = world @ in_object(now.place)
         items.append(
             Item(
                 obj.session_uid,
-                np.array(evaluated.matrix_world, np.float64),
+                world,
                 settings.mode,
                 settings.sh_degree,
                 settings.motion_range,

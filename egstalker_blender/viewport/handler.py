@@ -61,7 +61,7 @@ class Session:
             return  # another view may show them
         self.renderer.update(entries_of(shown, objects))
         size = context.preferences.system.pixel_size
-        items = items_of(ours, layer.depsgraph)
+        items = items_of(ours, layer.depsgraph, shown)
         self.renderer.draw(current_view(), items, size, knows_meshes(context.space_data))
 
     def label(self, context: Any) -> None:

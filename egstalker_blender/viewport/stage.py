@@ -11,26 +11,29 @@ from dataclasses import dataclass, replace
 from itertools import count
 from types import MappingProxyType
 
+from ...core.records.arrays import Float64
 from ...core.records.gaussians import Splats
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
     """stale: the splats of a newer moment are requested and not ready. version: different for each
-    `put` of the session, so that textures are uploaded once for each."""
+    `put` of the session, so that textures are uploaded once for each. place (4, 4): from the
+    splats' frame to the object's, decimetres, where a head turns on its body; else None."""
 
     splats: Splats
     stale: bool
     version: int
+    place: Float64 | None = None
 
 
 _shown: dict[int, Shown] = {}
 _versions = count(1)
 
 
-def put(key: int, splats: Splats, stale: bool = False) -> None:
-    """Show these splats. key: the object's session_uid."""
-    _shown[key] = Shown(splats, stale, next(_versions))
+def put(key: int, splats: Splats, stale: bool = False, place: Float64 | None = None) -> None:
+    """Show these splats. key: the object's session_uid. place: see Shown."""
+    _shown[key] = Shown(splats, stale, next(_versions), place)
 
 
 def mark_stale(key: int) -> None:
