@@ -75,7 +75,7 @@ def rows_of(entries: Sequence[Entry]) -> int:
     count = sum(len(entry.splats) for entry in entries)
     if count >= MAX_SPLATS:
         raise EngineError(
-            f"{count} Gaussians are more than the viewport's {MAX_SPLATS - 1}; hide an avatar"
+            f"{count} Gaussians are more than the viewport's {MAX_SPLATS - 1}; delete an avatar"
         )
     return max(1, -(-count // PER_ROW))
 
@@ -98,7 +98,7 @@ def upload(values: Float32, texel_floats: int) -> gpu.types.GPUTexture:
     if max(rows, width) > limit:
         raise EngineError(
             f"the GPU's textures have at most {limit} rows and columns, "
-            f"the heads need {rows} and {width}; hide an avatar"
+            f"the heads need {rows} and {width}; delete an avatar"
         )
     buffer = gpu.types.Buffer("FLOAT", values.size, values.reshape(-1))
     kind = "RGBA32F" if texel_floats == 4 else "R32F"

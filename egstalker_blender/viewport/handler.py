@@ -25,25 +25,29 @@ STALE_COLOUR = (1.0, 0.7, 0.2, 1.0)
 
 
 class Session:
-    """What is kept between redraws. failure: why drawing stopped, empty while it works. handles: of
-    the draw callbacks. pruned: number of objects and stage keys at the last `prune`."""
+    """What is kept between redraws. failure: why drawing stopped, empty while it works; failed: the
+    heads that were shown then. handles: of the draw callbacks. pruned: number of objects and stage
+    keys at the last `prune`."""
 
     def __init__(self) -> None:
         self.renderer = Renderer()
         self.failure = ""
+        self.failed: frozenset[int] = frozenset()
         self.handles: list[Any] = []
         self.pruned: tuple[int, frozenset[int]] = (0, frozenset())
 
     def draw(self, context: Any) -> None:
         """Draw one region. An error would occur again at every redraw, so drawing stops after the
-        first one until another file is loaded."""
-        if self.failure or context.space_data is None:
+        first one until other heads are shown or another file is loaded."""
+        heads = frozenset(stage.shown())
+        if (self.failure and heads == self.failed) or context.space_data is None:
             return
+        self.failure = ""
         try:
             self._draw(context)
         except Exception as error:  # Blender would print it at every redraw
-            self.failure = str(error) or type(error).__name__
-            log.exception("drawing of heads stopped; load the file again or restart Blender")
+            self.failure, self.failed = str(error) or type(error).__name__, heads
+            log.exception("drawing of heads stopped until other heads are shown")
             self.renderer.release()
 
     def _draw(self, context: Any) -> None:

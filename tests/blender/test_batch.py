@@ -51,6 +51,7 @@ def test_whole_sound_in_an_empty_scene(tmp_path: Path, avatar_path: Path, sound:
     options = ("--avatar", avatar_path, "--audio", sound, "--out", "frames", "--engine", "builtin")
     code, events, errors = run(tmp_path, *options, "--json")
     assert (code, errors) == (0, [])
+    events = [event for event in events if event["event"] != "note"]  # of a slow machine
     assert [event["event"] for event in events] == ["start", *["progress"] * 5, "done"]
     assert events[0]["total"] == 5 and "builtin" in events[0]["engine"]
     assert [event["number"] for event in events[1:-1]] == [1, 2, 3, 4, 5]

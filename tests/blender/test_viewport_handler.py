@@ -109,6 +109,10 @@ def test_a_failing_draw_is_logged_once(
     assert len(tries) == 1
     assert len(caplog.records) == 1
     assert session.failure == "no such GPU"
+    stage.remove(head.session_uid)  # too many splats, say, and the user deletes a head
+    session.draw(context_of(preferences=bpy.context.preferences))
+    assert session.failure == ""
+    session.failure = "broken"
     session.forget()
     assert session.failure == ""
 
