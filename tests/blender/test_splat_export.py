@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from egstalker.core.formats import usd
 from egstalker.core.network.deformer import splats_at
 from egstalker.core.network.numpy.folded_network import prepare
 from egstalker.egstalker_blender.export import gather, operators
@@ -23,6 +24,7 @@ from core.render.place import moved
 from tests.support.blender import job_of, names, track_of_job
 from tests.support.blender_native import needs_splats
 from tests.support.splat_files import covariances, read_glb
+from tests.support.synthetic import random_gaussians
 
 PLACE = Matrix.LocRotScale((0.5, -1.0, 2.0), Matrix.Rotation(0.7, 3, (1, 2, 3)), (1.5, 1.5, 1.5))
 CAMERAS = ((0.0, -3.0, 2.0), (2.0, -2.0, 3.0))  # from which colours are compared
@@ -185,15 +187,15 @@ def test_what_does_not_change_is_in_the_usdc_once(head: Any, fake: Any, tmp_path
     assert (tmp_path / "a.usdc").stat().st_size < 1.1 * 236 * 200 + 5000
 
 
-def test_an_attribute_that_rests_and_then_changes_keeps_its_rest(tmp_path: Path) -> None:
-    from egstalker.core.formats.usd import UsdWriter
-
-    from tests.support.synthetic import random_gaussians
-
+@pytest.mark.parametrize("save_bytes", [0, 1 << 28])  # after each frame, or at the end
+def test_an_attribute_that_rests_and_then_changes_keeps_its_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_bytes: int
+) -> None:
+    monkeypatch.setattr(usd, "SAVE_BYTES", save_bytes)
     bpy.utils.expose_bundled_modules()
     splats = activate(random_gaussians(5))
     moves = [0.0, 0.0, 0.0, 1.0, 1.0, 2.0]
-    writer = UsdWriter(tmp_path / "a.usdc", "1 head", (0, 5), 25.0, 0)
+    writer = usd.UsdWriter(tmp_path / "a.usdc", "1 head", (0, 5), 25.0, 0)
     for frame, move in enumerate(moves):
         means = splats.means + np.float32(move)
         writer.add(frame, Splats(means, *list(vars(splats).values())[1:]), np.eye(4))
