@@ -108,7 +108,8 @@ def voice_of(
     if len(starts) > PIECES:
         starts = range(0, length - PIECE, (length - PIECE) // PIECES)
     for start in starts:
-        piece = read(start, min(start + PIECE, length)).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN, which is counted below
+            piece = read(start, min(start + PIECE, length)).astype(np.float64)
         good = np.abs(piece) < np.finfo(np.float32).max  # False for NaN too
         broken += int((~good).sum())
         piece[~good] = 0

@@ -1,0 +1,279 @@
+"""The readers of foreign bytes, each with good files to damage."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from core.audio.decoders import decode
+from core.audio.npy import load_features
+from core.audio.wav import load_wav
+from core.avatar.file import load_avatar, save_avatar
+from core.dataset.eye_table import read_table
+from core.dataset.files import list_frames
+from core.dataset.landmarks import read_landmarks
+from core.dataset.load import load_dataset
+from core.dataset.pictures import read_picture
+from core.dataset.report import Report
+from core.dataset.track import read_track
+from core.dataset.transforms import lens_of, poses_of, read_documents, rows_of, sound_rows_of
+from core.evaluation.phonemes import load_phonemes
+from core.formats.ply import read_ply, write_ply
+from core.formats.safetensors import read_tensors
+from core.official.checkpoint import load_checkpoint
+from core.records.job import BakeJob, FrameTask
+from core.records.moment import Moment
+from core.records.voice import SoundPart
+from core.training.config import TrainConfig
+from core.training.state import load_state
+from core.worker.exchange import read_job, voice_fields, write_job
+from core.worker.protocol import encode, read_message
+from tests.fuzz.case import Case, Maker
+from tests.support.avatar_inputs import make_checkpoint, small_avatar, small_camera
+from tests.support.sound_files import chunk, encoded, wav
+from tests.support.synthetic import random_body, random_gaussians
+from tests.support.training_inputs import FOCAL, FRAMES, SIDE, make_clip
+
+TONE = np.sin(np.linspace(0, 60, 2000)) / 2
+CFG = "Namespace(kplanes_config={'resolution': [4, 4, 4]}, d_model=64, n_head=2, no_dshs=True)"
+
+
+def avatar(folder: Path) -> Case:
+    path = folder / "head.egs"
+    save_avatar(dataclasses.replace(small_avatar(), body=random_body()), path)
+    newest = path.read_bytes()
+    save_avatar(small_avatar(), path)
+    first = path.read_bytes().replace(b'"version":"2"', b'"version":"1"')
+    return Case(path, (newest, first), lambda: load_avatar(path))
+
+
+def avatar_header(folder: Path) -> Case:
+    """The JSON header, behind a length that fits."""
+    path = folder / "head.egs"
+    save_avatar(small_avatar(), path)
+    whole = path.read_bytes()
+    (length,) = struct.unpack("<Q", whole[:8])
+
+    def wrapped(header: bytes) -> bytes:
+        return struct.pack("<Q", len(header)) + header + whole[8 + length :]
+
+    return Case(path, (whole[8 : 8 + length],), lambda: load_avatar(path), wrapped)
+
+
+def tensors(folder: Path) -> Case:
+    path = folder / "x.safetensors"
+    header = b'{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"__metadata__":{"k":"v"}}'
+    seed = struct.pack("<Q", len(header)) + header + bytes(24)
+    return Case(path, (seed,), lambda: read_tensors(path))
+
+
+def ply(folder: Path) -> Case:
+    path = folder / "x.ply"
+    write_ply(random_gaussians(20), path)
+    binary = path.read_bytes()
+    names = [line.split()[2].decode() for line in binary.split(b"end_header")[0].splitlines()[3:]]
+    head = "ply\nformat ascii 1.0\nelement vertex 3\n"
+    head += "".join(f"property float {name}\n" for name in names) + "end_header\n"
+    text = head + 3 * (" ".join(["0.5"] * len(names)) + "\n")
+    return Case(path, (binary, text.encode()), lambda: read_ply(path))
+
+
+def npy(folder: Path) -> Case:
+    path = folder / "x.npy"
+    seeds = []
+    for shape in ((50, 29), (20, 16, 29), (10, 2, 64)):
+        file = io.BytesIO()
+        np.save(file, np.zeros(shape, np.float32))
+        seeds.append(file.getvalue())
+    return Case(path, tuple(seeds), lambda: load_features(path))
+
+
+def wave(folder: Path) -> Case:
+    path = folder / "x.wav"
+    seeds = (
+        wav(encoded(TONE, 1, 16), before=chunk(b"LIST", b"abc")),
+        wav(encoded(TONE, 3, 32), 3, bits=32, extensible=True),
+        wav(encoded(TONE, 1, 24), channels=2, bits=24, rate=48000),
+    )
+    return Case(path, seeds, lambda: load_wav(path))
+
+
+def other_sound(folder: Path) -> Case:
+    """Through librosa: FLAC, Ogg Vorbis and MP3."""
+    path = folder / "x.sound"
+    seeds = []
+    for kind in ("FLAC", "OGG", "MP3"):
+        file = io.BytesIO()
+        soundfile.write(file, TONE, 16000, format=kind)
+        seeds.append(file.getvalue())
+    return Case(path, tuple(seeds), lambda: decode(path))
+
+
+def torch_file(folder: Path) -> Case:
+    checkpoint = make_checkpoint(folder / "c", cfg=CFG)
+    path = checkpoint / "point_cloud" / "iteration_7" / "deformation.pth"
+    return Case(path, (path.read_bytes(),), lambda: load_checkpoint(checkpoint))
+
+
+def torch_pickle(folder: Path) -> Case:
+    """The pickle inside a torch file, in an archive that is whole."""
+    checkpoint = make_checkpoint(folder / "c", cfg=CFG)
+    path = checkpoint / "point_cloud" / "iteration_7" / "deformation.pth"
+    whole = path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    place = next(name for name in parts if name.endswith("data.pkl"))
+    hostile = pickle.dumps(["x", {"a": torch.Size([2])}])
+
+    def wrapped(data: bytes) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, part in parts.items():
+                archive.writestr(name, data if name == place else part)
+        return out.getvalue()
+
+    return Case(path, (parts[place], hostile), lambda: load_checkpoint(checkpoint), wrapped)
+
+
+def cfg_args(folder: Path) -> Case:
+    checkpoint = make_checkpoint(folder / "c", cfg=CFG)
+    return Case(checkpoint / "cfg_args", (CFG.encode(),), lambda: load_checkpoint(checkpoint))
+
+
+def in_clip(folder: Path, name: str, read: Callable[[Path], object], *more: bytes) -> Case:
+    """A file of a dataset."""
+    path = make_clip(folder / "d") / name
+    return Case(path, (path.read_bytes(), *more), lambda: read(path))
+
+
+def transforms(folder: Path) -> Case:
+    pose = [[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 0.7], [0, 0, 0, 1.0]]
+    entry = {"img_id": 0, "aud_id": 0, "file_path": "00001.jpg", "transform_matrix": pose}
+    lens = {"fl_x": FOCAL, "fl_y": FOCAL, "w": SIDE, "h": SIDE}
+    other = {**lens, "frames": [entry]}
+
+    def read(path: Path) -> None:
+        report = Report()
+        documents = read_documents(path.parent, report)
+        report.finish()
+        lens_of(path.parent, documents, report)
+        rows_of(path.parent, documents, FRAMES, report)
+        poses_of(documents)
+        sound_rows_of(documents, FRAMES)
+        report.finish()
+
+    return in_clip(folder, "transforms_train.json", read, json.dumps(other).encode())
+
+
+def eye_table(folder: Path) -> Case:
+    rows = "".join(f"{i + 1}, 0, {i / 30:.3f}, 0.9, 1, 0.5\n" for i in range(FRAMES))
+    openface = "frame, face_id, timestamp, confidence, success, AU45_r\n" + rows
+    return in_clip(folder, "au.csv", lambda path: read_table(path, FRAMES, []), openface.encode())
+
+
+def landmarks(folder: Path) -> Case:
+    return in_clip(folder, "ori_imgs/0.lms", read_landmarks)
+
+
+def track(folder: Path) -> Case:
+    def read(path: Path) -> None:
+        report = Report()
+        listing = list_frames(path.parent)
+        read_track(path.parent, listing, read_documents(path.parent, report), report)
+        report.finish()
+
+    return in_clip(folder, "track_params.pt", read)
+
+
+def jpeg(folder: Path) -> Case:
+    return in_clip(folder, "ori_imgs/0.jpg", read_picture)
+
+
+def png(folder: Path) -> Case:
+    return in_clip(folder, "torso_imgs/0.png", lambda path: read_picture(path, "RGBA"))
+
+
+def dataset(folder: Path) -> Case:
+    """A whole folder, whose transforms are damaged."""
+    return in_clip(folder, "transforms_train.json", lambda path: load_dataset(path.parent))
+
+
+def phonemes(folder: Path) -> Case:
+    path = folder / "phonemes.json"
+    seed = b'{"events": [[0.0, "m"], [0.1, "a"], [0.35, "b"]]}'
+    return Case(path, (seed,), lambda: load_phonemes(path))
+
+
+def state(folder: Path) -> Case:
+    path = folder / "state.safetensors"
+    header = {
+        "__metadata__": {
+            "format": "egs-training", "version": "1",
+            "place": json.dumps(
+                {"stage": "static", "step": 3, "seconds": {"static": 1.0}, "degree": 1,
+                 "averaged": 0}
+            ),
+            "config": "{}",
+        },
+        "head/a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+    }  # fmt: skip
+    text = json.dumps(header).encode()
+    seed = struct.pack("<Q", len(text)) + text + bytes(8)
+    return Case(path, (seed,), lambda: load_state(path, TrainConfig(), "cpu"))
+
+
+def message(folder: Path) -> Case:
+    path = folder / "message"
+    seed = encode({"type": "render", "id": 3, "moment": [0.0, 1.0], "names": {"a": "b"}})
+    return Case(path, (seed, seed + seed), lambda: read_message(io.BytesIO(path.read_bytes())))
+
+
+def job(folder: Path) -> Case:
+    """A bake as Blender hands it to the worker."""
+    path = folder / "job"
+    frames = (FrameTask(1, Moment(0.0, 0.0, np.zeros(12, np.float32)), small_camera()),)
+    sent = BakeJob(Path("/a.egs"), "00", SoundPart(Path("/a.wav"), 0.5, 2.0), frames, folder)
+    fields = write_job(folder, "frames.npy", sent, voice_fields(sent.voice))
+    seed = encode({"type": "bake", **fields})[4:]
+
+    def read() -> None:
+        found = read_message(io.BytesIO(path.read_bytes()))
+        if found is not None:
+            read_job(folder, found)
+
+    return Case(path, (seed,), read, lambda body: struct.pack(">I", len(body)) + body)
+
+
+READERS: dict[str, Maker] = {
+    "avatar (.egs)": avatar,
+    "header of an avatar": avatar_header,
+    "safetensors": tensors,
+    "splats (.ply)": ply,
+    "features (.npy)": npy,
+    "WAV": wave,
+    "FLAC, Ogg, MP3": other_sound,
+    "PyTorch file": torch_file,
+    "pickle of a PyTorch file": torch_pickle,
+    "cfg_args": cfg_args,
+    "transforms_*.json": transforms,
+    "dataset folder": dataset,
+    "au.csv": eye_table,
+    "landmarks (.lms)": landmarks,
+    "track_params.pt": track,
+    "JPEG of a dataset": jpeg,
+    "PNG of a dataset": png,
+    "phonemes": phonemes,
+    "training state": state,
+    "message to the worker": message,
+    "bake sent to the worker": job,
+}
