@@ -28,14 +28,16 @@ from core.dataset.report import Report
 from core.dataset.track import read_track
 from core.dataset.transforms import lens_of, poses_of, read_documents, rows_of, sound_rows_of
 from core.evaluation.phonemes import load_phonemes
-from core.formats.ply import read_ply, write_ply
+from core.formats.mended_ply import read_mended_ply
+from core.formats.ply import read_ply
+from core.formats.ply_writer import write_ply
 from core.formats.safetensors import read_tensors
 from core.official.checkpoint import load_checkpoint
 from core.records.job import BakeJob, FrameTask
 from core.records.moment import Moment
 from core.records.voice import SoundPart
 from core.training.config import TrainConfig
-from core.training.state import load_state
+from core.training.state import Place, load_state, save_state
 from core.worker.exchange import read_job, voice_fields, write_job
 from core.worker.protocol import encode, read_message
 from tests.fuzz.case import Case, Maker
@@ -85,7 +87,12 @@ def ply(folder: Path) -> Case:
     head = "ply\nformat ascii 1.0\nelement vertex 3\n"
     head += "".join(f"property float {name}\n" for name in names) + "end_header\n"
     text = head + 3 * (" ".join(["0.5"] * len(names)) + "\n")
-    return Case(path, (binary, text.encode()), lambda: read_ply(path))
+
+    def read() -> None:
+        read_mended_ply(path)
+        read_ply(path)
+
+    return Case(path, (binary, text.encode()), read)
 
 
 def npy(folder: Path) -> Case:
@@ -216,20 +223,9 @@ def phonemes(folder: Path) -> Case:
 
 def state(folder: Path) -> Case:
     path = folder / "state.safetensors"
-    header = {
-        "__metadata__": {
-            "format": "egs-training", "version": "1",
-            "place": json.dumps(
-                {"stage": "static", "step": 3, "seconds": {"static": 1.0}, "degree": 1,
-                 "averaged": 0}
-            ),
-            "config": "{}",
-        },
-        "head/a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
-    }  # fmt: skip
-    text = json.dumps(header).encode()
-    seed = struct.pack("<Q", len(text)) + text + bytes(8)
-    return Case(path, (seed,), lambda: load_state(path, TrainConfig(), "cpu"))
+    place = Place("static", 3, {"static": 1.0}, 1, 0)
+    save_state(path, TrainConfig(), place, {"head": {"a": torch.zeros(2)}})
+    return Case(path, (path.read_bytes(),), lambda: load_state(path, TrainConfig(), "cpu"))
 
 
 def message(folder: Path) -> Case:
