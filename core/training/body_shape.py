@@ -21,6 +21,7 @@ LEAST = 0.01  # of the picture is torso, else there is no body
 HALF_DEPTH = 1.0  # decimetres, of a chest
 BEHIND = 0.15  # decimetres from the ears to the middle of the neck, backwards
 NECK_WIDTH = 0.55  # of the head's, where no neck is seen
+INSIDE = 0.04  # of the picture's width between the hidden neck and the head's outline
 BESIDE, BELOW = 0.25, 0.2  # of the picture's sides, how far the shape goes on outside it
 FALL = 0.35  # slope of a shoulder outside the picture
 OUTLINE = 3  # pixels along the outline that show what is behind
@@ -112,7 +113,10 @@ def _behind(torso: Mask, head: Mask) -> Mask:
 
 def _neck_column(neck: Mask, head: Mask, torso: Mask, ears: int) -> Mask:
     """(H, W) the neck behind the jaw, from the row of the ears down to where neck or torso is seen.
-    As wide as the neck is in its usual row."""
+    As wide as the neck is in its usual row, and well inside the head's outline, beside which it
+    would show when the head turns."""
+    from scipy.ndimage import binary_erosion
+
     counts = neck.sum(1)
     rows = (
         np.flatnonzero(counts > 0.5 * counts.max(initial=0)) if counts.any() else np.zeros(0, int)
@@ -128,7 +132,8 @@ def _neck_column(neck: Mask, head: Mask, torso: Mask, ears: int) -> Mask:
         bottom = int(np.flatnonzero(torso.any(1))[0])
     out = np.zeros_like(neck)
     out[max(ears, 0) : bottom + 1, max(int(x0), 0) : int(np.ceil(x1))] = True
-    return out & (head | neck | torso)
+    jaw = binary_erosion(head | neck | torso, iterations=max(1, round(INSIDE * neck.shape[1])))
+    return out & (jaw | neck | torso)
 
 
 def _inner_colours(
