@@ -6,6 +6,7 @@ metres. Camera in core: x right, y down, z forward; in Blender: x right, y up, z
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -168,8 +169,9 @@ def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) ->
         raise CameraError(
             f"camera {scene.camera.name!r} is {camera.data.type.lower()}; make it perspective"
         )
+    world = world_of(depsgraph, obj)
     viewmat = viewmat_between(
-        np.array(obj.evaluated_get(depsgraph).matrix_world, np.float64),
+        world,
         np.array(camera.matrix_world, np.float64),
         obj.name,
     )
@@ -185,10 +187,34 @@ def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) ->
         height=size[1],
         pixel_aspect=(render.pixel_aspect_x, render.pixel_aspect_y),
     )
-    return replace(camera_from_lens(viewmat, lens), unit=unit_of(obj.evaluated_get(depsgraph)))
+    return replace(camera_from_lens(viewmat, lens), unit=unit_of(world))
 
 
-def unit_of(obj: Any) -> float:
-    """Length of a decimetre of the head's frame in units of the scene, at the object's scale."""
-    scale = float(np.mean(np.abs(obj.matrix_world.to_scale())))
+def world_of(depsgraph: Any, obj: Any) -> Float64:
+    """(4, 4) evaluated world matrix of an object, or of its instance where the scene has it in an
+    instanced collection alone. CameraError where there are several instances."""
+    if depsgraph.scene in obj.users_scene:
+        return np.array(obj.evaluated_get(depsgraph).matrix_world, np.float64)
+    places = [world for found, _, world in instances(depsgraph) if found == obj]
+    if len(places) != 1:
+        raise CameraError(
+            f"object {obj.name!r} has {len(places)} visible instances in scene "
+            f"{depsgraph.scene.name!r}; show one of them, or make a library override of each"
+        )
+    return places[0]
+
+
+def instances(depsgraph: Any) -> Iterator[tuple[Any, Any, Float64]]:
+    """Each visible instance of an object in the scene: the object, the object of the scene that
+    instances it, and its (4, 4) world matrix. Without the geometry that modifiers add to one."""
+    for instance in depsgraph.object_instances:
+        if instance.is_instance and instance.object.type == instance.object.original.type:
+            parent = instance.parent.original
+            yield instance.object.original, parent, np.array(instance.matrix_world, np.float64)
+
+
+def unit_of(world: Float64) -> float:
+    """Length of a decimetre of the head's frame in units of the scene. world: (4, 4) matrix of the
+    object, whose scale counts."""
+    scale = float(np.linalg.norm(world[:3, :3], axis=0).mean())
     return METRES * scale if scale > 0 else METRES

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..core.audio.features import counted
 from ..core.avatar.motion import body_pose_at, head_on_body
 from ..core.bake.plan import (
@@ -88,7 +90,7 @@ def read_settings(scene: Any, obj: Any, output: tuple[Path, str] | None = None) 
         file_format=props.file_format,
         directory=directory,
         stem=stem,
-        unit=unit_of(obj),
+        unit=unit_of(np.array(obj.matrix_world, np.float64)),
         shutter=shutter_of(scene, props.motion_blur_samples) if props.use_motion_blur else None,
         xmp=preferences.writes_xmp(),
     )

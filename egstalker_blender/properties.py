@@ -216,17 +216,34 @@ def is_avatar(obj: Any) -> bool:
     return obj is not None and obj.egstalker.avatar_block is not None
 
 
+def instanced_by(obj: Any, around: tuple[Any, ...] = ()) -> list[Any]:
+    """The avatars in the collection that an object instances, and in those that it instances in
+    turn. around: collections that are being looked through."""
+    collection = obj.instance_collection if obj.instance_type == "COLLECTION" else None
+    if collection is None or collection in around:
+        return []
+    found = []
+    for inner in collection.all_objects:
+        found += [inner] if is_avatar(inner) else instanced_by(inner, (*around, collection))
+    return found
+
+
 def avatars_in(scene: Any) -> list[Any]:
-    """All avatars of the scene, by name."""
-    found = [obj for obj in scene.objects if is_avatar(obj)]
-    return sorted(found, key=lambda obj: (obj.name, obj.library.name if obj.library else ""))
+    """All avatars of the scene, instanced ones too, by name."""
+    found = {}
+    for obj in scene.objects:
+        for avatar in [obj] if is_avatar(obj) else instanced_by(obj):
+            found[avatar.session_uid] = avatar
+    return sorted(found.values(), key=lambda o: (o.name, o.library.name if o.library else ""))
 
 
 def active_avatar(context: Any) -> Any:
-    """The active object if it is an avatar, else the only avatar of the scene, else None."""
-    if is_avatar(context.object):
-        return context.object
-    avatars = avatars_in(context.scene)
+    """The active object if it is an avatar, or the only avatar that it instances; else the only
+    avatar of the scene, else None."""
+    active = context.object
+    if is_avatar(active):
+        return active
+    avatars = (instanced_by(active) if active is not None else []) or avatars_in(context.scene)
     return avatars[0] if len(avatars) == 1 else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 NO_AVATAR = "Select an avatar, or import one"
+LINKED = "The avatar is linked; change it in its own file, or make a library override"
 
 
 class Reasoned:

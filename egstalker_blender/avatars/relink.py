@@ -15,7 +15,7 @@ from ...core.system.files import hash_of
 from ..blocks import file_of
 from ..paths import stored_path
 from ..properties import active_avatar, is_avatar
-from ..reasoned import NO_AVATAR
+from ..reasoned import LINKED, NO_AVATAR
 from .demo import AVATAR
 from .importer import mesh_of
 
@@ -91,7 +91,7 @@ def _poll(cls: Any, context: Any, wanted: State | None) -> bool:
         cls.poll_message_set(NO_AVATAR)
         return False
     if obj.library is not None:
-        cls.poll_message_set("The avatar is linked; change it in its own file, or override it")
+        cls.poll_message_set(LINKED)
         return False
     if wanted and state_of(obj) != wanted:
         cls.poll_message_set(

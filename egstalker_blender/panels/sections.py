@@ -11,6 +11,7 @@ from ..avatars.relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avata
 from ..avatars.training_camera import EGSTALKER_OT_add_training_camera
 from ..bake import EGSTALKER_OT_bake, EGSTALKER_OT_bake_all, blocker
 from ..properties import avatars_in
+from ..reasoned import LINKED
 from ..sound.link import (
     EGSTALKER_OT_link_selected_strips,
     EGSTALKER_OT_link_sound,
@@ -31,6 +32,8 @@ def draw_file(layout: Any, context: Any, obj: Any) -> None:
     row = layout.row(align=True)
     row.prop(obj.egstalker, "avatar_path")
     row.operator(EGSTALKER_OT_find_avatar.bl_idname, text="", icon="VIEWZOOM")
+    if obj.library is not None:
+        draw_text(layout, context, translated(LINKED), "LINKED")
     state = state_of(obj)
     if state == "ok":
         return

@@ -68,14 +68,16 @@ def detach(obj: Any) -> None:
 
 
 def separate() -> int:
-    """Give copies of an avatar clouds of their own: two heads may speak at different times. Returns
-    how many. A linked avatar cannot be changed and keeps sharing."""
+    """Give copies and library overrides of an avatar clouds of their own: two heads may speak at
+    different times, and a linked cloud is not drawn in renders. Returns how many. A linked avatar
+    cannot be changed and keeps sharing."""
     taken: set[int] = set()
     made = 0
     for obj in list(avatars()):
         modifier = modifier_of(obj)
         shared = cloud_of(obj)
-        if shared.session_uid not in taken or obj.library is not None:
+        is_own = shared.session_uid not in taken and shared.library is None
+        if is_own or obj.library is not None:
             taken.add(shared.session_uid)
             continue
         companion = _companion(obj.name)

@@ -57,6 +57,11 @@ class Render:
             if not native.is_rendered(obj) or not obj.evaluated_get(depsgraph).is_evaluated:
                 continue
             data = native.cloud_of(obj)
+            if data.library is not None:  # Blender 5.3.0 draws it in views, not in renders
+                raise ArgumentError(
+                    f"{obj.name!r} is linked, and Blender renders no splats of a library; make a "
+                    "library override of it, or bake the frames"
+                )
             exact = self.frames.at(scene, depsgraph, obj)
             uid = data.session_uid
             if keys.setdefault(uid, exact.key) != exact.key:

@@ -16,7 +16,7 @@ from ...core.bake.plan import FIRST_FRAME
 from ...core.errors import ArgumentError, AudioError, EgsError
 from ..paths import stored_path
 from ..properties import active_avatar, is_avatar
-from ..reasoned import NO_AVATAR, Reasoned
+from ..reasoned import LINKED, NO_AVATAR, Reasoned
 from .scenes import sequencer_scene, show_sequencer
 from .strips import (
     VoiceStrips,
@@ -111,7 +111,10 @@ def _target(context: Any) -> Any:
 class LinkOperator(Reasoned):
     @classmethod
     def reason(cls, context: Any) -> str:
-        return NO_AVATAR if active_avatar(context) is None else ""
+        obj = active_avatar(context)
+        if obj is None:
+            return NO_AVATAR
+        return LINKED if obj.library is not None else ""
 
 
 class EGSTALKER_OT_link_sound(LinkOperator, bpy.types.Operator):

@@ -18,7 +18,7 @@ from .. import gather
 from ..blocks import file_of
 from ..controls.state import Animation, State, animation_of, state_now
 from ..live.state import is_live
-from ..properties import is_avatar
+from ..properties import instanced_by, is_avatar
 from ..sound.strips import VoiceStrips, fingerprint
 from ..sound.windows import StripWindow, frame_rate
 from . import wanted
@@ -202,12 +202,12 @@ def uids(scenes: Scenes) -> Iterator[int]:
 def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:
     for scene, layer in scenes:
         for obj in scene.objects:
-            if (
-                is_avatar(obj)
-                and not is_live(obj.session_uid)
-                and obj.visible_get(view_layer=layer)
-            ):
-                yield scene, layer, obj
+            inner = [obj] if is_avatar(obj) else instanced_by(obj)
+            if inner and obj.visible_get(view_layer=layer):
+                for avatar in inner:
+                    hidden = avatar != obj and avatar.hide_viewport
+                    if not hidden and not is_live(avatar.session_uid):
+                        yield scene, layer, avatar
 
 
 def _avatar_name(obj: Any) -> tuple[Hashable, ...]:

@@ -21,18 +21,22 @@ MAX_SPLATS = 1 << 24  # smaller indices are exact in float32
 NO_MOTION = np.float32(0)
 
 
+Key = int | tuple[int, int]
+"""The object's session_uid; of an instance, with a number."""
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """The Gaussians of one head. key: the object's session_uid. version: as in stage.Shown. rest:
+    """The Gaussians of one head. version: as in stage.Shown. rest:
     (N, 3) canonical means in the head's frame, None where motion is not displayed or not known."""
 
-    key: int
+    key: Key
     version: int
     splats: Splats
     rest: Float32 | None = None
 
     @property
-    def identity(self) -> tuple[int, int, bool]:
+    def identity(self) -> tuple[Key, int, bool]:
         return self.key, self.version, self.rest is not None
 
 
@@ -111,8 +115,8 @@ class Atlas:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.identity = identity(entries)
-        self.starts: dict[int, int] = {}
-        self.means: dict[int, Float32] = {}
+        self.starts: dict[Key, int] = {}
+        self.means: dict[Key, Float32] = {}
         start = 0
         for entry in entries:
             self.starts[entry.key] = start
@@ -120,14 +124,14 @@ class Atlas:
             start += len(entry.splats)
         self.shapes = upload(pack_shapes(entries), 4)
         self.sh = upload(pack_sh(entries), 4)
-        self._boxes: dict[int, Float32] = {}
+        self._boxes: dict[Key, Float32] = {}
 
-    def box(self, key: int) -> Float32:
+    def box(self, key: Key) -> Float32:
         """(8, 3) corners of the head's bounding box in the object's local axes, cached."""
         if key not in self._boxes:
             self._boxes[key] = corners(self.means[key])
         return self._boxes[key]
 
 
-def identity(entries: Sequence[Entry]) -> tuple[tuple[int, int, bool], ...]:
+def identity(entries: Sequence[Entry]) -> tuple[tuple[Key, int, bool], ...]:
     return tuple(entry.identity for entry in entries)

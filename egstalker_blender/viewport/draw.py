@@ -19,7 +19,7 @@ import numpy as np
 from ...core.records.arrays import Float32, Float64
 from ...core.render.rasteriser import NEAR
 from . import bounds, shaders
-from .atlas import Atlas, Entry, identity, pack_order, upload
+from .atlas import Atlas, Entry, Key, identity, pack_order, upload
 from .display import MAX_SH_DEGREE, MODES
 from .sorting import Order, order
 from .targets import Target, Targets
@@ -34,7 +34,7 @@ class Item:
     """One head to draw. key: of its entry in the atlas. world (4, 4) float64: the object's world
     matrix. mode: one of display.MODES. motion_range: metres of movement drawn in full red."""
 
-    key: int
+    key: Key
     world: Float64
     mode: str = "SPLATS"
     sh_degree: int = MAX_SH_DEGREE

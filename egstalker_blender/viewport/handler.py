@@ -14,7 +14,7 @@ from bpy.app.handlers import persistent
 from ..render import native_view
 from . import stage
 from .draw import Renderer
-from .gather import entries_of, items_of, known, visible
+from .gather import entries_of, instanced, instances_of, items_of, known, visible
 from .view import View
 
 log = logging.getLogger(__name__)
@@ -52,20 +52,23 @@ class Session:
 
     def _draw(self, context: Any) -> None:
         shown, layer = stage.shown(), context.view_layer
-        objects = known(layer, shown)
-        if not objects:
+        space, scene = context.space_data, context.scene
+        objects, inner = known(layer, shown), instanced(layer, shown)
+        if not objects and not inner:
             self.renderer.update(())
             return
-        seen = visible(objects, layer, context.space_data)
-        ours = [o for o in seen if not native_view.draws(o, context.scene, context.space_data)]
-        for obj in seen:
-            if obj not in ours:
-                native_view.refresh(obj)
-        if not ours:
+        seen = [*visible(objects, layer, space), *inner]
+        natively = [obj for obj in seen if native_view.draws(obj, scene, space)]
+        for obj in natively:
+            native_view.refresh(obj)
+        if len(natively) == len(seen):
             return  # another view may show them
-        self.renderer.update(entries_of(shown, objects))
+        ours = [obj for obj in seen if obj not in natively]
+        inside, direct = ([o for o in ours if (o in inner) == which] for which in (True, False))
+        instances = instances_of(inside, layer.depsgraph, space, shown)
+        items = [*items_of(direct, layer.depsgraph, shown), *instances]
+        self.renderer.update(entries_of(shown, [*objects, *inner], instances))
         size = context.preferences.system.pixel_size
-        items = items_of(ours, layer.depsgraph, shown)
         self.renderer.draw(current_view(), items, size, knows_meshes(context.space_data))
 
     def label(self, context: Any) -> None:
