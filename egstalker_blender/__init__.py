@@ -7,6 +7,7 @@ from .avatars import checkpoint, demo, drops, importer, relink, training_camera
 from .controls import presets
 from .export import operators as export_operators
 from .export import panel as export_panel
+from .film import operators as film_operators
 from .live import operators as live_operators
 from .panels import controls as control_panels
 from .panels import live as live_panel
@@ -36,6 +37,7 @@ MODULES = (
     training_camera,
     bake,
     export_operators,
+    film_operators,
     native_operators,
     material,
     presets,

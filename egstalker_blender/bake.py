@@ -38,18 +38,24 @@ def bake_steps(engine: Engine, heads: Sequence[Gathered]) -> Steps:
     frames by `bake_frames`. Progress counts the frames of all heads."""
     total, before = sum(len(gathered.frames) for gathered in heads), 0
     for gathered in heads:
-        slices = job_steps(gathered)
-        while True:
-            try:
-                next(slices)
-            except StopIteration as end:
-                job: BakeJob = end.value
-                break
-            yield Progress(before, total)
+        job = yield from job_of(gathered, before, total)
         total += len(job.frames) - len(gathered.frames)
         for step in bake_frames(engine, job):
             yield replace(step, done=before + step.done, total=total)
         before += len(job.frames)
+
+
+def job_of(gathered: Gathered, done: int, total: int) -> Generator[Progress, None, BakeJob]:
+    """Build the job of a gathered bake in slices; done, total: for the progress. Errors as
+    job_steps."""
+    slices = job_steps(gathered)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            job: BakeJob = end.value
+            return job
+        yield Progress(done, total)
 
 
 def bake_frames(engine: Engine, job: BakeJob) -> Steps:
@@ -137,23 +143,29 @@ class BakeOperator(Reasoned):
     def heads(cls, context: Any) -> list[Any]:
         raise NotImplementedError
 
+    def _bake(self, context: Any, gathered: list[Gathered]) -> Steps:
+        return bake_steps(self._engine(), gathered)
+
+    def _result(self, gathered: list[Gathered]) -> str:
+        count = sum(len(head.frames) for head in gathered)
+        folders = dict.fromkeys(str(head.settings.directory) for head in gathered)
+        return f"{count} frames in {', '.join(folders)}"
+
     def execute(self, context: Any) -> set[str]:
         try:
             gathered = self._gather(context)
-            for _ in bake_steps(self._engine(), gathered):
+            for _ in self._bake(context, gathered):
                 pass
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        count = sum(len(head.frames) for head in gathered)
-        folders = dict.fromkeys(str(head.settings.directory) for head in gathered)
-        self.report({"INFO"}, f"{count} frames in {', '.join(folders)}")
+        self.report({"INFO"}, self._result(gathered))
         return {"FINISHED"}
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         try:
             gathered = self._gather(context)
-            self._steps = bake_steps(self._engine(), gathered)
+            self._steps = self._bake(context, gathered)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -178,8 +190,9 @@ class BakeOperator(Reasoned):
             self.report({"INFO"}, "Bake finished")
             return self._end(context, "FINISHED")
         context.window_manager.progress_update(progress.done)
-        if progress.note or progress.number is not None:
-            text = progress.note or f"frame {progress.done} of {progress.total}"
+        if progress.note or progress.number is not None or progress.stage != "frames":
+            what = "frame" if progress.stage == "frames" else "encoding frame"
+            text = progress.note or f"{what} {progress.done} of {progress.total}"
             context.workspace.status_text_set(f"EGSTalker: {text}   Esc stops")
         return {"RUNNING_MODAL"}
 

@@ -30,6 +30,7 @@ from . import engines, preferences
 from .avatars.importer import import_avatar
 from .bake import bake_frames, rendered_heads
 from .export.gather import Choice, Ready, export_steps, read, scene_range
+from .film.film import film_of_job, plan_for
 from .gather import bake_job, read_settings
 from .missing import check_files
 from .output import output_in
@@ -75,7 +76,6 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
         help="recording, placed as a strip at the scene's first frame; or its features (.npy), "
         "which start at frame 1; default: the sound that each head is linked to",
     )
-    add("--out", type=Path, help="folder for the frames")
     add(
         "--splats",
         type=Path,
@@ -84,6 +84,14 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
         "numbered file for each), .glb or .spz (the first frame)",
     )
     add_splats(parser)
+    add("--out", type=Path, help="folder for the frames; with --video they are kept there")
+    add(
+        "--video",
+        type=Path,
+        metavar="FILE",
+        help="film of one head's frames and voice, by Blender's FFmpeg: .mp4, or .webm, which "
+        "keeps transparency",
+    )
     add_bake(
         parser,
         frames="the scene's, or the whole sound",
@@ -99,8 +107,8 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, console: Console) -> None:
     """EgsError unless every frame was written."""
-    if (args.out is None) == (args.splats is None):
-        raise ArgumentError("give --out DIR for pictures, or --splats FILE")
+    if bool(args.out or args.video) == bool(args.splats):
+        raise ArgumentError("give --out DIR for pictures, --video FILE or --splats FILE")
     context = bpy.context
     scene = context.scene
     is_empty = not bpy.data.filepath
@@ -109,7 +117,8 @@ def run(args: argparse.Namespace, console: Console) -> None:
         scene.frame_start = FIRST_FRAME
     frames = parse_frames(args.frames) if args.frames else None
     size = parse_size(args.size) if args.size else None
-    out = (args.out or args.splats).absolute()
+    plan = plan_for(args.video, keep_frames=bool(args.out))
+    out = (args.out or args.splats or args.video.parent).absolute()
     heads = chosen_heads(context, args)
     if args.splats and len(heads) > 1:
         raise ArgumentError(f"--splats writes one head; choose one with --object: {_names(heads)}")
@@ -119,6 +128,8 @@ def run(args: argparse.Namespace, console: Console) -> None:
                 f"--audio is the voice of one head; choose one with --object: {_names(heads)}"
             )
         link_file(scene, heads[0], args.audio.absolute(), True, scene.frame_start)
+    if plan and len(heads) > 1:
+        raise ArgumentError(f"--video is a film of one head; choose one: {_names(heads)}")
     for obj in heads:
         _apply(args, obj)
     check_files(scene, heads)
@@ -141,12 +152,18 @@ def run(args: argparse.Namespace, console: Console) -> None:
         jobs.append(bake_job(context, obj, settings))
     engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
     total, line, start = sum(len(job.frames) for job in jobs), engine.status().line(), monotonic()
+    out = plan.path if plan else out
     console.start("bake", f"{total} frames by {line}", path=out, total=total, engine=line)
     before = 0
     for obj, job in zip(heads, jobs, strict=True):
         named = {"object": obj.name} if len(heads) > 1 else {}
-        with closing(bake_frames(engine, job)) as steps:
+        made = bake_frames(engine, job)
+        if plan:
+            made = film_of_job(scene, obj, engine, job, load_avatar(job.avatar_path), plan)
+        with closing(made) as steps:
             for step in steps:
+                if step.stage == "encoding":
+                    console.progress("encoding", step.done, total, every=1.0)
                 if step.note:
                     console.note(step.note, **named)
                 if step.number is not None:

@@ -34,6 +34,10 @@ RANGE_ITEMS = (
     ("SOUND", "Sound", "As long as the sound lasts"),
     ("OWN", "Custom", "First and last frame below"),
 )
+VIDEO_ITEMS = (
+    ("mp4", "MP4", "H.264 and AAC; a transparent head stands before black"),
+    ("webm", "WebM", "VP9 and Opus; keeps the transparency of the Scene camera"),
+)
 FORMAT_ITEMS = (
     ("png", "PNG", "8 bit, sRGB, straight alpha"),
     ("exr", "OpenEXR", "Half float, scene-linear, premultiplied alpha"),
@@ -208,6 +212,23 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         description="Start of every file name; the frame number follows. {object} and {scene} "
         "stand for the names of the head and the scene",
         default="{object}_",
+        override=OVERRIDABLE,
+    )
+    video_format: EnumProperty(
+        name="Video", description="Format of the film", items=VIDEO_ITEMS, override=OVERRIDABLE
+    )
+    video_path: StringProperty(
+        name="Film",
+        description="File of the film; the format gives its ending. Empty: named after the object, "
+        "in the output folder",
+        subtype="FILE_PATH",
+        options=RELATIVE,
+        override=OVERRIDABLE,
+    )
+    keep_frames: BoolProperty(
+        name="Keep Frames",
+        description="Keep the pictures of a film in the output folder",
+        default=True,
         override=OVERRIDABLE,
     )
 

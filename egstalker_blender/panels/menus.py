@@ -10,6 +10,7 @@ from ..avatars.checkpoint import EGSTALKER_OT_import_checkpoint
 from ..avatars.demo import EGSTALKER_OT_add_talking_head
 from ..avatars.importer import EGSTALKER_OT_import_avatar
 from ..bake import EGSTALKER_OT_bake
+from ..film.operators import EGSTALKER_OT_bake_video
 
 
 def _file_import(self: Any, _context: Any) -> None:
@@ -32,6 +33,9 @@ def _render(self: Any, _context: Any) -> None:
     self.layout.operator_context = "INVOKE_DEFAULT"
     self.layout.operator(
         EGSTALKER_OT_bake.bl_idname, text="Bake Talking Head", icon="RENDER_ANIMATION"
+    )
+    self.layout.operator(
+        EGSTALKER_OT_bake_video.bl_idname, text="Bake Talking Head Video", icon="FILE_MOVIE"
     )
 
 

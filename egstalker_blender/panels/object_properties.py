@@ -66,6 +66,7 @@ class EGSTALKER_PT_object_bake(ObjectPart, bpy.types.Panel):
         layout.use_property_decorate = False  # a bake reads these once
         sections.draw_bake(layout, context, obj)
         sections.draw_bake_button(layout, context)
+        sections.draw_video(layout, context, obj)
 
 
 CLASSES = (

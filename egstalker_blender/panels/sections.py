@@ -10,6 +10,8 @@ from ...core.errors import EgsError
 from ..avatars.relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avatar, state_of
 from ..avatars.training_camera import EGSTALKER_OT_add_training_camera
 from ..bake import EGSTALKER_OT_bake, EGSTALKER_OT_bake_all, blocker
+from ..film.film import no_ffmpeg
+from ..film.operators import EGSTALKER_OT_bake_video
 from ..properties import avatars_in
 from ..reasoned import LINKED
 from ..sound.link import (
@@ -134,3 +136,17 @@ def draw_bake_button(layout: Any, context: Any) -> None:
     layout.operator(EGSTALKER_OT_bake.bl_idname, icon="RENDER_ANIMATION")
     if len(avatars_in(context.scene)) > 1:
         layout.operator(EGSTALKER_OT_bake_all.bl_idname, icon="RENDER_ANIMATION")
+
+
+def draw_video(layout: Any, context: Any, obj: Any) -> None:
+    """Settings of a film, and its button."""
+    props = obj.egstalker
+    reason = no_ffmpeg()
+    if reason:
+        draw_text(layout, context, translated(reason), "INFO")
+        return
+    col = layout.column()
+    col.prop(props, "video_format")
+    col.prop(props, "video_path")
+    col.prop(props, "keep_frames")
+    layout.operator(EGSTALKER_OT_bake_video.bl_idname, icon="FILE_MOVIE")

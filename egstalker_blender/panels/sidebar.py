@@ -59,6 +59,7 @@ class EGSTALKER_PT_bake(SidebarPart, bpy.types.Panel):
         if settings:
             layout.prop(settings, "engine")
         sections.draw_bake_button(layout, context)
+        sections.draw_video(layout, context, active_avatar(context))
 
 
 CLASSES = (EGSTALKER_PT_avatar, EGSTALKER_PT_sound, EGSTALKER_PT_bake)

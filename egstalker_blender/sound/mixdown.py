@@ -1,4 +1,5 @@
-"""Sound by Blender's own mixdown, for retimed strips and files that nothing else decodes.
+"""Sound by Blender's own mixdown: retimed strips, files that nothing else decodes, and the voice of
+a film (film/voice.py).
 
 The mixdown runs in a temporary scene: the user's scenes are not changed.
 """
@@ -14,7 +15,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ...core.audio.wav import load_wav
+from ...core.audio.wav import load_wav, wav_layout
 from ...core.errors import AudioError
 from ...core.records.voice import Waveform
 from .windows import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
@@ -29,8 +30,10 @@ COMPLETE = (
 def mixed_strip(window: StripWindow) -> Waveform:
     """The sound of a retimed strip between its handles. AudioError if Blender cannot mix it."""
     scene = bpy.data.scenes[window.scene].copy()
-    with _removed(scene):
-        _empty(scene)
+    with removed(scene):
+        empty(scene)
+        scene.animation_data_clear()
+        scene.use_audio, scene.audio_volume = True, 1.0
         isolate(scene, window.name, first=0)
         start = max(int(window.left - window.shift), 0)
         mixed = _mixed(scene, start, start + int(window.right - window.left) - 1, window.name)
@@ -40,7 +43,7 @@ def mixed_strip(window: StripWindow) -> Waveform:
 def mixed_file(path: Path) -> Waveform:
     """A sound file for which there is no other decoder. AudioError if it cannot be decoded."""
     scene = bpy.data.scenes.new("egstalker_mixdown")
-    with _removed(scene):
+    with removed(scene):
         scene.render.fps, scene.render.fps_base = MIX_FPS, 1.0
         try:
             strip = add_strip(scene, path, frame=0)
@@ -51,7 +54,7 @@ def mixed_file(path: Path) -> Waveform:
 
 
 @contextmanager
-def _removed(scene: Any) -> Iterator[None]:
+def removed(scene: Any) -> Iterator[None]:
     """Removes the scene at the end, and the sounds that came with it."""
     known = set(bpy.data.sounds)
     try:
@@ -62,32 +65,36 @@ def _removed(scene: Any) -> Iterator[None]:
             bpy.data.sounds.remove(sound)
 
 
-def _empty(scene: Any) -> None:
+def empty(scene: Any) -> None:
     """Empty a copied scene, of which only the sound needs to be evaluated."""
-    scene.animation_data_clear()
     for child in list(scene.collection.children):
         scene.collection.children.unlink(child)
     for obj in list(scene.collection.objects):
         scene.collection.objects.unlink(obj)
-    scene.use_audio, scene.audio_volume = True, 1.0
+
+
+def mix_down(scene: Any, first: int, last: int, name: str, path: Path) -> None:
+    """Write what the scene plays from frame `first` to `last` to a WAV file, 16 bit, stereo. name:
+    for messages. AudioError if Blender cannot mix it."""
+    scene.frame_start, scene.frame_end = first, max(last, first)
+    scene.render.ffmpeg.audio_mixrate = MIX_RATE
+    try:
+        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+            bpy.ops.sound.mixdown(filepath=str(path), container="WAV", codec="PCM", format="S16")
+    except RuntimeError as error:
+        raise AudioError(_undecoded(name, error)) from None
+    layout = wav_layout(path) if path.is_file() else None
+    seconds = (scene.frame_end - scene.frame_start + 1) / frame_rate(scene)
+    if layout is None or layout.length / layout.rate < COMPLETE * seconds:
+        raise AudioError(f"{name} cannot be mixed down by this Blender; export it as WAV")
 
 
 def _mixed(scene: Any, first: int, last: int, name: str) -> Waveform:
-    scene.frame_start, scene.frame_end = first, max(last, first)
-    scene.render.ffmpeg.audio_mixrate = MIX_RATE
     with tempfile.TemporaryDirectory(prefix="egstalker_") as folder:
         path = Path(folder) / "mixed.wav"
-        try:
-            with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-                bpy.ops.sound.mixdown(
-                    filepath=str(path), container="WAV", codec="PCM", format="S16"
-                )
-        except RuntimeError as error:
-            raise AudioError(_undecoded(name, error)) from None
-        mixed = load_wav(path) if path.is_file() else None
-    seconds = (scene.frame_end - scene.frame_start + 1) / frame_rate(scene)
-    if mixed is None or mixed.seconds < COMPLETE * seconds:
-        raise AudioError(f"{name} cannot be mixed down by this Blender; export it as WAV")
+        mix_down(scene, first, last, name, path)
+        mixed = load_wav(path)
+    assert mixed is not None  # mix_down has read its header
     return mixed
 
 

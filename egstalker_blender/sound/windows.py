@@ -104,6 +104,37 @@ def isolate(scene: Any, name: str, first: int) -> None:
         setattr(outer, start, getattr(outer, start) + late)
 
 
+def mute_others(scene: Any, names: set[str]) -> None:
+    """Mute every strip but those of these names, what is in them and the meta strips around them,
+    which stay as they are."""
+    strips = all_strips(scene)
+    kept = {name for strip in strips if strip.name in names for name in _outward(strip)}
+    for strip in strips:
+        if strip.name not in kept and names.isdisjoint(_outward(strip)):
+            strip.mute = True
+
+
+def _outward(strip: Any) -> list[str]:
+    """The names of a strip and of the meta strips around it."""
+    found = []
+    while strip is not None:
+        found.append(strip.name)
+        strip = strip.parent_meta()
+    return found
+
+
+def place_sound(scene: Any, window: StripWindow) -> None:
+    """A new sound strip that plays what a window says."""
+    strip = add_strip(scene, window.path, round(window.left))
+    start = "content_start" if hasattr(strip, "content_start") else "frame_start"
+    setattr(strip, start, window.left - window.skip * window.fps)
+    ends = ("left_handle", "right_handle")
+    if not hasattr(strip, "left_handle"):
+        ends = ("frame_final_start", "frame_final_end")
+    for end, frame in zip(ends, (window.left, window.right), strict=True):
+        setattr(strip, end, round(frame))
+
+
 def is_mono(scene: Any, name: str) -> bool:
     sound = strip_named(scene, name).sound
     return bool(sound.channels == "MONO" or sound.use_mono)

@@ -95,6 +95,8 @@ class Operator:
     invoke = bake.EGSTALKER_OT_bake.invoke
     modal = bake.EGSTALKER_OT_bake.modal
     cancel = bake.EGSTALKER_OT_bake.cancel
+    _bake = bake.EGSTALKER_OT_bake._bake
+    _result = bake.EGSTALKER_OT_bake._result
     _gather = bake.EGSTALKER_OT_bake._gather
     _engine = bake.EGSTALKER_OT_bake._engine
     _end = bake.EGSTALKER_OT_bake._end

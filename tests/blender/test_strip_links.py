@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
-from egstalker.core.audio.waveform import from_samples
 from egstalker.core.errors import ArgumentError, AudioError
 from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.gather import read_settings
@@ -227,7 +227,8 @@ def test_a_mixdown_that_writes_next_to_nothing_is_refused(
     scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_wav(tmp_path / "voice.wav", voice(1.0))
-    monkeypatch.setattr(mixdown, "load_wav", lambda _: from_samples(voice(0.1), RATE))
+    short = SimpleNamespace(length=1600, rate=16000)
+    monkeypatch.setattr(mixdown, "wav_layout", lambda _: short)
     with pytest.raises(AudioError, match=r"voice\.wav cannot be mixed down"):
         mixdown.mixed_file(path)
     assert len(bpy.data.scenes) == 1

@@ -1,0 +1,129 @@
+"""Starts a second Blender that encodes a film, reports its progress and stops it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ...core.errors import OutputError
+from ...core.images.mp4 import xmp_box
+from ...core.records.progress import Progress
+from ...core.system.files import Staged, reason, write_atomic
+from ..jobs.command import Command, Place, Step
+
+ENCODER = Path(__file__).with_name("encoder.py")
+KINDS = {".mp4": "mp4", ".webm": "webm"}
+TICK = 0.02  # seconds between two reports
+
+
+def film_path(path: Path, kind: str) -> Path:
+    """The path with the ending of that kind, in place of the other kind's."""
+    stem = path.stem if path.suffix.lower() in KINDS else path.name
+    return path.with_name(f"{stem}.{kind}")
+
+
+@dataclass(frozen=True)
+class Film:
+    """path: ends in one of KINDS. pictures: files in order, all of that size, which is even. fps,
+    fps_base: as in a scene. alpha: keep the pictures' alpha (WebM); otherwise they are composited
+    over black. sound: a WAV file that begins with the first picture, None for a silent film. xmp:
+    an XMP packet, empty for none."""
+
+    path: Path
+    pictures: tuple[Path, ...]
+    size: tuple[int, int]
+    fps: int
+    fps_base: float
+    alpha: bool
+    sound: Path | None
+    xmp: str
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.path.suffix.lower()]
+
+
+def encode_steps(film: Film) -> Generator[Progress, None, None]:
+    """Yields the number of encoded frames at least every TICK seconds. The film gets its name when
+    it is complete; closing the generator ends the encoder and leaves nothing. OutputError,
+    EngineError."""
+    total, done = len(film.pictures), [0]
+
+    def on_line(line: bytes) -> bool:
+        name, _, number = line.partition(b" ")
+        if name != b"film" or not number.strip().isdigit():
+            return False
+        done[0] = int(number)
+        return True
+
+    with _folder_for(film) as folder:
+        part = folder / f"film{film.path.suffix}"
+        place = Place(folder / "log.txt", dict(os.environ), folder, merged=True)
+        command = Command(Step("film", _command(film, folder, part)), place, on_line)
+        try:
+            while (code := command.poll()) is None:
+                yield Progress(done[0], total, stage="encoding")
+                command.wait(TICK)
+        finally:
+            command.end()
+        if code or not part.is_file() or not part.stat().st_size:
+            text = command.error_line() or command.last_line() or f"it ended with code {code}"
+            raise OutputError(f"the film {film.path.name} was not encoded: {text}")
+        _declare(film, part)
+        Staged(film.path, part).commit()
+    yield Progress(total, total, path=film.path, stage="encoding")
+
+
+def _command(film: Film, folder: Path, part: Path) -> tuple[str, ...]:
+    job = folder / "job.json"
+    fields = {
+        "pictures": [str(path.absolute()) for path in film.pictures],
+        "width": film.size[0],
+        "height": film.size[1],
+        "fps": film.fps,
+        "fps_base": film.fps_base,
+        "kind": film.kind,
+        "alpha": film.alpha,
+        "sound": str(film.sound.absolute()) if film.sound else "",
+        "output": str(part).replace("{", "{{").replace("}", "}}"),  # Blender fills in {names}
+    }
+    job.write_text(json.dumps(fields), encoding="utf-8")
+    program: tuple[str, ...] = (sys.executable,)  # Blender as a module
+    if bpy.app.binary_path:
+        program = (bpy.app.binary_path, "-b", "--factory-startup", "--python")
+    return (*program, str(ENCODER), "--", str(job))
+
+
+@contextmanager
+def _folder_for(film: Film) -> Generator[Path, None, None]:
+    """A hidden folder where the film will be, so that its last step is a rename."""
+    parent = film.path.parent.absolute()
+    try:
+        made = tempfile.TemporaryDirectory(prefix=f".{film.path.stem}.", dir=parent)
+    except OSError as error:
+        raise OutputError(
+            f"folder {parent} cannot be written: {reason(error)}; choose another"
+        ) from None
+    with made as folder:
+        yield Path(folder)
+
+
+def _declare(film: Film, part: Path) -> None:
+    """Write the XMP packet: into an MP4; next to a WebM, which has no place for it."""
+    if not film.xmp:
+        return
+    if film.kind == "mp4":
+        with part.open("ab") as file:
+            file.write(xmp_box(film.xmp))
+            file.flush()
+            os.fsync(file.fileno())
+    else:
+        write_atomic(film.path.with_suffix(".xmp"), [film.xmp.encode()])

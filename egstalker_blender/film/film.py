@@ -1,0 +1,129 @@
+"""From a gathered bake to a film: its frames, its sound, the encoder."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...core.bake.loop import make_folder
+from ...core.bake.origin import xmp_of
+from ...core.engine.interface import Engine
+from ...core.errors import ArgumentError
+from ...core.records.avatar import Avatar
+from ...core.records.job import BakeJob
+from ...core.records.progress import Progress
+from ...core.system.names import safe_name
+from ..bake import Steps, bake_frames, job_of
+from ..gather import Gathered, Settings
+from ..paths import absolute
+from .encode import KINDS, Film, encode_steps, film_path
+from .voice import write_voice
+
+NO_FFMPEG = "This Blender was built without FFmpeg, which encodes films; bake frames instead"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """path: of the film; its ending chooses MP4 or WebM. keep_frames: the pictures stay in the
+    output folder; otherwise they are in a temporary folder and are deleted."""
+
+    path: Path
+    keep_frames: bool
+
+    def __post_init__(self) -> None:
+        if self.path.suffix.lower() not in KINDS:
+            raise ArgumentError(f"{self.path} must end in {' or '.join(KINDS)}; name a film so")
+
+
+def no_ffmpeg() -> str:
+    """Why this Blender makes no films; empty if it does."""
+    return "" if bpy.app.build_options.codec_ffmpeg else NO_FFMPEG
+
+
+def plan_for(video: Path | None, keep_frames: bool) -> Plan | None:
+    """The film of a command line, None where it wants none. ArgumentError."""
+    if video is None:
+        return None
+    if reason := no_ffmpeg():
+        raise ArgumentError(reason)
+    return Plan(video.absolute(), keep_frames)
+
+
+def chosen_path(settings: Settings, obj: Any) -> Path:
+    """Where the object's settings want its film: DIRECTORY/OBJECT.KIND unless they name a file.
+    ArgumentError."""
+    props = obj.egstalker
+    path = settings.directory / safe_name(obj.name)
+    if props.video_path:
+        path = absolute(props.video_path, obj)
+    return film_path(path, props.video_format)
+
+
+def film_steps(scene: Any, obj: Any, engine: Engine, gathered: Gathered, plan: Plan) -> Steps:
+    """Build the job of a gathered bake in slices, then `film_of_job`."""
+    job = yield from job_of(gathered, 0, len(gathered.frames))
+    yield from film_of_job(scene, obj, engine, job, gathered.avatar, plan)
+
+
+def film_of_job(
+    scene: Any, obj: Any, engine: Engine, job: BakeJob, avatar: Avatar, plan: Plan
+) -> Steps:
+    """Mixes the voice, bakes the job's frames and encodes both. Closing it stops within a frame: no
+    film is left, and an older one of that name stays; frames stay if they are to be kept. Scene and
+    object are read before the first progress. EgsError."""
+    total, alpha = len(job.frames), not (job.background and avatar.background is not None)
+    size = _checked(job)
+    make_folder(plan.path.parent)
+    with tempfile.TemporaryDirectory(prefix="egstalker_") as temporary:
+        folder, sound = Path(temporary), Path(temporary) / "voice.wav"
+        first, last = job.frames[0].number, job.frames[-1].number
+        try:
+            rate = scene.render.fps, scene.render.fps_base
+            voiced = write_voice(scene, obj, first, last, sound)
+        except ReferenceError:
+            raise ArgumentError("the head was removed before its film was begun") from None
+        yield Progress(0, total)
+        if not plan.keep_frames:
+            job = replace(job, directory=folder / "frames")
+        yield from bake_frames(engine, job)
+        film = Film(
+            path=plan.path,
+            pictures=tuple(job.path_of(task) for task in job.frames),
+            size=size,
+            fps=rate[0],
+            fps_base=rate[1],
+            alpha=alpha and plan.path.suffix.lower() == ".webm",
+            sound=sound if voiced else None,
+            xmp=xmp_of(avatar, job.background) if job.xmp else "",
+        )
+        with closing(encode_steps(film)) as steps:
+            yield from steps
+
+
+def _checked(job: BakeJob) -> tuple[int, int]:
+    """The size of the pictures. ArgumentError unless Blender can make a film of them."""
+    frames = [task.number for task in job.frames]
+    for before, after in itertools.pairwise(frames):
+        if after != before + 1:
+            raise ArgumentError(
+                f"a film needs every frame of its range, but {after} follows {before}; set the "
+                "frame step to 1, or bake frames"
+            )
+    if frames[0] < 0:
+        raise ArgumentError(
+            f"a film cannot begin at frame {frames[0]}, because Blender mixes no sound before "
+            "frame 0; move the shot"
+        )
+    width, height = job.frames[0].camera.width, job.frames[0].camera.height
+    if width % 2 or height % 2:
+        raise ArgumentError(
+            f"a film of {width} x {height} pixels cannot be encoded; choose an even width and "
+            "height"
+        )
+    return width, height
