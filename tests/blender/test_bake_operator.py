@@ -23,6 +23,7 @@ def test_why_a_bake_cannot_start(head: Any, scene: Any, tmp_path: Path) -> None:
     assert "no camera" in bake.blocker(bpy.context)
     props.sound_strip = "nothing"
     assert "nothing" in bake.blocker(bpy.context)
+    props.sound_strip = "voice"
     props.output_path = "//out"
     assert "save it first" in bake.blocker(bpy.context)
     props.avatar_path = str(tmp_path / "gone.egs")
