@@ -46,7 +46,8 @@ def _opened(path: Path, size: Size | None) -> Iterator[Any]:
                 yield picture
     except image.DecompressionBombError:
         raise _OtherSizeError(f"{path} has too many pixels; make it again") from None
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error):
+    # MemoryError: Pillow trusts the length of a PNG's chunk.
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, MemoryError, struct.error):
         raise DatasetError(f"{path} is not a readable JPEG or PNG picture; make it again") from None
 
 

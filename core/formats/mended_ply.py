@@ -62,7 +62,7 @@ def _bounded(gaussians: Gaussians) -> tuple[Gaussians, list[str]]:
         gaussians.means,
         np.where(np.isneginf(scales), np.float32(FLAT), scales),
         gaussians.quats,
-        np.where(np.isinf(logits), np.sign(logits) * np.float32(MAX_LOGIT), logits),
+        np.where(np.isinf(logits), np.copysign(np.float32(MAX_LOGIT), logits), logits),
         gaussians.sh,
     )
     return bounded, notes

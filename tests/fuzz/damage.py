@@ -78,23 +78,27 @@ TEXT: tuple[Edit, ...] = (word, line)
 PLACES = st.integers(0, 255) | st.integers(0, 2**20)
 
 
-def damaged(seeds: Sequence[bytes]) -> st.SearchStrategy[bytes]:
+Edits = Sequence[tuple[Edit, int, bytes, int]]
+Drawn = tuple[int, Edits] | bytes
+EDIT = st.tuples(
+    st.sampled_from(BYTES + TEXT), PLACES, st.binary(min_size=1, max_size=8), st.integers(0, 999)
+)
+# Edits and not files: Hypothesis remembers what it drew, and a file may be large.
+EDITS = st.tuples(st.integers(0, 9), st.lists(EDIT, min_size=1, max_size=4))
+DRAWN: st.SearchStrategy[Drawn] = st.one_of(
+    EDITS, EDITS, EDITS, EDITS, EDITS, st.binary(max_size=200)
+)
+
+
+def damaged(seeds: Sequence[bytes], drawn: Drawn) -> bytes:
     """One of the seeds with one to four edits, or random bytes."""
-    edits = st.tuples(
-        st.sampled_from(BYTES + TEXT),
-        PLACES,
-        st.binary(min_size=1, max_size=8),
-        st.integers(0, 999),
-    )
-    # By number: Hypothesis prints what it draws from, and a seed may be large.
-    numbers = st.integers(0, len(seeds) - 1)
-    edited = st.tuples(numbers, st.lists(edits, min_size=1, max_size=4)).map(
-        lambda drawn: _edited(seeds[drawn[0]], drawn[1])
-    )
-    return st.one_of(edited, edited, edited, edited, edited, st.binary(max_size=200))
+    if isinstance(drawn, bytes):
+        return drawn
+    number, edits = drawn
+    return _edited(seeds[number % len(seeds)], edits)
 
 
-def _edited(data: bytes, edits: Sequence[tuple[Edit, int, bytes, int]]) -> bytes:
+def _edited(data: bytes, edits: Edits) -> bytes:
     for edit, place, some, number in edits:
         data = edit(data, place % (len(data) + 1), some, number)
     return data

@@ -24,12 +24,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.case import Case, Maker
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import DRAWN, Drawn, damaged
 
 MOST_SECONDS = 5.0  # of CPU time for one input
 HANGING_SECONDS = 300.0  # for one input, on a busy machine too; the process then ends
 MOST_TEXT = 4000  # characters of a fault's traceback
-MOST_BYTES = 2**30  # that the process may grow by
+MOST_BYTES = 2**30  # that the process may grow by, for one input
 
 
 class TooSlowError(BaseException):
@@ -47,13 +47,19 @@ class Result:
 
 @contextlib.contextmanager
 def limited() -> Iterator[None]:
-    """Raise TooSlowError in the block after MOST_SECONDS of CPU time."""
+    """In the block raise TooSlowError after MOST_SECONDS of CPU time, and MemoryError where the
+    process would grow by more than MOST_BYTES."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + MOST_BYTES
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
     faulthandler.dump_traceback_later(HANGING_SECONDS, exit=True)
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        resource.setrlimit(resource.RLIMIT_AS, before)
         faulthandler.cancel_dump_traceback_later()
 
 
@@ -74,8 +80,9 @@ def run(case: Case, count: int, number: int, folder: Path) -> Result:
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    @given(damaged(case.seeds))
-    def try_one(data: bytes) -> None:
+    @given(DRAWN)
+    def try_one(drawn: Drawn) -> None:
+        data = damaged(case.seeds, drawn)
         last.write_bytes(data)
         start = time.process_time()
         try:
@@ -114,12 +121,6 @@ def makers(name: str) -> dict[str, Maker]:
     return READERS
 
 
-def limit_memory() -> None:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MOST_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
 def main(name: str, count: str, number: str, folder: str) -> int:
     warnings.simplefilter("error")
     where = Path(folder)
@@ -127,9 +128,8 @@ def main(name: str, count: str, number: str, folder: str) -> int:
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     case = makers(name)[name](place)
-    for good in case.seeds:  # so that libraries are loaded before memory is limited
+    for good in case.seeds:  # so that loading libraries does not count
         case.take(good)
-    limit_memory()
     result = run(case, int(count), int(number), where)
     print(json.dumps(asdict(result)))
     return 1 if result.fault else 0

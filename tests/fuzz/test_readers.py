@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import DRAWN, Drawn, damaged
 from tests.fuzz.found import found_inputs
 from tests.fuzz.readers import READERS
 
@@ -27,9 +27,9 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path: Path, name: str
     @settings(
         max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
-    @given(damaged(case.seeds))
-    def try_one(data: bytes) -> None:
-        case.take(data)
+    @given(DRAWN)
+    def try_one(drawn: Drawn) -> None:
+        case.take(damaged(case.seeds, drawn))
 
     try_one()
 
