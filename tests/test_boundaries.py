@@ -29,6 +29,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("records",),
     ("formats",),
     ("images", "metrics"),
+    ("pages",),
     ("audio",),
     ("network",),
     ("render",),

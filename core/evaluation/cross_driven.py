@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from ..audio.features import is_feature_file, track_for
 from ..audio.files import load_waveform
 from ..errors import ArgumentError
+from ..pages.records import Curve, Strip
 from ..records.arrays import Float64
 from ..records.timeline import ROW_RATE, ping_pong
 from .landmark_regression import LandmarkRegression
 from .landmarks import Binding
 from .measures import measured
 from .phonemes import Phoneme, closures
-from .record import Curve, Metric, Section, Strip
+from .record import Metric, Section
 from .render import Renderer, frame_lip_gap, opaque_rgb, surface_gap
 from .report.pictures import cropped, enlarged, to_bytes
 from .report.strips import COLUMNS, MOUTH_HEIGHT, mouth_box

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..pages.records import Curve, Strip
 from ..records.arrays import Float64
 
 VERSION = 1  # of report.json
@@ -37,29 +37,6 @@ class Metric:
         if abs(self.value) >= 1000:
             return f"{self.value:.0f}"
         return f"{self.value:.4g}" if abs(self.value) >= 0.1 else f"{self.value:.3g}"
-
-
-@dataclass(frozen=True)
-class Curve:
-    """series: label -> values, one for every x; NaN leaves a gap. marks: vertical lines at these
-    x."""
-
-    key: str
-    title: str
-    x_label: str
-    y_label: str
-    x: tuple[float, ...]
-    series: dict[str, tuple[float, ...]]
-    marks: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Strip:
-    """columns: (caption, pictures from top to bottom, each (H, W, 3) uint8). rows: their labels."""
-
-    title: str
-    rows: tuple[str, ...]
-    columns: tuple[tuple[str, tuple[NDArray[np.uint8], ...]], ...]
 
 
 @dataclass(frozen=True, eq=False)

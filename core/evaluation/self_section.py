@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..pages.records import Curve, Strip
 from ..records.arrays import Float64
 from . import lips
 from .jitter import acceleration
 from .measures import measured
-from .record import Curve, Metric, Section, Strip, mean_of
+from .record import Metric, Section, mean_of
 from .self_driven import SelfDriven
 from .sounds import Voice
 from .sync import SPAN, best_shift, correlation, shifted

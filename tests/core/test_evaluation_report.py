@@ -13,11 +13,12 @@ import pytest
 from core.errors import OutputError
 from core.evaluation.evaluate import write_report
 from core.evaluation.measures import MEASURES, measured
-from core.evaluation.record import Curve, Metric, Report, Section, Strip, document_of
+from core.evaluation.record import Metric, Report, Section, document_of
 from core.evaluation.report.page import page_of
 from core.evaluation.report.pictures import difference
-from core.evaluation.report.svg import svg_of
 from core.evaluation.report.tables import text_of
+from core.pages.records import Curve, Strip
+from core.pages.svg import svg_of
 
 EVIL = '<script src="http://example.org/x.js">&"\''
 

@@ -1,14 +1,13 @@
-"""Pictures of a report: crops, differences and JPEG bytes. Needs Pillow."""
+"""Pictures of a report: crops and differences. Needs Pillow."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...images.pillow import encode_jpeg, resized
+from ...images.pillow import resized
 
 Box = tuple[int, int, int, int]  # y0, y1, x0, x1
-QUALITY = 88
 DIFFERENCE_GAIN = 4
 STRIP_HEIGHT = 256  # pixels, at most
 
@@ -41,8 +40,3 @@ def enlarged(picture: NDArray[np.uint8], box: Box, height: int) -> NDArray[np.ui
     part = np.ascontiguousarray(picture[y0:y1, x0:x1])
     width = max(1, round(part.shape[1] * height / part.shape[0]))
     return resized(part, width, height, "BICUBIC")
-
-
-def jpeg(picture: NDArray[np.uint8]) -> bytes:
-    """The file's bytes."""
-    return encode_jpeg(picture, QUALITY)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dataset.load import Frame, TrainingClip
+from ...pages.records import Strip
 from ...records.arrays import Float32
-from ..record import Strip
 from .pictures import Box, cropped, difference, enlarged, to_bytes
 
 COLUMNS = 8

@@ -1,15 +1,17 @@
-"""Curves as SVG: axes, lines with gaps at unknown values, a legend."""
+"""Charts as SVG: curves with gaps at unknown values, time lines; their legends."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from html import escape
 
-from ..record import Curve
+from .records import Curve, Timeline
 
 WIDTH, HEIGHT = 760, 250
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 48
-COLOURS = ("#20262e", "#d1495b", "#2e7da6", "#7a9e3f", "#b07aa1")
+COLOURS = ("#20262e", "#d1495b", "#2e7da6", "#7a9e3f", "#b07aa1", "#e0a100", "#6b8f8f")
+BAR = 30  # height of a time line
 TICKS = 5
 
 
@@ -60,9 +62,31 @@ def svg_of(curve: Curve) -> str:
     return "".join(parts)
 
 
-def legend(curve: Curve) -> str:
-    """The legend, as HTML."""
-    names = zip(_colours(len(curve.series)), curve.series, strict=True)
+def svg_of_timeline(line: Timeline) -> str:
+    """The <svg> element: a bar whose spans have the colours of their kinds."""
+    colours = _colours(len(line.kinds))
+    scale = (WIDTH - 2 * RIGHT) / max(line.seconds, 1e-9)
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {BAR + 40}" role="img" aria-label="{escape(line.title)}">',
+        f'<rect x="{RIGHT}" y="0" width="{WIDTH - 2 * RIGHT}" height="{BAR}" '
+        f'fill="{colours[0]}" fill-opacity="0.25"/>',
+    ]
+    for begin, end, kind in line.spans:
+        parts.append(
+            f'<rect x="{RIGHT + begin * scale:.2f}" y="0" '
+            f'width="{max((end - begin) * scale, 1):.2f}" height="{BAR}" fill="{colours[kind]}">'
+            f"<title>{escape(line.kinds[kind])}, {begin:.2f} to {end:.2f} s</title></rect>"
+        )
+    for value in _ticks(0.0, line.seconds):
+        x = RIGHT + value * scale
+        parts.append(f'<line x1="{x:.1f}" y1="{BAR}" x2="{x:.1f}" y2="{BAR + 5}"/>')
+        parts.append(f'<text x="{x:.1f}" y="{BAR + 20}" text-anchor="middle">{value:g}</text>')
+    return "".join([*parts, f'<text x="{WIDTH / 2}" y="{BAR + 36}">s</text></svg>'])
+
+
+def legend(labels: Collection[str]) -> str:
+    """The labels with their colours, in the order of the curves or kinds, as HTML."""
+    names = zip(_colours(len(labels)), labels, strict=True)
     return " ".join(
         f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for colour, name in names
     )

@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: layout, picture strips, curves, time lines. No script, no network."""
