@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError
+from ..prepare.findings.record import GOOD, Finding, read_findings
 from ..prepare.options import PrepareOptions
+from ..prepare.report.names import PAGE, PICTURE
 from .arguments import add_json
 from .console import Console
 
 EVERY = 0.5  # seconds between two events of progress
+SHOWN = 6  # findings, the worst; the page has them all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +155,17 @@ def prepared(
 
     console.start("prepare", video=video, path=folder)
     facts = prepare(video, folder, options, progress=progress, note=console.note)
-    picture = folder / "prepare_report.jpg"
+    picture, page = folder / PICTURE, folder / PAGE
     console.saved("picture", picture, f"look at {picture}")
+    report(read_findings(facts.get("findings", ())), console)
+    console.saved("page", page, f"all findings with advice: {page}")
     return facts
+
+
+def report(findings: Sequence[Finding], console: Console) -> None:
+    """The worst findings, each as a note."""
+    poor = [finding for finding in findings if finding.grade != GOOD]
+    for finding in poor[:SHOWN]:
+        console.note(finding.line, finding=finding.document)
+    if not poor and findings:
+        console.note("nothing was found that harms a training")

@@ -59,15 +59,20 @@ svg text{fill:#6d747d}
 
 def page(title: str, facts: Mapping[str, str], body: str, style: str = "") -> str:
     """The HTML text. facts: label -> text, below the title. style: further CSS."""
-    rows = "".join(
-        f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in facts.items()
-    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE}{style}</style></head><body><main>"
-        f"<header><h1>{escape(title)}</h1><dl>{rows}</dl></header>{body}</main></body></html>\n"
+        f"<header><h1>{escape(title)}</h1>{table(facts)}</header>{body}</main></body></html>\n"
     )
+
+
+def table(facts: Mapping[str, str]) -> str:
+    """A list of labels and texts."""
+    rows = "".join(
+        f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in facts.items()
+    )
+    return f"<dl>{rows}</dl>"
 
 
 def section(title: str, body: str, about: str = "") -> str:

@@ -21,7 +21,7 @@ from .masks import mask_files, write_masks
 from .options import Note, PrepareOptions, Progress
 from .packages import check_packages, unknown_models
 from .poses import TRACK, track_poses, write_eyes, write_points
-from .report import REPORT, write_report
+from .report.step import report_files, write_report
 from .segmentation.network import check_network, digest_of_network
 from .shots import SHOTS, find_shots, load_shots
 from .state import State, digest_of, digest_of_file, digest_of_video
@@ -210,8 +210,8 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
         _Task(
             "report",
             None,
-            lambda step, keep: write_report(step, load_shots(step).rows),
-            lambda: [folder / REPORT],
+            lambda step, keep: write_report(step, facts),
+            lambda: report_files(step),
             of_sound=True,
         ),
     ]

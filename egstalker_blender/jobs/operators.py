@@ -1,8 +1,9 @@
-"""Shared parts of the buttons Start, Stop and Show Log of every kind of job."""
+"""Shared parts of the buttons Start, Stop, Show Log and Show Report of every kind of job."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -56,17 +57,29 @@ class Stop(JobOperator):
         return {"FINISHED"}
 
 
-class ShowLog(JobOperator):
-    no_log = ""  # the reason while there is no log
+class ShowFile(JobOperator):
+    """Opens a file in the program that the system has for it."""
+
+    no_file = ""  # the reason while there is none
+
+    @classmethod
+    def path(cls) -> Path | None:
+        raise NotImplementedError
 
     @classmethod
     def reason(cls, _context: Any) -> str:
-        job = cls.session().job
-        return "" if job is not None and job.log.is_file() else cls.no_log
+        path = cls.path()
+        return "" if path is not None and path.is_file() else cls.no_file
 
     def execute(self, _context: Any) -> set[str]:
-        job: Any = self.session().job  # not None, see `reason`
-        log = str(job.log)
-        bpy.ops.wm.path_open(filepath=log)
-        self.report({"INFO"}, log)  # type: ignore[attr-defined]
+        path = str(self.path())  # not None, see `reason`
+        bpy.ops.wm.path_open(filepath=path)
+        self.report({"INFO"}, path)  # type: ignore[attr-defined]
         return {"FINISHED"}
+
+
+class ShowLog(ShowFile):
+    @classmethod
+    def path(cls) -> Path | None:
+        job = cls.session().job
+        return None if job is None else Path(job.log)

@@ -118,7 +118,7 @@ class EGSTALKER_OT_worker_log(WorkerOperator, ShowLog, bpy.types.Operator):
     bl_description = "Open the output of the last set-up in the system's text viewer"
     bl_options = {"REGISTER", "INTERNAL"}
 
-    no_log = "There is no log, because no set-up has run in this session"
+    no_file = "There is no log, because no set-up has run in this session"
 
 
 CLASSES = (

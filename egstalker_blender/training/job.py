@@ -29,6 +29,7 @@ class Training(Job):
         except OSError as error:
             raise OutputError(f"folder {work} cannot be used: {reason(error)}") from None
         self._work = work
+        self._inbox = Inbox(News())
         environment = {**worker_environment(), "PYTHONUNBUFFERED": "1"}  # lines as they are written
         super().__init__(steps, Place(work / LOG, environment, work.parent), STOP_PATIENCE, clock)
 
@@ -41,7 +42,7 @@ class Training(Job):
         return news
 
     def _begin(self, step: Step) -> OnLine:
-        self._inbox = Inbox()
+        self._inbox = Inbox(self._inbox.news.of_video)
         return self._inbox.on_line
 
     def _progress(self, step: Step) -> tuple[str, float]:
@@ -63,10 +64,10 @@ class Training(Job):
 
 
 class Inbox:
-    """Collects the events of one command."""
+    """Collects the events of one command, after what is known already."""
 
-    def __init__(self) -> None:
-        self.news = News()
+    def __init__(self, news: News) -> None:
+        self.news = news
 
     def on_line(self, line: bytes) -> bool:
         event = parse(line)

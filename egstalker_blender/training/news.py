@@ -13,8 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...core.prepare.findings.record import GRADES, Finding
+
 Event = Mapping[str, Any]
 MAX_TEXT = 500  # characters of a note
+MAX_FINDINGS = 50
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,22 @@ class Progress:
 
 @dataclass(frozen=True)
 class News:
-    """The newest of each kind. saved: a state was saved. done: the command has ended well, with
-    `psnr` in dB."""
+    """The newest of each kind. findings: of the video, the worst first. page: the report with all
+    of them. saved: a state was saved. done: the command has ended well, with `psnr` in dB."""
 
     progress: Progress | None = None
     preview: Path | None = None
     note: str = ""
+    findings: tuple[Finding, ...] = ()
+    page: Path | None = None
     saved: bool = False
     done: bool = False
     psnr: float | None = None
+
+    @property
+    def of_video(self) -> News:
+        """What the next command of the job does not report again."""
+        return News(findings=self.findings, page=self.page)
 
 
 def parse(line: bytes) -> Event | None:
@@ -67,6 +77,11 @@ def folded(news: News, event: Event) -> News:
     if kind in ("preview", "picture"):  # of `train`, of `prepare`
         path = _text(event, "path")
         return replace(news, preview=Path(path) if path else news.preview)
+    if kind == "page":
+        path = _text(event, "path")
+        return replace(news, page=Path(path) if path else news.page)
+    if kind == "note" and (finding := _finding(event.get("finding"))) is not None:
+        return replace(news, findings=(*news.findings, finding)[:MAX_FINDINGS])
     if kind == "note":
         return replace(news, note=_text(event, "text") or news.note)
     if kind == "state":
@@ -93,6 +108,19 @@ def _progress(event: Event) -> Progress | None:
         psnr=_number(event, "psnr"),
         gaussians=_count(event, "gaussians"),
     )
+
+
+def _finding(value: Any) -> Finding | None:
+    """None if it is no finding of a known grade."""
+    if not isinstance(value, dict):
+        return None
+    name, grade, unit, text, advice = (
+        _text(value, key) for key in ("name", "grade", "unit", "text", "advice")
+    )
+    number = _number(value, "value")
+    shown = _text(value, "value") if number is None else number
+    known = bool(name and text) and grade in GRADES
+    return Finding(name, grade, shown, unit, text, advice) if known else None
 
 
 def _text(event: Event, key: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ...core.errors import EgsError, MissingPackageError
-from ..jobs.operators import JobOperator, ShowLog, Start, Stop
+from ..jobs.operators import JobOperator, ShowFile, ShowLog, Start, Stop
 from .gather import blocker, can_resume, settings_of
 from .session import session
 
@@ -89,7 +90,20 @@ class EGSTALKER_OT_train_log(TrainOperator, ShowLog, bpy.types.Operator):
     bl_description = "Open the output of the last training in the system's text viewer"
     bl_options = {"REGISTER", "INTERNAL"}
 
-    no_log = "There is no log, because no training has run in this session"
+    no_file = "There is no log, because no training has run in this session"
+
+
+class EGSTALKER_OT_train_report(TrainOperator, ShowFile, bpy.types.Operator):
+    bl_idname = "egstalker.train_report"
+    bl_label = "Show Report"
+    bl_description = "Open the page that shows what the video is good for, with advice"
+    bl_options = {"REGISTER", "INTERNAL"}
+
+    no_file = "There is no report, because no video was prepared in this session"
+
+    @classmethod
+    def path(cls) -> Path | None:
+        return session().news.page
 
 
 class EGSTALKER_OT_train_import(bpy.types.Operator):
@@ -127,6 +141,7 @@ CLASSES = (
     EGSTALKER_OT_train_resume,
     EGSTALKER_OT_train_stop,
     EGSTALKER_OT_train_log,
+    EGSTALKER_OT_train_report,
     EGSTALKER_OT_train_import,
 )
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -7,23 +7,27 @@ from typing import Any
 import bpy
 
 from ... import __package__ as base_package
+from ...core.prepare.findings.record import BAD, FAIR, GOOD
 from .. import preferences
 from ..jobs.job import DONE, FAILED, STOPPED, STOPPING, State
 from ..panels.headers import Sidebar
 from ..panels.labels import draw_text, duration, translated
 from . import picture
 from .gather import blocker, can_resume, output_of, python_reason
-from .news import Progress
+from .news import News, Progress
 from .operators import (
     EGSTALKER_OT_train,
     EGSTALKER_OT_train_import,
     EGSTALKER_OT_train_log,
+    EGSTALKER_OT_train_report,
     EGSTALKER_OT_train_resume,
     EGSTALKER_OT_train_stop,
 )
 from .session import TrainingSession, session
 
 ICONS = {DONE: "CHECKMARK", STOPPED: "PAUSE", FAILED: "ERROR"}
+GRADE_ICONS = {GOOD: "CHECKMARK", FAIR: "INFO", BAD: "ERROR"}
+MOST_FINDINGS = 3
 STAGES = {
     "static": "Shape",
     "lips": "Lips",
@@ -50,6 +54,7 @@ class EGSTALKER_PT_train(Sidebar, bpy.types.Panel):
         else:
             _draw_buttons(layout, context)
             _draw_end(layout, context, now)
+        _draw_findings(layout, context, now.news)
         _draw_picture(layout, context)
         if now.probe.busy:
             now.wake()
@@ -107,6 +112,17 @@ def _draw_end(layout: Any, context: Any, now: TrainingSession) -> None:
         draw_text(layout, context, now.fault, "ERROR")
     if now.result is not None:
         layout.operator(EGSTALKER_OT_train_import.bl_idname, icon="IMPORT")
+
+
+def _draw_findings(layout: Any, context: Any, news: News) -> None:
+    """The worst findings of the video, and the page with all of them."""
+    if news.page is None and not news.findings:
+        return
+    col = layout.column(align=True)
+    for finding in news.findings[:MOST_FINDINGS]:
+        text = f"{translated(finding.name.capitalize())}: {finding.text}"
+        draw_text(col, context, text, GRADE_ICONS[finding.grade])
+    layout.operator(EGSTALKER_OT_train_report.bl_idname, icon="URL")
 
 
 def _draw_picture(layout: Any, context: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 import pytest
+from egstalker.core.prepare.findings.record import GRADES, Finding
 from egstalker.egstalker_blender.jobs.job import State
 from egstalker.egstalker_blender.preferences import BACKENDS
 from egstalker.egstalker_blender.training import news, panel, picture, probe
@@ -27,7 +28,8 @@ def test_lines_of_the_panel() -> None:
     assert panel.bar_text(state, progress) == "Landmarks 3 of 10"
     assert panel.detail_lines(state, progress) == ["1:15 so far", "No output for 1:01:40"]
     assert panel.bar_text(State("running", "Training", 0.0), None) == "Starting..."
-    assert set(panel.ICONS.values()) <= set(ICONS)
+    assert set(panel.ICONS.values()) | set(panel.GRADE_ICONS.values()) <= set(ICONS)
+    assert set(panel.GRADE_ICONS) == set(GRADES)
 
 
 def test_the_picture_is_replaced_by_one_that_is_whole(
@@ -105,6 +107,40 @@ def test_a_saved_picture_is_the_preview(what: str) -> None:
     now = news.folded(News(), {"event": "saved", "what": what, **picture})
     assert now == news.folded(News(), {"event": what, **picture}) == News(preview=Path("a.jpg"))
     assert news.folded(News(), {"event": "saved", "what": "report", **picture}) == News()
+
+
+FINDING = {
+    "name": "face size", "grade": "bad", "value": 96.5, "unit": "px",
+    "text": "The face is small.", "advice": "Film from nearer.",
+}  # fmt: skip
+
+
+def test_findings_are_collected_and_survive_the_command() -> None:
+    newest = news.folded(News(note="rather dark"), {"event": "note", "finding": FINDING})
+    word = {**FINDING, "name": "background", "value": "drifts"}
+    newest = news.folded(newest, {"event": "note", "text": "x", "finding": word})
+    newest = news.folded(newest, {"event": "saved", "what": "page", "path": "a.html"})
+    assert newest.note == "rather dark" and newest.page == Path("a.html")
+    assert [found.shown for found in newest.findings] == ["96.5 px", "drifts px"]
+    assert newest.findings[0] == Finding(**FINDING)
+    kept = newest.of_video
+    assert kept == News(findings=newest.findings, page=Path("a.html"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"grade": "awful"}, {"grade": 1}, {"name": ""}, {"text": None}, {"name": ["a"]}]
+)
+def test_what_is_no_finding_is_a_note(change: dict[str, Any]) -> None:
+    event = {"event": "note", "text": "a note", "finding": {**FINDING, **change}}
+    assert news.folded(News(), event) == News(note="a note")
+    assert news.folded(News(), {**event, "finding": "bad"}) == News(note="a note")
+
+
+def test_findings_are_bounded() -> None:
+    newest = News()
+    for _ in range(3 * news.MAX_FINDINGS):
+        newest = news.folded(newest, {"event": "note", "finding": FINDING})
+    assert len(newest.findings) == news.MAX_FINDINGS
 
 
 @pytest.mark.parametrize("event", [{"event": "start", "what": "train"}, {"event": "failed"}])

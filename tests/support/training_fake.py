@@ -22,6 +22,7 @@ AVATAR = os.environ.get("EGS_FAKE_AVATAR", "")  # what a training ends with
 PICTURES = os.environ.get("EGS_FAKE_PICTURES", "")  # a folder of previews
 GATES = os.environ.get("EGS_FAKE_GATES", "")  # a folder of gates, see waiting.Gate
 PAUSE = float(os.environ.get("EGS_FAKE_PAUSE", "0"))  # seconds between two lines
+FINDINGS = (("face size", "bad"), ("noise", "fair"), ("length", "fair"), ("blinks", "fair"))
 HANG = 600  # seconds, longer than any test waits
 STEPS = int(os.environ.get("EGS_FAKE_STEPS", "5"))
 
@@ -138,6 +139,13 @@ def prepare(arguments: list[str]) -> None:
     folder.mkdir(exist_ok=True)
     write_png(folder / "prepare_report.png")
     say("saved", what="picture", path=str(folder / "prepare_report.png"))
+    for name, grade in FINDINGS:
+        say("note", text=f"{name} is {grade}", finding={
+            "name": name, "grade": grade, "value": 9.5, "unit": "px",
+            "text": f"The {name} is 9.5 px.", "advice": "Use another film."})  # fmt: skip
+    page = folder / "prepare_report.html"
+    page.write_text("<p>findings</p>")
+    say("saved", what="page", path=str(page))
     say("done", path=str(folder))
 
 

@@ -1,0 +1,1 @@
+"""The report of a preparation: pictures to look at, and a page with findings and advice."""

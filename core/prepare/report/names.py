@@ -1,0 +1,3 @@
+"""Files of the report, in the dataset folder."""
+
+PICTURE, PAGE = "prepare_report.jpg", "prepare_report.html"
