@@ -61,6 +61,11 @@ def test_every_file_of_the_layout_is_there(dataset: Path) -> None:
     assert (dataset / "track_params.pt").stat().st_size > 300_000
     assert read_picture(dataset / "bc.jpg").shape == (256, 256, 3)
     assert read_picture(dataset / "prepare_report.jpg").shape[1] == 960
+    page = (dataset / "prepare_report.html").read_text(encoding="utf-8")
+    state = json.loads((dataset / "prepare.json").read_text())["steps"]["report"]["facts"]
+    grades = {found["name"]: found["grade"] for found in state["findings"]}
+    assert len(grades) >= 22 and all(f"<td>{name}</td>" in page for name in grades)
+    assert grades["length"] == "bad" and grades["sharpness"] == grades["even light"] == "good"
 
 
 def test_the_log_names_every_step(dataset: Path) -> None:

@@ -21,7 +21,7 @@ PICTURE: tuple[Rule, ...] = (
         "sharpness", "blur", "px", 2.2, 4,
         "Edges in the face are blurred by {value:.1f} pixels of the training's pictures.",
         "Focus on the eyes, clean the lens, or train with a smaller --size.",
-        "twelve people give 0.8 to 1.7; detail below twice the blur is gone, and teeth and lashes "
+        "eleven people give 0.8 to 1.7; detail below twice the blur is gone, and teeth and lashes "
         "are 4 to 6 pixels wide",
     ),
     Limit(
@@ -50,7 +50,7 @@ PICTURE: tuple[Rule, ...] = (
         "contrast", "contrast", "of 255", 40, 20,
         "Between dark and bright parts of the face lie {value:.0f} of 255 levels.",
         "Avoid haze, light from behind and flat picture profiles.",
-        "twelve people give 70 to 153; from 40 down an error of 2 levels is 5 % of the face",
+        "eleven people give 70 to 153; from 40 down an error of 2 levels is 5 % of the face",
         lower_is_worse=True,
     ),
     Limit(
