@@ -68,8 +68,7 @@ def svg_of_timeline(line: Timeline) -> str:
     scale = (WIDTH - 2 * RIGHT) / max(line.seconds, 1e-9)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {BAR + 40}" role="img" aria-label="{escape(line.title)}">',
-        f'<rect x="{RIGHT}" y="0" width="{WIDTH - 2 * RIGHT}" height="{BAR}" '
-        f'fill="{colours[0]}"/>',
+        f'<rect x="{RIGHT}" y="0" width="{WIDTH - 2 * RIGHT}" height="{BAR}" fill="{colours[0]}"/>',
     ]
     for begin, end, kind in line.spans:
         parts.append(
