@@ -17,7 +17,8 @@ def edge_blur(pixels: Pixels, face: Float64) -> float | None:
     of a Gaussian, along rows or columns, whichever is more. None if the face is not in the picture.
 
     An edge of that blur becomes flatter by a known factor when it is blurred once more (Zhuo and
-    Sim, 2011, "Defocus map estimation from a single image"). A sharp picture gives 0.8 to 1.7."""
+    Sim, 2011, "Defocus map estimation from a single image"). Sharp pictures of 256 pixels
+    give 0.8 to 1.7, a sharp clip of 512 pixels 1.9."""
     from scipy.ndimage import gaussian_filter1d
 
     area = face_area(len(pixels), face)

@@ -21,8 +21,8 @@ PICTURE: tuple[Rule, ...] = (
         "sharpness", "blur", "px", 2.2, 4,
         "Edges in the face are blurred by {value:.1f} pixels of the training's pictures.",
         "Focus on the eyes, clean the lens, or train with a smaller --size.",
-        "eleven people give 0.8 to 1.7; detail below twice the blur is gone, and teeth and lashes "
-        "are 4 to 6 pixels wide",
+        "eleven people at 256 pixels give 0.8 to 1.7; detail below twice the blur is gone, and "
+        "teeth and lashes are 4 to 6 pixels wide",
     ),
     Limit(
         "motion blur", "blurred", "%", 15, 40,
