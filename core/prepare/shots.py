@@ -88,6 +88,7 @@ def find_shots(step: Step) -> dict[str, Any]:
         )
     if not shots.used.all():
         step.note(summary(shots))
+    step.progress(1, 1)
     return {
         "used": int(shots.used.sum()),
         "left_out": counted(shots),
