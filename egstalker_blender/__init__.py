@@ -12,7 +12,15 @@ from .live import operators as live_operators
 from .panels import controls as control_panels
 from .panels import live as live_panel
 from .panels import menus, object_properties, sidebar
-from .render import material, native_handlers, native_operators, native_panel, native_view
+from .render import (
+    layer_handlers,
+    layer_operators,
+    material,
+    native_handlers,
+    native_operators,
+    native_view,
+)
+from .render import panel as render_panel
 from .setup_worker import operators as worker_operators
 from .setup_worker import session as worker_session
 from .sound import link
@@ -39,6 +47,7 @@ MODULES = (
     export_operators,
     film_operators,
     native_operators,
+    layer_operators,
     material,
     presets,
     sidebar,
@@ -46,7 +55,7 @@ MODULES = (
     live_operators,
     live_panel,
     object_properties,
-    native_panel,
+    render_panel,
     export_panel,
     menus,
     worker_session,
@@ -56,6 +65,7 @@ MODULES = (
     training_operators,
     training_panel,
     cli,
+    layer_handlers,
     native_handlers,  # before the viewport's, which counts the objects that these add
     handler,
     native_view,

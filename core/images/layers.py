@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,35 @@ def stacked(layers: Layers) -> Float32:
     """(H, W, 6) float32: scene-linear premultiplied red, green, blue, alpha; depth; matte."""
     rest = np.stack([layers.depth, layers.matte], axis=-1)
     return np.concatenate([to_linear(layers.image), rest], axis=-1)
+
+
+def nothing(width: int, height: int) -> Float32:
+    """(H, W, 6) as `stacked`, without a head."""
+    out = np.zeros((height, width, 6), np.float32)
+    out[..., 4] = EMPTY
+    return out
+
+
+def in_depth_order(heads: Sequence[Float32]) -> Float32:
+    """Several heads in one picture: each (H, W, 6) as `stacked` gives it, all of one size, at least
+    one. At every pixel the nearest is over the others; depth is weighted by what is seen of each,
+    as a rasteriser weights its Gaussians."""
+    if len(heads) == 1:
+        return heads[0]
+    every = np.stack(heads)
+    order = np.argsort(every[..., 4], axis=0, kind="stable")
+    every = np.take_along_axis(every, order[..., None], axis=0)
+    out = np.zeros(every.shape[1:], np.float64)
+    through = np.ones(every.shape[1:3], np.float64)
+    for head in every:
+        matte = head[..., 5]
+        out[..., :4] += through[..., None] * head[..., :4]
+        out[..., 4] += through * matte * head[..., 4]
+        through *= 1 - matte
+    out[..., 5] = 1 - through
+    seen = out[..., 5] > 0
+    out[..., 4] = np.divide(out[..., 4], out[..., 5], out=np.full_like(through, EMPTY), where=seen)
+    return out.astype(np.float32)
 
 
 def mean_of(samples: Iterable[Image | Layers]) -> Image | Layers:

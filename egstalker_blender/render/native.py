@@ -15,7 +15,7 @@ from . import cloud
 from .native_group import add_modifier, companion_of, modifier_of, set_companion
 
 SUPPORTED = bpy.app.version >= (5, 3, 0)
-TOO_OLD = "Blender renders Gaussian splats from version 5.3 on; bake the frames instead"
+TOO_OLD = "Blender renders Gaussian splats from version 5.3 on; add a render layer instead"
 
 
 def cloud_of(obj: Any) -> Any:

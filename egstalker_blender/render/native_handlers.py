@@ -5,17 +5,13 @@ sub-frames of the shutter, with the render's own depsgraph. By then drivers, con
 animation are evaluated; what the handler tags is evaluated again before the picture is drawn.
 Outside a render the handler returns at once.
 
-A picture with a frozen face would not be noticed in a finished film. So a cloud is empty except
-while Blender renders or a 3D view shows it, also in the saved .blend. Where a frame cannot be
-computed, a Blender without a window ends with the error's exit code, because raising in a handler
-stops no render; in a window, which no script can stop, the head is left out and the error shown.
+A cloud is empty except while Blender renders or a 3D view shows it, also in the saved .blend, so
+that no face can be frozen. In a scene with a render layer, which draws the heads, clouds stay
+empty.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,13 +19,10 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ...core.errors import ArgumentError, EgsError
+from ...core.errors import ArgumentError
 from ...core.records.arrays import Float32
-from .. import engines
-from . import cloud, native
+from . import cloud, failure, layer_tree, native
 from .native_frames import Frames
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -76,13 +69,6 @@ class Render:
 
 
 _render: Render | None = None
-_failure = ""  # of the last render
-_to_show = False
-
-
-def failure() -> str:
-    """Why the last render has no head, in one line; empty where it has."""
-    return _failure
 
 
 def empty_clouds() -> None:
@@ -94,8 +80,9 @@ def empty_clouds() -> None:
 
 @persistent
 def _on_init(*_: Any) -> None:
-    global _render, _failure
-    _render, _failure = Render(), ""
+    global _render
+    _render = Render()
+    failure.reset()
     if threading.current_thread() is threading.main_thread():
         native.separate()
 
@@ -104,7 +91,10 @@ def _on_init(*_: Any) -> None:
 def _on_frame(scene: Any, depsgraph: Any = None) -> None:
     global _render
     if depsgraph is None or depsgraph.mode != "RENDER":
-        _show_failure()
+        failure.show()
+        return
+    if layer_tree.is_on(scene):
+        empty_clouds()  # a 3D view may have filled them
         return
     if _render is None:  # baking textures begins without render_init
         _render = Render()
@@ -113,7 +103,8 @@ def _on_frame(scene: Any, depsgraph: Any = None) -> None:
     try:
         _render.hand_over(scene, depsgraph)
     except Exception as error:  # Blender would print it and render the last frame again
-        _fail(_render, scene, error)
+        _render.failure = failure.fail(scene, error)
+        empty_clouds()
 
 
 @persistent
@@ -147,45 +138,6 @@ class Copies:
 
 
 _copies = Copies()
-
-
-def _fail(render: Render, scene: Any, error: Exception) -> None:
-    global _failure, _to_show
-    if not isinstance(error, EgsError):
-        log.error("a frame could not be handed to the render", exc_info=error)
-    text = str(error) or type(error).__name__
-    frame = f"{scene.frame_current_final:g}"
-    _failure = render.failure = f"frame {frame} was rendered without the head: {text}"
-    if bpy.app.background:
-        _leave(f"frame {frame} is not rendered: {text}", getattr(error, "exit_code", 1))
-    empty_clouds()
-    _to_show = True
-
-
-def _leave(text: str, code: int) -> None:
-    """End this Blender: files of finished frames are complete. Not by sys.exit, during which
-    Blender frees what the render still uses."""
-    print(f"error: {text}", file=sys.stderr)
-    engines.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _show_failure() -> None:
-    """A pop-up once the render has ended, on the main thread, where Blender draws."""
-    global _to_show
-    if not _to_show or threading.current_thread() is not threading.main_thread():
-        return
-    _to_show = False
-    bpy.app.timers.register(_pop_up, first_interval=0.0)
-
-
-def _pop_up() -> None:
-    def draw(self: Any, _context: Any) -> None:
-        self.layout.label(text=_failure, translate=False)
-
-    bpy.context.window_manager.popup_menu(draw, title="Talking head", icon="ERROR")
 
 
 HANDLERS = (

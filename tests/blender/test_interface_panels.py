@@ -12,7 +12,7 @@ from egstalker.egstalker_blender import preferences, preferences_panel
 from egstalker.egstalker_blender.export import panel as export_panel
 from egstalker.egstalker_blender.jobs.job import State
 from egstalker.egstalker_blender.panels import menus, object_properties, sidebar
-from egstalker.egstalker_blender.render import native_panel
+from egstalker.egstalker_blender.render import panel as render_panel
 from egstalker.egstalker_blender.setup_worker import draw as worker_draw
 from egstalker.egstalker_blender.setup_worker import session as worker_session
 from egstalker.egstalker_blender.setup_worker.check import Check
@@ -20,7 +20,7 @@ from egstalker.egstalker_blender.setup_worker.check import Check
 PANELS = (
     *sidebar.CLASSES,
     *object_properties.CLASSES,
-    *native_panel.CLASSES,
+    *render_panel.CLASSES,
     *export_panel.CLASSES,
 )
 

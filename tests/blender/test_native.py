@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from egstalker.core.avatar.file import load_avatar
 from egstalker.core.records.gaussians import activate
-from egstalker.egstalker_blender.render import cloud, native, native_handlers
+from egstalker.egstalker_blender.render import cloud, failure, native
 from egstalker.egstalker_blender.render.native_group import companion_of, modifier_of
 
 from tests.support.blender_native import needs_splats, splats_of
@@ -142,7 +142,7 @@ def test_nothing_is_computed_outside_a_render(head: Any, fake: Any) -> None:
     for frame in (3, 4, 5):
         bpy.context.scene.frame_set(frame)
     assert fake.moments == [] and cloud.is_empty(native.cloud_of(head))
-    assert native_handlers.failure() == ""
+    assert failure.failure() == ""
 
 
 def avatar_of(obj: Any) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from egstalker.egstalker_blender.render import material, native, native_handlers, native_panel
+from egstalker.egstalker_blender.render import failure, material, native
+from egstalker.egstalker_blender.render import panel as render_panel
 from egstalker.egstalker_blender.render.native_group import modifier_of
 
 from tests.blender.test_interface_panels import drawn
@@ -65,23 +66,23 @@ def test_copies_share_the_node_group(head: Any, avatar_path: Path) -> None:
     assert sum(material.KEY in group for group in bpy.data.node_groups) == 1
 
 
-def test_the_state_line(head: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = native_panel.EGSTALKER_PT_render
-    if not SUPPORTED:
-        assert "5.3" in native_panel.state_line(head)[0]
-        assert not [name for name in drawn(panel) if name.startswith("egstalker.")]
-        return
-    assert native_panel.state_line(head)[0].startswith("On")
+@needs_splats
+def test_the_state_line(head: Any, scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def line() -> str:
+        return str(render_panel.state_line(scene, head)[0])
+
+    panel = render_panel.EGSTALKER_PT_render
+    assert line().startswith("Native")
     assert {"show_render", "show_viewport", "use_lock_interface"} <= set(drawn(panel))
     modifier_of(head).show_render = False
-    assert "disabled" in native_panel.state_line(head)[0]
-    monkeypatch.setattr(native_handlers, "_failure", "frame 3 was rendered without the head: why")
-    assert native_panel.state_line(head) == (
+    assert "disabled" in line()
+    monkeypatch.setattr(failure, "_failure", "frame 3 was rendered without the head: why")
+    assert render_panel.state_line(scene, head) == (
         "Last render: frame 3 was rendered without the head: why",
         "ERROR",
     )
     bpy.ops.egstalker.remove_renderable()
-    assert native_panel.state_line(head)[0].startswith("Off")
+    assert line().startswith("Off")
     assert "egstalker.make_renderable" in drawn(panel)
 
 

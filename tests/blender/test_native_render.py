@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import pytest
 from egstalker.core.errors import EngineError
-from egstalker.egstalker_blender.render import cloud, native, native_handlers
+from egstalker.egstalker_blender.render import cloud, failure, native
 
 from tests.support.blender import ROOT, clean_environment, names, python_here
 from tests.support.blender_native import animation, needs_splats, prepare, rendered
@@ -44,7 +44,7 @@ def shot(head: Any, scene: Any) -> Any:
 def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Instead of ending this Blender."""
     calls: list[tuple[str, int]] = []
-    monkeypatch.setattr(native_handlers, "_leave", lambda text, code: calls.append((text, code)))
+    monkeypatch.setattr(failure, "_leave", lambda text, code: calls.append((text, code)))
     return calls
 
 
@@ -84,11 +84,11 @@ def test_a_failed_frame_leaves_no_face_and_no_later_frame_is_computed(
     assert left == [(text, 1)] and frames_of(fake) == [2, 3]
     assert pictures[2][..., 3].max() > 0.5
     assert pictures[3][..., 3].max() == 0 == pictures[4][..., 3].max()
-    assert "frame 3" in native_handlers.failure() and "engine is gone" in native_handlers.failure()
+    assert "frame 3" in failure.failure() and "engine is gone" in failure.failure()
     fake.fail_at = 0
     scene.frame_set(3)
     assert rendered(scene, tmp_path / "again.png")[..., 3].max() > 0.5
-    assert native_handlers.failure() == ""
+    assert failure.failure() == ""
 
 
 def test_an_unexpected_error_stops_a_render_too(

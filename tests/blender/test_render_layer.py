@@ -1,0 +1,213 @@
+"""The render layer: F12 shows what the bake shows, among meshes, in every supported Blender."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from egstalker.core.errors import EngineError
+from egstalker.egstalker_blender.render import failure, layer_group, layer_tree, shadow
+from numpy.typing import NDArray
+
+from tests.support.blender import ROOT, clean_environment, names, python_here, read_pixels
+from tests.support.blender_compositor import compositor
+from tests.support.blender_native import add_plane, animation, decibels, prepare, rendered
+
+LIMIT = 120.0  # seconds for a Blender of its own
+RENDER = """
+import importlib.util
+import bpy
+spec = importlib.util.spec_from_file_location("batch", {batch!r})
+batch = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(batch)
+batch.load_extension()
+bpy.ops.wm.open_mainfile(filepath={blend!r})
+bpy.context.scene.render.filepath = {out!r}
+bpy.ops.render.render(animation=True)
+print("reached the end")
+"""
+
+
+@pytest.fixture
+def shot(head: Any, scene: Any) -> Any:
+    bpy.ops.egstalker.add_training_camera()
+    prepare(scene, samples=1)
+    scene.frame_set(3)
+    assert bpy.ops.egstalker.add_render_layer() == {"FINISHED"}
+    return head
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Instead of ending this Blender."""
+    calls: list[tuple[str, int]] = []
+    monkeypatch.setattr(failure, "_leave", lambda text, code: calls.append((text, code)))
+    return calls
+
+
+def baked(head: Any, scene: Any, folder: Path) -> NDArray[np.float32]:
+    """The current frame by the scene's camera."""
+    props = head.egstalker
+    props.camera_source, props.range_source, props.output_path = "scene", "OWN", str(folder)
+    props.frame_start = props.frame_end = scene.frame_current
+    assert bpy.ops.egstalker.bake(engine="builtin") == {"FINISHED"}
+    return read_pixels(folder / f"frame_{scene.frame_current:04d}.png")
+
+
+@pytest.mark.parametrize("engine", ["CYCLES", "BLENDER_WORKBENCH"])
+def test_it_equals_the_bake(shot: Any, scene: Any, tmp_path: Path, engine: str) -> None:
+    """EEVEE takes the same path, but compiles its shaders for minutes without a GPU."""
+    scene.render.engine = engine
+    picture, bake = rendered(scene, tmp_path / "render.png"), baked(shot, scene, tmp_path)
+    assert decibels(picture, bake) >= 50
+    assert bake[..., 3].mean() > 0.1
+    assert np.abs(picture[..., 3] - bake[..., 3]).max() < 0.01
+
+
+def test_motion_blur_equals_the_bake(shot: Any, scene: Any, tmp_path: Path) -> None:
+    sharp = rendered(scene, tmp_path / "sharp.png")
+    for frame, x in ((2, -0.1), (4, 0.1)):
+        scene.camera.location.x = x
+        scene.camera.keyframe_insert("location", frame=frame)
+    scene.render.use_motion_blur, scene.render.motion_blur_shutter = True, 1.0
+    shot.egstalker.use_motion_blur, shot.egstalker.motion_blur_samples = True, 4
+    scene.frame_set(3)
+    picture = rendered(scene, tmp_path / "render.png")
+    assert scene.frame_current_final == 3
+    assert decibels(picture, baked(shot, scene, tmp_path)) >= 50
+    assert decibels(picture, sharp) < 40
+
+
+def test_meshes_hide_the_head_and_are_hidden_by_it(shot: Any, scene: Any, tmp_path: Path) -> None:
+    free = rendered(scene, tmp_path / "free.png")
+    half = scene.render.resolution_x // 2
+    plane = add_plane(scene, -0.5)  # before the right half of the picture
+    before = rendered(scene, tmp_path / "before.png")
+    plane.hide_render = True
+    assert np.array_equal(before[:, : half - 4], free[:, : half - 4])
+    plane.hide_render, shot.hide_render = False, True
+    alone = rendered(scene, tmp_path / "alone.png")
+    assert np.abs(before - alone)[:, half + 4 :].max() < 0.01
+    shot.hide_render, plane.location.y = False, 1.5  # now behind it
+    behind = rendered(scene, tmp_path / "behind.png")
+    solid = free[..., 3] > 0.98
+    assert solid[:, half + 4 :].sum() > 20
+    assert np.abs(behind - free)[..., :3][solid].max() < 0.05
+    assert alone[:, : half - 4].max() == 0
+
+
+def test_percentage_and_border(shot: Any, scene: Any, tmp_path: Path) -> None:
+    render = scene.render
+    render.resolution_percentage = 50
+    whole = rendered(scene, tmp_path / "whole.png")
+    height, width = whole.shape[:2]
+    assert (height, width) == (scene.render.resolution_y // 2, scene.render.resolution_x // 2)
+    render.use_border = True
+    render.border_min_x, render.border_max_x = 0.3, 0.9
+    render.border_min_y, render.border_max_y = 0.2, 0.77
+    x, y = (int(0.3 * width), int(0.9 * width)), (int(0.2 * height), int(0.77 * height))
+    rows = slice(height - y[1], height - y[0])
+    inside = whole[rows, slice(*x)]
+    outside = rendered(scene, tmp_path / "border.png").copy()
+    assert np.abs(outside[rows, slice(*x)] - inside).max() < 0.01
+    outside[rows, slice(*x)] = 0
+    assert outside.max() == 0
+    render.use_crop_to_border = True
+    cropped = rendered(scene, tmp_path / "cropped.png")
+    assert cropped.shape == inside.shape and np.abs(cropped - inside).max() < 0.01
+
+
+def test_several_heads_and_layers(shot: Any, scene: Any, tmp_path: Path) -> None:
+    alone = rendered(scene, tmp_path / "alone.png")
+    copy = shot.copy()
+    scene.collection.objects.link(copy)
+    copy.location.x = 0.1
+    both = rendered(scene, tmp_path / "both.png")
+    assert both[..., 3].mean() > 1.1 * alone[..., 3].mean()
+    copy.hide_render = True
+    assert np.array_equal(rendered(scene, tmp_path / "again.png"), alone)
+
+
+def test_the_images_are_empty_outside_a_render(shot: Any, scene: Any, tmp_path: Path) -> None:
+    frames = animation(scene, tmp_path)
+    assert list(frames) == [2, 3, 4] and not np.array_equal(frames[2], frames[4])
+    for image in layer_group.images_of(layer_tree.group_of(scene)):
+        values = np.empty(4 * image.size[0] * image.size[1], np.float32)
+        image.pixels.foreach_get(values)
+        assert values.max() == 0 and not image.is_dirty
+
+
+def test_a_failed_frame_ends_the_render(
+    shot: Any, scene: Any, tmp_path: Path, left: list[tuple[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from egstalker.egstalker_blender.render import layer_frames
+
+    def fail(*_: Any) -> None:
+        raise EngineError("the engine is gone")
+
+    monkeypatch.setattr(layer_frames, "bake_frames", fail)
+    assert rendered(scene, tmp_path / "one.png").max() == 0
+    assert left == [("frame 3 is not rendered: the engine is gone", 1)]
+
+
+def test_stereo_is_refused(
+    shot: Any, scene: Any, tmp_path: Path, left: list[tuple[str, int]]
+) -> None:
+    scene.render.use_multiview = True
+    scene.render.filepath = str(tmp_path / "one.png")
+    bpy.ops.render.render(write_still=True)
+    assert len(left) == 1 and "stereo" in left[0][0] and left[0][1] == 2
+
+
+def test_a_blender_without_a_window_ends_with_the_error(
+    shot: Any, scene: Any, tmp_path: Path
+) -> None:
+    """Its third frame cannot be computed: the head is scaled unevenly."""
+    for frame, scale in ((2, 1.0), (3, 1.0), (4, 2.0)):
+        shot.scale.x = scale
+        shot.keyframe_insert("scale", frame=frame)
+    blend, out, script = tmp_path / "shot.blend", tmp_path / "frames", tmp_path / "render.py"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    batch = ROOT / "egstalker_blender" / "batch.py"
+    script.write_text(RENDER.format(batch=str(batch), blend=str(blend), out=f"{out}/f_"))
+    done = subprocess.run(
+        python_here(script),
+        env=clean_environment(tmp_path / "profile"),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "error: frame 4 is not rendered: object 'tiny head' is scaled unevenly" in done.stderr
+    assert "reached the end" not in done.stdout
+    assert names(out) == ["f_0002.png", "f_0003.png"]
+
+
+def test_the_users_nodes_stay_and_removing_leaves_nothing(head: Any, scene: Any) -> None:
+    tree, output = compositor(scene)
+    own = tree.nodes.new("CompositorNodeRLayers")
+    tree.links.new(own.outputs["Image"], output.inputs[0])
+    count, groups = len(tree.nodes), set(bpy.data.node_groups)
+    objects, images = set(bpy.data.objects), set(bpy.data.images)
+    assert bpy.ops.egstalker.add_render_layer() == {"FINISHED"}
+    assert layer_tree.is_on(scene) and scene.view_layers[0].use_pass_z
+    assert not bpy.ops.egstalker.add_render_layer.poll()
+    assert bpy.ops.egstalker.remove_render_layer() == {"FINISHED"}
+    assert layer_tree.node_of(scene) is None and not scene.view_layers[0].use_pass_z
+    assert len(tree.nodes) == count and output.inputs[0].links[0].from_node == own
+    assert set(bpy.data.node_groups) == groups and set(bpy.data.images) == images
+    assert set(bpy.data.objects) == objects
+
+
+def test_a_saved_file_keeps_the_layer(shot: Any, scene: Any, tmp_path: Path) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    scene = bpy.context.scene
+    assert layer_tree.is_on(scene) and not shadow.missing(scene)
+    assert rendered(scene, tmp_path / "again.png")[..., 3].mean() > 0.1
