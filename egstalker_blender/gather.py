@@ -250,12 +250,16 @@ def instant_of(
 
 def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) -> Camera:
     if state.camera is not None:
-        place = head_on_body(avatar, moment.pose)
-        if place is None:
-            return state.camera
-        return replace(state.camera, viewmat=state.camera.viewmat @ place)
+        return seen_by_head(avatar, state.camera, moment)
     viewmat = viewmat_of(avatar, settings.pose, state, moment.seconds)
     return replace(camera_like_training(avatar, viewmat, settings.size), unit=settings.unit)
+
+
+def seen_by_head(avatar: Avatar, camera: Camera, moment: Moment) -> Camera:
+    """A camera that is relative to the object, relative to the head's frame: on a bust the head
+    turns."""
+    place = head_on_body(avatar, moment.pose)
+    return camera if place is None else replace(camera, viewmat=camera.viewmat @ place)
 
 
 def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[float]) -> list[State]:

@@ -19,7 +19,7 @@ from ...core.records.job import RAW, BakeJob, FrameTask, Instant
 from .. import engines
 from ..bake import bake_frames
 from ..camera import scene_camera
-from ..gather import shutter_of, step_to
+from ..gather import seen_by_head, shutter_of, step_to
 from ..properties import is_avatar
 from ..timeline.heads import Head
 from .loaded_heads import LoadedHeads
@@ -113,8 +113,10 @@ def _rendered(scene: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _instant(scene: Any, depsgraph: Any, head: Head, number: float, region: Region) -> Instant:
+    assert head.avatar is not None
+    moment = head.moment_in(depsgraph, number).moment
     whole = scene_camera(scene, depsgraph, head.obj, (region.width, region.height))
-    return Instant(head.moment_in(depsgraph, number).moment, region.camera(whole))
+    return Instant(moment, region.camera(seen_by_head(head.avatar, whole, moment)))
 
 
 def _picture(head: Head, own: Instant, blur: tuple[Instant, ...]) -> Float32:

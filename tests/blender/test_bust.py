@@ -19,6 +19,7 @@ from egstalker.egstalker_blender.camera import HEAD_TO_OBJECT
 from egstalker.egstalker_blender.viewport import gather, stage
 
 from tests.support.blender import job_of, make_avatar
+from tests.support.blender_native import baked, decibels, prepare, rendered
 from tests.support.synthetic import random_body
 
 
@@ -71,6 +72,22 @@ def test_the_viewport_and_the_native_cloud_stand_on_the_body(head: Any, avatar_p
         native = moved(splats, place).means[free]
         np.testing.assert_allclose(native, avatar.body.means[free], atol=1e-5)
     stage.clear()
+
+
+def test_the_render_layer_shows_the_turned_head_of_the_bake(
+    head: Any, scene: Any, tmp_path: Path
+) -> None:
+    bpy.ops.egstalker.add_training_camera()
+    prepare(scene, samples=1)
+    head.egstalker.pose_source = "track"
+    scene.frame_set(3)
+    assert bpy.ops.egstalker.add_render_layer() == {"FINISHED"}
+    picture = rendered(scene, tmp_path / "render.png")
+    bake = baked(head, scene, tmp_path)
+    assert bake[..., 3].mean() > 0.1
+    assert (
+        decibels(picture, bake) >= 45
+    )  # steps of 8 bits; the cloud is half transparent everywhere
 
 
 def test_a_head_alone_stands_in_its_own_frame(avatar_path: Path) -> None:

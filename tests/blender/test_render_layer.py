@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from egstalker.core.errors import EngineError
 from egstalker.egstalker_blender.render import failure, layer_group, layer_tree, shadow
-from numpy.typing import NDArray
 
-from tests.support.blender import ROOT, clean_environment, names, python_here, read_pixels
+from tests.support.blender import ROOT, clean_environment, names, python_here
 from tests.support.blender_compositor import compositor
-from tests.support.blender_native import add_plane, animation, decibels, prepare, rendered
+from tests.support.blender_native import add_plane, animation, baked, decibels, prepare, rendered
 
 LIMIT = 120.0  # seconds for a Blender of its own
 RENDER = """
@@ -47,15 +46,6 @@ def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     calls: list[tuple[str, int]] = []
     monkeypatch.setattr(failure, "_leave", lambda text, code: calls.append((text, code)))
     return calls
-
-
-def baked(head: Any, scene: Any, folder: Path) -> NDArray[np.float32]:
-    """The current frame by the scene's camera."""
-    props = head.egstalker
-    props.camera_source, props.range_source, props.output_path = "scene", "OWN", str(folder)
-    props.frame_start = props.frame_end = scene.frame_current
-    assert bpy.ops.egstalker.bake(engine="builtin") == {"FINISHED"}
-    return read_pixels(folder / f"frame_{scene.frame_current:04d}.png")
 
 
 @pytest.mark.parametrize("engine", ["CYCLES", "BLENDER_WORKBENCH"])

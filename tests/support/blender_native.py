@@ -76,3 +76,12 @@ def add_plane(scene: Any, y: float, size: float = 2.0, x: float = 0.0) -> Any:
     obj = bpy.data.objects.new("plane", mesh)
     scene.collection.objects.link(obj)
     return obj
+
+
+def baked(head: Any, scene: Any, folder: Path) -> NDArray[np.float32]:
+    """The current frame by the scene's camera."""
+    props = head.egstalker
+    props.camera_source, props.range_source, props.output_path = "scene", "OWN", str(folder)
+    props.frame_start = props.frame_end = scene.frame_current
+    assert bpy.ops.egstalker.bake(engine="builtin") == {"FINISHED"}
+    return read_pixels(folder / f"frame_{scene.frame_current:04d}.png")
