@@ -66,6 +66,7 @@ class Operator:
     """The operator's own functions without Blender's event loop, which does not run here."""
 
     directory, dataset = "", ""
+    axes = unit = "auto"
     files: tuple[Any, ...] = ()
     _conversion = _timer = None
 

@@ -167,7 +167,7 @@ def test_a_bake_asks_for_its_rows(recording: Path, monkeypatch: pytest.MonkeyPat
         raise AudioError("enough")
 
     avatar = replace(small_avatar(), features=SPECS["log-mel"])
-    monkeypatch.setattr("core.bake.loop.track_in_background", stop)
+    monkeypatch.setattr("core.bake.features.track_in_background", stop)
     tasks = training_tasks(avatar, [40, 7], fps=30)  # 32.5 and 5 rows after the first
     job = BakeJob(Path("a.egs"), avatar.content_hash, recording, tasks, recording.parent)
     with pytest.raises(AudioError, match="enough"):

@@ -44,6 +44,9 @@ WORK: dict[str, tuple[str, ...]] = {  # command -> a short run, in the folder of
         "small.egs", "--audio", "sound.npy", "--out", "frames", "--frames", "1-2",
         "--engine", "builtin", "--backend", "numpy",
     ),
+    "export-splats": (
+        "small.egs", "head.ply", "--audio", "sound.npy", "--frames", "1-2", "--engine", "builtin",
+    ),
     "prepare": ("talk.mp4", "clip"),
     "train": ("clip", "new.egs"),
     "approximate": ("small.egs", "new.egs", "--audio", "sound.npy", "--backend", "numpy"),
@@ -127,7 +130,7 @@ def test_every_command_prints_the_one_schema(
 def test_every_failure_is_one_line_and_the_last_event(
     name: str, given: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = sys.modules[f"core.commands.{name}"]
+    module = sys.modules[f"core.commands.{name.replace('-', '_')}"]
     for error in (OutputError("the disk is full"), CancelledError("stopped at step 3")):
         monkeypatch.setattr(module, "run", _fails(error))
         assert cli.main([name, *WORK[name], "--json"]) == error.exit_code

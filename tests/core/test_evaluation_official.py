@@ -107,7 +107,7 @@ def test_lips_and_eyes_of_the_authors_checkpoint(
     monkeypatch.setattr(landmark_regression, "MAX_FRAMES", 120)
     options = Options(rows=("748-765",))
     report = evaluate(avatar, clip, choose_backend("numba"), options, lambda *step: None)
-    (section,) = report.sections
+    section = report.sections[0]
     notes = {metric.key: metric.note for metric in section.metrics}
     for key in ("lip_correlation", "eye_correlation"):
         assert float(notes[key].split()[-1]) > 0.98, key
