@@ -36,7 +36,7 @@ def read_eyes(
     noted."""
     if (folder / "au.csv").exists():
         closed = read_table(folder / "au.csv", count, notes)
-        if closed.max() > SHUT_SOMEWHERE:
+        if not count or closed.max() > SHUT_SOMEWHERE:  # without poses there are no frames
             return closed
         return _never_shut(closed, landmarks, notes)
     if (folder / "bs.npy").exists():
