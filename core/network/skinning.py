@@ -12,8 +12,6 @@ At the still pose the motion is the identity. torch/skinning.py is the same for 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..records.arrays import Float32, Float64
@@ -53,13 +51,6 @@ class SkinnedBody:
         length = np.sqrt(np.einsum("ij,ij->i", quats, quats))[:, None]
         quats /= np.maximum(length, np.float32(1e-12))
         return Splats(means, quats, still.scales, still.opacities, still.sh)
-
-
-def moved(splats: Splats, motion: Float64) -> Splats:
-    """The cloud moved by a rigid motion (4, 4). Harmonics above degree 0 are not turned with it."""
-    means = splats.means @ motion[:3, :3].T + motion[:3, 3]
-    quats = splats.quats @ left_product(quaternion_of(motion[:3, :3])).T
-    return replace(splats, means=means.astype(np.float32), quats=quats.astype(np.float32))
 
 
 def rigid_inverse(matrix: Float64) -> Float64:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..network.skinning import left_product, quaternion_of
 from ..records.arrays import Float32, Float64
-from ..records.gaussians import Splats
+from ..records.gaussians import SH_COEFFICIENTS, Splats
 from .sh import terms
 
 DIRECTIONS = 64  # more than the 16 unknowns
@@ -46,11 +46,13 @@ def moved(splats: Splats, place: Float64) -> Splats:
 def turned(sh: Float32, rotation: Float64) -> Float32:
     """sh (N, 16, 3) -> the coefficients of the same colours seen after the rotation (3, 3). Each
     degree only mixes with itself."""
-    out = sh.copy()
+    mix = np.eye(SH_COEFFICIENTS)
     for order, matrix in enumerate(sh_rotations(rotation), start=1):
         rows = slice(order**2, (order + 1) ** 2)
-        out[:, rows] = np.einsum("ij,njc->nic", matrix.astype(np.float32), sh[:, rows])
-    return out
+        mix[rows, rows] = matrix
+    # All colours in one product: N small ones take six times as long.
+    of_all = np.kron(mix, np.eye(3)).astype(np.float32)
+    return np.asarray(sh.reshape(len(sh), -1) @ of_all.T, np.float32).reshape(sh.shape)
 
 
 def sh_rotations(rotation: Float64) -> list[Float64]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Generator
+from dataclasses import replace
 
+from ..avatar.motion import head_on_body
 from ..bake.features import track_of_frames
 from ..bake.loop import load_checked, make_folder
 from ..engine.cache.frames import frame_key
@@ -42,6 +44,9 @@ def export_splats(
             track = yield from track_of_frames(avatar, track, times, total)
         yield Progress(0, total)
         for done, task in enumerate(job.frames, start=1):
+            on_body = head_on_body(avatar, task.moment.pose)
+            if on_body is not None:  # the place is that of the body, on which the head turns
+                task = replace(task, place=task.place @ on_body)
             key = key_of(job, task, track)
             if not writer.has(task, key):
                 splats = engine.deform(avatar, track, task.moment)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.avatar.motion import head_on_body
-from ...core.network.skinning import moved
 from ...core.records.gaussians import Splats
+from ...core.render.place import moved
 from ...core.system.lru import LRU
 from .. import engines
 from .loaded_heads import LoadedHeads

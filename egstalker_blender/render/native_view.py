@@ -12,7 +12,8 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ...core.network.skinning import moved
+from ...core.render.place import moved
+from .. import handlers
 from ..viewport import stage
 from . import cloud, native
 
@@ -59,17 +60,15 @@ def _forget(*_: Any) -> None:
     _versions.clear()
 
 
-HANDLERS = ("undo_post", "redo_post", "load_post")
+HANDLERS = [(name, _forget) for name in ("undo_post", "redo_post", "load_post")]
 
 
 def register() -> None:
-    for name in HANDLERS:
-        getattr(bpy.app.handlers, name).append(_forget)
+    handlers.add(HANDLERS)
 
 
 def unregister() -> None:
-    for name in HANDLERS:
-        getattr(bpy.app.handlers, name).remove(_forget)
+    handlers.remove(HANDLERS)
     if bpy.app.timers.is_registered(write_late):
         bpy.app.timers.unregister(write_late)
     _versions.clear()

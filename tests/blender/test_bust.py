@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 from egstalker.core.avatar.file import load_avatar, save_avatar
 from egstalker.core.avatar.motion import head_on_body
-from egstalker.core.network.skinning import SkinnedBody, moved
+from egstalker.core.engine.builtin import BuiltinEngine
+from egstalker.core.network.skinning import SkinnedBody
 from egstalker.core.records.body import Body
 from egstalker.core.records.camera import pose_vector
 from egstalker.core.records.gaussians import activate
+from egstalker.core.render.place import turned
 from egstalker.egstalker_blender.camera import HEAD_TO_OBJECT
+from egstalker.egstalker_blender.render import native_frames
 from egstalker.egstalker_blender.viewport import gather, stage
 
-from tests.support.blender import job_of, make_avatar
+from tests.support.blender import job_of, make_avatar, track_of_job
 from tests.support.blender_native import baked, decibels, prepare, rendered
 from tests.support.synthetic import random_body
 
@@ -52,7 +55,7 @@ def test_the_body_stands_still_in_the_scene_s_camera(head: Any, avatar_path: Pat
         np.testing.assert_allclose(now, seen[0], atol=1e-4)
 
 
-def test_the_viewport_and_the_native_cloud_stand_on_the_body(head: Any, avatar_path: Path) -> None:
+def test_the_viewport_stands_on_the_body(head: Any, avatar_path: Path) -> None:
     avatar = load_avatar(avatar_path)
     assert avatar.body is not None and avatar.track is not None
     body = SkinnedBody(avatar.body, avatar.camera.viewmat)
@@ -69,9 +72,27 @@ def test_the_viewport_and_the_native_cloud_stand_on_the_body(head: Any, avatar_p
         world = gather.items_of([head], depsgraph, stage.shown())[0].world @ HEAD_TO_OBJECT
         found = splats.means[free] @ world[:3, :3].T + world[:3, 3]
         np.testing.assert_allclose(found, expected, atol=1e-5)
-        native = moved(splats, place).means[free]
-        np.testing.assert_allclose(native, avatar.body.means[free], atol=1e-5)
     stage.clear()
+
+
+def test_the_native_cloud_stands_on_the_body_and_turns_the_harmonics(
+    head: Any, scene: Any, avatar_path: Path
+) -> None:
+    """Of a render; the view's cloud takes the same function."""
+    avatar = load_avatar(avatar_path)
+    assert avatar.body is not None
+    free = avatar.body.weights == 0
+    head.egstalker.pose_source = "track"
+    scene.frame_set(3)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    found = native_frames.Frames().at(scene, depsgraph, head).splats
+    np.testing.assert_allclose(found.means[-60:][free], avatar.body.means[free], atol=1e-5)
+    task = next(task for task in job_of(head).frames if task.number == 3)
+    place = head_on_body(avatar, task.moment.pose)
+    assert place is not None
+    sh = BuiltinEngine("numpy").deform(avatar, track_of_job(head), task.moment).sh
+    np.testing.assert_allclose(found.sh, turned(sh, place[:3, :3]), atol=1e-4)
+    assert np.abs(found.sh - sh).max() > 1e-3
 
 
 def test_the_render_layer_shows_the_turned_head_of_the_bake(

@@ -26,7 +26,7 @@ from core.splat_export.loop import export_splats
 from tests.support.avatar_inputs import small_avatar
 from tests.support.events import events_of
 from tests.support.splat_files import placed, read_glb, read_spz
-from tests.support.synthetic import random_pose
+from tests.support.synthetic import random_body, random_pose
 from tests.support.talking import sound
 
 FORMATS = ("ply", "glb", "spz")
@@ -66,6 +66,21 @@ def test_each_file_of_a_sequence_is_the_head_at_its_moment(egs, tmp_path: Path) 
         assert b"y down" in head
         size = path.stat().st_size - path.read_bytes().index(b"end_header\n") - 11
         assert size == bytes_a_frame("ply", len(splats), 3)
+
+
+def test_the_body_of_a_bust_stands_still_while_the_head_turns(tmp_path: Path) -> None:
+    path, body = tmp_path / "bust.egs", random_body()
+    avatar = replace(small_avatar(), body=body)
+    avatar = replace(avatar, content_hash=save_avatar(avatar, path))
+    job = job_of((path, avatar), tmp_path / "bust.ply")
+    job = replace(job, frames=tuple(replace(t, place=placed(0.1)) for t in job.frames))
+    list(export_splats(job, BuiltinEngine("numpy")))
+    means = [read_ply(job.path_of(task)).means[-len(body) :] for task in job.frames]
+    expected = moved(activate(body.gaussians()), Y_DOWN @ placed(0.1)).means
+    free = body.weights == 0
+    for found in means:
+        np.testing.assert_allclose(found[free], expected[free], atol=1e-5)
+    assert np.abs(means[0] - means[1])[body.weights > 0.5].max() > 1e-3
 
 
 def test_finished_frames_are_skipped_only_if_nothing_changed(egs, tmp_path: Path) -> None:
