@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +22,9 @@ from .output import output_of
 from .properties import active_avatar, avatars_in
 from .reasoned import NO_AVATAR, Reasoned
 from .sound.strips import link_problem
+from .stepped import Stepped, Steps
 from .timeline import timer
 
-Steps = Generator[Progress, None, None]
-
-TICK = 0.01  # seconds between two steps of the modal operator
 ENGINE_ITEMS = (
     ("preferences", "Preferences", "The engine set in the preferences"),
     *preferences.ENGINE_ITEMS,
@@ -118,7 +116,7 @@ def rendered_heads(scene: Any) -> list[Any]:
     return [obj for obj in avatars_in(scene) if not obj.hide_render]
 
 
-class BakeOperator(Reasoned):
+class BakeOperator(Reasoned, Stepped):
     """Mixin of an operator that bakes the `heads` of the context: at once from a script, step by
     step in a window."""
 
@@ -134,10 +132,7 @@ class BakeOperator(Reasoned):
         options={"SKIP_SAVE"},
     )
 
-    report: Callable[[set[str], str], None]  # Blender's
-
-    _steps: Steps | None = None
-    _timer: Any = None
+    stopped, finished = "Bake stopped; finished files are kept", "Bake finished"
 
     @classmethod
     def heads(cls, context: Any) -> list[Any]:
@@ -165,40 +160,11 @@ class BakeOperator(Reasoned):
     def invoke(self, context: Any, _event: Any) -> set[str]:
         try:
             gathered = self._gather(context)
-            self._steps = self._bake(context, gathered)
+            steps = self._bake(context, gathered)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(TICK, window=context.window)
-        manager.progress_begin(0, sum(len(head.frames) for head in gathered))
-        manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: Any, event: Any) -> set[str]:
-        if event.type == "ESC":
-            self.report({"WARNING"}, "Bake stopped; finished files are kept")
-            return self._end(context, "CANCELLED")
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        try:
-            progress = next(self._steps, None) if self._steps else None
-        except EgsError as error:
-            self.report({"ERROR"}, str(error))
-            return self._end(context, "CANCELLED")
-        if progress is None:
-            self.report({"INFO"}, "Bake finished")
-            return self._end(context, "FINISHED")
-        context.window_manager.progress_update(progress.done)
-        if progress.note or progress.number is not None or progress.stage != "frames":
-            what = "frame" if progress.stage == "frames" else "encoding frame"
-            text = progress.note or f"{what} {progress.done} of {progress.total}"
-            context.workspace.status_text_set(f"EGSTalker: {text}   Esc stops")
-        return {"RUNNING_MODAL"}
-
-    def cancel(self, context: Any) -> None:
-        """Called by Blender when it quits or opens another file."""
-        self._end(context, "CANCELLED")
+        return self.begin(context, steps)
 
     def _gather(self, context: Any) -> list[Gathered]:
         """Of all heads, so that bad input of any is found before the first frame is computed."""
@@ -212,18 +178,6 @@ class BakeOperator(Reasoned):
     def _engine(self) -> Engine:
         kind = "" if self.engine == "preferences" else self.engine
         return engines.engine_for(kind, preferences.python_path(self.worker_python))
-
-    def _end(self, context: Any, result: str) -> set[str]:
-        if self._steps is not None:
-            self._steps.close()
-            self._steps = None
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            context.window_manager.progress_end()
-            self._timer = None
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
-        return {result}
 
 
 class EGSTALKER_OT_bake(BakeOperator, bpy.types.Operator):

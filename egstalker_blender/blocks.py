@@ -24,6 +24,7 @@ from bpy.app.handlers import persistent
 
 from ..core.errors import ArgumentError, OutputError
 from ..core.system.files import hash_of, write_atomic
+from . import handlers
 from .folders import can_write, user_folder
 from .paths import absolute
 
@@ -140,13 +141,11 @@ HANDLERS = (
 
 
 def register() -> None:
-    for name, function in HANDLERS:
-        getattr(bpy.app.handlers, name).append(function)
+    handlers.add(HANDLERS)
 
 
 def unregister() -> None:
-    for name, function in HANDLERS:
-        getattr(bpy.app.handlers, name).remove(function)
+    handlers.remove(HANDLERS)
     _forget()
     while _temporary:
         _temporary.pop().cleanup()

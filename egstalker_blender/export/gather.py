@@ -16,8 +16,9 @@ from ...core.records.arrays import Float64
 from ...core.records.progress import Progress
 from ...core.records.splat_job import STILLS, SplatJob, SplatTask, bytes_a_frame
 from .. import engines
+from ..bake import job_of
 from ..camera import splat_place
-from ..gather import NOTHING, Gathered, Loaded, gather, job_steps, read_settings, step_to
+from ..gather import NOTHING, Gathered, Loaded, gather, read_settings, step_to
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,8 @@ def export_steps(engine: Engine, ready: Ready) -> Generator[Progress, None, None
 
     if ready.choice.file_format == "usdc":
         bpy.utils.expose_bundled_modules()  # OpenUSD's Python module
-    slices = job_steps(ready.gathered)
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            job = _splat_job(ready, end.value)
-            break
-        yield Progress(0, ready.total)
+    baked = yield from job_of(ready.gathered, 0, ready.total)
+    job = _splat_job(ready, baked)
     with engines.baking(), closing(export_splats(job, engine, ready.gathered.avatar)) as steps:
         yield from steps
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,13 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
 from ...core.errors import EgsError
-from ...core.records.progress import Progress
-from ...core.records.splat_job import SEQUENCES
 from .. import engines
-from ..bake import TICK, head_blocker
+from ..bake import head_blocker
 from ..gather import NOTHING
 from ..paths import absolute
 from ..properties import active_avatar
 from ..reasoned import NO_AVATAR, Reasoned
+from ..stepped import Stepped, Steps
 from ..timeline import timer
 from .gather import Choice, export_steps, read, scene_range, size_line
 
@@ -37,17 +35,15 @@ DEGREE = IntProperty(
 )
 
 
-class ExportSplats(Reasoned, ExportHelper):
+class ExportSplats(Reasoned, Stepped, ExportHelper):
     """Mixin of an exporter. kind: one of SPLAT_FORMATS."""
 
     bl_options = {"REGISTER", "PRESET"}
-    kind = ""
+    kind, stopped = "", "Export stopped"
 
     sh_degree: DEGREE
 
     _interactive = False  # a script waits for the result, a user does not
-    _steps: Generator[Progress, None, None] | None = None
-    _timer: Any = None
 
     @classmethod
     def reason(cls, context: Any) -> str:
@@ -85,71 +81,26 @@ class ExportSplats(Reasoned, ExportHelper):
 
     def execute(self, context: Any) -> set[str]:
         try:
-            self._begin(context)
+            steps = self._export(context)
             if self._interactive:
-                return self._modal(context)
-            for _ in self._steps or ():
+                return self.begin(context, steps)
+            for _ in steps:
                 pass
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return self._finished()
+        self.report({"INFO"}, self.finished_text())
+        return {"FINISHED"}
 
-    def modal(self, context: Any, event: Any) -> set[str]:
-        if event.type == "ESC":
-            kept = "; finished files are kept" if self.kind in SEQUENCES else ""
-            self.report({"WARNING"}, f"Export stopped{kept}")
-            self._end(context)
-            return {"CANCELLED"}
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        try:
-            progress = next(self._steps, None) if self._steps else None
-        except EgsError as error:
-            self.report({"ERROR"}, str(error))
-            self._end(context)
-            return {"CANCELLED"}
-        if progress is None:
-            self._end(context)
-            return self._finished()
-        context.window_manager.progress_update(progress.done / max(1, progress.total))
-        if progress.note or progress.number is not None:
-            text = progress.note or f"frame {progress.done} of {progress.total}"
-            context.workspace.status_text_set(f"EGSTalker: {text}   Esc stops")
-        return {"RUNNING_MODAL"}
-
-    def cancel(self, context: Any) -> None:
-        """Called by Blender when it quits or opens another file."""
-        self._end(context)
-
-    def _begin(self, context: Any) -> None:
+    def _export(self, context: Any) -> Steps:
         obj, service = active_avatar(context), timer.service()
         path = absolute(bpy.path.ensure_ext(self.filepath, self.filename_ext))
         choice = Choice(path, self.kind, self.frames(context.scene), self.sh_degree)
         known = service.loaded(context.scene, obj) if service else NOTHING
-        self._steps = export_steps(engines.engine_for(), read(context, obj, choice, known))
+        return export_steps(engines.engine_for(), read(context, obj, choice, known))
 
-    def _modal(self, context: Any) -> set[str]:
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(TICK, window=context.window)
-        manager.progress_begin(0, 1)
-        manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def _finished(self) -> set[str]:
-        self.report({"INFO"}, f"Exported {self.filepath}")
-        return {"FINISHED"}
-
-    def _end(self, context: Any) -> None:
-        if self._steps is not None:
-            self._steps.close()
-            self._steps = None
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            context.window_manager.progress_end()
-            self._timer = None
-            if context.workspace is not None:
-                context.workspace.status_text_set(None)
+    def finished_text(self) -> str:
+        return f"Exported {self.filepath}"
 
 
 class Animation(ExportSplats):
@@ -206,6 +157,7 @@ class EGSTALKER_OT_export_ply(Animation, bpy.types.Operator):
     )
 
     kind = "ply"
+    stopped = "Export stopped; finished files are kept"
     filename_ext = ".ply"
     check_existing: BoolProperty(default=False, options={"HIDDEN"})
     filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})

@@ -19,9 +19,10 @@ from ...core.records.avatar import Avatar
 from ...core.records.job import BakeJob
 from ...core.records.progress import Progress
 from ...core.system.names import safe_name
-from ..bake import Steps, bake_frames, job_of
+from ..bake import bake_frames, job_of
 from ..gather import Gathered, Settings
 from ..paths import absolute
+from ..stepped import Steps
 from .encode import KINDS, Film, encode_steps, film_path
 from .voice import write_voice
 

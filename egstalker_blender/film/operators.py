@@ -6,9 +6,10 @@ from typing import Any
 
 import bpy
 
-from ..bake import BakeOperator, Steps, blocker
+from ..bake import BakeOperator, blocker
 from ..gather import Gathered
 from ..properties import active_avatar
+from ..stepped import Steps
 from .film import Plan, chosen_path, film_steps, no_ffmpeg
 
 

@@ -17,6 +17,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ...core.errors import EngineError
+from .. import handlers
 from . import failure, layer_group, layer_tree
 from .layer_frames import Frame, LayerFrames
 
@@ -119,10 +120,8 @@ HANDLERS = (
 
 
 def register() -> None:
-    for name, function in HANDLERS:
-        getattr(bpy.app.handlers, name).append(function)
+    handlers.add(HANDLERS)
 
 
 def unregister() -> None:
-    for name, function in HANDLERS:
-        getattr(bpy.app.handlers, name).remove(function)
+    handlers.remove(HANDLERS)

@@ -21,6 +21,7 @@ from bpy.app.handlers import persistent
 
 from ...core.errors import ArgumentError
 from ...core.records.arrays import Float32
+from .. import handlers
 from . import cloud, failure, layer_tree, native
 from .native_frames import Frames
 
@@ -152,11 +153,9 @@ HANDLERS = (
 
 def register() -> None:
     if native.SUPPORTED:
-        for name, function in HANDLERS:
-            getattr(bpy.app.handlers, name).append(function)
+        handlers.add(HANDLERS)
 
 
 def unregister() -> None:
     if native.SUPPORTED:
-        for name, function in HANDLERS:
-            getattr(bpy.app.handlers, name).remove(function)
+        handlers.remove(HANDLERS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import bpy
 from bpy.app.handlers import persistent
 
+from .. import handlers
 from . import timer
 from .stopwatch import stopwatch
 
@@ -48,10 +48,8 @@ HANDLERS = (
 
 
 def register() -> None:
-    for name, function in HANDLERS:
-        getattr(bpy.app.handlers, name).append(function)
+    handlers.add(HANDLERS)
 
 
 def unregister() -> None:
-    for name, function in HANDLERS:
-        getattr(bpy.app.handlers, name).remove(function)
+    handlers.remove(HANDLERS)

@@ -74,8 +74,8 @@ class Window:
     def progress_begin(self, low: int, high: int) -> None:
         self.calls.append(f"0..{high}")
 
-    def progress_update(self, value: int) -> None:
-        self.calls.append(str(value))
+    def progress_update(self, value: float) -> None:
+        self.calls.append(f"{value:.3g}")
 
     def progress_end(self) -> None:
         self.calls.append("end")
@@ -87,20 +87,11 @@ class Window:
         self.text = text
 
 
-class Operator:
-    """The operator's own functions without Blender's event loop, which does not run here."""
+class Operator(bake.BakeOperator):
+    """*Bake Frames* without Blender's event loop, which does not run here."""
 
     engine, worker_python = "preferences", ""
-    _steps = _timer = None
     heads = bake.EGSTALKER_OT_bake.heads
-    invoke = bake.EGSTALKER_OT_bake.invoke
-    modal = bake.EGSTALKER_OT_bake.modal
-    cancel = bake.EGSTALKER_OT_bake.cancel
-    _bake = bake.EGSTALKER_OT_bake._bake
-    _result = bake.EGSTALKER_OT_bake._result
-    _gather = bake.EGSTALKER_OT_bake._gather
-    _engine = bake.EGSTALKER_OT_bake._engine
-    _end = bake.EGSTALKER_OT_bake._end
 
     def __init__(self) -> None:
         self.reports: list[str] = []
@@ -132,12 +123,12 @@ def test_step_by_step_in_the_window(window: Any, tmp_path: Path) -> None:
     results = [operator.modal(window, TIMER) for _ in range(5)]
     assert results == [{"RUNNING_MODAL"}] * 4 + [{"FINISHED"}]
     assert window.window_manager.calls == [
-        "0..3",
+        "0..1",
         "modal",
         "0",
+        "0.333",
+        "0.667",
         "1",
-        "2",
-        "3",
         "timer removed",
         "end",
     ]

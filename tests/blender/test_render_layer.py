@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,16 @@ import pytest
 from egstalker.core.errors import EngineError
 from egstalker.egstalker_blender.render import failure, layer_group, layer_tree, shadow
 
-from tests.support.blender import ROOT, clean_environment, names, python_here
 from tests.support.blender_compositor import compositor
-from tests.support.blender_native import add_plane, animation, baked, decibels, prepare, rendered
-
-LIMIT = 120.0  # seconds for a Blender of its own
-RENDER = """
-import importlib.util
-import bpy
-spec = importlib.util.spec_from_file_location("batch", {batch!r})
-batch = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(batch)
-batch.load_extension()
-bpy.ops.wm.open_mainfile(filepath={blend!r})
-bpy.context.scene.render.filepath = {out!r}
-bpy.ops.render.render(animation=True)
-print("reached the end")
-"""
+from tests.support.blender_native import (
+    add_plane,
+    animation,
+    baked,
+    check_that_a_failing_frame_ends_blender,
+    decibels,
+    prepare,
+    rendered,
+)
 
 
 @pytest.fixture
@@ -158,25 +150,7 @@ def test_a_blender_without_a_window_ends_with_the_error(
     shot: Any, scene: Any, tmp_path: Path
 ) -> None:
     """Its third frame cannot be computed: the head is scaled unevenly."""
-    for frame, scale in ((2, 1.0), (3, 1.0), (4, 2.0)):
-        shot.scale.x = scale
-        shot.keyframe_insert("scale", frame=frame)
-    blend, out, script = tmp_path / "shot.blend", tmp_path / "frames", tmp_path / "render.py"
-    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
-    batch = ROOT / "egstalker_blender" / "batch.py"
-    script.write_text(RENDER.format(batch=str(batch), blend=str(blend), out=f"{out}/f_"))
-    done = subprocess.run(
-        python_here(script),
-        env=clean_environment(tmp_path / "profile"),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert "error: frame 4 is not rendered: object 'tiny head' is scaled unevenly" in done.stderr
-    assert "reached the end" not in done.stdout
-    assert names(out) == ["f_0002.png", "f_0003.png"]
+    check_that_a_failing_frame_ends_blender(shot, tmp_path)
 
 
 def test_the_users_nodes_stay_and_removing_leaves_nothing(head: Any, scene: Any) -> None:

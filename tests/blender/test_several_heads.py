@@ -47,15 +47,17 @@ def test_defaults_keep_heads_apart(heads: list[Any], scene: Any, tmp_path: Path)
     assert [output_of(scene, obj)[1] for obj in heads] == ["a_b_", "a_b-2_"]
 
 
-def test_files_of_another_head_are_not_overwritten(heads: list[Any], scene: Any) -> None:
+def test_files_of_another_head_are_not_overwritten(
+    heads: list[Any], scene: Any, tmp_path: Path
+) -> None:
     for obj in heads:
-        obj.egstalker.output_path, obj.egstalker.file_stem = "/tmp/out", "frame_"
+        obj.egstalker.output_path, obj.egstalker.file_stem = f"{tmp_path}/out", "frame_"
     with pytest.raises(ArgumentError, match="'Ann' and 'Ben' write the same files"):
         output_of(scene, heads[0])
     assert "the same files" in bake.blocker_of(scene, heads[1])
     with pytest.raises(RuntimeError, match="Ann: 'Ann' and 'Ben' write the same files"):
         bpy.ops.egstalker.bake_all()
-    heads[1].egstalker.output_path = "/tmp/OUT/"  # one folder on some systems
+    heads[1].egstalker.output_path = f"{tmp_path}/OUT/"  # one folder on some systems
     assert "the same files" in bake.blocker_of(scene, heads[1])
     heads[1].egstalker.file_format = "exr"
     assert bake.blocker_of(scene, heads[0]) == bake.blocker_of(scene, heads[1]) == ""

@@ -135,26 +135,29 @@ def test_an_error_while_computing_leaves_only_what_was_told(egs, still, tmp_path
 
 
 def test_memory_does_not_grow_with_the_number_of_frames(egs, still, tmp_path):
+    """The peak of a stretch depends on how many pictures happened to wait; growth is in all."""
     path, avatar = egs
-    frames = training_tasks(avatar, range(1, 301))
+    frames = training_tasks(avatar, range(1, 302))
     job = replace(job_for(path, avatar, tmp_path), frames=frames)
     steps = bake(job, still)
+    kept, peaks = [], []
     for _ in range(60):
         next(steps)
     tracemalloc.start()
     try:
-        for _ in range(60):
-            next(steps)
-        early, early_peak = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        assert sum(1 for _ in steps) == 300 - 119
-        late, late_peak = tracemalloc.get_traced_memory()
+        for _ in range(4):
+            tracemalloc.reset_peak()
+            for _ in range(60):
+                next(steps)
+            now, peak = tracemalloc.get_traced_memory()
+            kept.append(now)
+            peaks.append(peak)
+        assert sum(1 for _ in steps) == 302 - 300
     finally:
         tracemalloc.stop()
-    # Some pictures wait, and other threads of this process allocate too; 180 more were written.
     picture = SIZE * SIZE * 16
-    assert late < early + 30 * picture
-    assert late_peak < early_peak + 36 * picture
+    assert min(kept[1:]) < kept[0] + picture
+    assert min(peaks[1:]) < peaks[0] + 6 * picture
 
 
 def test_large_pictures_wait_two_at_a_time(tmp_path):

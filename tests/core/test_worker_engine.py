@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.bake import loop
 from core.engine import process as process_module
 from core.engine import worker as worker_module
 from core.engine.builtin import BuiltinEngine
@@ -56,6 +57,19 @@ def worker(tmp_path):
     for engine in opened:
         engine.close()
         assert not engine._files.folder.exists()
+
+
+def test_the_builtin_engine_reads_an_avatar_once(egs, tmp_path, monkeypatch):
+    """A render of Blender's is a bake for each frame."""
+    read, real = [], loop.load_avatar
+    monkeypatch.setattr(loop, "load_avatar", lambda path: read.append(path) or real(path))
+    engine = BuiltinEngine("numpy")
+    for number in range(3):
+        list(engine.bake(job_for(*egs, tmp_path / str(number), count=1)))
+    assert read == [egs[0]]
+    other = tmp_path / "other.egs"
+    list(engine.bake(job_for(other, small_avatar(other, 90), tmp_path / "o", count=1)))
+    assert read == [egs[0], other]
 
 
 def test_worker_and_builtin_write_the_same_bytes(egs, expected, worker, tmp_path):

@@ -3,6 +3,7 @@ CPU with a few samples."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.blender import read_pixels
+from tests.support.blender import ROOT, clean_environment, names, python_here, read_pixels
 
+LIMIT = 120.0  # seconds for a Blender of its own
+RENDER = """
+import importlib.util
+import bpy
+spec = importlib.util.spec_from_file_location("batch", {batch!r})
+batch = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(batch)
+batch.load_extension()
+bpy.ops.wm.open_mainfile(filepath={blend!r})
+bpy.context.scene.render.filepath = {out!r}
+bpy.ops.render.render(animation=True)
+print("reached the end")
+"""
 SUPPORTED = bpy.app.version >= (5, 3, 0)
 needs_splats = pytest.mark.skipif(
     not SUPPORTED, reason="Blender renders Gaussian splats from version 5.3 on"
@@ -85,3 +99,26 @@ def baked(head: Any, scene: Any, folder: Path) -> NDArray[np.float32]:
     props.frame_start = props.frame_end = scene.frame_current
     assert bpy.ops.egstalker.bake(engine="builtin") == {"FINISHED"}
     return read_pixels(folder / f"frame_{scene.frame_current:04d}.png")
+
+
+def check_that_a_failing_frame_ends_blender(shot: Any, folder: Path) -> None:
+    """Render frames 2 to 4 in a Blender of its own; in the last one the head is scaled unevenly."""
+    for frame, scale in ((2, 1.0), (3, 1.0), (4, 2.0)):
+        shot.scale.x = scale
+        shot.keyframe_insert("scale", frame=frame)
+    blend, out, script = folder / "shot.blend", folder / "frames", folder / "render.py"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    batch = ROOT / "egstalker_blender" / "batch.py"
+    script.write_text(RENDER.format(batch=str(batch), blend=str(blend), out=f"{out}/f_"))
+    done = subprocess.run(
+        python_here(script),
+        env=clean_environment(folder / "profile"),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "error: frame 4 is not rendered: object 'tiny head' is scaled unevenly" in done.stderr
+    assert "reached the end" not in done.stdout
+    assert names(out) == ["f_0002.png", "f_0003.png"]
