@@ -164,7 +164,7 @@ class BakeOperator(Reasoned, Stepped):
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return self.begin(context, steps)
+        return self.begin(context, steps, sum(len(head.frames) for head in gathered))
 
     def _gather(self, context: Any) -> list[Gathered]:
         """Of all heads, so that bad input of any is found before the first frame is computed."""

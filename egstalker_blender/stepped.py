@@ -27,11 +27,12 @@ class Stepped:
     def finished_text(self) -> str:
         return self.finished
 
-    def begin(self, context: Any, steps: Steps) -> set[str]:
+    def begin(self, context: Any, steps: Steps, total: int) -> set[str]:
+        """total: of the progress."""
         self._steps = steps
         manager = context.window_manager
         self._timer = manager.event_timer_add(TICK, window=context.window)
-        manager.progress_begin(0, 1)
+        manager.progress_begin(0, total)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -49,7 +50,7 @@ class Stepped:
         if progress is None:
             self.report({"INFO"}, self.finished_text())
             return self._end(context, "FINISHED")
-        context.window_manager.progress_update(progress.done / max(1, progress.total))
+        context.window_manager.progress_update(progress.done)
         if progress.note or progress.number is not None or progress.stage != "frames":
             what = "frame" if progress.stage == "frames" else "encoding frame"
             text = progress.note or f"{what} {progress.done} of {progress.total}"

@@ -16,9 +16,9 @@ from ..gather import NOTHING
 from ..paths import absolute
 from ..properties import active_avatar
 from ..reasoned import NO_AVATAR, Reasoned
-from ..stepped import Stepped, Steps
+from ..stepped import Stepped
 from ..timeline import timer
-from .gather import Choice, export_steps, read, scene_range, size_line
+from .gather import Choice, Ready, export_steps, read, scene_range, size_line
 
 RANGE_ITEMS = (
     ("SCENE", "Scene", "The scene's frame range and step"),
@@ -81,9 +81,10 @@ class ExportSplats(Reasoned, Stepped, ExportHelper):
 
     def execute(self, context: Any) -> set[str]:
         try:
-            steps = self._export(context)
+            ready = self._read(context)
+            steps = export_steps(engines.engine_for(), ready)
             if self._interactive:
-                return self.begin(context, steps)
+                return self.begin(context, steps, ready.total)
             for _ in steps:
                 pass
         except EgsError as error:
@@ -92,12 +93,12 @@ class ExportSplats(Reasoned, Stepped, ExportHelper):
         self.report({"INFO"}, self.finished_text())
         return {"FINISHED"}
 
-    def _export(self, context: Any) -> Steps:
+    def _read(self, context: Any) -> Ready:
         obj, service = active_avatar(context), timer.service()
         path = absolute(bpy.path.ensure_ext(self.filepath, self.filename_ext))
         choice = Choice(path, self.kind, self.frames(context.scene), self.sh_degree)
         known = service.loaded(context.scene, obj) if service else NOTHING
-        return export_steps(engines.engine_for(), read(context, obj, choice, known))
+        return read(context, obj, choice, known)
 
     def finished_text(self) -> str:
         return f"Exported {self.filepath}"
