@@ -7,7 +7,8 @@ or a sound stands in a data-block alone: a Volume, which accepts any file and re
 object shows it. `avatar_path` and `sound_file` of a head show and set the path of its data-block.
 
 A packed file is used as it is in the .blend: it is written once into the extension's user folder,
-under the SHA-256 of its content, because the engines read files.
+under the SHA-256 of its content, because the engines read files. That folder is trimmed by age and
+size.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from bpy.app.handlers import persistent
 
 from ..core.errors import ArgumentError, OutputError
 from ..core.system.files import hash_of, write_atomic
+from ..core.system.trim import touch, trim
 from . import handlers
 from .folders import can_write, user_folder
 from .paths import absolute
 
 KEY = "egstalker_file"  # custom property of our data-blocks
 UNPACKED = "unpacked"  # folder of the files of packed data-blocks
+UNPACKED_BYTES = 2 << 30  # that files of earlier sessions may take
+_UNPACKED_NAME = re.compile(r"[0-9a-f]{64}(\.\w{1,8})?")
 BLOCKS = {"avatar_path": "avatar_block", "sound_file": "sound_block"}
 
 _unpacked: dict[tuple[int, int], Path] = {}  # session_uid of the data-block, bytes -> file
@@ -89,7 +93,9 @@ def _unpack(block: Any) -> Path:
     path = _folder() / f"{digest}{suffix[0] if suffix else ''}"
     if not path.is_file() or hash_of(path) != digest:
         write_atomic(path, [data])
+    touch(path)
     _unpacked[key] = path
+    trim(path.parent, _UNPACKED_NAME, set(_unpacked.values()), UNPACKED_BYTES)
     return path
 
 

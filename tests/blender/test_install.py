@@ -90,6 +90,21 @@ def test_the_zip_holds_the_product_and_nothing_else(archive: Path) -> None:
     assert present <= names and {"__init__.py", "blender_manifest.toml"} <= names
 
 
+def test_compiled_files_of_a_used_tree_stay_out(tmp_path: Path) -> None:
+    """Blender imports the extension from the tree, and so leaves compiled files there."""
+    tree = tmp_path / "tree"
+    kept = {"__init__.py", "core/__init__.py", "egstalker_blender/jobs/__init__.py"}
+    strangers = {"core/__pycache__/a.pyc", "egstalker_blender/jobs/__pycache__/b.pyc", "x/y.py"}
+    for name in kept | strangers:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    manifest = tree / "blender_manifest.toml"
+    manifest.write_bytes((ROOT / manifest.name).read_bytes())
+    blender_ext("build", "--source-dir", tree, "--output-filepath", tmp_path / "x.zip")
+    names = {n for n in zipfile.ZipFile(tmp_path / "x.zip").namelist() if not n.endswith("/")}
+    assert names == {*kept, manifest.name}
+
+
 def test_manifest_says_what_it_must() -> None:
     manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
     assert (manifest["id"], manifest["type"]) == ("egstalker", "add-on")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,22 @@ def test_packed_files_are_used_from_the_blend(
     assert files_of(the_head())[0].read_bytes() == content
     bpy.ops.file.unpack_all(method="WRITE_LOCAL")
     assert files_of(the_head())[0] == tmp_path / "second" / "volumes" / "head.egs"
+
+
+def test_the_folder_of_packed_files_is_trimmed(obj: Any, tmp_path: Path) -> None:
+    """Files of other sessions go with time; the head's own stay, however old they are."""
+    obj.egstalker.output_path = str(tmp_path / "out")
+    bpy.ops.file.pack_all()
+    avatar, sound = files_of(obj)
+    old, recent = (avatar.with_name(f"{letter * 64}.egs") for letter in "ab")
+    foreign = avatar.with_name("notes.txt")
+    for path in (old, recent, foreign):
+        path.write_bytes(b"x")
+    for path in (old, avatar, sound, foreign):
+        os.utime(path, (0, 0))
+    blocks._forget()
+    assert files_of(obj) == [avatar, sound]
+    assert not old.exists() and all(p.is_file() for p in (recent, foreign, avatar, sound))
 
 
 def test_heads_share_a_file_until_one_gets_another(obj: Any, tmp_path: Path) -> None:
