@@ -102,6 +102,18 @@ def head_motion(object_world: Float64, target_world: Float64, name: str) -> Floa
     return motion
 
 
+def hung_on_bone(
+    object_world: Float64, armature_world: Float64, moved: Float64, carrier: Float64 | None
+) -> Float64:
+    """(4, 4) world matrix that the avatar would have if it hung on a bone since the armature's rest
+    pose. moved (4, 4): motion of the bone from its rest pose, in the armature's axes; carrier: that
+    of the bone which is the avatar's parent, None where no bone of the armature is."""
+    rest = np.linalg.inv(armature_world) @ object_world
+    if carrier is not None:
+        rest = np.linalg.inv(carrier) @ rest
+    return np.asarray(armature_world @ moved @ rest, np.float64)
+
+
 def splat_place(object_world: Float64, name: str) -> Float64:
     """(4, 4) head's frame -> the world of splat files: y up, metres (core's SplatTask.place).
     CameraError if the object is scaled unevenly."""

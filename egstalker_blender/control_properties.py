@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from math import radians
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from ..core.avatar.blinks import MAX_DURATION, MAX_PER_MINUTE
+from ..core.avatar.turning import FARTHEST, MOST_NOD, PITCH, ROLL, YAW
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 FIXED: set[str] = set()  # options of a choice that is made once, so it is not animatable
@@ -20,13 +29,32 @@ EYE_ITEMS = (
 POSE_ITEMS = (
     ("track", "Track", "The head moves as it did in training"),
     ("still", "Still", "The head keeps the pose of the training camera"),
-    ("object", "Follow Object", "The head turns with an object"),
+    ("keys", "Keys", "The head turns by the angles Yaw, Pitch and Roll, which can be animated"),
+    ("object", "Follow", "The head turns with an object or a bone"),
 )
 
 
 def touched(props: Any, _context: Any) -> None:
     """Blender does not update the scene by itself when a property of an add-on changes."""
     props.id_data.update_tag()
+
+
+def _angle(name: str, description: str, soft: float) -> Any:
+    """soft: degrees either way for which a bust is made."""
+    return FloatProperty(
+        name=name,
+        description=f"{description}. A bust is made for {soft:g}\u00b0 either way",
+        soft_min=-radians(soft),
+        soft_max=radians(soft),
+        min=-radians(FARTHEST),
+        max=radians(FARTHEST),
+        step=100,
+        precision=2,
+        subtype="ANGLE",
+        unit="ROTATION",
+        override=OVERRIDABLE,
+        update=touched,
+    )
 
 
 def _not_itself(props: Any, obj: Any) -> bool:
@@ -95,11 +123,28 @@ class AvatarControls:
     pose_source: EnumProperty(
         name="Pose",
         description=(
-            "Head pose that is fed to the network. The training camera shows it; in the scene "
-            "camera the head keeps its place"
+            "How the head turns. The network receives this pose, too. A bust turns on its body. A "
+            "head alone turns in the training camera; in the scene it turns by Keys and else keeps "
+            "its place"
         ),
         items=POSE_ITEMS,
         options=FIXED,
+        override=OVERRIDABLE,
+        update=touched,
+    )
+    yaw: _angle("Yaw", "Turn of the head; positive to its own left", YAW)
+    pitch: _angle("Pitch", "Nod of the head; positive lowers the chin", PITCH)
+    roll: _angle("Roll", "Tilt of the head; positive lowers the left ear", ROLL)
+    nod: FloatProperty(
+        name="Nod",
+        description=(
+            "How much of the training track's movement is added to the angles: 0 none, 1 as trained"
+        ),
+        default=0.0,
+        min=0.0,
+        soft_max=1.0,
+        max=MOST_NOD,
+        subtype="FACTOR",
         override=OVERRIDABLE,
         update=touched,
     )
@@ -107,18 +152,29 @@ class AvatarControls:
         name="Object",
         description=(
             "The head turns with this object, relative to the avatar; at equal rotations it keeps "
-            "the Still pose. It turns no farther than the head did in training"
+            "the Still pose. It turns no farther than the head did in training, a bust at least "
+            "25\u00b0 sideways and 15\u00b0 otherwise"
         ),
         type=bpy.types.Object,
         poll=_not_itself,
         override=OVERRIDABLE,
         update=touched,
     )
+    pose_bone: StringProperty(
+        name="Bone",
+        description=(
+            "Bone of the armature that the head turns with, as far as the bone is turned from its "
+            "rest pose. Empty: the object as a whole"
+        ),
+        override=OVERRIDABLE,
+        update=touched,
+    )
     pose_use_location: BoolProperty(
         name="Follow Location",
         description=(
-            "The head also moves with the object, relative to the avatar's origin. It moves no "
-            "farther than the head did in training: a few millimeters for most avatars"
+            "The head also moves with the object, relative to the avatar's origin, instead of "
+            "turning about its neck. It moves no farther than the head did in training: a few "
+            "millimeters for most avatars; a bust 4 cm"
         ),
         default=False,
         options=FIXED,

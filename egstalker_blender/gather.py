@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..core.audio.features import counted
-from ..core.avatar.motion import body_pose_at, head_on_body
 from ..core.bake.plan import (
     FIRST_FRAME,
     camera_like_training,
@@ -30,7 +29,15 @@ from ..core.system.steps import finished, in_background
 from . import preferences
 from .blocks import file_of
 from .camera import METRES, render_size, scene_camera, unit_of
-from .controls.state import State, animation_of, eye_of, state_now, viewmat_of
+from .controls.state import (
+    State,
+    animation_of,
+    body_pose_of,
+    eye_of,
+    head_in_object,
+    state_now,
+    viewmat_of,
+)
 from .output import output_of
 from .properties import is_avatar
 from .sound.strips import VoiceStrips, voice_strips
@@ -236,7 +243,7 @@ def moment_of(
         opacity=state.opacity,
         colour_gain=state.colour_gain,
         approximate=state.approximate,
-        body_pose=body_pose_at(avatar, seconds, pose),
+        body_pose=body_pose_of(avatar, pose, state, seconds),
     )
 
 
@@ -250,15 +257,15 @@ def instant_of(
 
 def _camera(avatar: Avatar, settings: Settings, state: State, moment: Moment) -> Camera:
     if state.camera is not None:
-        return seen_by_head(avatar, state.camera, moment)
+        return seen_by_head(avatar, settings.pose, state.camera, moment)
     viewmat = viewmat_of(avatar, settings.pose, state, moment.seconds)
     return replace(camera_like_training(avatar, viewmat, settings.size), unit=settings.unit)
 
 
-def seen_by_head(avatar: Avatar, camera: Camera, moment: Moment) -> Camera:
-    """A camera that is relative to the object, relative to the head's frame: on a bust the head
-    turns."""
-    place = head_on_body(avatar, moment.pose)
+def seen_by_head(avatar: Avatar, pose: str, camera: Camera, moment: Moment) -> Camera:
+    """A camera that is relative to the object, relative to the head's frame, which may turn in the
+    object. pose: the property pose_source."""
+    place = head_in_object(avatar, pose, moment.pose)
     return camera if place is None else replace(camera, viewmat=camera.viewmat @ place)
 
 

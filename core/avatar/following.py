@@ -10,6 +10,8 @@ import numpy as np
 
 from ..records.arrays import Float64
 from ..records.avatar import Avatar
+from .rotations import rotation_matrix, rotation_vector
+from .turning import PITCH, ROLL, YAW, about_neck
 
 # Used without a training track; a talking head turns at least this far.
 UNKNOWN_RADIANS = np.radians(15.0)
@@ -30,15 +32,17 @@ class HeadRange:
 
 
 def head_range(avatar: Avatar) -> HeadRange:
-    """The range of the training track; without a track, 15 degrees about every axis and no shift.
-    Cached as long as the avatar exists."""
+    """The range of the training track; without a track, 15 degrees about every axis and no shift. A
+    bust turns at least as far as busts are made for (turning.py), and shifts as far as that turn
+    moves a point 1 dm from its centre. Cached as long as the avatar exists."""
     found = _ranges.get(avatar)
     if found is None:
-        found = _ranges[avatar] = _measure(avatar)
+        found = _measured(avatar)
+        found = _ranges[avatar] = found if avatar.body is None else _widened(found)
     return found
 
 
-def _measure(avatar: Avatar) -> HeadRange:
+def _measured(avatar: Avatar) -> HeadRange:
     if avatar.track is None:
         turn, none = np.full(3, UNKNOWN_RADIANS), np.zeros(3)
         return HeadRange(-turn, turn, none, none)
@@ -53,36 +57,25 @@ def _measure(avatar: Avatar) -> HeadRange:
     )
 
 
-def followed_viewmat(avatar: Avatar, motion: Float64, limits: HeadRange) -> Float64:
+def _widened(found: HeadRange) -> HeadRange:
+    turn = np.radians([PITCH, YAW, ROLL])
+    shift = 2 * np.sin(turn.max() / 2)
+    return HeadRange(
+        np.minimum(found.turn_low, -turn),
+        np.maximum(found.turn_high, turn),
+        np.minimum(found.shift_low, -shift),
+        np.maximum(found.shift_high, shift),
+    )
+
+
+def followed_viewmat(
+    avatar: Avatar, motion: Float64, limits: HeadRange, located: bool = True
+) -> Float64:
     """(4, 4) training camera that shows the still head moved by `motion` (4, 4), a rigid motion in
-    the head's frame. Rotation and translation are clamped to the limits component by component."""
+    the head's frame. Rotation and translation are clamped to the limits component by component.
+    Not `located`: the motion's translation does not count, and the head turns about its neck."""
     turn = np.clip(rotation_vector(motion[:3, :3]), limits.turn_low, limits.turn_high)
-    moved = np.eye(4)
-    moved[:3, :3] = rotation_matrix(turn)
-    moved[:3, 3] = np.clip(motion[:3, 3], limits.shift_low, limits.shift_high)
+    moved = about_neck(avatar, rotation_matrix(turn))
+    if located:
+        moved[:3, 3] = np.clip(motion[:3, 3], limits.shift_low, limits.shift_high)
     return np.asarray(avatar.camera.viewmat @ moved, np.float64)
-
-
-def rotation_vector(rotation: Float64) -> Float64:
-    """(3, 3) -> (3,): axis times angle in radians, at most pi long."""
-    r = rotation
-    twice = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])  # 2 sin * axis
-    sine, cosine = np.linalg.norm(twice) / 2, (np.trace(r) - 1) / 2
-    angle = float(np.arctan2(sine, cosine))
-    if sine > 1e-6:
-        return np.asarray(twice / (2 * sine) * angle, np.float64)
-    if cosine > 0:
-        return np.asarray(twice / 2, np.float64)
-    # Half a turn: the axis is the column of r + 1 that is longest.
-    column = (r + np.eye(3))[:, np.argmax(np.diag(r))]
-    return np.asarray(column / np.linalg.norm(column) * np.pi, np.float64)
-
-
-def rotation_matrix(vector: Float64) -> Float64:
-    """(3,) -> (3, 3): Rodrigues' formula."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = vector / angle
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)

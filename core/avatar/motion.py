@@ -35,11 +35,11 @@ def body_pose_at(avatar: Avatar, seconds: float, pose: str = "track") -> Float32
     return pose_vector(_interpolated(avatar.track.bodies, seconds))
 
 
-def head_on_body(avatar: Avatar, pose: Float32) -> Float64 | None:
+def head_on_body(avatar: Avatar, pose: Float32, alone: bool = False) -> Float64 | None:
     """(4, 4) rigid, from the head's frame, in which the cloud is, to the body's at rest, where the
-    cloud stands in a scene; None for a head alone, which stands in its own. pose (12,): the
-    head's."""
-    if avatar.body is None:
+    cloud stands in a scene. None for a head alone, which stands in its own frame, unless `alone`:
+    then it turns as if it had a body. pose (12,): the head's."""
+    if avatar.body is None and not alone:
         return None
     return rigid_inverse(avatar.camera.viewmat) @ viewmat_of_pose(pose)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..avatar.following import rotation_matrix, rotation_vector
+from ..avatar.rotations import rotation_matrix, rotation_vector
 from ..records.arrays import Float64
 from ..records.avatar import Track
 

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..avatar.following import rotation_matrix
+from ..avatar.rotations import rotation_matrix
 from ..dataset.clip import TrainingClip, grown
 from ..dataset.masks import NECK, REST, TORSO, USUAL, parts_of
 from ..metrics.pictures import psnr

@@ -13,10 +13,11 @@ from ..properties import is_avatar
 
 FOLDER = Path(__file__).resolve().parents[1]  # has a folder `presets`, which Blender searches, too
 SUBFOLDER = "egstalker/controls"
-# Without the sound's offset and the followed object, which belong to one scene.
+# Without the sound's offset, the angles and the followed object, which belong to one scene.
 NAMES = (
     *("eye_source", "eye_closure", "blink_seed", "blink_rate", "blink_duration"),
-    *("pose_source", "pose_use_location", "strength", "mouth_gain", "opacity", "colour_gain"),
+    *("pose_source", "nod", "pose_use_location"),
+    *("strength", "mouth_gain", "opacity", "colour_gain"),
 )
 
 

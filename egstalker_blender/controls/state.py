@@ -10,25 +10,27 @@ import numpy as np
 
 from ...core.avatar.blinks import blink_at
 from ...core.avatar.following import followed_viewmat, head_range
-from ...core.avatar.motion import eye_at, viewmat_at
-from ...core.records.arrays import Float64
+from ...core.avatar.motion import body_pose_at, eye_at, head_on_body, viewmat_at
+from ...core.avatar.turning import Turn, nodding_body_pose, turned_viewmat
+from ...core.records.arrays import Float32, Float64
 from ...core.records.avatar import Avatar
 from ...core.records.camera import Camera
-from ..camera import head_motion
+from ..camera import head_motion, hung_on_bone
 from .curves import curves_of, scene_time, stands_still
 
 PREFIX = "egstalker."
 ANIMATED = (
     *("audio_offset", "strength", "mouth_gain", "opacity", "colour_gain"),
     *("eye_closure", "blink_rate", "blink_duration"),
+    *("yaw", "pitch", "roll", "nod"),
 )
 
 
 @dataclass(frozen=True, eq=False)
 class State:
     """The values that may change from frame to frame, in the units of the properties. head: the
-    followed object's motion (4, 4) in the head's frame, None where no object is followed. camera:
-    None for the training camera."""
+    followed object's motion (4, 4) in the head's frame, None where no object is followed; located:
+    its translation counts. camera: None for the training camera."""
 
     audio_offset: float
     strength: float
@@ -40,9 +42,18 @@ class State:
     blink_seed: int
     blink_rate: float
     blink_duration: float
+    yaw: float
+    pitch: float
+    roll: float
+    nod: float
     approximate: bool = False
     head: Float64 | None = None
+    located: bool = False
     camera: Camera | None = None
+
+    @property
+    def turn(self) -> Turn:
+        return Turn(self.yaw, self.pitch, self.roll, self.nod)
 
 
 def state_of(props: Any, camera: Camera | None = None, head: Float64 | None = None) -> State:
@@ -54,6 +65,7 @@ def state_of(props: Any, camera: Camera | None = None, head: Float64 | None = No
         blink_seed=props.blink_seed,
         approximate=props.approximate,
         head=head,
+        located=props.pose_use_location,
         camera=camera,
     )
 
@@ -102,11 +114,26 @@ def animation_of(scene: Any, depsgraph: Any, obj: Any) -> Animation | None:
 def viewmat_of(avatar: Avatar, pose: str, state: State, seconds: float) -> Float64:
     """(4, 4) view matrix of the training camera for the head pose. pose: the property
     pose_source."""
+    if pose == "keys":
+        return turned_viewmat(avatar, state.turn, seconds)
     if pose != "object":
         return viewmat_at(avatar, seconds, pose)
     if state.head is None:
         return viewmat_at(avatar, seconds, "still")
-    return followed_viewmat(avatar, state.head, head_range(avatar))
+    return followed_viewmat(avatar, state.head, head_range(avatar), state.located)
+
+
+def body_pose_of(avatar: Avatar, pose: str, state: State, seconds: float) -> Float32 | None:
+    """(12,) the body's pose, None for the still one. pose: the property pose_source."""
+    if pose == "keys":
+        return nodding_body_pose(avatar, state.turn, seconds)
+    return body_pose_at(avatar, seconds, pose)
+
+
+def head_in_object(avatar: Avatar, pose: str, head_pose: Float32) -> Float64 | None:
+    """(4, 4) rigid, from the head's frame to the object's, in the head's axes; None where both are
+    the same. A head alone turns in its object by keys alone. head_pose (12,): of the moment."""
+    return head_on_body(avatar, head_pose, alone=pose == "keys")
 
 
 def eye_of(avatar: Avatar, state: State, seconds: float, scene_seconds: float) -> float:
@@ -126,6 +153,8 @@ def _follows(obj: Any) -> bool:
 def _head_stands_still(obj: Any) -> bool:
     if not _follows(obj):
         return True
+    if obj.egstalker.pose_bone:
+        return False  # constraints of bones are too many to look through
     return all(stands_still(one, PREFIX) for one in (obj, obj.egstalker.pose_object))
 
 
@@ -134,11 +163,23 @@ def _head_now(depsgraph: Any, obj: Any) -> Float64 | None:
         return None
     props = obj.egstalker
     avatar, target = (o.evaluated_get(depsgraph) for o in (obj, props.pose_object))
-    motion = head_motion(
-        np.array(avatar.matrix_world, np.float64),
-        np.array(target.matrix_world, np.float64),
-        obj.name,
-    )
+    world, target_world = (np.array(o.matrix_world, np.float64) for o in (avatar, target))
+    bone = _bone_motion(target, props.pose_bone)
+    if bone is not None:
+        hung = obj.parent == props.pose_object and obj.parent_type == "BONE"
+        carrier = _bone_motion(target, obj.parent_bone) if hung else None
+        target_world = hung_on_bone(world, target_world, bone, carrier)
+    motion = head_motion(world, target_world, obj.name)
     if not props.pose_use_location:
         motion[:3, 3] = 0
     return motion
+
+
+def _bone_motion(armature: Any, name: str) -> Float64 | None:
+    """(4, 4) from the bone's rest pose to its pose, in the axes of the evaluated armature; None
+    where the object has no such bone."""
+    bone = armature.pose.bones.get(name) if armature.pose else None
+    if bone is None:
+        return None
+    pose, rest = (np.array(m, np.float64) for m in (bone.matrix, bone.bone.matrix_local))
+    return np.asarray(pose @ np.linalg.inv(rest), np.float64)

@@ -13,11 +13,13 @@ import numpy as np
 
 from ...core.engine.interface import Engine
 from ...core.records.arrays import Float64
+from ...core.records.job import FrameTask
 from ...core.records.progress import Progress
 from ...core.records.splat_job import STILLS, SplatJob, SplatTask, bytes_a_frame
 from .. import engines
 from ..bake import job_of
 from ..camera import splat_place
+from ..controls.state import head_in_object
 from ..gather import NOTHING, Gathered, Loaded, gather, read_settings, step_to
 
 
@@ -113,6 +115,8 @@ def _splat_job(ready: Ready, job: Any) -> SplatJob:
     choice, settings = ready.choice, ready.gathered.settings
     pairs = [*zip(job.frames, ready.places, strict=False)]  # the sound may end earlier
     pairs = pairs[:: choice.step][: 1 if choice.file_format in STILLS else None]
+    if ready.gathered.avatar.body is None:  # the export turns a bust itself
+        pairs = [(task, _turned(ready, task, place)) for task, place in pairs]
     return SplatJob(
         avatar_path=job.avatar_path,
         avatar_hash=job.avatar_hash,
@@ -124,3 +128,9 @@ def _splat_job(ready: Ready, job: Any) -> SplatJob:
         fps=settings.fps,
         name=ready.name,
     )
+
+
+def _turned(ready: Ready, task: FrameTask, place: Float64) -> Float64:
+    gathered = ready.gathered
+    turn = head_in_object(gathered.avatar, gathered.settings.pose, task.moment.pose)
+    return place if turn is None else np.asarray(place @ turn, np.float64)

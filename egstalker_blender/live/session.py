@@ -12,7 +12,6 @@ from typing import Any
 import bpy
 
 from ... import __package__ as base_package
-from ...core.avatar.motion import head_on_body
 from ...core.engine.background import Background, Finished, Task
 from ...core.engine.interface import Engine
 from ...core.errors import EgsError
@@ -23,7 +22,7 @@ from ...core.records.moment import Moment
 from ...core.records.timeline import ROW_RATE
 from .. import engines, gather
 from ..blocks import file_of
-from ..controls.state import state_now
+from ..controls.state import head_in_object, state_now
 from ..timeline import timer
 from ..viewport import stage
 from . import state as live_state
@@ -161,7 +160,8 @@ class LiveVoice:
             self.stop(str(error))
             return
 
-        place = head_on_body(started.avatar, moment.pose)
+        pose = obj.egstalker.pose_source
+        place = head_in_object(started.avatar, pose, moment.pose)
 
         def frame() -> tuple[Any, ...]:
             return started.microphone.frame(started.avatar, moment), place, self._clock()

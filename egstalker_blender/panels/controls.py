@@ -22,8 +22,16 @@ def draw_eyes(col: Any, props: Any) -> None:
 
 def draw_head(col: Any, props: Any) -> None:
     col.prop(props, "pose_source")
-    if props.pose_source == "object":
+    if props.pose_source == "keys":
+        for name in ("yaw", "pitch", "roll", "nod"):
+            col.prop(props, name)
+    elif props.pose_source == "object":
         col.prop(props, "pose_object")
+        target = props.pose_object
+        if target is not None and target.pose is not None:
+            col.prop_search(props, "pose_bone", target.pose, "bones")
+            if props.pose_bone and props.pose_bone not in target.pose.bones:
+                col.label(text="No such bone; the head follows the armature", icon="ERROR")
         if props.pose_object is None:
             col.label(text="Choose an object; until then the head is still", icon="INFO")
         col.prop(props, "pose_use_location")

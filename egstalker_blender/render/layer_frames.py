@@ -116,7 +116,7 @@ def _instant(scene: Any, depsgraph: Any, head: Head, number: float, region: Regi
     assert head.avatar is not None
     moment = head.moment_in(depsgraph, number).moment
     whole = scene_camera(scene, depsgraph, head.obj, (region.width, region.height))
-    return Instant(moment, region.camera(seen_by_head(head.avatar, whole, moment)))
+    return Instant(moment, region.camera(seen_by_head(head.avatar, head.pose, whole, moment)))
 
 
 def _picture(head: Head, own: Instant, blur: tuple[Instant, ...]) -> Float32:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.avatar.motion import head_on_body
 from ...core.records.gaussians import Splats
 from ...core.render.place import moved
 from ...core.system.lru import LRU
 from .. import engines
+from ..controls.state import head_in_object
 from .loaded_heads import LoadedHeads
 
 KEPT = 16  # frames; the view layers of a frame ask for the same sub-frames again
@@ -17,7 +17,8 @@ KEPT = 16  # frames; the view layers of a frame ask for the same sub-frames agai
 
 @dataclass(frozen=True, eq=False)
 class Exact:
-    """key: of the moment, as in the timeline's cache."""
+    """key: of the moment, as in the timeline's cache; another one where the head is turned in its
+    object."""
 
     key: str
     splats: Splats
@@ -35,12 +36,13 @@ class Frames:
         """The avatar at the frame, or the sub-frame, that `depsgraph` has evaluated. EgsError."""
         head = self._heads.get(scene, depsgraph.view_layer, obj)
         now = head.moment_in(depsgraph, float(scene.frame_current_final))
-        splats = self._exact.get(now.key)
+        assert head.avatar is not None
+        assert head.sound is not None
+        place = head_in_object(head.avatar, head.pose, now.moment.pose)
+        key = now.key if place is None else f"{now.key} turned"
+        splats = self._exact.get(key)
         if splats is None:
-            assert head.avatar is not None
-            assert head.sound is not None
             splats = engines.viewport_source()().deform(head.avatar, head.sound.track, now.moment)
-            place = head_on_body(head.avatar, now.moment.pose)
             splats = splats if place is None else moved(splats, place)
-            self._exact.put(now.key, splats)
-        return Exact(now.key, splats)
+            self._exact.put(key, splats)
+        return Exact(key, splats)

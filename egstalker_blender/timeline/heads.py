@@ -114,6 +114,7 @@ class Head:
             self.avatar_name, self.voice_name = avatar, voice
             self.fps, self.pose = settings
             self.avatar = self.sound = None
+            self.shown = ""  # by keys, the same moment of a head alone stands elsewhere
             self.moments.clear()
 
     def load(self, sources: Sources) -> bool:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from ...core.avatar.motion import head_on_body
 from ...core.engine.background import Background, Finished, Task
 from ...core.engine.cache.frames import Frame
 from ...core.errors import CancelledError, EgsError
 from ...core.records.gaussians import activate
 from .. import engines
+from ..controls.state import head_in_object
 from ..gather import NOTHING, Loaded
 from ..viewport import stage
 from . import wanted
@@ -179,7 +179,7 @@ class Service:
         if frame is None or (there and (head.shown, head.stale) == (key, stale)):
             return False
         assert head.avatar is not None
-        place = head_on_body(head.avatar, at.moment.pose)
+        place = head_in_object(head.avatar, head.pose, at.moment.pose)
         stage.put(head.uid, frame.splats(), stale, place)
         head.shown, head.stale = key, stale
         head.playhead.shown_at = self.clock()

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from egstalker.core.avatar.blinks import blink_at
 from egstalker.core.avatar.file import load_avatar
-from egstalker.core.avatar.following import head_range, rotation_vector
+from egstalker.core.avatar.following import head_range
 from egstalker.core.avatar.motion import moment_at
+from egstalker.core.avatar.rotations import rotation_vector
 from egstalker.core.errors import CameraError
 from egstalker.core.records.camera import pose_vector
 from egstalker.egstalker_blender.camera import HEAD_TO_OBJECT, head_motion

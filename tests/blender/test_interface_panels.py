@@ -113,9 +113,13 @@ def test_every_setting_is_somewhere_in_the_properties_editor(head: Any) -> None:
     seen: set[str] = set()
     props = head.egstalker
     bpy.data.scenes.new("Edit")  # whose sequencer can be chosen
+    armature = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(armature)
+    bpy.context.view_layer.update()
+    props.pose_object, props.pose_bone = armature, "missing"
     for eyes, pose, sound in (
         ("MANUAL", "object", "STRIP"),
-        ("BLINK", "track", "FILE"),
+        ("BLINK", "keys", "FILE"),
         ("BLINK", "track", "CHANNEL"),
     ):
         props.eye_source, props.pose_source, props.sound_source = eyes, pose, sound

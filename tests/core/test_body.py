@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.avatar.following import rotation_matrix
 from core.avatar.motion import moment_at
+from core.avatar.rotations import rotation_matrix
 from core.bake.backends import backend_named
 from core.bake.plan import training_tasks
 from core.engine.builtin import BuiltinEngine

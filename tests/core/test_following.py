@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.avatar.following import (
-    followed_viewmat,
-    head_range,
-    rotation_matrix,
-    rotation_vector,
-)
+from core.avatar.following import followed_viewmat, head_range
+from core.avatar.rotations import rotation_matrix, rotation_vector
+from core.avatar.turning import PITCH, ROLL, YAW
 from core.records.avatar import Avatar
+from core.records.body import Body
+from tests.support.synthetic import random_body
 from tests.support.talking import small_avatar
 
 angles = st.floats(-np.pi, np.pi)
@@ -87,3 +86,13 @@ def test_the_direction_is_the_head_s_own(small: Avatar, tmp_path: Path) -> None:
     viewmat = followed_viewmat(small, motion((0, 0.2, 0), (0, 0, 0)), limits)
     nose = np.array([0, 0, 1, 1.0])
     assert (viewmat @ nose)[0] > (small.camera.viewmat @ nose)[0]
+
+
+def test_a_bust_turns_as_far_as_it_is_made_for(small: Avatar) -> None:
+    bust = replace(small, track=None, body=Body(**vars(random_body())))
+    for angle, axis in ((YAW, 1), (PITCH, 0), (ROLL, 2)):
+        far = np.zeros(3)
+        far[axis] = 2.0
+        reached = followed_viewmat(bust, motion(tuple(far), (0, 0, 0)), head_range(bust))
+        turn = rotation_vector((np.linalg.inv(bust.camera.viewmat) @ reached)[:3, :3])
+        assert np.degrees(turn[axis]) == pytest.approx(angle)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from core.avatar.following import rotation_matrix, rotation_vector
+from core.avatar.rotations import rotation_matrix, rotation_vector
 from core.dataset.idle import BLEND, idle_track
 from core.dataset.load import load_clip, load_dataset
 from core.dataset.sound import training_track

@@ -7,6 +7,7 @@ props.blink_seed = 0
 props.blink_rate = 15.0
 props.blink_duration = 0.3
 props.pose_source = "track"
+props.nod = 0.0
 props.pose_use_location = False
 props.strength = 1.0
 props.mouth_gain = 1.0
