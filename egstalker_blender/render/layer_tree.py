@@ -68,13 +68,12 @@ def attach(scene: Any) -> None:
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree, node.name, node.label = layer_group.shared_group(), NAME, NAME
     node[KEY], node[TURNED_ON] = VERSION, turned_on
-    node[PASSES] = "\n".join(
-        layer.name for layer in _rendered_layers(scene) if not layer.use_pass_z
-    )
+    layers = _shown_layers(scene)
+    node[PASSES] = "\n".join(layer.name for layer in layers if not layer.use_pass_z)
     node.width = 180
     node.location = output.location.x, output.location.y + 200
     end = output.inputs[0]
-    first = _add_depth(scene, tree, node)
+    first = _add_depth(scene, tree, node, layers)
     picture = end.links[0].from_socket if end.is_linked else first.outputs["Image"]
     tree.links.new(picture, node.inputs["Image"])
     tree.links.new(node.outputs[0], end)
@@ -118,9 +117,13 @@ def _own_tree(scene: Any) -> Any:
     return scene.node_tree if SCENE_TREE else scene.compositing_node_group
 
 
-def _rendered_layers(scene: Any) -> list[Any]:
-    """The view layers that a render draws; a scene has at least one."""
-    return [layer for layer in scene.view_layers if layer.use] or [scene.view_layers[0]]
+def _shown_layers(scene: Any) -> list[Any]:
+    """The view layers that the picture shows, at least one: those that the user's nodes read, or
+    the first that is rendered. Meshes of other layers must not cut holes into the heads."""
+    nodes = [node for tree, _ in _trees(scene) for node in tree.nodes if KEY not in node]
+    read = {node.layer for node in nodes if node.type == "R_LAYERS" and node.scene == scene}
+    rendered = [layer for layer in scene.view_layers if layer.use] or [scene.view_layers[0]]
+    return [layer for layer in rendered if layer.name in read] or rendered[:1]
 
 
 def _linked(tree: Any) -> bool:
@@ -177,10 +180,10 @@ def _others(tree: Any) -> bool:
     return any(node.bl_idname not in ("NodeGroupInput", "NodeGroupOutput") for node in tree.nodes)
 
 
-def _add_depth(scene: Any, tree: Any, node: Any) -> Any:
-    """Link the nearest depth of all view layers; returns the Render Layers node of the first."""
+def _add_depth(scene: Any, tree: Any, node: Any, layers: list[Any]) -> Any:
+    """Link the nearest depth of the view layers; returns the Render Layers node of the first."""
     first = nearest = None
-    for row, layer in enumerate(_rendered_layers(scene)):
+    for row, layer in enumerate(layers):
         layer.use_pass_z = True
         source = tree.nodes.new("CompositorNodeRLayers")
         source.scene, source.layer, source[KEY] = scene, layer.name, VERSION
