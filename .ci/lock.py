@@ -20,8 +20,9 @@ SET_UP = ROOT / "egstalker_blender" / "setup_worker"
 WORKER = ("worker", "torch", "gsplat")
 # These are part of the zip: Set Up in Blender installs them, without or with those for videos.
 SHIPPED = {
-    SET_UP / "constraints.txt": WORKER,
-    SET_UP / "constraints_videos.txt": (*WORKER, "prepare"),
+    SET_UP / "constraints.txt": (WORKER, "3.11"),
+    SET_UP / "constraints_videos.txt": ((*WORKER, "prepare"), "3.11"),
+    SET_UP / "constraints_videos_3_13.txt": ((*WORKER, "prepare-3-13"), "3.13"),
 }
 # torch's own requirements for CUDA; each build of torch pins different ones.
 CUDA = ("cuda-", "nvidia-", "triton")
@@ -49,8 +50,8 @@ def compile_lock(uv: str, lock: Path, groups: Sequence[str], python: str, *optio
 def main() -> int:
     try:
         uv = str(environments.prepare(MAIN, ("tools",)).with_name("uv"))
-        for path, groups in SHIPPED.items():
-            compile_lock(uv, path, groups, "3.11")
+        for path, (groups, python) in SHIPPED.items():
+            compile_lock(uv, path, groups, python)
         for environment in ALL:
             # `make test` tests the versions that Set Up installs.
             same = [f"--constraint={SET_UP / 'constraints.txt'}"] if environment == MAIN else []

@@ -34,6 +34,22 @@ class CacheBudget:
     folder: Path | None = None
 
 
+@dataclass(frozen=True)
+class VideoModels:
+    """MediaPipe's model files that the user names: landmarks of faces, outline of the person."""
+
+    landmarks: Path | None = None
+    segmenter: Path | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.landmarks is not None and self.segmenter is not None
+
+    @property
+    def labelled(self) -> dict[str, Path | None]:
+        return {"Landmark Model": self.landmarks, "Segmenter": self.segmenter}
+
+
 def get() -> Any | None:
     """The add-on's preferences, None if the package is not enabled as an add-on."""
     addon = bpy.context.preferences.addons.get(base_package)
@@ -83,9 +99,24 @@ def worker_python() -> Path | None:
 
 def python_path(text: str) -> Path | None:
     """An interpreter as the user wrote it. ArgumentError if it is not a file."""
+    return _file(text, "worker Python", "an interpreter")
+
+
+def video_models() -> VideoModels:
+    """ArgumentError if one is not a file."""
+    preferences = get()
+    if preferences is None:
+        return VideoModels()
+    return VideoModels(
+        _file(preferences.landmark_model, "Landmark Model", "face_landmarker.task"),
+        _file(preferences.segmenter, "Segmenter", "selfie_segmenter.tflite"),
+    )
+
+
+def _file(text: str, label: str, wanted: str) -> Path | None:
     if not text:
         return None
     path = Path(bpy.path.abspath(text)).expanduser()
     if not path.is_file():
-        raise ArgumentError(f"worker Python {str(path)!r} is not a file; choose an interpreter")
+        raise ArgumentError(f"{label} {str(path)!r} is not a file; choose {wanted}")
     return path

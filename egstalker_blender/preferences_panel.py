@@ -36,6 +36,19 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         + WORKER_PYTHON_VARIABLE,
         subtype="FILE_PATH",
     )
+    landmark_model: StringProperty(
+        name="Landmark Model",
+        description="MediaPipe's face_landmarker.task, for training on videos. Empty: the model in "
+        "the worker's mediapipe, which has none in Python 3.13",
+        subtype="FILE_PATH",
+    )
+    segmenter: StringProperty(
+        name="Segmenter",
+        description="MediaPipe's selfie_segmenter.tflite or selfie_multiclass_256x256.tflite, for "
+        "training on videos. Empty: the model in the worker's mediapipe, which has none in Python "
+        "3.13",
+        subtype="FILE_PATH",
+    )
     engine: EnumProperty(
         name="Engine",
         description="Engine that computes the frames",
@@ -92,6 +105,9 @@ class EGSTALKER_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "device")
         layout.prop(self, "worker_python")
         draw_worker(layout, context)
+        col = layout.column()
+        col.prop(self, "landmark_model")
+        col.prop(self, "segmenter")
         col = layout.column()
         col.prop(self, "cache_memory_mb")
         col.prop(self, "cache_disk_mb")

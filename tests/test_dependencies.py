@@ -34,6 +34,7 @@ LOCKS = {
     ".ci/locks/venv-blender-5.3.txt": ("blender-5-3",),
     f"{SET_UP}/constraints.txt": WORKER,
     f"{SET_UP}/constraints_videos.txt": (*WORKER, "prepare"),
+    f"{SET_UP}/constraints_videos_3_13.txt": (*WORKER, "prepare-3-13"),
 }
 IMPORTED_AS = {"PIL": "pillow"}  # module -> package, where they differ
 BUNDLED = {"pxr"}  # Blender has it inside; elsewhere its absence is reported with what to install

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import ArgumentError, MissingPackageError
 from ..system.files import hash_of, reason
-from .options import PrepareOptions
 
 PACKAGES = {"av": "av", "mediapipe": "mediapipe", "PIL": "pillow", "scipy": "scipy"}
 WITH_MODELS, WITHOUT_MODELS = "mediapipe==0.10.21", "mediapipe==0.10.30"
@@ -54,10 +53,10 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def unknown_models(options: PrepareOptions) -> Iterator[str]:
+def unknown_models(named: Mapping[str, Path | None]) -> Iterator[str]:
     """A line for each model file of the user that is none of KNOWN. It is run all the same: there
-    are newer ones, and people's own. ArgumentError: a file cannot be read."""
-    named = {"--landmark-model": options.landmark_model, "--segmenter": options.segmenter}
+    are newer ones, and people's own. named: files by the names of their options, which the line
+    repeats. ArgumentError: a file cannot be read."""
     for option, path in named.items():
         if path is not None and (digest := _digest(option, path)) not in KNOWN:
             yield (

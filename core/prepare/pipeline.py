@@ -76,7 +76,8 @@ def prepare(
             "face_landmarker.task"
         )
     check_models(options)
-    for line in unknown_models(options):
+    models = {"--landmark-model": options.landmark_model, "--segmenter": options.segmenter}
+    for line in unknown_models(models):
         note(line)
     state = State(folder, digest_of_video(video), video.name)
     step = Step(video, folder, options, "", progress, note, cancelled)

@@ -8,6 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...core.errors import MissingPackageError
+from ...core.prepare.packages import unknown_models
 from .. import preferences
 from ..jobs.operators import JobOperator, ShowLog, Start, Stop
 from ..panels.labels import translated, wrapped
@@ -67,7 +68,8 @@ class EGSTALKER_OT_worker_set_up(WorkerOperator, Start, bpy.types.Operator):
     videos: BoolProperty(
         name="Videos",
         description="Also install the packages that turn a video into a training dataset: "
-        "mediapipe, av and scipy, about 1 GB more. They need Python 3.11 or 3.12",
+        "mediapipe, av and scipy, about 1 GB more. Python 3.13, the one of Blender 5.1 and later, "
+        "also needs the two model files",
     )
     base: StringProperty(
         name="Python",
@@ -92,6 +94,10 @@ class EGSTALKER_OT_worker_set_up(WorkerOperator, Start, bpy.types.Operator):
         layout.use_property_split = True
         layout.prop(self, "choice")
         layout.prop(self, "videos")
+        settings = preferences.get()
+        if self.videos and settings is not None:
+            layout.prop(settings, "landmark_model")
+            layout.prop(settings, "segmenter")
         layout.prop(self, "base")
         text = translated(next(item[2] for item in CHOICES if item[0] == self.choice))
         col = layout.column(align=True)
@@ -100,6 +106,9 @@ class EGSTALKER_OT_worker_set_up(WorkerOperator, Start, bpy.types.Operator):
 
     def begin(self, _context: Any) -> None:
         base = preferences.python_path(self.base)
+        if self.videos:
+            for line in unknown_models(preferences.video_models().labelled):
+                self.report({"WARNING"}, line)
         session().begin_set_up(self.choice, base, videos=self.videos)
 
 

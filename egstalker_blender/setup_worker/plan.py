@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..jobs.command import Step
 
-# The groups "worker", "torch", "gsplat" and "prepare" of pyproject.toml, which is not in the zip; a
-# test compares them.
+# The groups "worker", "torch", "gsplat", "prepare" and "prepare-3-13" of pyproject.toml, which is
+# not in the zip; a test compares them.
 WORKER = (
     "numpy>=1.26",
     "isal>=1.6,<2",
@@ -23,14 +24,34 @@ WORKER = (
 TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5,<2"
 # The exact versions, written by `make lock` for every system and Python.
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
-CONSTRAINTS_VIDEOS = Path(__file__).with_name("constraints_videos.txt")
-# Packages that turn a video into a dataset. This mediapipe is the last one that contains its
-# models; it supports no later Python, and needs an older numpy than the other packages do. Later
-# ones need model files (docs/training.md), and from 0.10.35 on they contain code that sends usage
-# metrics: never install those.
-PREPARE = ("av>=16,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2")
+
+
+@dataclass(frozen=True)
+class Videos:
+    """Packages that turn a video into a dataset. newest: the last Python that has them. models:
+    mediapipe contains its models; otherwise the user names model files (docs/training.md)."""
+
+    packages: tuple[str, ...]
+    constraints: Path
+    newest: tuple[int, int]
+    models: bool
+
+
+# The first mediapipe is the last one that contains its models; it needs an older numpy than the
+# other packages do. From 0.10.35 on it contains code that sends usage metrics: never install that.
+WITH_MODELS = Videos(
+    ("av>=16,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2"),
+    Path(__file__).with_name("constraints_videos.txt"),
+    newest=(3, 12),
+    models=True,
+)
+WITHOUT_MODELS = Videos(
+    ("av>=16,<17", "mediapipe==0.10.30", "numpy>=2", "pillow>=11", "scipy>=1.13,<2"),
+    Path(__file__).with_name("constraints_videos_3_13.txt"),
+    newest=(3, 13),
+    models=False,
+)
 PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
-PREPARE_NEWEST = (3, 12)
 PREPARE_SPACE = 2.0e9  # bytes
 PACKAGES = {"cpu": (), "cpu_torch": (TORCH,), "cuda": (TORCH, GSPLAT)}
 TORCH_INDEX = "https://download.pytorch.org/whl/"
@@ -66,13 +87,13 @@ def python_of(environment: Path) -> Path:
 
 
 def requirements(
-    choice: str, platform: str = sys.platform, videos: bool = False
+    choice: str, platform: str = sys.platform, videos: Videos | None = None
 ) -> tuple[str, ...]:
     """Arguments of pip install: index, constraints, packages. PyPI's torch is for CUDA on Linux and
     for the CPU elsewhere; the other build comes from PyTorch's own index. videos: with the packages
     that turn a video into a dataset."""
-    constraints = ("--constraint", str(CONSTRAINTS_VIDEOS if videos else CONSTRAINTS))
-    packages = (*WORKER, *PACKAGES[choice], *(PREPARE if videos else ()))
+    constraints = ("--constraint", str(videos.constraints if videos else CONSTRAINTS))
+    packages = (*WORKER, *PACKAGES[choice], *(videos.packages if videos else ()))
     return (*_index(choice, platform), *constraints, *packages)
 
 
@@ -87,7 +108,9 @@ def _index(choice: str, platform: str) -> tuple[str, ...]:
     return ("--extra-index-url", f"{TORCH_INDEX}{build}") if build else ()
 
 
-def steps_for(choice: str, base: Path, environment: Path, videos: bool = False) -> tuple[Step, ...]:
+def steps_for(
+    choice: str, base: Path, environment: Path, videos: Videos | None = None
+) -> tuple[Step, ...]:
     python = str(python_of(environment))
     pip = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check")
     modules = ", ".join((*IMPORTS[choice], *(PREPARE_IMPORTS if videos else ())))

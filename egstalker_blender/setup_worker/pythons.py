@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...core.engine.process import LEAST_PYTHON, python_version
 from ...core.errors import WorkerError
+from .plan import WITH_MODELS, WITHOUT_MODELS, Videos
 
 NEWEST = (3, 13)  # the worker's packages are published up to this version
 SYSTEM_LIMIT = 10.0  # seconds for a program to print its version
@@ -52,17 +53,26 @@ def blender_python() -> Iterator[Path]:
             yield Path(prefix) / "bin" / name
 
 
-def find_base(chosen: Path | None = None, newest: tuple[int, int] = NEWEST) -> Path:
+def find_base_for_videos(chosen: Path | None, models: bool) -> tuple[Path, Videos]:
+    """The interpreter, and the packages for it: those with models if it has them. models: the user
+    names model files, so that later Pythons will do. WorkerError."""
+    try:
+        return find_base(chosen, WITH_MODELS.newest), WITH_MODELS
+    except WorkerError:
+        if not models:
+            raise
+    return find_base(chosen, WITHOUT_MODELS.newest), WITHOUT_MODELS
+
+
+def find_base(chosen: Path | None = None, newest: tuple[int, int] | None = None) -> Path:
     """The chosen interpreter, or the first that runs and is new enough. newest: the last version
-    that has the packages; below NEWEST it also limits the chosen one. WorkerError."""
+    that has the packages for videos, None without them. WorkerError."""
     if chosen is not None:
         version = python_version(chosen)
         if version < LEAST_PYTHON:
             raise WorkerError(f"{chosen} is Python {_text(version)}; {_least()} or later is needed")
-        if newest < NEWEST and version[:2] > newest:
-            raise WorkerError(
-                f"{chosen} is Python {_text(version)}; videos need {_least()} to {_text(newest)}"
-            )
+        if newest is not None and version[:2] > newest:
+            raise WorkerError(f"{chosen} is Python {_text(version)}; {_videos_need(newest)}")
         return chosen
     newer = None
     for path in candidates():
@@ -70,18 +80,22 @@ def find_base(chosen: Path | None = None, newest: tuple[int, int] = NEWEST) -> P
             version = python_version(path, SYSTEM_LIMIT)
         except WorkerError:  # a shim, or a program of another kind
             continue
-        if LEAST_PYTHON <= version[:2] <= newest:
+        if LEAST_PYTHON <= version[:2] <= (newest or NEWEST):
             return path
-        if version[:2] > newest:
+        if version[:2] > NEWEST:
             newer = newer or path
-    if newest < NEWEST:
-        raise WorkerError(
-            f"no Python {_least()} to {_text(newest)} was found, which videos need; install one, "
-            "or choose it"
-        )
+    if newest is not None:
+        raise WorkerError(f"none was found: {_videos_need(newest)}; install one, or choose it")
     if newer is not None:
         return newer
     raise WorkerError(f"no Python {_least()} or later was found; install one, or choose it")
+
+
+def _videos_need(newest: tuple[int, int]) -> str:
+    pythons = f"videos need Python {_least()} to {_text(newest)}"
+    if newest >= WITHOUT_MODELS.newest:
+        return pythons
+    return f"{pythons}, or {_text(WITHOUT_MODELS.newest)} and both model files in the preferences"
 
 
 def _least() -> str:

@@ -16,8 +16,8 @@ from ..jobs.session import Session
 from .check import Check
 from .environment import remove_others
 from .job import SetUp
-from .plan import PREPARE_NEWEST, space_for, steps_for
-from .pythons import NEWEST, find_base
+from .plan import space_for, steps_for
+from .pythons import find_base, find_base_for_videos
 
 ROOT, LOG, CHECK_LOG = "worker", "setup.log", "check.log"
 
@@ -44,7 +44,8 @@ class WorkerSession(Session):
     def begin_set_up(
         self, choice: str, chosen: Path | None, plan: Plan | None = None, videos: bool = False
     ) -> None:
-        """plan: the commands, None for those of `choice`. videos: as in plan.py. EgsError."""
+        """plan: the commands, None for those of `choice`. videos: with the packages that turn a
+        video into a dataset. EgsError."""
         if self.running:
             raise EngineError("a set-up is running already; wait for it, or cancel it")
         commands = plan or _plan_of(choice, chosen, videos)
@@ -73,8 +74,11 @@ class WorkerSession(Session):
 
 
 def _plan_of(choice: str, chosen: Path | None, videos: bool) -> Plan:
-    base = find_base(chosen, PREPARE_NEWEST if videos else NEWEST)
-    return lambda folder: steps_for(choice, base, folder, videos)
+    if not videos:
+        base = find_base(chosen)
+        return lambda folder: steps_for(choice, base, folder)
+    base, packages = find_base_for_videos(chosen, preferences.video_models().complete)
+    return lambda folder: steps_for(choice, base, folder, packages)
 
 
 _session = WorkerSession()

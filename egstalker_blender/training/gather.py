@@ -39,13 +39,15 @@ def can_resume(scene: Any) -> bool:
 def python_reason(scene: Any) -> str:
     """The reason why the worker's Python cannot train; empty if it can or is not checked yet."""
     try:
-        python = preferences.worker_python()
+        python, models = preferences.worker_python(), preferences.video_models()
     except EgsError as error:
         return str(error)
     if python is None:
         return NO_PYTHON
     answer = session().probe.answer(python)
-    return answer.reason(scene.egstalker_training.source == "VIDEO") if answer is not None else ""
+    if answer is None:
+        return ""
+    return answer.reason(scene.egstalker_training.source == "VIDEO", models.complete)
 
 
 def blocker(context: Any) -> str:
@@ -100,6 +102,7 @@ def settings_of(context: Any, resume: bool = False) -> Settings:
         raise ArgumentError(reason or NO_PLACE)
     if python is None:
         raise MissingPackageError(NO_PYTHON)
+    models = preferences.video_models()
     props = scene.egstalker_training
     video = absolute(props.video).absolute() if props.source == "VIDEO" else None
     return Settings(
@@ -112,4 +115,6 @@ def settings_of(context: Any, resume: bool = False) -> Settings:
         features=props.features,
         device=preferences.device(),
         resume=resume,
+        landmark_model=models.landmarks,
+        segmenter=models.segmenter,
     )

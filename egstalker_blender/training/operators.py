@@ -16,7 +16,9 @@ from .session import session
 def begin(context: Any, resume: bool) -> None:
     """EgsError."""
     settings = settings_of(context, resume)
-    reason = session().probe.wait_for(settings.python).reason(settings.video is not None)
+    models = settings.landmark_model is not None and settings.segmenter is not None
+    answer = session().probe.wait_for(settings.python)
+    reason = answer.reason(settings.video is not None, models)
     if reason:
         raise MissingPackageError(reason)
     wanted = context.scene.egstalker_training.import_result

@@ -18,7 +18,8 @@ class Settings:
     """python: the worker's. dataset: the folder to train on; with a video, it is created from
     that first, next to the output. output: the .egs. minutes: 0 for as long as the preset takes.
     features: "auto" is the command's own choice. device: auto, cpu or cuda. resume: continue from
-    the work folder's state.
+    the work folder's state. landmark_model, segmenter: files to use instead of the models in
+    mediapipe.
     """
 
     python: Path
@@ -30,6 +31,8 @@ class Settings:
     features: str = AUTO
     device: str = AUTO
     resume: bool = False
+    landmark_model: Path | None = None
+    segmenter: Path | None = None
 
     @property
     def work(self) -> Path:
@@ -54,7 +57,12 @@ def command_for(settings: Settings) -> list[str]:
 def prepare_command_for(settings: Settings) -> list[str]:
     """The step that creates the dataset of a video; existing parts of it are kept."""
     command = [str(settings.python), "-m", "core", "prepare"]
-    return [*command, str(settings.video), str(settings.dataset), "--json"]
+    command += [str(settings.video), str(settings.dataset)]
+    if settings.landmark_model is not None:
+        command += ["--landmark-model", str(settings.landmark_model)]
+    if settings.segmenter is not None:
+        command += ["--segmenter", str(settings.segmenter)]
+    return [*command, "--json"]
 
 
 def steps_for(settings: Settings) -> tuple[Step, ...]:

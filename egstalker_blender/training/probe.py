@@ -15,24 +15,31 @@ from ..setup_worker.plan import PREPARE_IMPORTS
 LIMIT = 30.0  # seconds to answer
 RETRY = 10.0  # seconds after which a negative answer is out of date
 TRAIN = ("torch",)
+BARE = "mediapipe.modules"  # the folder of mediapipe's models
 SEARCH = (
-    "import importlib.util, sys\n"
-    "print(*[name for name in sys.argv[1:] if importlib.util.find_spec(name) is None])"
+    "import importlib.util, os, sys\n"
+    "found = {name: importlib.util.find_spec(name) for name in sys.argv[1:]}\n"
+    "print(*[name for name, spec in found.items() if spec is None])\n"
+    "spec = found.get('mediapipe')\n"
+    "if spec and not os.path.isdir(os.path.join(os.path.dirname(spec.origin), 'modules')):\n"
+    f"    print('{BARE}')"
 )
 
 
 @dataclass(frozen=True)
 class Answer:
     """missing: packages of the lists above that it lacks. fault: why it gave no answer. at:
-    time.monotonic() of the answer."""
+    time.monotonic() of the answer. models: its mediapipe, if any, contains models."""
 
     python: Path
     missing: tuple[str, ...] = ()
     fault: str = ""
     at: float = 0.0
+    models: bool = True
 
-    def reason(self, video: bool = False) -> str:
-        """The reason why that Python cannot train, empty if it can. video: on a video."""
+    def reason(self, video: bool = False, models: bool = False) -> str:
+        """The reason why that Python cannot train, empty if it can. video: on a video. models: the
+        user names model files."""
         if self.fault:
             return self.fault
         lacks = [name for name in TRAIN if name in self.missing]
@@ -41,6 +48,11 @@ class Answer:
         lacks = [name for name in PREPARE_IMPORTS if name in self.missing]
         if video and lacks:
             return f"Videos need {_listed(lacks)}, not in {self.python}; Set Up with Videos adds it"
+        if video and not (self.models or models):
+            return (
+                f"The mediapipe of {self.python} contains no models; choose Landmark Model and "
+                "Segmenter in the preferences"
+            )
         return ""
 
 
@@ -65,7 +77,9 @@ def ask(python: Path) -> Answer:
     except (OSError, subprocess.SubprocessError):
         fault = f"{python} does not run as Python; choose another in the preferences"
         return Answer(python, fault=fault, at=time.monotonic())
-    return Answer(python, tuple(done.stdout.split()), at=time.monotonic())
+    lacks = done.stdout.split()
+    missing = tuple(name for name in lacks if name != BARE)
+    return Answer(python, missing, at=time.monotonic(), models=BARE not in lacks)
 
 
 def _listed(names: list[str]) -> str:

@@ -181,6 +181,8 @@ def test_the_probe(tmp_path: Path, avatar_path: Path) -> None:
     films = asking.wait_for(fake_python(tmp_path / "films", avatar_path, "no-av no-scipy"))
     assert films.reason() == ""
     assert films.reason(video=True).startswith("Videos need av and scipy, not in")
+    later = asking.wait_for(fake_python(tmp_path / "later", avatar_path, "no-mediapipe.modules"))
+    assert not later.models and not later.missing
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)

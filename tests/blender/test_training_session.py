@@ -269,7 +269,11 @@ def test_the_panel_at_rest(
     assert all(props.bl_rna.properties[name].description for name in names)
     monkeypatch.delenv(preferences.WORKER_PYTHON_VARIABLE)
     assert "preferences.addon_show" not in drawn()  # loaded by its path, it has no preferences
-    monkeypatch.setattr(preferences, "get", lambda: SimpleNamespace(worker_python=""))
+    monkeypatch.setattr(
+        preferences,
+        "get",
+        lambda: SimpleNamespace(worker_python="", landmark_model="", segmenter=""),
+    )
     assert "preferences.addon_show" in drawn()
 
 

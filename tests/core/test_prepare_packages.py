@@ -9,7 +9,6 @@ import pytest
 
 from core.errors import ArgumentError, MissingPackageError
 from core.prepare import packages
-from core.prepare.options import PrepareOptions
 from core.prepare.packages import check_packages, unknown_models
 
 from ..test_dependencies import LOCKS, ROOT, pins
@@ -60,8 +59,8 @@ def test_an_unknown_model_is_noted_with_its_digest(
     model.write_bytes(b"known")
     own.write_bytes(b"own")
     monkeypatch.setattr(packages, "KNOWN", {packages.hash_of(model): "face_landmarker.task"})
-    lines = list(unknown_models(PrepareOptions(landmark_model=model, segmenter=own)))
+    lines = list(unknown_models({"--landmark-model": model, "--segmenter": own, "-x": None}))
     assert len(lines) == 1 and lines[0].startswith("--segmenter own.tflite")
     assert packages.hash_of(own) in lines[0]
     with pytest.raises(ArgumentError, match=r"--landmark-model .* cannot be read"):
-        list(unknown_models(PrepareOptions(landmark_model=tmp_path / "gone")))
+        list(unknown_models({"--landmark-model": tmp_path / "gone"}))

@@ -151,7 +151,8 @@ def prepare(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> None:
     if arguments[0] == "-c":  # which of these packages are missing?
-        print(*[name for name in arguments[2:] if f"no-{name}" in WORDS])
+        wanted = (*arguments[2:], "mediapipe.modules")
+        print(*[name for name in wanted if f"no-{name}" in WORDS])
         return
     assert arguments[:2] == ["-m", "core"] and arguments[-1] == "--json"
     try:
