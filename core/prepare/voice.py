@@ -57,9 +57,9 @@ def match_lips(step: Step, count: int, track: int) -> dict[str, Any]:
 
     sound_offset_ms: by which the video's sound comes after the lips, negative where it comes first;
     0 with no confidence. sound_offset_confidence: 0 to 1. sound_offset_correlation: of the lips and
-    their prediction from the sound. sound_belongs: False if the sound explains nothing of the lips'
-    movements, None if the clip is too short to say. sound_offset_applied_ms: by which the sound was
-    moved forward. peak: of the sound's samples, 1 is full scale."""
+    their prediction from the sound. sound_belongs: False if the sound explains too little of the
+    lips' movements to be theirs, None if that is not certain. sound_offset_applied_ms: by which the
+    sound was moved forward. peak: of the sound's samples, 1 is full scale."""
     options = step.options
     voice = load_wav(step.side / VOICE)
     if voice is None:
@@ -110,8 +110,8 @@ def _applied(offset: Offset, wanted: float | None) -> float:
 def _note(offset: Offset, applied: float, wanted: float | None) -> str:
     if offset.belongs is False:
         return (
-            "the sound does not belong to these lips, or they are hidden: it explains nothing of "
-            "their movements, and no lip movement can be learnt from it; look at the video"
+            "the sound does not belong to these lips, or they are hidden: it explains less of "
+            "their movements than a person's own sound does; look at the video"
         )
     if offset.confidence <= 0 or abs(offset.seconds) <= LARGE:
         return ""

@@ -11,7 +11,7 @@ import pytest
 from core.audio.files import decoded
 from core.audio.phonetic import phonetic
 from core.errors import ArgumentError
-from core.prepare.lip_sync import LEAD, Offset, find_offset, mouth_measures
+from core.prepare.lip_sync import LEAD, Offset, belongs, find_offset, mouth_measures
 from core.prepare.options import PrepareOptions
 
 CLIP = Path(__file__).resolve().parents[3] / "shared" / "talker_clip"
@@ -54,6 +54,34 @@ def test_a_sound_of_somebody_else_does_not_belong(seed: int) -> None:
     _, features = made_up(0.0, seed=seed + 10)
     found = find_offset(measures, ALL, features)
     assert found.belongs is False and found.confidence < 0.1
+
+
+@pytest.mark.parametrize(
+    ("correlation", "spread", "seconds", "expected"),
+    [
+        (0.29, 0.095, 12.0, None),  # a person with a beard, own sound
+        (0.20, 0.085, 8.0, None),
+        (0.36, 0.075, 20.0, True),
+        (0.60, 0.08, 12.0, True),
+        (0.12, 0.05, 30.0, False),  # swapped sounds
+        (0.15, 0.08, 16.0, False),
+        (0.15, 0.08, 9.0, None),
+        (0.27, 0.09, 12.0, None),
+    ],
+)
+def test_too_little_evidence_is_not_certain(
+    correlation: float, spread: float, seconds: float, expected: bool | None
+) -> None:
+    """Measured values. A weak correlation counts against the sound only where chance varies little,
+    as it does in long clips."""
+    assert belongs(correlation, spread * np.array([-1.0, 1.0]), seconds) is expected
+
+
+def test_lips_that_follow_their_own_sound_weakly_are_not_certain() -> None:
+    own, features = made_up(0.0, noise=0.0, seed=1)
+    other, _ = made_up(0.0, noise=0.0, seed=21)
+    found = find_offset((own + 2.6 * other)[:260], ALL[:260], features[:521])
+    assert found.belongs is None and found.confidence == 0
 
 
 def test_a_short_clip_says_nothing() -> None:

@@ -139,11 +139,13 @@ SOUND: tuple[Rule, ...] = (
         {
             "yes": Case(GOOD, "The sound belongs to these lips."),
             "unknown": Case(
-                FAIR, "The film is too short to say whether the sound belongs to these lips.",
-                "Use 10 s or more.",
+                FAIR,
+                "It is not certain that the sound belongs to these lips: they follow it little, or "
+                "the film is short.",
+                "Look at the video; use 20 s or more with a visible mouth.",
             ),
             "no": Case(
-                BAD, "The sound explains nothing of the lips' movements.",
+                BAD, "The sound explains less of the lips' movements than a person's own does.",
                 "Look at the video: give it the sound of this person, with a visible mouth.",
             ),
         },
