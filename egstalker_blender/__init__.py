@@ -7,6 +7,8 @@ from .avatars import checkpoint, demo, drops, importer, relink, training_camera
 from .controls import presets
 from .export import operators as export_operators
 from .export import panel as export_panel
+from .farm import operators as farm_operators
+from .farm import panel as farm_panel
 from .film import operators as film_operators
 from .live import operators as live_operators
 from .panels import controls as control_panels
@@ -46,6 +48,7 @@ MODULES = (
     bake,
     export_operators,
     film_operators,
+    farm_operators,
     native_operators,
     layer_operators,
     material,
@@ -57,6 +60,7 @@ MODULES = (
     object_properties,
     render_panel,
     export_panel,
+    farm_panel,
     menus,
     worker_session,
     worker_operators,

@@ -11,7 +11,6 @@ import argparse
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
@@ -19,26 +18,24 @@ from typing import Any, NoReturn
 import bpy
 
 from ..core.avatar.file import load_avatar
-from ..core.bake.plan import FIRST_FRAME, check_measured, parse_size
 from ..core.commands.arguments import add_bake, add_json, add_splats
 from ..core.commands.console import STOPPED, Console
+from ..core.commands.farm_options import add_farm, console_for
 from ..core.errors import ArgumentError, EgsError
-from ..core.records.shutter import Shutter
+from ..core.records.job import BakeJob
 from ..core.records.splat_job import SPLAT_FORMATS
 from ..core.records.timeline import parse_frames
+from ..core.system.machine import limited_threads
 from . import engines, preferences
-from .avatars.importer import import_avatar
-from .bake import bake_frames, rendered_heads
+from .bake import bake_frames
 from .export.gather import Choice, Ready, export_steps, read, scene_range
-from .film.film import film_of_job, plan_for
-from .gather import bake_job, read_settings
-from .missing import check_files
-from .output import output_in
-from .properties import avatars_in
-from .sound.link import link_file
+from .farm.check import run_check
+from .farm.opened import check_opened, map_paths
+from .farm.write import write_farm_job
+from .film.film import Plan, film_of_job, plan_for
+from .requested import is_empty, jobs_of, ready_heads
 
 COMMAND = "egstalker"
-EMPTY_FPS = 25
 
 _registered: list[Any] = []
 
@@ -102,54 +99,44 @@ def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
     )
     add("--worker-python", default="", metavar="PYTHON", help="Python that runs the worker")
     add_json(parser)
+    add_farm(parser)
     return parser
 
 
-def run(args: argparse.Namespace, console: Console) -> None:
-    """EgsError unless every frame was written."""
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Exit code; EgsError unless every frame was written."""
     if bool(args.out or args.video) == bool(args.splats):
         raise ArgumentError("give --out DIR for pictures, --video FILE or --splats FILE")
-    context = bpy.context
-    scene = context.scene
-    is_empty = not bpy.data.filepath
-    if is_empty:
-        scene.render.fps, scene.render.fps_base = EMPTY_FPS, 1.0
-        scene.frame_start = FIRST_FRAME
-    frames = parse_frames(args.frames) if args.frames else None
-    size = parse_size(args.size) if args.size else None
+    if (args.check or args.write_farm_job) and (args.video or args.splats):
+        raise ArgumentError("--check and --write-farm-job are for pictures; give --out DIR alone")
+    check_opened()
+    if args.path_mapping:
+        map_paths(args.path_mapping)
     plan = plan_for(args.video, keep_frames=bool(args.out))
     out = (args.out or args.splats or args.video.parent).absolute()
-    heads = chosen_heads(context, args)
-    if args.splats and len(heads) > 1:
-        raise ArgumentError(f"--splats writes one head; choose one with --object: {_names(heads)}")
-    if args.audio:
-        if len(heads) > 1:
-            raise ArgumentError(
-                f"--audio is the voice of one head; choose one with --object: {_names(heads)}"
-            )
-        link_file(scene, heads[0], args.audio.absolute(), True, scene.frame_start)
-    if plan and len(heads) > 1:
-        raise ArgumentError(f"--video is a film of one head; choose one: {_names(heads)}")
-    for obj in heads:
-        _apply(args, obj)
-    check_files(scene, heads)
+    if args.check:
+        return run_check(args, console, out)
+    if args.write_farm_job:
+        return write_farm_job(args, console, out)
+    context = bpy.context
+    heads = ready_heads(context, args)
     if args.splats:
-        frames = frames if frames is not None or is_empty else scene_range(scene)
+        frames = parse_frames(args.frames) if args.frames else None
+        frames = frames if frames is not None or is_empty() else scene_range(context.scene)
         _export(args, console, read(context, heads[0], _choice(args, out, frames)))
-        return
-    jobs = []
-    for obj in heads:
-        output = output_in(out, scene, obj, len(heads) > 1 or bool(args.object))
-        settings = read_settings(scene, obj, output)
-        if args.approximate:
-            check_measured(load_avatar(settings.avatar_path))
-        if frames is not None or is_empty:
-            settings = replace(settings, frames=frames)
-        if size is not None:
-            settings = replace(settings, size=size)
-        if args.xmp is not None:
-            settings = replace(settings, xmp=args.xmp)
-        jobs.append(bake_job(context, obj, settings))
+        return 0
+    _bake(args, console, heads, jobs_of(context, args, heads, out), plan, out)
+    return 0
+
+
+def _bake(
+    args: argparse.Namespace,
+    console: Console,
+    heads: list[Any],
+    jobs: list[BakeJob],
+    plan: Plan | None,
+    out: Path,
+) -> None:
     engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
     total, line, start = sum(len(job.frames) for job in jobs), engine.status().line(), monotonic()
     out = plan.path if plan else out
@@ -159,6 +146,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
         named = {"object": obj.name} if len(heads) > 1 else {}
         made = bake_frames(engine, job)
         if plan:
+            scene = bpy.context.scene
             made = film_of_job(scene, obj, engine, job, load_avatar(job.avatar_path), plan)
         with closing(made) as steps:
             for step in steps:
@@ -203,55 +191,14 @@ def _export(args: argparse.Namespace, console: Console, ready: Ready) -> None:
     console.done(text, path=path, frames=total, seconds=seconds, engine=line)
 
 
-def chosen_heads(context: Any, args: argparse.Namespace) -> list[Any]:
-    """The heads to bake, at least one. ArgumentError where there is none."""
-    if args.avatar and args.object:
-        raise ArgumentError("--avatar adds a head and --object names one; give only one of them")
-    if args.avatar:
-        return [import_avatar(context, args.avatar.absolute())]
-    scene = context.scene
-    there = avatars_in(scene)
-    unknown = [name for name in args.object if name not in {obj.name for obj in there}]
-    if unknown:
-        raise ArgumentError(
-            f"scene {scene.name!r} has no head {', '.join(map(repr, unknown))}; it has: "
-            f"{_names(there)}"
-        )
-    if args.object:
-        return [obj for obj in there if obj.name in args.object]
-    heads = rendered_heads(scene)
-    if heads:
-        return heads
-    if there:
-        raise ArgumentError(
-            f"all heads of scene {scene.name!r} are disabled in renders; choose one with --object: "
-            f"{_names(there)}"
-        )
-    raise ArgumentError(f"there is no avatar in scene {scene.name!r}; give --avatar FILE.egs")
-
-
-def _apply(args: argparse.Namespace, obj: Any) -> None:
-    """The options become settings of the head, which no one saves."""
-    props = obj.egstalker
-    props.camera_source, props.file_format = args.camera, args.format
-    if args.motion_blur:
-        Shutter(args.motion_blur)  # ArgumentError for a number that the property would cut
-        props.use_motion_blur, props.motion_blur_samples = True, args.motion_blur
-    if args.approximate:
-        props.approximate = True
-
-
-def _names(heads: list[Any]) -> str:
-    return ", ".join(repr(obj.name) for obj in heads) or "none"
-
-
 def main(argv: Sequence[str], prog: str = COMMAND) -> int:
     """Exit code. Closes the engine, so that nothing is left running."""
-    console = Console("--json" in argv)
+    console = console_for(argv)
     try:
         with _interruptible():
-            run(build_parser(prog).parse_args(argv), console)
-        return 0
+            args = build_parser(prog).parse_args(argv)
+            with limited_threads(args.threads):
+                return run(args, console)
     except EgsError as error:
         console.failed(str(error), error.exit_code)
         return error.exit_code

@@ -27,6 +27,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("errors",),
     ("system",),
     ("records",),
+    ("farm",),
     ("formats",),
     ("images", "metrics"),
     ("pages",),

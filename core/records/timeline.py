@@ -43,18 +43,23 @@ def ping_pong(row: int, count: int) -> int:
 
 
 def parse_frames(text: str) -> tuple[int, ...]:
-    """ "1-100", "5" or "1-10,20": the frames in that order, each once. Raises ArgumentError."""
+    """ "1-100", "5", "1-10,20" or "1-99:2" (each second one; OpenCue writes "1-99x2"): the
+    frames in that order, each once. Raises ArgumentError."""
     frames: dict[int, None] = {}
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part, re.ASCII)
+        match = re.fullmatch(
+            r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9})(?:\s*[:x]\s*(\d{1,9}))?)?\s*", part, re.ASCII
+        )
         if not match:
             raise ArgumentError(
                 f"frames {text!r} are not a range; give for example 1-100, 5 or 1-10,20"
             )
-        first, last = int(match[1]), int(match[2] or match[1])
+        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+        if step < 1:
+            raise ArgumentError(f"frames {part.strip()!r} have step 0; give 1 or more")
         if last < first:
             raise ArgumentError(f"frames {part.strip()!r} run backwards; give {last}-{first}")
         if last - first >= MAX_FRAMES or len(frames) + last - first >= MAX_FRAMES:
             raise ArgumentError(f"frames {text!r} are more than {MAX_FRAMES}; bake them in parts")
-        frames.update(dict.fromkeys(range(first, last + 1)))
+        frames.update(dict.fromkeys(range(first, last + 1, step)))
     return tuple(frames)

@@ -20,6 +20,11 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
+def megabytes(size: int) -> str:
+    """A number of bytes, for people."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
 def hash_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal: the content hash of an avatar. OSError."""
     with path.open("rb") as file:

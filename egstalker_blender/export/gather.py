@@ -16,6 +16,7 @@ from ...core.records.arrays import Float64
 from ...core.records.job import FrameTask
 from ...core.records.progress import Progress
 from ...core.records.splat_job import STILLS, SplatJob, SplatTask, bytes_a_frame
+from ...core.system.files import megabytes
 from .. import engines
 from ..bake import job_of
 from ..camera import splat_place
@@ -63,10 +64,6 @@ def size_line(file_format: str, count: int, degree: int, frames: int | None) -> 
         return f"At most {megabytes(one)} a frame"
     unit = "frame" if frames == 1 else "frames"
     return f"{frames} {unit}, at most {megabytes(one * frames)}"
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def scene_range(scene: Any) -> tuple[int, ...]:
