@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import ArgumentError, EngineError, WorkerError
-from ..system.folders import cache_folder
+from ..system.folders import log_folder
 from .builtin import BuiltinEngine
 from .interface import Engine
 from .worker import WorkerEngine
@@ -33,7 +33,7 @@ def open_engine(
             raise WorkerError(f"{NO_PYTHON}; choose one in the preferences, or the built-in engine")
         return BuiltinEngine(backend, NO_PYTHON)
     try:
-        return _started(WorkerEngine(python, log or cache_folder() / "worker.log", backend=backend))
+        return _started(WorkerEngine(python, log or log_folder() / "worker.log", backend=backend))
     except EngineError as error:
         if kind == "worker":
             raise

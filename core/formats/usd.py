@@ -10,7 +10,6 @@ Needs OpenUSD's Python module `pxr`, which Blender has inside; elsewhere: pip in
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy as np
 from ..errors import MissingPackageError, OutputError
 from ..records.arrays import Float64
 from ..records.gaussians import Splats
-from ..system.files import PART, Staged
+from ..system.files import Staged, part_of
 
 PRIM_TYPE = "ParticleField3DGaussianSplat"
 SH = "radiance:sphericalHarmonicsCoefficients"
@@ -73,7 +72,7 @@ class UsdWriter:
         """name: of the prim. frames: first and last scene frame, the stage's time codes. fps: time
         codes a second. degree: of the harmonics. MissingPackageError, OutputError."""
         self._pxr = pxr = _pxr()
-        part = path.with_name(f".{path.name}.{os.getpid()}{PART}.usdc")
+        part = Path(f"{part_of(path)}.usdc")
         self._file = Staged(path, part)
         self._file.discard()  # of an earlier process of that number
         self._count, self._unsaved = (degree + 1) ** 2, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -16,3 +17,16 @@ def cache_folder() -> Path:
     else:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "egstalker"
+
+
+def log_folder() -> Path:
+    """A folder for logs, which is there: the cache folder, or one for temporary files where the
+    user has no home that can be written. OSError if neither can be made."""
+    try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        pass
+    return Path(tempfile.mkdtemp(prefix="egstalker_log_"))

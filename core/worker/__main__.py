@@ -24,8 +24,10 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    # Ctrl-C in a terminal reaches the whole group; the client decides and sends a cancel.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C in a terminal and a farm's SIGTERM reach the whole group; the client decides and sends
+    # a cancel, or is gone: then its end of the pipe closes.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     server = Server(source, sink)
     threading.Thread(target=_leave, args=(server.ended,), daemon=True).start()
     server.run()

@@ -73,7 +73,7 @@ class EGSTALKER_OT_write_farm_job(Reasoned, bpy.types.Operator):
         return {"FINISHED"}
 
     def _write(self, context: Any) -> Path:
-        if bpy.data.is_dirty:
+        if bpy.data.is_dirty and not bpy.app.background:  # a script saves when it wants to
             raise ArgumentError("the .blend has changes that the farm would not see; save it")
         scene, out, folder = context.scene, absolute(self.output), absolute(self.directory)
         heads = rendered_heads(scene)
