@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import bpy
+from typing import Any
 
 from ...core.errors import OutputError
 from ...core.images.mp4 import xmp_box
 from ...core.records.progress import Progress
 from ...core.system.files import Staged, reason, write_atomic
-from ..jobs.command import Command, Place, Step
+from .second import run_second
 
 ENCODER = Path(__file__).with_name("encoder.py")
 KINDS = {".mp4": "mp4", ".webm": "webm"}
-TICK = 0.02  # seconds between two reports
 
 
 def film_path(path: Path, kind: str) -> Path:
@@ -52,8 +48,8 @@ class Film:
 
 
 def encode_steps(film: Film) -> Generator[Progress, None, None]:
-    """Yields the number of encoded frames at least every TICK seconds. The film gets its name when
-    it is complete; closing the generator ends the encoder and leaves nothing. OutputError,
+    """Yields the number of encoded frames, many times a second. The film gets its name when it is
+    complete; closing the generator ends the encoder and leaves nothing. OutputError,
     EngineError."""
     total, done = len(film.pictures), [0]
 
@@ -66,25 +62,24 @@ def encode_steps(film: Film) -> Generator[Progress, None, None]:
 
     with _folder_for(film) as folder:
         part = folder / f"film{film.path.suffix}"
-        place = Place(folder / "log.txt", dict(os.environ), folder, merged=True)
-        command = Command(Step("film", _command(film, folder, part)), place, on_line)
-        try:
-            while (code := command.poll()) is None:
+        with closing(run_second(ENCODER, _job(film, part), folder, on_line)) as steps:
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    fault = end.value
+                    break
                 yield Progress(done[0], total, stage="encoding")
-                command.wait(TICK)
-        finally:
-            command.end()
-        if code or not part.is_file() or not part.stat().st_size:
-            text = command.error_line() or command.last_line() or f"it ended with code {code}"
+        if fault or not part.is_file() or not part.stat().st_size:
+            text = fault or "Blender wrote nothing"
             raise OutputError(f"the film {film.path.name} was not encoded: {text}")
         _declare(film, part)
         Staged(film.path, part).commit()
     yield Progress(total, total, path=film.path, stage="encoding")
 
 
-def _command(film: Film, folder: Path, part: Path) -> tuple[str, ...]:
-    job = folder / "job.json"
-    fields = {
+def _job(film: Film, part: Path) -> dict[str, Any]:
+    return {
         "pictures": [str(path.absolute()) for path in film.pictures],
         "width": film.size[0],
         "height": film.size[1],
@@ -95,11 +90,6 @@ def _command(film: Film, folder: Path, part: Path) -> tuple[str, ...]:
         "sound": str(film.sound.absolute()) if film.sound else "",
         "output": str(part).replace("{", "{{").replace("}", "}}"),  # Blender fills in {names}
     }
-    job.write_text(json.dumps(fields), encoding="utf-8")
-    program: tuple[str, ...] = (sys.executable,)  # Blender as a module
-    if bpy.app.binary_path:
-        program = (bpy.app.binary_path, "-b", "--factory-startup", "--python")
-    return (*program, str(ENCODER), "--", str(job))
 
 
 @contextmanager

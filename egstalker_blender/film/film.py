@@ -24,7 +24,7 @@ from ..gather import Gathered, Settings
 from ..paths import absolute
 from ..stepped import Steps
 from .encode import KINDS, Film, encode_steps, film_path
-from .voice import write_voice
+from .voice import mix_steps, voice_of
 
 NO_FFMPEG = "This Blender was built without FFmpeg, which encodes films; bake frames instead"
 
@@ -75,9 +75,9 @@ def film_steps(scene: Any, obj: Any, engine: Engine, gathered: Gathered, plan: P
 def film_of_job(
     scene: Any, obj: Any, engine: Engine, job: BakeJob, avatar: Avatar, plan: Plan
 ) -> Steps:
-    """Mixes the voice, bakes the job's frames and encodes both. Closing it stops within a frame: no
-    film is left, and an older one of that name stays; frames stay if they are to be kept. Scene and
-    object are read before the first progress. EgsError."""
+    """Mixes the voice, bakes the job's frames and encodes both, in a second Blender. Closing it
+    stops within a frame: no film is left, and an older one of that name stays; frames stay if they
+    are to be kept. Scene and object are read before the first progress. EgsError."""
     total, alpha = len(job.frames), not (job.background and avatar.background is not None)
     size = _checked(job)
     make_folder(plan.path.parent)
@@ -86,10 +86,14 @@ def film_of_job(
         first, last = job.frames[0].number, job.frames[-1].number
         try:
             rate = scene.render.fps, scene.render.fps_base
-            voiced = write_voice(scene, obj, first, last, sound)
+            voice = voice_of(scene, obj, first, last, folder)
         except ReferenceError:
             raise ArgumentError("the head was removed before its film was begun") from None
         yield Progress(0, total)
+        if voice is not None:
+            with closing(mix_steps(voice, sound)) as mixing:
+                for _ in mixing:
+                    yield Progress(0, total, note="mixing the voice")
         if not plan.keep_frames:
             job = replace(job, directory=folder / "frames")
         yield from bake_frames(engine, job)
@@ -100,7 +104,7 @@ def film_of_job(
             fps=rate[0],
             fps_base=rate[1],
             alpha=alpha and plan.path.suffix.lower() == ".webm",
-            sound=sound if voiced else None,
+            sound=sound if voice is not None else None,
             xmp=xmp_of(avatar, job.background) if job.xmp else "",
         )
         with closing(encode_steps(film)) as steps:

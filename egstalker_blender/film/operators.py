@@ -6,8 +6,9 @@ from typing import Any
 
 import bpy
 
+from ...core.errors import EgsError
 from ..bake import BakeOperator, blocker
-from ..gather import Gathered
+from ..gather import Gathered, read_settings
 from ..properties import active_avatar
 from ..stepped import Steps
 from .film import Plan, chosen_path, film_steps, no_ffmpeg
@@ -21,6 +22,8 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
         "are kept"
     )
 
+    _confirmed = False  # the user was asked; a script is not, and does not wait
+
     @classmethod
     def reason(cls, context: Any) -> str:
         return no_ffmpeg() or blocker(context)
@@ -28,6 +31,34 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
     @classmethod
     def heads(cls, context: Any) -> list[Any]:
         return [active_avatar(context)]
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        return self.asks(context, event) or super().invoke(context, event)
+
+    def execute(self, context: Any) -> set[str]:
+        if self._confirmed:
+            return super().invoke(context, None)
+        return super().execute(context)
+
+    def asks(self, context: Any, event: Any) -> set[str] | None:
+        """Ask before an existing film is replaced; None where there is none."""
+        obj = active_avatar(context)
+        try:
+            path = chosen_path(read_settings(context.scene, obj), obj)
+        except EgsError:  # the bake reports it
+            return None
+        if not path.exists():
+            return None
+        self._confirmed = True
+        found: set[str] = context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Replace this film?",
+            message=str(path),
+            confirm_text="Replace",
+            icon="WARNING",
+        )
+        return found
 
     def _bake(self, context: Any, gathered: list[Gathered]) -> Steps:
         obj = active_avatar(context)

@@ -1,8 +1,15 @@
-"""The sound of a film: the voice of a head, mixed as Blender plays it in its scene."""
+"""The sound of a film: the voice of a head, mixed as Blender plays it in its scene.
+
+A copy of the scene, with nothing in it but its sound, is written to a .blend file, which a second
+Blender mixes, so that this one does not wait. The sequencer of another scene, played by a scene
+strip, is mixed here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +17,45 @@ import bpy
 
 from ...core.audio.features import is_feature_file
 from ...core.bake.plan import FIRST_FRAME
-from ...core.errors import ArgumentError, AudioError
+from ...core.errors import ArgumentError, AudioError, OutputError
 from ..blocks import file_of
-from ..sound.mixdown import empty, mix_down, removed
+from ..jobs.command import to_log
+from ..sound.mixdown import MIX_RATE, check_mixed, empty, mix_down, removed, undecoded
 from ..sound.scenes import scene_driving
 from ..sound.strips import linked_pieces, linked_strips
-from ..sound.windows import add_strip, frame_rate, mute_others, place_sound
+from ..sound.windows import all_strips, frame_rate, mute_others, place_sound
+from .second import run_second
+
+MIXER = Path(__file__).with_name("mixer.py")
 
 
-def write_voice(scene: Any, obj: Any, first: int, last: int, path: Path) -> bool:
-    """Write what drives the object to a WAV file that begins with frame `first` and ends with
-    `last`; volume, fades and the scene's own volume are heard, other strips are not. False if the
-    object has no sound. The scene is copied, never changed; this blocks until all is mixed.
-    ArgumentError, AudioError."""
+@dataclass(frozen=True)
+class Voice:
+    """What is to be mixed. source: a .blend file that holds the scene of that name; where that is
+    empty, a sound file, which begins at FIRST_FRAME. first, last: frames. name: for messages. fps,
+    fps_base: as in a scene."""
+
+    source: Path
+    scene: str
+    first: int
+    last: int
+    name: str
+    fps: int
+    fps_base: float
+
+
+def voice_of(scene: Any, obj: Any, first: int, last: int, folder: Path) -> Voice | None:
+    """What drives the object from frame `first` to `last`, as a file in `folder`; volume, fades and
+    the scene's own volume are kept, other strips are not heard. None if the object has no sound.
+    The scene is copied, never changed. ArgumentError, AudioError, OutputError."""
     props = obj.egstalker
     if props.sound_source == "FILE":
         file = file_of(props.sound_block) if props.sound_file else None
         if file is None or is_feature_file(file):
-            return False
-        _write_file(scene, file, first, last, path)
-        return True
+            return None
+        return _voice(scene, file, "", first, last, file.name)
     if props.sound_source == "STRIP" and not props.sound_strip:
-        return False
+        return None
     home, pieces = scene_driving(scene, obj), linked_pieces(scene, obj)
     if frame_rate(home) != frame_rate(scene):
         raise ArgumentError(
@@ -52,20 +76,60 @@ def write_voice(scene: Any, obj: Any, first: int, last: int, path: Path) -> bool
     names = {strip.name for strip in linked_strips(home, obj)}
     copy = home.copy()
     with removed(copy):
-        empty(copy)
         mute_others(copy, names)
         for window in films:  # Blender plays their sound only if it is a strip of its own
             place_sound(copy, window)
-        mix_down(copy, first - shift, last - shift, obj.name, path)
-    return True
+        if any(strip.type == "SCENE" and not strip.mute for strip in all_strips(copy)):
+            # What such a strip plays would have to be written with all that is in its scene.
+            empty(copy)
+            mixed = folder / "mixed.wav"
+            mix_down(copy, first - shift, last - shift, obj.name, mixed)
+            return _voice(scene, mixed, "", FIRST_FRAME, FIRST_FRAME + last - first, obj.name)
+        blend = folder / "voice.blend"
+        _write(copy, blend)
+        return _voice(scene, blend, copy.name, first - shift, last - shift, obj.name)
 
 
-def _write_file(scene: Any, file: Path, first: int, last: int, path: Path) -> None:
-    alone = bpy.data.scenes.new("egstalker_film")
-    with removed(alone):
-        alone.render.fps, alone.render.fps_base = scene.render.fps, scene.render.fps_base
-        try:
-            add_strip(alone, file, FIRST_FRAME)
-        except RuntimeError as error:
-            raise AudioError(f"{file.name} cannot be part of a film: {error}") from None
-        mix_down(alone, first, last, file.name, path)
+def mix_steps(voice: Voice, path: Path) -> Generator[None, None, None]:
+    """Write the voice to a WAV file in a temporary folder, 16 bit, stereo, that begins with its
+    first frame. Yields while it is mixed; closing the generator stops that. AudioError,
+    EngineError."""
+    job = {
+        **asdict(voice),
+        "source": str(voice.source.absolute()),
+        "begin": FIRST_FRAME,
+        "rate": MIX_RATE,
+        "output": str(path),
+    }
+    with closing(run_second(MIXER, job, path.parent, to_log)) as steps:
+        fault = yield from steps
+    if fault:
+        raise AudioError(undecoded(voice.name, fault))
+    seconds = (voice.last - voice.first + 1) * voice.fps_base / voice.fps
+    check_mixed(path, seconds, voice.name)
+
+
+def _voice(scene: Any, source: Path, name: str, first: int, last: int, what: str) -> Voice:
+    rate = scene.render.fps, scene.render.fps_base
+    return Voice(source, name, first, max(last, first), what, *rate)
+
+
+def _write(scene: Any, blend: Path) -> None:
+    """Write a copied scene with its sound alone: what a scene uses is written with it.
+    OutputError."""
+    empty(scene)
+    scene.camera = scene.world = scene.background_set = None
+    if bpy.app.version >= (5, 3):
+        for effect in list(scene.compositor_effects):
+            scene.compositor_effects.remove(effect)
+    elif bpy.app.version >= (5, 0):
+        scene.compositing_node_group = None
+    elif scene.node_tree is not None:  # a copy of its own
+        scene.node_tree.nodes.clear()
+    for strip in all_strips(scene):
+        if strip.type == "SCENE":
+            strip.scene = None
+    try:
+        bpy.data.libraries.write(str(blend), {scene}, path_remap="ABSOLUTE")
+    except (RuntimeError, OSError) as error:
+        raise OutputError(f"the voice cannot be written to {blend.parent}: {error}") from None

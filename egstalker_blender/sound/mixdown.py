@@ -48,7 +48,7 @@ def mixed_file(path: Path) -> Waveform:
         try:
             strip = add_strip(scene, path, frame=0)
         except RuntimeError as error:
-            raise AudioError(_undecoded(path.name, error)) from None
+            raise AudioError(undecoded(path.name, str(error))) from None
         mixed = _mixed(scene, 0, max(int(right_handle(strip)) - 1, 0), path.name)
         return _loud(mixed, is_mono(scene, strip.name))
 
@@ -82,9 +82,13 @@ def mix_down(scene: Any, first: int, last: int, name: str, path: Path) -> None:
         with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
             bpy.ops.sound.mixdown(filepath=str(path), container="WAV", codec="PCM", format="S16")
     except RuntimeError as error:
-        raise AudioError(_undecoded(name, error)) from None
+        raise AudioError(undecoded(name, str(error))) from None
+    check_mixed(path, (scene.frame_end - scene.frame_start + 1) / frame_rate(scene), name)
+
+
+def check_mixed(path: Path, seconds: float, name: str) -> None:
+    """AudioError unless the WAV file is as long as what was to be mixed."""
     layout = wav_layout(path) if path.is_file() else None
-    seconds = (scene.frame_end - scene.frame_start + 1) / frame_rate(scene)
     if layout is None or layout.length / layout.rate < COMPLETE * seconds:
         raise AudioError(f"{name} cannot be mixed down by this Blender; export it as WAV")
 
@@ -103,6 +107,6 @@ def _loud(mixed: Waveform, mono: bool) -> Waveform:
     return Waveform(mixed.samples * np.float32(np.sqrt(2))) if mono else mixed
 
 
-def _undecoded(name: str, error: RuntimeError) -> str:
-    reason = str(error).strip().splitlines()[-1].removeprefix("Error: ")
+def undecoded(name: str, error: str) -> str:
+    reason = error.strip().splitlines()[-1].removeprefix("Error: ")
     return f"{name} cannot be decoded ({reason}); convert it to WAV"

@@ -12,16 +12,19 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from egstalker.core.errors import ArgumentError, OutputError
+from egstalker.core.errors import ArgumentError, AudioError, OutputError
 from egstalker.core.images.png import write_png
 from egstalker.core.images.xmp import COMPOSITE, GENERATED
 from egstalker.egstalker_blender import cli
 from egstalker.egstalker_blender.film import encode, film, operators
 from egstalker.egstalker_blender.film.encode import Film, encode_steps, film_path
-from egstalker.egstalker_blender.film.voice import write_voice
+from egstalker.egstalker_blender.film.film import chosen_path
+from egstalker.egstalker_blender.film.voice import mix_steps, voice_of
+from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.sound import windows
 
 from tests.support.blender import names, voice, write_wav
+from tests.support.blender_compositor import compositor
 from tests.support.blender_film import RATE, boxes, clip, heard, picture, state_of
 from tests.support.blender_strips import mixdown, noise
 
@@ -120,6 +123,20 @@ def test_a_film_that_cannot_be_encoded_keeps_the_old_one(
     assert [name for name in names(tmp_path) if name.startswith(".")] == []
 
 
+def write_voice(scene: Any, head: Any, first: int, last: int, path: Path) -> bool:
+    """False if the head has no sound. The second Blender mixes what was read, and nothing else."""
+    before = state_of(scene)
+    voice = voice_of(scene, head, first, last, path.parent)
+    assert state_of(scene) == before
+    if voice is None:
+        return False
+    if voice.scene:
+        with bpy.data.libraries.load(str(voice.source)) as (there, _):
+            assert not there.objects and not there.images and not there.volumes
+    assert sum(1 for _ in mix_steps(voice, path)) > 1  # it yields while it waits
+    return True
+
+
 # The voice ------------------------------------------------------------------------------------
 
 
@@ -137,9 +154,11 @@ def test_the_voice_is_what_blender_plays_of_its_strips(
     music = windows.add_strip(scene, noise(tmp_path / "music.wav", 2.0, 3), 1)
     head.egstalker.sound_source, head.egstalker.sound_strip = "STRIP", "line*"
     scene.frame_set(7)
-    before = state_of(scene)
+    scene.collection.objects.link(bpy.data.objects.new("large", bpy.data.meshes.new("large")))
+    tree, _ = compositor(scene)
+    tree.nodes.new("CompositorNodeRLayers").scene = scene
     assert write_voice(scene, head, 3, 32, tmp_path / "voice.wav")
-    assert state_of(scene) == before and not music.mute
+    assert not music.mute
     from core.audio.files import load_waveform
 
     ours = load_waveform(tmp_path / "voice.wav").samples
@@ -161,9 +180,7 @@ def test_a_voice_without_sound(scene: Any, head: Any, tmp_path: Path) -> None:
     assert not write_voice(scene, head, 1, 5, path)
     props.sound_source = "FILE"
     props.sound_file = str(write_wav(tmp_path / "own.wav", voice(1.0)))
-    before = state_of(scene)
     assert write_voice(scene, head, 1, 25, path) and path.stat().st_size > 48000
-    assert state_of(scene) == before
 
 
 def test_the_sound_of_a_movie_strip_is_heard_at_its_place(
@@ -200,6 +217,46 @@ def test_one_button_makes_a_film(scene: Any, head: Any, tmp_path: Path) -> None:
     assert names(tmp_path / "x") == ["b.v2.mp4"]
     assert (tmp_path / "x" / "b.v2.mp4").read_bytes() == path.read_bytes()
     assert state_of(scene) == before
+
+
+def test_a_sequencer_inside_a_scene_strip_is_heard(scene: Any, head: Any, tmp_path: Path) -> None:
+    outer = bpy.data.scenes.new("edit")
+    outer.render.fps = 25
+    strip = outer.sequence_editor_create().strips.new_scene(scene.name, scene, 1, 1)
+    strip.scene_input = "SEQUENCER"
+    head.egstalker.sound_scene, head.egstalker.sound_strip = outer.name, scene.name
+    assert write_voice(scene, head, 1, 20, tmp_path / "voice.wav")
+    from core.audio.files import load_waveform
+
+    assert np.abs(load_waveform(tmp_path / "voice.wav").samples).max() > 0.1
+
+
+def test_a_sound_that_cannot_be_mixed_is_named(scene: Any, head: Any, tmp_path: Path) -> None:
+    voice = voice_of(scene, head, 1, 5, tmp_path)
+    assert voice is not None
+    voice.source.write_bytes(b"no blend")
+    with pytest.raises(AudioError, match=r"tiny head cannot be decoded \("):
+        list(mix_steps(voice, tmp_path / "voice.wav"))
+
+
+def test_an_existing_film_is_replaced_only_if_the_user_says_so(scene: Any, head: Any) -> None:
+    """In a window; a script has decided already."""
+    asked: list[str] = []
+
+    class Manager:
+        def invoke_confirm(self, *_: Any, message: str, **__: Any) -> set[str]:
+            asked.append(message)
+            return {"RUNNING_MODAL"}
+
+    bake_video = operators.EGSTALKER_OT_bake_video
+    path = chosen_path(read_settings(scene, head), head)
+    context = SimpleNamespace(scene=scene, object=head, window_manager=Manager())
+    operator = SimpleNamespace(_confirmed=False)
+    assert bake_video.asks(operator, context, None) is None
+    path.parent.mkdir()
+    path.write_bytes(b"an older film")
+    assert bake_video.asks(operator, context, None) == {"RUNNING_MODAL"}
+    assert asked == [str(path)] and operator._confirmed
 
 
 def test_a_film_from_the_command_line(scene: Any, avatar_path: Path, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""A second Blender that runs one of this folder's scripts on a job, while the first goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..jobs.command import Command, OnLine, Place, Step
+
+TICK = 0.02  # seconds between two looks at it
+
+
+def run_second(
+    script: Path, job: Mapping[str, Any], folder: Path, on_line: OnLine
+) -> Generator[None, None, str]:
+    """Run the script in `folder`, which is temporary, with the job's file as its argument. Yields
+    at least every TICK seconds; returns why it failed, empty if it did not. Closing the generator
+    ends it. EngineError if it cannot be started."""
+    file = folder / f"{script.stem}.json"
+    file.write_text(json.dumps(job), encoding="utf-8")
+    place = Place(folder / f"{script.stem}.txt", dict(os.environ), folder, merged=True)
+    command = Command(
+        Step(script.stem, (*_program(), str(script), "--", str(file))), place, on_line
+    )
+    try:
+        while (code := command.poll()) is None:
+            yield
+            command.wait(TICK)
+    finally:
+        command.end()
+    if not code:
+        return ""
+    return command.error_line() or command.last_line() or f"it ended with code {code}"
+
+
+def _program() -> tuple[str, ...]:
+    if bpy.app.binary_path:
+        return bpy.app.binary_path, "-b", "--factory-startup", "--python"
+    return (sys.executable,)  # Blender as a module
