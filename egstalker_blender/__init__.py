@@ -10,6 +10,7 @@ from .export import panel as export_panel
 from .farm import operators as farm_operators
 from .farm import panel as farm_panel
 from .film import operators as film_operators
+from .landmarks import operators as landmark_operators
 from .live import operators as live_operators
 from .panels import controls as control_panels
 from .panels import live as live_panel
@@ -51,6 +52,7 @@ MODULES = (
     farm_operators,
     native_operators,
     layer_operators,
+    landmark_operators,
     material,
     presets,
     sidebar,

@@ -26,6 +26,14 @@ EYE_ITEMS = (
     ("BLINK", "Blinks", "The eyes blink at random moments, at the rate that you set"),
     ("MANUAL", "Manual", "The eyes follow Eye Closure, which can be animated"),
 )
+LANDMARK_ITEMS = (
+    ("brow", "Brow", "Between the brows", 1),
+    ("bridge", "Bridge", "Bridge of the nose, where glasses sit", 2),
+    ("nose", "Nose", "Tip of the nose", 4),
+    ("chin", "Chin", "Tip of the chin", 8),
+    ("ear_left", "Left Ear", "In front of the head's own left ear", 16),
+    ("ear_right", "Right Ear", "In front of the head's own right ear", 32),
+)
 POSE_ITEMS = (
     ("track", "Track", "The head moves as it did in training"),
     ("still", "Still", "The head keeps the pose of the training camera"),
@@ -180,6 +188,14 @@ class AvatarControls:
         options=FIXED,
         override=OVERRIDABLE,
         update=touched,
+    )
+    landmarks: EnumProperty(
+        name="Landmarks",
+        description="Places on the face for which empties are added, to attach things to",
+        items=LANDMARK_ITEMS,
+        default={"bridge", "ear_left", "ear_right"},
+        options={"ENUM_FLAG"},
+        override=OVERRIDABLE,
     )
     strength: FloatProperty(
         name="Expression Strength",

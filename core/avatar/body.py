@@ -1,4 +1,4 @@
-"""The tensors of the body (records.body.Body) in an avatar's file."""
+"""The tensors of body and landmarks (records.body.Body, Avatar.landmarks) in an avatar's file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from ..errors import AvatarFileError
 from ..formats.safetensors import Array, float32, floats
+from ..records.arrays import Float32
 from ..records.body import Body
 
 PREFIX = "body."
+PLACES, LANDMARKS = "landmarks.places", 68
 WIDTHS: dict[str, tuple[int, ...]] = {
     "means": (3,),
     "log_scales": (3,),
@@ -34,3 +36,10 @@ def body_of(count: int | None, tensors: Mapping[str, Array]) -> Body | None:
     if found["weights"].min() < 0 or found["weights"].max() > 1:
         raise AvatarFileError("the body's weights are outside 0..1; the file is damaged")
     return Body(**found)
+
+
+def landmarks_of(tensors: Mapping[str, Array]) -> Float32 | None:
+    """(68, 3); None if the file has none. AvatarFileError."""
+    if PLACES not in tensors:
+        return None
+    return float32(floats(tensors, PLACES, LANDMARKS, 3))

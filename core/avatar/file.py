@@ -10,6 +10,7 @@ Tensors, float32 unless said otherwise (float16 where saved with `half`, marked 
     track.viewmats (F, 4, 4)   track.eyes (F,) float64   track.bodies (F, 4, 4)
     body.means (M, 3)   body.log_scales (M, 3)   body.quats (M, 4)   body.opacity_logits (M,)
     body.colours (M, 3)   body.weights (M,): see records/body.py
+    landmarks.places (68, 3): optional; version 1 has none
     held.rows (H,) int64   held.ATTRIBUTE (H, values) float16: see frozen.py
 """
 
@@ -38,7 +39,7 @@ from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
 from ..records.weights import NetworkWeights
-from .body import body_of, body_tensors
+from .body import PLACES, body_of, body_tensors, landmarks_of
 from .frozen import frozen_of, frozen_tensors
 from .header import MAX_GAUSSIANS, NetworkConfig, document_of, header_of, is_rigid
 
@@ -81,6 +82,8 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
             tensors["track.bodies"] = avatar.track.bodies
     if avatar.body is not None:
         tensors |= body_tensors(avatar.body)
+    if avatar.landmarks is not None:
+        tensors[PLACES] = avatar.landmarks
     if avatar.frozen_gaussians is not None:
         tensors |= frozen_tensors(avatar.frozen_gaussians)
     tensors = {name: _halved(name, array, half) for name, array in tensors.items()}
@@ -113,6 +116,7 @@ def load_avatar(path: str | Path) -> Avatar:
             provenance=header.provenance,
             content_hash=content_hash,
             body=body_of(header.body, tensors),
+            landmarks=landmarks_of(tensors),
         )
     except AvatarFileError as error:
         raise AvatarFileError(f"{path}: {error}") from None

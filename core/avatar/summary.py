@@ -63,6 +63,7 @@ def summarise(path: Path) -> dict[str, Any]:
         },
         "camera": camera,
         "plates": [] if avatar.background is None else _background(avatar),
+        "landmarks": avatar.landmarks is not None,
         "track_rows": 0 if avatar.track is None else len(avatar.track),
         "held": None
         if avatar.frozen_gaussians is None
@@ -159,6 +160,7 @@ def lines(data: dict[str, Any]) -> list[str]:
     out.append(f"  background  {', '.join(data['plates']) or 'none'}")
     rows = data["track_rows"]
     out.append(f"  track       {f'{rows} rows, {rows / 25:g} s' if rows else 'none'}")
+    out.append(f"  landmarks   {'68' if data['landmarks'] else 'none'}")
     if frozen := data["held"]:
         out.append(
             f"  frozen      {frozen['rows']} Gaussians with --approximate: {frozen['frames']} "

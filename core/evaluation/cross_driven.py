@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ..audio.features import is_feature_file, track_for
 from ..audio.files import load_waveform
+from ..avatar.binding import Binding
 from ..errors import ArgumentError
 from ..pages.records import Curve, Strip
 from ..records.arrays import Float64
 from ..records.timeline import ROW_RATE, ping_pong
 from .landmark_regression import LandmarkRegression
-from .landmarks import Binding
 from .measures import measured
 from .phonemes import Phoneme, closures
 from .record import Metric, Section

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..avatar.binding import Binding
 from ..bake.backends import Backend
 from ..bake.loop import make_folder
 from ..dataset.load import Frame, TrainingClip
@@ -23,7 +24,6 @@ from ..system.machine import machine
 from . import cross_driven, self_driven
 from .landmark_detector import DetectorMeter
 from .landmark_regression import LandmarkRegression, fit_regression, sample_of
-from .landmarks import Binding
 from .lips import lip_gap
 from .lpips import LpipsMeter
 from .measures import measured

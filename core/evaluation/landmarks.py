@@ -10,53 +10,10 @@ picture metrics and by landmark_regression.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ..records.arrays import Float64
 from ..records.camera import Camera
-
-NEAREST = 8  # Gaussians that represent a landmark
-MIN_OPACITY = 0.3  # of them; fainter ones are hardly visible
-
-
-@dataclass(frozen=True, eq=False)
-class Binding:
-    """indices (68, K) of Gaussians. mean (68, 3): the landmarks' mean places in the head's frame;
-    base (68, 3): the mean place of their Gaussians; distances (68,): from landmarks to Gaussians.
-    Decimetres, NaN for a landmark without data."""
-
-    indices: NDArray[np.int64]
-    mean: Float64
-    base: Float64
-    distances: Float64
-
-    def places(self, means: NDArray[np.floating]) -> Float64:
-        """(68, 3) for deformed means (N, 3): the mean landmarks, displaced as their Gaussians are
-        from their mean place."""
-        return self.mean + means[self.indices].astype(np.float64).mean(axis=1) - self.base
-
-
-def bind(
-    landmarks: Float64, means: NDArray[np.floating], opacities: NDArray[np.floating]
-) -> Binding:
-    """landmarks (68, 3); means (N, 3) and opacities (N,) of the mean speaking head."""
-    solid = np.flatnonzero(opacities >= MIN_OPACITY)
-    if len(solid) < NEAREST:
-        solid = np.arange(len(means))
-    count = min(NEAREST, len(solid))
-    indices = np.zeros((len(landmarks), count), np.int64)
-    distances = np.full(len(landmarks), np.nan)
-    candidates = means[solid].astype(np.float64)
-    for number, place in enumerate(landmarks):
-        squared = np.square(candidates - place).sum(axis=1)
-        near = np.argsort(squared, kind="stable")[:count]  # arbitrary for a place that is NaN
-        indices[number] = solid[near]
-        distances[number] = np.sqrt(squared[near]).mean()
-    base = means[indices].astype(np.float64).mean(axis=1)
-    return Binding(indices, landmarks, base, distances)
 
 
 def projected(points: Float64, camera: Camera) -> Float64:

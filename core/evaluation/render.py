@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..avatar.binding import Binding, bind
 from ..bake.backends import Backend
 from ..dataset.landmarks import triangulate_each
 from ..dataset.load import TrainingClip
@@ -19,7 +20,7 @@ from ..records.avatar import Avatar
 from ..records.camera import Camera, pose_vector
 from ..records.gaussians import Splats
 from ..records.moment import Moment
-from .landmarks import Binding, bind, projected, upwards
+from .landmarks import projected, upwards
 from .lips import lip_gap
 from .sounds import Voice
 

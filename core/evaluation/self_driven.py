@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..avatar.binding import Binding
 from ..dataset.load import Frame
 from ..metrics.pictures import psnr, ssim
 from ..records.arrays import Float32, Float64
 from .jitter import Flicker
 from .landmark_regression import LandmarkRegression
-from .landmarks import Binding, projected, upwards
+from .landmarks import projected, upwards
 from .render import Renderer, opaque_rgb, surface_landmarks
 from .sounds import Voice
 

@@ -72,9 +72,10 @@ class Avatar:
     """A trained head. `network` and `features` are None for a still (a bare .ply).
 
     camera: the training camera; its viewmat is the still pose. body: None for a head alone, whose
-    neck and shoulders are the torso of its background. frozen_gaussians: None until they
-    are measured. content_hash: SHA-256 of the file in hexadecimal, empty before it is written.
-    licence: free text. provenance: JSON data.
+    neck and shoulders are the torso of its background. frozen_gaussians: None until they are
+    measured. landmarks (68, 3): mean places of the usual landmarks on the canonical head, in its
+    frame, decimetres; None where training had none. content_hash: SHA-256 of the file in
+    hexadecimal, empty before it is written. licence: free text. provenance: JSON data.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Avatar:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""
     body: Body | None = None
+    landmarks: Float32 | None = None
 
     @property
     def splats(self) -> int:

@@ -55,10 +55,11 @@ def avatar_of(
     background: tuple[Background, int],
     facts: Mapping[str, Any],
     bodies: Float64 | None = None,
+    landmarks: Float64 | None = None,
 ) -> Avatar:
     """background: from background_for; its frame gives the still pose. facts: about the training,
-    JSON values, for the avatar's provenance. bodies: as in track_of. A body takes the place of the
-    background's torso."""
+    JSON values, for the avatar's provenance. bodies: as in track_of. landmarks (68, 3): their mean
+    places in the head's frame. A body takes the place of the background's torso."""
     images, row = background
     body = None if head.body is None else head.body.to_record()
     return Avatar(
@@ -72,6 +73,7 @@ def avatar_of(
         licence=job.licence,
         provenance={"source": "trained here", "settings": asdict(job.config), **facts},
         body=body,
+        landmarks=None if landmarks is None else np.float32(landmarks),
     )
 
 

@@ -282,7 +282,14 @@ class _Training:
         setup = self.setup
         bodies = None if setup.body is None else setup.body.viewmats
         avatar = avatar_of(
-            head, self.batches.clip, setup.spec, job, setup.background, facts, bodies
+            head,
+            self.batches.clip,
+            setup.spec,
+            job,
+            setup.background,
+            facts,
+            bodies,
+            self.batches.landmark_points,
         )
         save_avatar(avatar, job.out, half=True)  # already here: freezing may be interrupted
         avatar = with_frozen_gaussians(avatar, self.batches.track, job)

@@ -3,7 +3,10 @@ both Blender's layered actions (since 4.4) and the older flat ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import bpy
 
 
 def curves_of(obj: Any, prefix: str) -> dict[str, Any] | None:
@@ -48,6 +51,37 @@ def _animates_nothing_else(data: Any, prefix: str) -> bool:
         return False
     moving = (curve for curve in [*curves, *data.drivers] if _is_active(curve))
     return all(curve.data_path.startswith(prefix) for curve in moving)
+
+
+def replace_curves(obj: Any, values: Mapping[str, tuple[Sequence[float], Any]]) -> None:
+    """Replace the object's F-curves of whole vector properties; its other curves stay. values: by
+    property, the times (F,) and the values (F, n), linear between them."""
+    bag = _writable_bag(obj)
+    for path, (times, rows) in values.items():
+        for curve in [curve for curve in bag.fcurves if curve.data_path == path]:
+            bag.fcurves.remove(curve)
+        for index, column in enumerate(zip(*rows, strict=True)):
+            curve = bag.fcurves.new(path, index=index)
+            curve.keyframe_points.add(len(times))
+            pairs = [number for pair in zip(times, column, strict=True) for number in pair]
+            curve.keyframe_points.foreach_set("co", pairs)
+            for point in curve.keyframe_points:
+                point.interpolation = "LINEAR"
+            curve.update()
+
+
+def _writable_bag(obj: Any) -> Any:
+    """The curves of the object's own slot in its action, all of them made where they are not
+    there."""
+    data = obj.animation_data or obj.animation_data_create()
+    action = data.action
+    if action is None:
+        action = data.action = bpy.data.actions.new(f"{obj.name}Action")
+    if data.action_slot is None:
+        data.action_slot = action.slots.new("OBJECT", obj.name)
+    layer = action.layers[0] if action.layers else action.layers.new("Layer")
+    strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    return strip.channelbag(data.action_slot, ensure=True)
 
 
 def scene_time(scene: Any, frame: float) -> float:

@@ -1,4 +1,4 @@
-"""The sidebar's panels for the controls: head, eyes, look."""
+"""The sidebar's panels for the controls (head, eyes, look) and for the landmarks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..controls import presets
+from ..landmarks.operators import EGSTALKER_OT_landmark_empties
 from ..properties import active_avatar
 from .headers import SidebarPart
 
@@ -37,6 +38,11 @@ def draw_head(col: Any, props: Any) -> None:
         col.prop(props, "pose_use_location")
 
 
+def draw_landmarks(col: Any, props: Any) -> None:
+    col.prop(props, "landmarks")
+    col.operator(EGSTALKER_OT_landmark_empties.bl_idname, icon="EMPTY_ARROWS")
+
+
 def draw_look(col: Any, props: Any) -> None:
     for name in ("strength", "mouth_gain", "opacity", "colour_gain"):
         col.prop(props, name)
@@ -54,4 +60,16 @@ class EGSTALKER_PT_controls(SidebarPart, bpy.types.Panel):
             draw(layout.column(), props)
 
 
-register, unregister = bpy.utils.register_classes_factory((EGSTALKER_PT_controls,))
+class EGSTALKER_PT_landmarks(SidebarPart, bpy.types.Panel):
+    bl_label = "Landmarks"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        draw_landmarks(layout.column(), active_avatar(context).egstalker)
+
+
+CLASSES = (EGSTALKER_PT_controls, EGSTALKER_PT_landmarks)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -44,6 +44,14 @@ class EGSTALKER_PT_object_head(ObjectPart, bpy.types.Panel):
         controls.draw_head(layout, obj.egstalker)
 
 
+class EGSTALKER_PT_object_landmarks(ObjectPart, bpy.types.Panel):
+    bl_label = "Landmarks"
+
+    def draw_part(self, layout: Any, context: Any, obj: Any) -> None:
+        layout.use_property_decorate = False
+        controls.draw_landmarks(layout, obj.egstalker)
+
+
 class EGSTALKER_PT_object_look(ObjectPart, bpy.types.Panel):
     bl_label = "Look"
 
@@ -74,6 +82,7 @@ CLASSES = (
     EGSTALKER_PT_object_sound,
     EGSTALKER_PT_object_eyes,
     EGSTALKER_PT_object_head,
+    EGSTALKER_PT_object_landmarks,
     EGSTALKER_PT_object_look,
     EGSTALKER_PT_object_display,
     EGSTALKER_PT_object_bake,

@@ -8,11 +8,12 @@ import math
 import numpy as np
 import pytest
 
+from core.avatar.binding import bind
 from core.dataset.landmarks import triangulate_each
 from core.errors import InputError
 from core.evaluation import landmark_detector, lips
 from core.evaluation.landmark_detector import DetectorMeter
-from core.evaluation.landmarks import bind, projected, upwards
+from core.evaluation.landmarks import projected, upwards
 from core.evaluation.phonemes import Phoneme, closures, load_phonemes
 from core.evaluation.silence import pauses, silence_metrics
 from core.evaluation.sounds import loudness

@@ -54,6 +54,7 @@ def small_avatar(n: int = 40, network: bool = True, seed: int = 0) -> Avatar:
         track=track,
         licence="CC BY 4.0",
         provenance={"source": "a test"},
+        landmarks=rng.normal(size=(68, 3)).astype(np.float32),
     )
 
 
