@@ -142,6 +142,7 @@ def test_a_bust_shows_neck_and_shirt_better_than_a_picture(
     avatar = load_avatar(whole.out)
     assert avatar.body is not None and avatar.background is not None
     assert avatar.background.torso is None and 50 < len(avatar.body) <= 700
+    assert avatar.landmarks is not None and avatar.landmarks.shape == (68, 3)
     weights = avatar.body.weights
     assert weights.min() == 0 and weights.max() > 0.7 and (weights == 0).mean() > 0.3
     plate = clip.original(0).astype(np.float32) / 255  # the torso as it is in one frame
