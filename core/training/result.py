@@ -73,7 +73,7 @@ def avatar_of(
         licence=job.licence,
         provenance={"source": "trained here", "settings": asdict(job.config), **facts},
         body=body,
-        landmarks=None if landmarks is None else np.float32(landmarks),
+        landmarks=None if landmarks is None else landmarks.astype(np.float32),
     )
 
 

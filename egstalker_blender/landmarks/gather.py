@@ -62,6 +62,6 @@ def path_steps(
             if turn is not None:
                 found = found @ turn[:3, :3].T + turn[:3, 3]
                 turns[done] = in_object(turn)[:3, :3]
-            places[done] = vertices_of(found)
+            places[done] = vertices_of(found.astype(np.float32))
             yield Progress(done + 1, total, task.number)
     return Paths(names, tuple(task.number for task in job.frames), places, turns)
