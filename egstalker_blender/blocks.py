@@ -25,6 +25,7 @@ from bpy.app.handlers import persistent
 
 from ..core.errors import ArgumentError, OutputError
 from ..core.system.files import hash_of, write_atomic
+from ..core.system.leftovers import temporary_folder
 from ..core.system.trim import touch, trim
 from . import handlers
 from .folders import can_write, user_folder
@@ -107,9 +108,7 @@ def _folder() -> Path:
     except OutputError:
         pass
     if not _temporary:
-        _temporary.append(
-            tempfile.TemporaryDirectory(prefix="egstalker_", ignore_cleanup_errors=True)
-        )
+        _temporary.append(temporary_folder())
     return Path(_temporary[0].name)
 
 

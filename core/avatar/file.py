@@ -39,6 +39,7 @@ from ..records.avatar import Avatar, Background, Track
 from ..records.feature_spec import FeatureSpec
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
 from ..records.weights import NetworkWeights
+from ..system.leftovers import remove_abandoned
 from .body import PLACES, body_of, body_tensors, landmarks_of
 from .frozen import frozen_of, frozen_tensors
 from .header import MAX_GAUSSIANS, NetworkConfig, document_of, header_of, is_rigid
@@ -67,6 +68,7 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
     float16; everything that is added to or squared (means, scales, quaternions, opacities, colour,
     the small networks) stays float32. Values that were read as float16 are written as float16.
     OutputError if the file cannot be written."""
+    remove_abandoned(Path(path).parent)
     tensors = _gaussian_tensors(avatar.gaussians)
     if avatar.network is not None:
         check_weights(avatar.network)

@@ -25,6 +25,7 @@ from ..records.job import BakeJob, FrameTask
 from ..records.progress import Progress
 from ..render.layers import layers_of
 from ..system.files import reason
+from ..system.leftovers import remove_abandoned
 from ..system.threads import in_order
 from .backends import Backend
 from .backgrounds import background_for
@@ -161,3 +162,4 @@ def make_folder(folder: Path) -> None:
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"folder {folder} is not writable; choose another folder")
+    remove_abandoned(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -23,6 +22,7 @@ from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.job import FILE_FORMATS, LAYERED, BakeJob
 from ..records.voice import RATE, Waveform
+from ..system.leftovers import temporary_folder
 from ..system.steps import finished
 from .rows import Row, measured, per_item
 
@@ -105,7 +105,7 @@ def frames(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
         return
     remembered = replace(backend, prepare=lambda _: deformer)
     for name, each in jobs.items():
-        with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
+        with temporary_folder() as folder:
             baked = bake(replace(each, directory=Path(folder)), remembered, avatar)
             next(baked)
             yield per_item("bake", name, next, [baked] * len(each.frames))
@@ -121,7 +121,7 @@ def writing(avatar: Avatar, job: BakeJob, backend: Backend) -> Iterator[Row]:
     image = picture(job, job.frames[0], avatar, backend.prepare(avatar), backend)
     matte = image[..., 3]
     layers = Layers(image, np.ones_like(matte), matte)
-    with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
+    with temporary_folder() as folder:
         for file_format in FILE_FORMATS:
             path = Path(folder) / f"frame.{file_format}"
             formats = [file_format] * len(job.frames)

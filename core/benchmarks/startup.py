@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..engine.process import worker_environment
+from ..system.leftovers import temporary_folder
 from ..worker.protocol import VERSION, encode, read_message
 from .rows import Row
 
@@ -35,7 +35,7 @@ TRIES = 3
 
 def startup(path: Path, backend: str) -> list[Row]:
     """path: an .egs file. Cold: no compiled code is cached on disk."""
-    with tempfile.TemporaryDirectory(prefix="egstalker-") as cache:
+    with temporary_folder() as cache:
         environ = {**worker_environment(), "NUMBA_CACHE_DIR": cache}
 
         def seconds(code: str, tries: int = TRIES) -> list[float]:
@@ -66,7 +66,7 @@ def _python(code: str, path: Path, backend: str, environ: dict[str, str]) -> flo
 
 
 def _hello(backend: str, environ: dict[str, str]) -> float:
-    with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
+    with temporary_folder() as folder:
         start = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "core.worker"],

@@ -6,9 +6,7 @@ import contextlib
 import itertools
 import os
 import queue
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -18,7 +16,7 @@ from typing import BinaryIO, cast
 
 from ..errors import EgsError, EngineError, WorkerError
 from ..system.files import reason
-from ..worker.exchange import FOLDER_PREFIX
+from ..system.leftovers import temporary_folder
 from ..worker.protocol import VERSION, Message, encode, error_from, read_message, value
 
 TICK = 0.05  # seconds between two checks for a reply
@@ -237,15 +235,12 @@ def check_worker(
     if version < LEAST_PYTHON:
         least = ".".join(map(str, LEAST_PYTHON))
         raise WorkerError(f"{python} is Python {shown}; the worker needs {least} or later")
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-    try:
-        process = WorkerProcess(python, folder, log, silence=limit)
+    with temporary_folder() as folder:
+        process = WorkerProcess(python, Path(folder), log, silence=limit)
         try:
-            hello = greet(process, backend, folder, limit)
+            hello = greet(process, backend, Path(folder), limit)
         finally:
             process.close()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     packages = value(hello, "packages", dict)
     return WorkerReport(shown, value(hello, "backend", str), value(hello, "device", str), packages)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +15,9 @@ from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.voice import AnyVoice, SoundMix, Waveform
 from ..system.files import reason
+from ..system.leftovers import temporary_folder
 from ..system.lru import LRU
-from ..worker.exchange import FOLDER_PREFIX, map_splats, voice_fields, write_track, write_waveform
+from ..worker.exchange import map_splats, voice_fields, write_track, write_waveform
 from ..worker.protocol import Message
 
 KEPT = 4  # tracks, avatars and free blocks
@@ -38,9 +37,10 @@ class SharedFiles:
 
     def __init__(self) -> None:
         try:
-            self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+            self._temporary = temporary_folder()
         except OSError as error:
             raise EngineError(f"no temporary folder can be created: {reason(error)}") from error
+        self.folder = Path(self._temporary.name)
         self._numbers = itertools.count(1)
         self._guard = threading.RLock()
         self._tracks: LRU[int, tuple[AudioTrack, str]] = LRU(
@@ -116,4 +116,4 @@ class SharedFiles:
     def close(self) -> None:
         with self._guard:
             self._free.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._temporary.cleanup()

@@ -20,7 +20,7 @@ from ..records.gaussians import Splats
 from ..records.job import BakeJob
 from ..records.moment import Moment
 from ..records.progress import Progress
-from ..system.files import remove_parts
+from ..system.leftovers import remove_parts
 from ..system.steps import finished
 from ..worker.exchange import copy_out, moment_fields, write_job
 from ..worker.protocol import Message, value

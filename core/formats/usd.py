@@ -21,7 +21,8 @@ import numpy as np
 from ..errors import MissingPackageError, OutputError
 from ..records.arrays import Float64
 from ..records.gaussians import Splats
-from ..system.files import Staged, part_of
+from ..system.files import Staged
+from ..system.leftovers import part_of, remove_abandoned
 
 PRIM_TYPE = "ParticleField3DGaussianSplat"
 SH = "radiance:sphericalHarmonicsCoefficients"
@@ -72,7 +73,8 @@ class UsdWriter:
         """name: of the prim. frames: first and last scene frame, the stage's time codes. fps: time
         codes a second. degree: of the harmonics. MissingPackageError, OutputError."""
         self._pxr = pxr = _pxr()
-        part = Path(f"{part_of(path)}.usdc")
+        remove_abandoned(path.parent)
+        part = part_of(path, ".usdc")
         self._file = Staged(path, part)
         self._file.discard()  # of an earlier process of that number
         self._count, self._unsaved = (degree + 1) ** 2, 0

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import OutputError
 from ..images.pillow import encode_jpeg, encode_png
-from ..system.files import PART, reason
+from ..system.files import reason
+from ..system.leftovers import part_of
 
 Pixels = NDArray[np.uint8]
 
@@ -27,7 +28,7 @@ def write_picture(path: Path, pixels: Pixels, quality: int = 97) -> None:
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Like `files.write_atomic`, but without forcing the file to the disk: for thousands of
     pictures that would take minutes, and a lost one is made again."""
-    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    part = part_of(path)
     try:
         part.write_bytes(data)
         os.replace(part, path)

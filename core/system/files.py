@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import EgsError, OutputError
-
-PART = ".part"  # a file that is being written: .NAME.MACHINE.PROCESS.part
+from .leftovers import part_of
 
 
 def reason(error: OSError) -> str:
@@ -109,27 +106,3 @@ def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
     """Write under a temporary name in the same folder, then rename: a reader gets the old file or
     the new one. OutputError if that fails; no temporary file is left."""
     stage(path, chunks).commit()
-
-
-@cache
-def host() -> str:
-    """Stands for this machine in names of temporary files: in a folder that several share, two
-    containers often have the same process numbers."""
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-
-
-def part_of(path: Path, process: int | None = None) -> Path:
-    """The temporary name under which a process of this machine, by default this one, writes
-    `path`."""
-    return path.with_name(f".{path.name}{_ending(process or os.getpid())}")
-
-
-def remove_parts(folder: Path, process: int) -> None:
-    """Delete the temporary files that a process of this machine left in `folder` when it was
-    killed."""
-    for part in folder.glob(f".*{_ending(process)}"):
-        part.unlink(missing_ok=True)
-
-
-def _ending(process: int) -> str:
-    return f".{host()}.{process}{PART}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from ..system.files import reason
+from ..system.leftovers import remove_abandoned
 from .job import STOP, TrainJob
 
 STATE = "state.safetensors"
@@ -46,6 +47,7 @@ def make_work_folder(job: TrainJob) -> str | None:
         job.work.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.work} cannot be made: {reason(error)}") from None
+    remove_abandoned(job.work)
     state, earlier = job.work / STATE, job.work / EARLIER_STATE
     if job.resume or not state.is_file():
         return None

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from .exchange import FOLDER_PREFIX
+from ..system.leftovers import FOLDER_PREFIX
 from .server import Server
 
 GRACE = 10.0  # seconds for the current frame after the client has gone

@@ -24,8 +24,6 @@ from ..records.voice import RATE, AnyVoice, PlacedSound, SoundMix, SoundPart, Wa
 from ..system.files import reason
 from .protocol import Message, value
 
-FOLDER_PREFIX = "egstalker-"
-
 # The numbers of a Moment except its poses, by name, in the order of a frame table.
 MOMENT_NUMBERS = (
     "seconds", "eye", "strength", "mouth_gain", "opacity", "colour_gain", "approximate",

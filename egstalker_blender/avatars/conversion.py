@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ...core.errors import CheckpointError, MissingPackageError
 from ...core.official.request import Source, file_name, place, source_of
+from ...core.system.leftovers import part_of, temporary_folder
 from ..folders import can_write, user_folder
 from ..jobs.command import Clock, Place, Step
 from ..jobs.job import DONE, Job
@@ -49,9 +49,9 @@ class Conversion:
         same = request.ply.absolute().parent
         self._folder = same if can_write(same) else user_folder("avatars")
         self._name = file_name(self._source.name)
-        self._part = self._folder / f".{self._name.removesuffix('.egs')}.{os.getpid()}.part.egs"
+        self._part = part_of(self._folder / self._name, ".egs")
         self.notes: tuple[str, ...] = ()  # of a still: what was mended or assumed
-        self._log: Path | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None  # of the log
         self._job: Job | None = None
 
     def step(self) -> Path | None:
@@ -66,10 +66,10 @@ class Conversion:
     def close(self) -> None:
         if self._job is not None:
             self._job.stop()
-        for path in (self._log, self._part):
-            if path is not None:
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
+        if self._temporary is not None:
+            self._temporary.cleanup()
+        with contextlib.suppress(OSError):
+            self._part.unlink(missing_ok=True)
 
     def _convert_still(self) -> None:
         # Not at the top: enabling the extension must be quick.
@@ -94,16 +94,15 @@ class Conversion:
     def _start(self, source: Source) -> Job:
         from ...core.engine.process import worker_environment
 
-        descriptor, name = tempfile.mkstemp(prefix="egstalker-", suffix=".log")
-        os.close(descriptor)
-        self._log = Path(name)
+        self._temporary = temporary_folder()
+        log = Path(self._temporary.name) / "convert.log"
         command = [str(self._request.python), "-m", "core", "convert"]
         command += [str(source.path), str(self._part), "--name", source.name]
         if self._request.dataset is not None:
             command += ["--dataset", str(self._request.dataset)]
         label = f"Converting {self._request.ply}"
         step = Step(label, tuple(command), self._limit, result=self._part)
-        return Job([step], Place(self._log, worker_environment(), merged=True), clock=self._clock)
+        return Job([step], Place(log, worker_environment(), merged=True), clock=self._clock)
 
     def wait(self, seconds: float) -> None:
         """Return when the process has ended, or after that time."""

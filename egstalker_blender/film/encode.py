@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from ...core.errors import OutputError
 from ...core.images.mp4 import xmp_box
 from ...core.records.progress import Progress
 from ...core.system.files import Staged, reason, write_atomic
+from ...core.system.leftovers import temporary_folder
 from .second import run_second
 
 ENCODER = Path(__file__).with_name("encoder.py")
@@ -97,7 +97,7 @@ def _folder_for(film: Film) -> Generator[Path, None, None]:
     """A hidden folder where the film will be, so that its last step is a rename."""
     parent = film.path.parent.absolute()
     try:
-        made = tempfile.TemporaryDirectory(prefix=f".{film.path.stem}.", dir=parent)
+        made = temporary_folder(parent, f".{film.path.stem}.")
     except OSError as error:
         raise OutputError(
             f"folder {parent} cannot be written: {reason(error)}; choose another"

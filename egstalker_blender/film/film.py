@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from ...core.errors import ArgumentError
 from ...core.records.avatar import Avatar
 from ...core.records.job import BakeJob
 from ...core.records.progress import Progress
+from ...core.system.leftovers import temporary_folder
 from ...core.system.names import safe_name
 from ..bake import bake_frames, job_of
 from ..gather import Gathered, Settings
@@ -81,7 +81,7 @@ def film_of_job(
     total, alpha = len(job.frames), not (job.background and avatar.background is not None)
     size = _checked(job)
     make_folder(plan.path.parent)
-    with tempfile.TemporaryDirectory(prefix="egstalker_") as temporary:
+    with temporary_folder() as temporary:
         folder, sound = Path(temporary), Path(temporary) / "voice.wav"
         first, last = job.frames[0].number, job.frames[-1].number
         try:

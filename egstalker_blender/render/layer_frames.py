@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import bpy
@@ -16,6 +15,7 @@ from ...core.errors import ArgumentError
 from ...core.images.layers import in_depth_order, nothing
 from ...core.records.arrays import Float32
 from ...core.records.job import RAW, BakeJob, FrameTask, Instant
+from ...core.system.leftovers import temporary_folder
 from .. import engines
 from ..bake import bake_frames
 from ..camera import scene_camera
@@ -126,7 +126,7 @@ def _picture(head: Head, own: Instant, blur: tuple[Instant, ...]) -> Float32:
     path = head.avatar_name[1]
     assert isinstance(path, Path)
     task = FrameTask(0, own.moment, own.camera, blur)
-    with TemporaryDirectory(prefix="egstalker_", dir=bpy.app.tempdir or None) as folder:
+    with temporary_folder(Path(bpy.app.tempdir) if bpy.app.tempdir else None) as folder:
         job = BakeJob(
             avatar_path=path,
             avatar_hash=head.avatar.content_hash,

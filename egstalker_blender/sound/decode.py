@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ...core.audio.encoder_delay import seconds_before
@@ -10,6 +9,7 @@ from ...core.audio.wav import load_wav
 from ...core.audio.waveform import check_layout, from_samples
 from ...core.errors import AudioError
 from ...core.records.voice import Waveform
+from ...core.system.leftovers import temporary_folder
 from .mixdown import mixed_file
 
 
@@ -24,7 +24,7 @@ def waveform_of_file(path: Path) -> Waveform:
 
 def waveform_of_bytes(data: bytes, name: str) -> Waveform:
     """The samples of a packed sound. The suffix of `name` gives the decoder the format."""
-    with tempfile.TemporaryDirectory(prefix="egstalker_") as folder:
+    with temporary_folder() as folder:
         path = Path(folder) / f"packed{Path(name).suffix}"
         path.write_bytes(data)
         return waveform_of_file(path)

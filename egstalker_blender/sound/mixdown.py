@@ -6,7 +6,6 @@ The mixdown runs in a temporary scene: the user's scenes are not changed.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from ...core.audio.wav import load_wav, wav_layout
 from ...core.errors import AudioError
 from ...core.records.voice import Waveform
+from ...core.system.leftovers import temporary_folder
 from .windows import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
 
 MIX_FPS = 100  # frames per second of the temporary scene for a file: 10 ms steps
@@ -94,7 +94,7 @@ def check_mixed(path: Path, seconds: float, name: str) -> None:
 
 
 def _mixed(scene: Any, first: int, last: int, name: str) -> Waveform:
-    with tempfile.TemporaryDirectory(prefix="egstalker_") as folder:
+    with temporary_folder() as folder:
         path = Path(folder) / "mixed.wav"
         mix_down(scene, first, last, name, path)
         mixed = load_wav(path)

@@ -13,8 +13,8 @@ import pytest
 
 from core import cli
 from core.engine.choose import open_engine
-from core.system import files as files_module
-from core.system.files import part_of, remove_parts
+from core.system import leftovers
+from core.system.leftovers import part_of, remove_parts
 from tests.support.talking import files, job_for, small_avatar, sound
 from tests.support.waiting import LIMIT
 
@@ -123,8 +123,8 @@ def test_two_machines_never_write_the_same_temporary_file(
     """Containers have the same few process numbers."""
     frame = tmp_path / "frame_0001.png"
     mine = part_of(frame)
-    monkeypatch.setattr(files_module.platform, "node", lambda: "another")
-    files_module.host.cache_clear()
+    monkeypatch.setattr(leftovers.platform, "node", lambda: "another")
+    leftovers.system_tag.cache_clear()
     try:
         theirs = part_of(frame)
         assert mine != theirs and mine.name.startswith(".frame_0001.png.")
@@ -133,7 +133,7 @@ def test_two_machines_never_write_the_same_temporary_file(
         remove_parts(tmp_path, os.getpid())
         assert [*tmp_path.iterdir()] == [mine]
     finally:
-        files_module.host.cache_clear()
+        leftovers.system_tag.cache_clear()
 
 
 @posix

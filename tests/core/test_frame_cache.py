@@ -183,6 +183,33 @@ def test_disk_keeps_its_budget_and_the_frames_used_last(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_frame_dated_into_the_future_counts_as_the_oldest(tmp_path: Path) -> None:
+    """The clock was wrong; otherwise such frames would push out all that are used."""
+    disk = DiskCache(tmp_path, BUDGET)
+    for number in range(3):
+        disk.put(KEYS[number], frame(number))
+        os.utime(tmp_path / f"{KEYS[number]}.npy", (1e9 + number,) * 2)
+    os.utime(tmp_path / f"{KEYS[2]}.npy", (4e9,) * 2)
+    assert list(DiskCache(tmp_path, BUDGET)._sizes) == [KEYS[2], KEYS[0], KEYS[1]]
+
+
+def test_clearing_leaves_what_another_blender_writes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, removed = tmp_path / "cache", DiskCache._delete
+
+    def and_another_writes(self: DiskCache, key: str, size: int) -> None:
+        removed(self, key, size)
+        DiskCache(folder, BUDGET).put(KEYS[1], frame(1))
+
+    monkeypatch.setattr(DiskCache, "_delete", and_another_writes)
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter(()))  # as if one looked just before
+    disk = DiskCache(folder, BUDGET)
+    disk.put(KEYS[0], frame(0))
+    disk.clear()
+    assert len(DiskCache(folder, BUDGET)) == 1 and not disk.reason
+
+
 def test_only_own_files_are_counted_and_cleared(tmp_path: Path) -> None:
     (tmp_path / "mine.npy").write_bytes(b"x" * 10_000)
     (tmp_path / "0").mkdir()

@@ -20,7 +20,7 @@ from core.engine.process import WorkerProcess
 from core.engine.worker import WorkerEngine
 from core.errors import ArgumentError, EngineError, InputError, OutputError, WorkerError
 from core.records.moment import Moment
-from core.system.files import part_of
+from core.system.leftovers import part_of
 from tests.support.talking import files, job_for, small_avatar, sound
 from tests.support.waiting import LIMIT, alive, until
 from tests.support.wrapped_worker import DIES, STOPS, WAITS, wrapped
@@ -102,7 +102,7 @@ def test_a_killed_worker_starts_again_and_no_frame_is_missing(egs, expected, wor
     notes = []
     for progress in engine.bake(job):
         if progress.number == 2:
-            part_of(job.directory / "frame_0003.png", engine.pid).write_bytes(b"half a file")
+            part_of(job.directory / "frame_0003.png", process=engine.pid).write_bytes(b"half a file")
             os.kill(engine.pid, signal.SIGKILL)
         notes += [progress.note] if progress.note else []
     assert files(job.directory) == expected  # and no temporary

@@ -22,9 +22,10 @@ def interruptible() -> Iterator[None]:
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time that a process has used, all threads together; 0 where there is no /proc."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
+    """Processor time that a process has used, all threads together; 0 where there is no /proc, or
+    the process has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return 0.0
-    fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -8,9 +8,11 @@ folder turns the cache off.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -20,11 +22,13 @@ from ...errors import OutputError
 from ...records.arrays import Float32
 from ...records.gaussians import SH_COEFFICIENTS, Splats
 from ...records.splat_blocks import MOVED, blocks_of, fields_from, width
-from ...system.files import open_regular, reason, remove_parts, write_atomic
+from ...system.files import open_regular, reason, write_atomic
+from ...system.leftovers import remove_abandoned, remove_parts
 from ...system.lru import LRU
 from .frames import Colours, Frame
 
 SUFFIX = ".npy"
+AHEAD = 3600.0  # seconds by which the clock of another computer may be ahead
 MOVED_FLOATS = width(MOVED)
 COLOUR_FLOATS = 1 + 3 * SH_COEFFICIENTS // 4  # four levels in each float
 
@@ -101,18 +105,20 @@ class DiskCache:
             remove_parts(self.folder, os.getpid())
             self._sizes.clear()
             self.reason = ""
-            if self.folder.is_dir() and not any(self.folder.iterdir()):
+            with contextlib.suppress(OSError):  # not there, or used by another Blender too
                 self.folder.rmdir()
 
     def _path(self, key: str) -> Path:
         return self.folder / (key + SUFFIX)
 
     def _scan(self) -> None:
-        """Register the frames from earlier sessions, the oldest first."""
+        """Register the frames from earlier sessions, the least recently used first."""
+        remove_abandoned(self.folder)
+        now = time.time()
         try:
             with os.scandir(self.folder) as entries:
                 found = [
-                    (entry.stat().st_mtime, entry.name.removesuffix(SUFFIX), entry.stat().st_size)
+                    (_used(entry, now), entry.name.removesuffix(SUFFIX), entry.stat().st_size)
                     for entry in entries
                     if entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
                 ]
@@ -131,6 +137,13 @@ class DiskCache:
             self._path(key).unlink(missing_ok=True)
         except OSError as error:
             self.reason = f"no frames on disk: {self.folder}: {reason(error)}"
+
+
+def _used(entry: os.DirEntry[str], now: float) -> float:
+    """When a file was used last. A time in the future is that of a wrong clock: long ago, or such a
+    file would outlive all that are used."""
+    time_used = entry.stat().st_mtime
+    return time_used if time_used < now + AHEAD else 0.0
 
 
 def _is_key(name: str) -> bool:
