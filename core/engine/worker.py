@@ -13,13 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import CancelledError, EgsError, MissingPackageError, WorkerError
+from ..errors import CancelledError, EgsError, InputError, MissingPackageError, WorkerError
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.gaussians import Splats
 from ..records.job import BakeJob
 from ..records.moment import Moment
 from ..records.progress import Progress
+from ..records.voice import AnyVoice, sound_files
+from ..system.files import stamp
 from ..system.leftovers import remove_parts
 from ..system.steps import finished
 from ..worker.exchange import copy_out, moment_fields, write_job
@@ -93,8 +95,9 @@ class WorkerEngine:
         return splats
 
     def bake(self, job: BakeJob) -> Generator[Progress, None, None]:
-        """A worker that dies is restarted and continues with the frames that are not written."""
-        done, total = 0, len(job.frames)
+        """A worker that dies is restarted and continues with the frames that are not written.
+        InputError if the sound has changed by then: the next frames would not fit."""
+        done, total, sounds = 0, len(job.frames), _stamps(job.voice)
         while self._fallback is None:
             start, run = done, self._current()
             rest = replace(job, frames=job.frames[start:])
@@ -112,6 +115,8 @@ class WorkerEngine:
             except WorkerError as error:
                 self._lost(run, error, job.directory)
                 yield Progress(done, total, note=str(error))
+                if done:
+                    _check_unchanged(job.voice, sounds)
         rest = replace(job, frames=job.frames[done:])
         yield Progress(done, total, note=self._fallback.status().reason)
         with contextlib.closing(self._fallback.bake(rest)) as frames:
@@ -162,14 +167,14 @@ class WorkerEngine:
             self._status = EngineStatus(
                 "worker", value(hello, "backend", str), value(hello, "device", str)
             )
-            if self._closed:
-                raise WorkerError("the engine was closed while its worker started")
+            with self._guard:  # so that `close` finds either a result or no process
+                if self._closed:
+                    raise WorkerError("the engine was closed while its worker started")
+                run.set_result(process)
         except Exception as error:  # raised for whoever waits for this run
             if process:
                 process.kill()
             run.set_exception(error)
-        else:
-            run.set_result(process)
 
     def _lost(
         self, run: Future[WorkerProcess], error: WorkerError, folder: Path | None = None
@@ -240,6 +245,19 @@ class WorkerEngine:
                 _stop(process, number, replies)
             self._files.drop(name)
             self._files.drop(sound)
+
+
+def _stamps(voice: AnyVoice) -> list[tuple[int, int] | None]:
+    return [stamp(path) for path in sound_files(voice)]
+
+
+def _check_unchanged(voice: AnyVoice, before: list[tuple[int, int] | None]) -> None:
+    for path, old, new in zip(sound_files(voice), before, _stamps(voice), strict=True):
+        if old != new:
+            raise InputError(
+                f"{path} changed during the bake, after frames of the old sound were written; "
+                "bake again"
+            )
 
 
 def _builtin(backend: str, reason: str) -> Engine:

@@ -84,3 +84,12 @@ Voice = Path | SoundPart | SoundMix | Waveform
 
 AnyVoice = Voice | AudioTrack | None
 """A voice, a track with computed features, or None: no voice, as for a still."""
+
+
+def sound_files(voice: AnyVoice) -> list[Path]:
+    """The files that are read to compute the voice's features."""
+    if isinstance(voice, SoundMix):
+        return [path for placed in voice.sounds for path in sound_files(placed.sound)]
+    if isinstance(voice, SoundPart):
+        return [voice.path]
+    return [voice] if isinstance(voice, Path) else []

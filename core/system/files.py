@@ -24,6 +24,15 @@ def megabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file, by which a change is noticed; None if it cannot be found."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
 def hash_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal: the content hash of an avatar. OSError."""
     with path.open("rb") as file:

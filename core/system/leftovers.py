@@ -111,18 +111,18 @@ def _is_abandoned(path: Path, match: re.Match[str]) -> bool:
         return False
 
 
-def _runs_on_windows(process: int) -> bool:
-    if sys.platform != "win32":
-        raise AssertionError
-    import ctypes
+if sys.platform == "win32":
 
-    synchronize, no_such_number, still_running = 0x00100000, 87, 0x102
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel.OpenProcess.restype = ctypes.c_void_p
-    handle = kernel.OpenProcess(synchronize, False, process)
-    if not handle:
-        return ctypes.get_last_error() != no_such_number
-    try:
-        return bool(kernel.WaitForSingleObject(ctypes.c_void_p(handle), 0) == still_running)
-    finally:
-        kernel.CloseHandle(ctypes.c_void_p(handle))
+    def _runs_on_windows(process: int) -> bool:
+        import ctypes
+
+        synchronize, no_such_number, still_running = 0x00100000, 87, 0x102
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        handle = kernel.OpenProcess(synchronize, False, process)
+        if not handle:
+            return ctypes.get_last_error() != no_such_number
+        try:
+            return bool(kernel.WaitForSingleObject(ctypes.c_void_p(handle), 0) == still_running)
+        finally:
+            kernel.CloseHandle(ctypes.c_void_p(handle))
