@@ -1,20 +1,22 @@
-"""The folders of environments: only a marked one is complete, and only one is kept."""
+"""The folders of environments: only a marked one is complete, and only one is kept. One that is
+being made holds the marker's temporary file, whose name tells whose it is (leftovers.py)."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...core.system.files import write_atomic
+from ...core.errors import OutputError
+from ...core.system.files import reason, write_atomic
+from ...core.system.leftovers import PART, part_of, remove_abandoned
 
 MARKER = "egstalker_worker.json"  # written last: an environment without it is not complete
 PREFIX = "environment"
-ABANDONED = 3 * 3600.0  # seconds, more than the limits of all steps together
 
 
 def environments(root: Path) -> list[Path]:
@@ -31,26 +33,37 @@ def mark_complete(environment: Path, details: Mapping[str, str]) -> None:
 
 
 def clear_unfinished(root: Path) -> None:
-    """Remove what a killed Blender left behind. A newer unfinished environment stays: it may belong
-    to another Blender that is setting it up now."""
+    """Remove what a killed Blender left behind; not what another Blender is setting up now."""
     for folder in environments(root):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            if not is_complete(folder) and time.time() - folder.stat().st_mtime > ABANDONED:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_others(root: Path, kept: Path) -> None:
-    for folder in environments(root):
-        if folder != kept:
+        if not is_complete(folder) and not _in_progress(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def remove_others(root: Path, kept: Path) -> None:
+    """Remove all environments but this one and those that another Blender is setting up."""
+    for folder in environments(root):
+        if folder != kept and not _in_progress(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_progress(environment: Path) -> bool:
+    remove_abandoned(environment)
+    return any(environment.glob(f".{MARKER}.*{PART}"))
+
+
 def fresh_folder(root: Path) -> Path:
-    """A name for a new environment; the one that works stays until the new one does."""
-    number = 1
-    while (root / f"{PREFIX}_{number}").exists():
-        number += 1
-    return root / f"{PREFIX}_{number}"
+    """A new environment's folder, created for this process alone; the one that works stays until
+    the new one does. OutputError."""
+    try:
+        for number in itertools.count(1):
+            folder = root / f"{PREFIX}_{number}"
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                part_of(folder / MARKER).touch()
+                break
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be created: {reason(error)}") from None
+    return folder
 
 
 def pip_environment() -> dict[str, str]:

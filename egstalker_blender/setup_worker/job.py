@@ -43,7 +43,11 @@ class SetUp(Job):
         self.environment = fresh_folder(root)
         self._details = dict(details or {})
         place = Place(log, pip_environment(), merged=True)
-        super().__init__(steps(self.environment), place, clock=clock)
+        try:
+            super().__init__(steps(self.environment), place, clock=clock)
+        except BaseException:
+            shutil.rmtree(self.environment, ignore_errors=True)
+            raise
 
     @property
     def python(self) -> Path:

@@ -13,6 +13,7 @@ import bpy
 import pytest
 from egstalker.core.engine import process as checking
 from egstalker.core.errors import EngineError, OutputError, WorkerError
+from egstalker.core.system.leftovers import owner, part_of
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.jobs.command import Step
 from egstalker.egstalker_blender.jobs.job import DONE, FAILED, STOPPED, State
@@ -24,7 +25,7 @@ from tests.support.waiting import Clock, Gate, alive, until
 ROOT = Path(__file__).resolve().parents[2]
 
 # Stand for pip: print its output, and create what a step creates.
-MAKE = "import os,sys; os.makedirs(sys.argv[1]); open(sys.argv[1]+'/file','w').close()"
+MAKE = "import sys; open(sys.argv[1]+'/file','w').close()"
 SAY = """
 print("Collecting numba>=0.60"); print("  Downloading numba-0.61-cp311.whl (3.8 MB)")
 print("Collecting librosa<2,>=0.11"); print("Installing collected packages: numba, librosa")
@@ -133,9 +134,8 @@ def test_the_old_environment_outlives_a_failure(tmp_path: Path) -> None:
     finish(good)
     leftover = tmp_path / "environment_7"
     leftover.mkdir()  # of a Blender that was killed
-    os.utime(leftover, (0, 0))
-    other = tmp_path / "environment_8"
-    other.mkdir()  # of one that is at it now
+    (leftover / f".{environment.MARKER}.{owner(10**18)}.part").touch()
+    other = environment.fresh_folder(tmp_path)  # of one that is at it now
     bad = make(tmp_path, "exit(3)")
     assert bad.environment != good.environment
     assert finish(bad).text == "Installing: it ended with code 3"
@@ -143,7 +143,16 @@ def test_the_old_environment_outlives_a_failure(tmp_path: Path) -> None:
     better = make(tmp_path)
     finish(better)
     environment.remove_others(tmp_path, better.environment)
+    assert environment.environments(tmp_path) == [other, better.environment]
+    part_of(other / environment.MARKER).unlink()
+    environment.remove_others(tmp_path, better.environment)
     assert environment.environments(tmp_path) == [better.environment]
+
+
+def test_two_blenders_never_set_up_in_one_folder(tmp_path: Path) -> None:
+    assert len({environment.fresh_folder(tmp_path) for _ in range(2)}) == 2
+    with pytest.raises(OutputError, match="environment_1 cannot be created: "):
+        environment.fresh_folder(tmp_path / "none")
 
 
 def test_room_is_looked_at_first(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -110,41 +108,6 @@ def test_a_killed_worker_starts_again_and_no_frame_is_missing(egs, expected, wor
     assert files(job.directory) == expected  # and no temporary
     assert len(notes) == 1 and "worker.log" in notes[0]
     assert engine.status().name == "worker"
-
-
-@posix
-def test_a_sound_that_changed_under_way_is_not_mixed_with_the_old_one(egs, worker, tmp_path):
-    """A worker that starts again reads the sound again."""
-    engine = worker(wrapped(tmp_path, STOPS))
-    features = tmp_path / "voice.npy"
-    np.save(features, sound().windows)
-    job = job_for(*egs, tmp_path / "out", count=6, voice=features)
-    with pytest.raises(InputError, match=r"voice.npy changed during the bake, .* bake again$"):
-        for progress in engine.bake(job):
-            if progress.number == 2:
-                np.save(features, sound(seed=1).windows[:-1])
-                os.kill(engine.pid, signal.SIGKILL)
-    assert len(files(job.directory)) in (2, 3)
-    assert [p.number for p in engine.bake(job)][-1] == 6
-
-
-def test_a_worker_that_starts_while_the_engine_is_closed_ends(worker, monkeypatch):
-    """The engine is closed at the last moment before it learns of its process."""
-    engine, closing, processes = worker(), [], []
-    settled = Future.set_result
-
-    def closed_just_before(run, process):
-        if isinstance(process, WorkerProcess):
-            processes.append(process)
-            closing.append(threading.Thread(target=engine.close))
-            closing[0].start()
-            until(lambda: not closing[0].is_alive() or engine._guard.locked())
-        settled(run, process)
-
-    monkeypatch.setattr(Future, "set_result", closed_just_before)
-    engine._current()
-    until(lambda: closing and not closing[0].is_alive())
-    until(lambda: not alive(processes[0].pid))
 
 
 @posix
