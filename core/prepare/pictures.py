@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from ..images.pillow import encode_jpeg, encode_png
 from ..system.files import reason
-from ..system.leftovers import part_of
+from ..system.leftovers import part_of, remove
 
 Pixels = NDArray[np.uint8]
 
@@ -33,7 +33,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         part.write_bytes(data)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        remove(part)
         raise OutputError(
             f"{path} cannot be written: {reason(error)}; finished files are kept, run it again"
         ) from None

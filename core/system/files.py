@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import EgsError, OutputError
-from .leftovers import part_of
+from .leftovers import part_of, remove
 
 
 def reason(error: OSError) -> str:
@@ -88,7 +88,7 @@ class Staged:
             raise OutputError(f"{self.path} cannot be written: {reason(cause)}") from None
 
     def discard(self) -> None:
-        self.part.unlink(missing_ok=True)
+        remove(self.part)
 
 
 def stage(path: Path, chunks: Iterable[bytes | memoryview]) -> Staged:
@@ -104,7 +104,7 @@ def stage(path: Path, chunks: Iterable[bytes | memoryview]) -> Staged:
             file.flush()
             os.fsync(file.fileno())
     except BaseException as cause:
-        part.unlink(missing_ok=True)
+        remove(part)
         if isinstance(cause, OSError):
             raise OutputError(f"{path} cannot be written: {reason(cause)}") from None
         raise

@@ -61,7 +61,14 @@ def remove_parts(folder: Path, process: int) -> None:
     """Delete the temporary files that a process of this system left in `folder` when it was
     killed."""
     for part in folder.glob(f".*.{owner(process)}{PART}*"):
-        part.unlink(missing_ok=True)
+        remove(part)
+
+
+def remove(part: Path) -> None:
+    """Delete a temporary file if that is possible: on a disk that is read-only it is not, even if
+    there is none, and the reason why it is deleted is worth more than that one."""
+    with contextlib.suppress(OSError):
+        part.unlink()
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -69,8 +76,7 @@ def remove_abandoned(folder: Path) -> None:
     system after a WEEK. What cannot be read or deleted stays."""
     for path, match in _named(folder, _PART_NAME):
         if _is_abandoned(path, match):
-            with contextlib.suppress(OSError):
-                path.unlink()
+            remove(path)
 
 
 def temporary_folder(

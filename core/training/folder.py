@@ -36,8 +36,11 @@ def check_places(job: TrainJob) -> None:
         raise OutputError(f"folder {job.out.parent} does not exist; create it first")
     if job.out.is_dir():
         raise OutputError(f"{job.out} is a folder; give another name for the avatar")
-    if job.work.is_dir():
-        (job.work / STOP).unlink(missing_ok=True)
+    try:
+        if job.work.is_dir():
+            (job.work / STOP).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{job.work} cannot be written: {reason(error)}") from None
 
 
 def make_work_folder(job: TrainJob) -> str | None:

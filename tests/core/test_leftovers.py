@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from core.bake.loop import make_folder
 from core.engine.cache.disk import DiskCache
 from core.engine.shared_files import SharedFiles
+from core.errors import OutputError
 from core.system import leftovers
 from core.system.files import write_atomic
 from core.system.leftovers import (
@@ -25,7 +27,7 @@ from core.system.leftovers import (
     temporary_folder,
 )
 from core.training.config import TrainConfig
-from core.training.folder import make_work_folder
+from core.training.folder import check_places, make_work_folder
 from core.training.job import TrainJob
 from tests.support.talking import small_avatar
 
@@ -84,6 +86,22 @@ def test_the_temporary_name_is_the_one_that_is_recognised(tmp_path: Path) -> Non
     with pytest.raises(SomeError):
         write_atomic(tmp_path / "a.png", chunks())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_became_read_only_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There even deleting a file that does not exist fails."""
+
+    def refused(*_: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("open", "unlink"):
+        monkeypatch.setattr(Path, name, refused)
+    with pytest.raises(OutputError, match=r"a.png cannot be written: Read-only file system$"):
+        write_atomic(tmp_path / "a.png", [b"x"])
+    with pytest.raises(OutputError, match=r" cannot be written: Read-only file system$"):
+        check_places(TrainJob(tmp_path, tmp_path / "head.egs", tmp_path, TrainConfig()))
 
 
 def test_whoever_writes_to_a_folder_clears_it(tmp_path: Path, gone: int) -> None:
