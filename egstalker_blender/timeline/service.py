@@ -230,6 +230,8 @@ class Service:
             self.waiting |= waiting
             if waiting or (head.stale and not direction):
                 order = order[:1]
+        # More than fit would push out each other, and be computed again and again.
+        order = order[: self._store.memory.room(len(self.heads))]
         found = [at for n in order if (at := head.moment_at(n)) is not None]
         # On a subframe, or without F-curves to read, only the current moment is known.
         certain = playing and head.moment_at(order[0]) is not None

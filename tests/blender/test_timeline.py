@@ -55,6 +55,18 @@ def test_neighbours_follow_nearest_first_and_only_within_the_range(
     assert not shown(talking).stale
 
 
+def test_no_more_frames_are_computed_than_memory_holds(
+    talking: Any, fake: Any, scene: Any, budget: Any
+) -> None:
+    """They would push out each other, and the timer would never rest."""
+    budget(memory_mb=0.05)  # five frames
+    timer.mark(data=True)
+    settle()
+    room = store.store.memory.room(1)
+    assert room == 5 and room <= len(fake.moments) < 2 * room
+    assert not shown(talking).stale
+
+
 def test_the_newest_position_wins(talking: Any, fake: Any, scene: Any) -> None:
     scene.frame_start = scene.frame_end = 1  # no neighbours
     settle()

@@ -119,6 +119,21 @@ class MemoryCache(LRU[str, Frame]):
     def __init__(self, budget: int) -> None:
         """budget: bytes. The frame added last is always kept."""
         super().__init__(budget, cost=lambda frame: frame.nbytes, least=1)
+        self._largest = 0  # bytes of a frame since the last `clear`
+
+    def put(self, key: str, value: Frame) -> Frame:
+        self._largest = max(self._largest, value.nbytes)
+        return super().put(key, value)
+
+    def clear(self) -> None:
+        super().clear()
+        self._largest = 0
+
+    def room(self, heads: int) -> int | None:
+        """How many frames of each of so many heads fit, at least 1; None before the first one."""
+        if not self._largest:
+            return None
+        return max(1, self._budget // (self._largest * max(1, heads)))
 
     @property
     def nbytes(self) -> int:
