@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .commands.console import STOPPED, Console
-from .errors import EgsError
+from .errors import EgsError, out_of_memory
 
 COMMANDS = (
     "convert", "export", "export-splats", "info", "verify", "render", "prepare", "train",
@@ -49,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EgsError as error:
         console.failed(str(error), error.exit_code)
         return error.exit_code
+    except MemoryError as cause:
+        failure = out_of_memory(cause)
+        console.failed(str(failure), failure.exit_code)
+        return failure.exit_code
     except BrokenPipeError:  # nobody reads the output any more
         return 1
     except KeyboardInterrupt:

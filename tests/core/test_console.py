@@ -153,6 +153,17 @@ def test_a_failure_after_the_start_comes_last(
     assert printed.err.startswith("error: ") and printed.err.count("\n") == 1
 
 
+def test_missing_memory_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*_: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("core.commands.info.run", run)
+    assert cli.main(["info", "head.egs"]) == 1
+    assert capsys.readouterr().err.startswith("error: memory ran out; close other programs")
+
+
 def test_an_interrupt_is_130_and_stopped(
     given: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

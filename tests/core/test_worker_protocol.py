@@ -109,6 +109,12 @@ def test_foreign_kinds_and_defects_are_engine_errors():
     assert type(error_from(error_message(1, Inner("x")))) is errors.AudioError
 
 
+def test_missing_memory_is_one_line_with_a_next_step():
+    error = error_from(error_message(1, MemoryError("Unable to allocate 9 GiB")))
+    assert type(error) is EngineError
+    assert str(error).startswith("memory ran out (Unable to allocate 9 GiB); close other programs")
+
+
 def test_fields_are_checked_by_type():
     message = {"n": 1, "f": 1.5, "b": True, "s": "x"}
     assert value(message, "n", int) == 1 and value(message, "n", float) == 1.0

@@ -133,7 +133,7 @@ class MemoryCache(LRU[str, Frame]):
         """How many frames of each of so many heads fit, at least 1; None before the first one."""
         if not self._largest:
             return None
-        return max(1, self._budget // (self._largest * max(1, heads)))
+        return max(1, int(self._budget // (self._largest * max(1, heads))))
 
     @property
     def nbytes(self) -> int:
