@@ -1,5 +1,5 @@
 # Each target is one script or tool. `.ci/python` finds a Python 3.11 or later.
-.PHONY: setup lock prepare demo test bench fuzz lint zip screenshots window architecture clean
+.PHONY: setup lock prepare demo test bench fuzz faults lint zip screenshots window architecture clean
 
 setup: ; @.ci/python .ci/environments.py setup
 lock: ; @.ci/python .ci/lock.py
@@ -8,6 +8,7 @@ demo:  ; @.ci/python .ci/demo.py $(DEMO)
 test:  ; @.ci/python .ci/test.py
 bench: ; @.ci/python .ci/bench.py $(BENCH)
 fuzz:  ; @.ci/python .ci/fuzz.py $(FUZZ)
+faults: ; @.ci/python .ci/faults.py $(FAULTS)
 lint:  ; @.ci/python .ci/lint.py
 zip:   ; @.ci/python .ci/build_zip.py
 screenshots: ; @.ci/python .ci/screenshots.py $(WINDOW)

@@ -1,0 +1,40 @@
+"""Many trials of one activity and one fault: `python -m tests.faults.long_run ACTIVITY FAULT COUNT
+SEED FOLDER`. `make faults` starts one for each pair. COUNT: how often the fault has to happen.
+Prints one JSON object: met, trials, ended (exit code -> runs), wrong (texts with
+their seed)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tests.faults.faults import FAULTS
+from tests.faults.trial import KILLS, reference, try_fault
+
+MOST_WRONG = 5  # of one pair, after which it stops
+
+
+def main(name: str, fault: str, count: str, seed: str, folder: str) -> int:
+    work = Path(folder)
+    shutil.rmtree(work, ignore_errors=True)
+    known = reference(name, work, int(seed))
+    met, trials, ended, wrong = 0, 0, Counter[int](), list[str]()
+    runs = KILLS if fault in ("worker killed", "power cut") else 1
+    while met < int(count) and len(wrong) < MOST_WRONG and trials < 3 * int(count):
+        number = int(seed) + trials
+        outcome = try_fault(known, fault, work, number, runs)
+        trials, met = trials + 1, met + outcome.met
+        ended.update(outcome.ended)
+        wrong += [f"seed {number}: {text}" for text in outcome.wrong]
+    if not wrong:
+        shutil.rmtree(work, ignore_errors=True)
+    print(json.dumps({"met": met, "trials": trials, "ended": dict(ended), "wrong": wrong}))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    assert sys.argv[2] in FAULTS
+    sys.exit(main(*sys.argv[1:]))

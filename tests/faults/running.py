@@ -1,0 +1,173 @@
+"""An activity that runs, seen from outside: its processes, and what it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.faults.activities import ACTIVITIES, ROOT
+from tests.faults.activity import Place
+from tests.support.processes import processor_seconds
+from tests.support.waiting import alive
+
+TOKEN = "FAULT_TRIAL"  # a variable that all processes of a trial inherit
+HANGS = 600.0  # seconds after which a run counts as hanging
+ENDS = 60.0  # seconds that its other processes have to end after it; a worker has 10
+TICK = 0.004
+SHARED_MEMORY = Path("/dev/shm")
+
+
+class Running:
+    """Starts with construction, in a session of its own. program: what runs in place of act.py."""
+
+    def __init__(
+        self,
+        name: str,
+        place: Place,
+        seed: int,
+        environment: Mapping[str, str] | None = None,
+        program: tuple[str, ...] = ("-m", "tests.faults.act"),
+    ) -> None:
+        self.activity, self.place = ACTIVITIES[name], place
+        self.token = secrets.token_hex(8)
+        self.killed = self.fatal = False
+        self._shared = set(SHARED_MEMORY.iterdir()) if SHARED_MEMORY.is_dir() else set()
+        self._popen = subprocess.Popen(
+            [sys.executable, *program, name, str(place.folder), str(seed)],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {}), TOKEN: self.token},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # a file could be full, as others are
+            start_new_session=True,
+        )
+        self._errors: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._popen.stderr is not None
+        with self._popen.stderr as stream:
+            self._errors += [line.decode(errors="replace") for line in stream]
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def over(self) -> bool:
+        return self._popen.poll() is not None
+
+    def processes(self) -> list[int]:
+        """All that run and belong to it, whatever session they are in."""
+        wanted = f"{TOKEN}={self.token}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and alive(int(entry.name)):
+                with contextlib.suppress(OSError):
+                    if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+        return found
+
+    def target(self) -> int | None:
+        """The process that a fault meets; None while there is none."""
+        if not self.activity.worker:
+            return None if self.over else self.pid
+        for child in _children(self.pid):
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+                if self.activity.worker in words:
+                    return child
+        return None
+
+    def at(self, seconds: float, meets: Callable[[int], object]) -> bool:
+        """Call meets(process) once the target has used that much processor time; False if it ends
+        before."""
+        while not self.over:
+            target = self.target()
+            if target is not None and processor_seconds(target) >= seconds and alive(target):
+                meets(target)
+                return True
+            time.sleep(TICK)
+        return False
+
+    def kill(self, process: int) -> None:
+        self.killed |= process == self.pid
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+    def kill_all(self, _process: int) -> None:
+        """As if the power were cut: every process at once."""
+        self.killed = True
+        for process in [self.pid, *self.processes()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def end(self) -> tuple[int, list[str]]:
+        """Wait for the end. Its exit code, and what is wrong with how it ended."""
+        wrong = []
+        try:
+            code = self._popen.wait(HANGS)
+        except subprocess.TimeoutExpired:
+            wrong.append("it hangs")
+            self.kill_all(0)
+            code = self._popen.wait()
+        limit = time.monotonic() + ENDS
+        while (left := self.processes()) and time.monotonic() < limit:
+            time.sleep(TICK)
+        if left:
+            wrong.append(f"processes are left: {left}")
+            self.kill_all(0)
+        self._reader.join()
+        text = "".join(self._errors)
+        # A worker that cannot start for want of memory says so in its log alone.
+        logs = (
+            [text]
+            if self.fatal
+            else [text, *(p.read_text(errors="replace") for p in self.place.cache.glob("worker.*"))]
+        )
+        if any("Traceback" in log for log in logs):
+            wrong.append("a traceback:\n" + "\n".join(logs)[-3000:])
+        elif code < 0 and not self.killed:
+            wrong.append(f"it ended by signal {-code}: {text[-500:]}")
+        elif code > 0 and not self.last_line().startswith(("error: ", '{"event": "failed"')):
+            wrong.append(f"code {code} without a reason: {text[-500:]}")
+        if SHARED_MEMORY.is_dir():
+            new = [path for path in SHARED_MEMORY.iterdir() if path not in self._shared]
+            left = [path for path in new if _abandoned(path)]
+            if left:  # or another program is just making or removing it
+                time.sleep(1.0)
+                left = [path for path in left if _abandoned(path)]
+            wrong += [f"shared memory is left: {left}"] if left else []
+        return code, wrong
+
+    def last_line(self) -> str:
+        return (self._errors or [""])[-1]
+
+
+def _children(process: int) -> list[int]:
+    try:
+        threads = Path(f"/proc/{process}/task").iterdir()
+        return [int(n) for t in threads for n in (t / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether no process has it open or mapped: others use shared memory, too."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if str(path) in (entry / "maps").read_text():
+                    return False
+                if any(os.readlink(fd) == str(path) for fd in (entry / "fd").iterdir()):
+                    return False
+    return path.exists()

@@ -1,0 +1,91 @@
+"""Faults met by work at random moments: nothing half, nothing left, the same results afterwards.
+A few pairs with fixed seeds; `make faults` tries all of them, 1,000 kills among them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults import running
+from tests.faults.activity import Place, digests
+from tests.faults.running import Running
+from tests.faults.trial import (
+    Outcome,
+    Reference,
+    check_files,
+    leftovers,
+    reference,
+    try_fault,
+)
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and prlimit")
+
+SHORT = [
+    ("bake", "worker killed", 1),
+    ("bake", "file size limited", 2),
+    ("scrub", "two at once", 1),
+    ("scrub", "clock jumps", 1),
+    ("render", "power cut", 1),
+    ("set up", "power cut", 1),
+]
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reference]:
+    return {}
+
+
+@pytest.mark.parametrize(("activity", "fault", "seed"), SHORT)
+def test_a_fault(
+    tmp_path_factory: pytest.TempPathFactory,
+    known: dict[str, Reference],
+    activity: str,
+    fault: str,
+    seed: int,
+) -> None:
+    folder = tmp_path_factory.mktemp("faults")
+    if activity not in known:
+        known[activity] = reference(activity, folder, 1)
+    outcome = try_fault(known[activity], fault, folder, seed)
+    assert outcome.met and outcome.wrong == []
+
+
+def place_in(folder: Path) -> Place:
+    place = Place(folder)
+    place.make()
+    return place
+
+
+def test_a_run_that_fails_badly_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "ENDS", 0.2)
+    child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', WAIT]); raise KeyError"
+    code = f"WAIT = 'import time; time.sleep(600)'\n{child}"
+    run = Running("render", place_in(tmp_path / "one"), 0, program=("-c", code))
+    _, wrong = run.end()
+    assert [text.partition(":")[0] for text in wrong] == ["processes are left", "a traceback"]
+    until(lambda: not run.processes())
+    run = Running("render", place_in(tmp_path / "two"), 0, program=("-c", "exit(3)"))
+    assert run.end() == (3, ["code 3 without a reason: "])
+
+
+def test_half_files_and_files_that_stay_are_noticed(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    (place.out / "1.png").write_bytes(b"whole")
+    known = Reference("render", 0, place.inputs, digests(place), 1.0)
+    assert known.results and not list(leftovers(place))
+    (place.out / "1.png").write_bytes(b"who")
+    outcome = Outcome(ended=[-9])
+    check_files(known, place, outcome)
+    assert outcome.wrong == ["['1.png'] differ from those without the fault"]
+    (place.out / "1.png").unlink()
+    outcome = Outcome(ended=[0])
+    check_files(known, place, outcome)
+    assert outcome.wrong == ["it reports success without all results"]
+    left = {place.temporary / "x", place.out / ".1.png.part", place.cache / "a" / ".y"}
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert set(leftovers(place)) == left

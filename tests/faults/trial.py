@@ -1,0 +1,117 @@
+"""One activity, one fault, one seed: the work meets the fault, then is run again in peace, and must
+give the same results and leave nothing else."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.activities import ACTIVITIES
+from tests.faults.activity import Place, Results
+from tests.faults.faults import FAULTS, Fault
+from tests.faults.running import TICK, Running
+from tests.support.processes import processor_seconds
+
+KILLS = 5  # runs in a row that a fault ends, before one in peace
+
+
+@dataclass
+class Reference:
+    """seed: of the activity. inputs: kept for all trials. results: those without a fault. longest:
+    processor seconds of the process that faults meet."""
+
+    name: str
+    seed: int
+    inputs: Path
+    results: Results
+    longest: float
+
+
+@dataclass
+class Outcome:
+    """met: how often the fault happened. ended: how the runs that met it ended, by exit code; a
+    signal is a negative one. wrong: what should not be."""
+
+    met: int = 0
+    ended: list[int] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+def reference(name: str, folder: Path, seed: int) -> Reference:
+    """Make the inputs and run the activity once without a fault."""
+    place = Place(folder / "reference")
+    place.make()
+    ACTIVITIES[name].make(place.inputs)
+    run, longest = Running(name, place, seed), 0.0
+    while not run.over:
+        target = run.target()
+        if target is not None:
+            longest = max(longest, processor_seconds(target))
+        time.sleep(TICK)
+    code, wrong = run.end()
+    assert code == 0 and not wrong, (run.last_line(), wrong)
+    results = ACTIVITIES[name].results(place)
+    assert results and not list(leftovers(place))
+    return Reference(name, seed, place.inputs, results, longest)
+
+
+def try_fault(known: Reference, fault_name: str, folder: Path, seed: int, runs: int = 1) -> Outcome:
+    """runs: how many in a row meet the fault, before the last one in peace."""
+    fault, rng, outcome = FAULTS[fault_name], random.Random(seed), Outcome()
+    place = Place(folder / "trial")
+    shutil.rmtree(place.folder, ignore_errors=True)
+    place.make()
+    _restore(known, place)
+    for _ in range(runs):
+        with fault.around(place, rng):
+            _meet(known, fault, place, rng, outcome)
+            check_files(known, place, outcome)
+    _restore(known, place)
+    run = Running(known.name, place, known.seed)
+    code, wrong = run.end()
+    outcome.wrong += wrong
+    if code:
+        outcome.wrong.append(f"it does not continue: {run.last_line()}")
+    elif ACTIVITIES[known.name].results(place) != known.results:
+        outcome.wrong.append("the results differ from those without the fault")
+    outcome.wrong += [f"{path} is left" for path in leftovers(place)]
+    return outcome
+
+
+def leftovers(place: Place) -> Iterator[Path]:
+    """Hidden files anywhere, and what is in the folder for temporary ones."""
+    yield from place.temporary.iterdir()
+    yield from place.folder.rglob(".*")
+
+
+def _restore(known: Reference, place: Place) -> None:
+    shutil.rmtree(place.inputs, ignore_errors=True)
+    shutil.copytree(known.inputs, place.inputs)
+
+
+def _meet(
+    known: Reference, fault: Fault, place: Place, rng: random.Random, outcome: Outcome
+) -> None:
+    variables = {name: str(rng.random()) for name in fault.variables}
+    run = Running(known.name, place, known.seed, variables)
+    second = Running(known.name, place, known.seed, variables) if fault.twice else None
+    outcome.met += fault.meet(run, known.longest, rng)
+    for each in (run, second) if second else (run,):
+        each.killed, each.fatal = each.killed or fault.fatal, fault.fatal
+        code, wrong = each.end()
+        outcome.ended.append(code)
+        outcome.wrong += wrong
+
+
+def check_files(known: Reference, place: Place, outcome: Outcome) -> None:
+    """No file under a final name is half, or another than without the fault."""
+    results = ACTIVITIES[known.name].results(place)
+    strangers = [name for name, digest in results.items() if known.results.get(name) != digest]
+    if strangers:
+        outcome.wrong.append(f"{strangers[:5]} differ from those without the fault")
+    if outcome.ended[-1] == 0 and results != known.results:
+        outcome.wrong.append("it reports success without all results")
