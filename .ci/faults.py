@@ -129,9 +129,8 @@ def main(argv: Sequence[str]) -> int:
 def endure() -> bool:
     """An afternoon of work, in which nothing may grow. Its tables are Markdown, too."""
     passed = True
-    say(
-        "\n| work | done | MB | handles | threads | children | files |\n|---|---|---|---|---|---|---|"
-    )
+    say("\n| work | done | MB | handles | threads | children | files |")
+    say("|---|---|---|---|---|---|---|")
     for environment, test in ENDURANCE:
         if not environment.executable.exists():
             say(f"left out, because {environment.folder} is not there: {test}")

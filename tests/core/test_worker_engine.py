@@ -102,7 +102,9 @@ def test_a_killed_worker_starts_again_and_no_frame_is_missing(egs, expected, wor
     notes = []
     for progress in engine.bake(job):
         if progress.number == 2:
-            part_of(job.directory / "frame_0003.png", process=engine.pid).write_bytes(b"half a file")
+            part_of(job.directory / "frame_0003.png", process=engine.pid).write_bytes(
+                b"half a file"
+            )
             os.kill(engine.pid, signal.SIGKILL)
         notes += [progress.note] if progress.note else []
     assert files(job.directory) == expected  # and no temporary

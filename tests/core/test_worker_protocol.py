@@ -111,7 +111,7 @@ def test_foreign_kinds_and_defects_are_engine_errors():
 
 def test_missing_memory_is_one_line_with_a_next_step():
     error = error_from(error_message(1, MemoryError("Unable to allocate 9 GiB")))
-    assert type(error) is EngineError
+    assert type(error) is errors.EngineError
     assert str(error).startswith("memory ran out (Unable to allocate 9 GiB); close other programs")
 
 
