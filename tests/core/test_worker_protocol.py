@@ -8,7 +8,7 @@ import json
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import errors
@@ -35,6 +35,7 @@ data = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine
 @given(st.dictionaries(st.text(), data, max_size=5), st.text())
 def test_a_message_comes_back_as_it_was(fields, kind):
     message = {**fields, "type": kind}
