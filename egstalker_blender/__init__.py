@@ -22,6 +22,7 @@ from .render import (
     native_handlers,
     native_operators,
     native_view,
+    origin,
 )
 from .render import panel as render_panel
 from .setup_worker import operators as worker_operators
@@ -71,6 +72,7 @@ MODULES = (
     training_operators,
     training_panel,
     cli,
+    origin,  # before the two that say what a frame shows
     layer_handlers,
     native_handlers,  # before the viewport's, which counts the objects that these add
     handler,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..images.notes import NO_NOTES, Notes
-from ..images.xmp import COMPOSITE, GENERATED, Origin, packet
+from ..images.xmp import COMPOSITE, GENERATED, Origin, Source, packet
 from ..records.avatar import Avatar
 from ..records.job import BakeJob
 from ..system.program import NAME, version
@@ -18,13 +20,14 @@ def xmp_of(avatar: Avatar, over_background: bool) -> str:
     """The XMP packet of pictures or a film of the avatar. over_background: the avatar's filmed
     background, if it has one, is behind the head."""
     filmed = over_background and avatar.background is not None
-    return packet(
-        Origin(
-            source_type=COMPOSITE if filmed else GENERATED,
-            avatar=avatar.name,
-            avatar_hash=avatar.content_hash,
-            licence=avatar.licence,
-            program=NAME,
-            version=version(),
-        )
-    )
+    return _packet(COMPOSITE if filmed else GENERATED, [avatar])
+
+
+def xmp_of_render(avatars: Sequence[Avatar]) -> str:
+    """The XMP packet of a picture that shows the avatars in a scene."""
+    return _packet(COMPOSITE, avatars)
+
+
+def _packet(source_type: str, avatars: Sequence[Avatar]) -> str:
+    sources = tuple(Source(each.name, each.content_hash, each.licence) for each in avatars)
+    return packet(Origin(source_type, sources, NAME, version()))

@@ -21,6 +21,7 @@ UP = 2
 LEVEL = 2
 
 COLOUR_TYPES = {3: 2, 4: 6}  # RGB, RGB and straight alpha
+MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"  # the keyword that the XMP specification prescribes, part 3
 
 
@@ -50,11 +51,10 @@ def encode_png(
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
     texts = (f"{key}\0{value}".encode("latin-1") for key, value in (text or {}).items())
-    # Not compressed, no language, no translated keyword: as the XMP specification wants it.
-    xmp = [_chunk(b"iTXt", XMP + bytes(5) + notes.xmp.encode())] if notes.xmp else []
+    xmp = [xmp_chunk(notes.xmp)] if notes.xmp else []
     return b"".join(
         [
-            b"\x89PNG\r\n\x1a\n",
+            MAGIC,
             _chunk(b"IHDR", header),
             _chunk(b"sRGB", b"\0"),  # perceptual
             *(_chunk(b"tEXt", each) for each in texts),
@@ -63,6 +63,11 @@ def encode_png(
             _chunk(b"IEND", b""),
         ]
     )
+
+
+def xmp_chunk(xmp: str) -> bytes:
+    """Not compressed, no language, no translated keyword: as the XMP specification wants it."""
+    return _chunk(b"iTXt", XMP + bytes(5) + xmp.encode())
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -34,14 +34,21 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
+class Source:
+    """An avatar. name, licence: text of its file. hash: the file's SHA-256, hexadecimal."""
+
+    name: str
+    hash: str
+    licence: str
+
+
+@dataclass(frozen=True)
 class Origin:
-    """source_type: GENERATED or COMPOSITE. avatar, licence: text of the avatar's file. avatar_hash:
-    its SHA-256, hexadecimal. program, version: what made the picture."""
+    """source_type: GENERATED or COMPOSITE. sources: the avatars, at least one. program, version:
+    what made the picture."""
 
     source_type: str
-    avatar: str
-    avatar_hash: str
-    licence: str
+    sources: tuple[Source, ...]
     program: str
     version: str
 
@@ -56,12 +63,16 @@ def packet(origin: Origin) -> str:
     _add(about, "Iptc4xmpExt:AISystemUsed", origin.program)
     _add(about, "Iptc4xmpExt:AISystemVersionUsed", origin.version)
     _add(about, "xmp:CreatorTool", f"{origin.program} {origin.version}")
-    _add(about, "dc:source", origin.avatar)
-    used = _items(about, "xmpMM:Ingredients", "rdf:Bag", {"rdf:parseType": "Resource"})
-    _add(used, "stRef:documentID", f"sha256:{origin.avatar_hash}")
-    if origin.licence:
-        terms = _items(about, "xmpRights:UsageTerms", "rdf:Alt", {"xml:lang": "x-default"})
-        terms.text = _text(origin.licence)
+    _add(about, "dc:source", ", ".join(source.name for source in origin.sources))
+    bag = _list(about, "xmpMM:Ingredients", "rdf:Bag")
+    for source in origin.sources:
+        used = ElementTree.SubElement(bag, "rdf:li", {"rdf:parseType": "Resource"})
+        _add(used, "stRef:documentID", f"sha256:{source.hash}")
+    licences = dict.fromkeys(source.licence for source in origin.sources if source.licence)
+    if licences:
+        terms = _list(about, "xmpRights:UsageTerms", "rdf:Alt")
+        item = ElementTree.SubElement(terms, "rdf:li", {"xml:lang": "x-default"})
+        item.text = _text("\n".join(licences))
     ElementTree.indent(root, " ")
     return "\n".join([BEGIN, ElementTree.tostring(root, "unicode"), END])
 
@@ -70,12 +81,9 @@ def _add(parent: ElementTree.Element, name: str, text: str) -> None:
     ElementTree.SubElement(parent, name).text = _text(text)
 
 
-def _items(
-    parent: ElementTree.Element, name: str, kind: str, attributes: dict[str, str]
-) -> ElementTree.Element:
-    """The one item of a list property."""
-    items = ElementTree.SubElement(ElementTree.SubElement(parent, name), kind)
-    return ElementTree.SubElement(items, "rdf:li", attributes)
+def _list(parent: ElementTree.Element, name: str, kind: str) -> ElementTree.Element:
+    """An empty list property."""
+    return ElementTree.SubElement(ElementTree.SubElement(parent, name), kind)
 
 
 def _text(text: str) -> str:

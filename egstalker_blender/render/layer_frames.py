@@ -22,6 +22,7 @@ from ..camera import scene_camera
 from ..gather import seen_by_head, shutter_of, step_to
 from ..properties import is_avatar
 from ..timeline.heads import Head
+from . import origin
 from .loaded_heads import LoadedHeads
 from .region import Region, region_of
 
@@ -71,6 +72,8 @@ class LayerFrames:
         new = [obj for obj in avatars_in(depsgraph) if obj.session_uid not in frame.drawn]
         for obj in new:
             head = self._heads.get(scene, depsgraph.view_layer, obj)
+            assert head.avatar is not None
+            origin.saw(head.avatar)
             own = _instant(scene, depsgraph, head, frame.number, frame.region)
             blur = frame.blur.get(obj.session_uid, ())
             frame.drawn[obj.session_uid] = _picture(head, own, blur)

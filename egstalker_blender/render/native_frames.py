@@ -10,6 +10,7 @@ from ...core.render.place import moved
 from ...core.system.lru import LRU
 from .. import engines
 from ..controls.state import head_in_object
+from . import origin
 from .loaded_heads import LoadedHeads
 
 KEPT = 16  # frames; the view layers of a frame ask for the same sub-frames again
@@ -38,6 +39,7 @@ class Frames:
         now = head.moment_in(depsgraph, float(scene.frame_current_final))
         assert head.avatar is not None
         assert head.sound is not None
+        origin.saw(head.avatar)
         place = head_in_object(head.avatar, head.pose, now.moment.pose)
         key = now.key if place is None else f"{now.key} turned"
         splats = self._exact.get(key)

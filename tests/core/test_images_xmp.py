@@ -14,7 +14,9 @@ from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named, remembering
 from core.bake.loop import bake
 from core.bake.origin import xmp_of
-from core.images.xmp import COMPOSITE, GENERATED, MAX_TEXT, NAMESPACES, RDF, Origin, packet
+from core.errors import OutputError
+from core.images.stamp import add_xmp
+from core.images.xmp import COMPOSITE, GENERATED, MAX_TEXT, NAMESPACES, RDF, Origin, Source, packet
 from core.records.avatar import Avatar
 from core.system.program import NAME, version
 from core.worker.exchange import read_job, voice_fields, write_job, write_track
@@ -23,7 +25,13 @@ from tests.support.exr import attributes, channels_in
 from tests.support.talking import job_for, small_avatar
 
 LICENCE = 'CC BY 4.0: "A & B", <every> use\nÜ 語 𝄞'
-ORIGIN = Origin(GENERATED, "small", "0" * 64, LICENCE, "Program", "1.2")
+SOURCE = Source("small", "0" * 64, LICENCE)
+ORIGIN = Origin(GENERATED, (SOURCE,), "Program", "1.2")
+
+
+def said_of(**changes: str) -> str:
+    """The packet of an avatar with these changes."""
+    return packet(replace(ORIGIN, sources=(replace(SOURCE, **changes),)))
 
 
 def told(xmp: str) -> dict[str, str]:
@@ -66,7 +74,43 @@ def test_a_packet_says_what_it_was_given() -> None:
         "hash": "sha256:" + "0" * 64,
         "licence": LICENCE,
     }
-    assert "licence" not in told(packet(replace(ORIGIN, licence="")))
+    assert "licence" not in told(said_of(licence=""))
+
+
+def test_several_avatars_are_all_named() -> None:
+    other = Source("other", "1" * 64, "")
+    xmp = packet(replace(ORIGIN, sources=(SOURCE, other, replace(SOURCE, hash="2" * 64))))
+    assert told(xmp)["avatar"] == "small, other, small"
+    assert [xmp.count(f"sha256:{digit * 64}") for digit in "012"] == [1, 1, 1]
+    assert told(xmp)["licence"] == LICENCE  # once
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_pictures_of_other_programs_take_a_packet_once(tmp_path: Path, kind: str) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs Pillow, the oracle of PNG and JPEG")
+    path = tmp_path / f"picture.{kind}"
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    image.fromarray(pixels).save(path)
+    with image.open(path) as picture:
+        before = np.asarray(picture)
+    assert add_xmp(path, packet(ORIGIN))
+    data = path.read_bytes()
+    with image.open(path) as picture:
+        xmp = picture.info["xmp"].decode()
+        assert np.array_equal(np.asarray(picture), before)
+    assert xmp == packet(ORIGIN)
+    assert not add_xmp(path, packet(ORIGIN)) and path.read_bytes() == data
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    for data in (b"", b"\x89PNG\r\n\x1a\n", b"II*\0 a TIFF", b"\x76\x2f\x31\x01 EXR"):
+        path.write_bytes(data)
+        assert not add_xmp(path, packet(ORIGIN)) and path.read_bytes() == data
+    path.write_bytes(b"\xff\xd8\xff\xe0\0\4ab")
+    assert not add_xmp(path, "x" * 65536)
+    with pytest.raises(OutputError, match="does not exist"):
+        add_xmp(tmp_path / "none", "")
 
 
 @pytest.mark.parametrize(
@@ -79,13 +123,13 @@ def test_a_packet_says_what_it_was_given() -> None:
     ],
 )
 def test_no_name_breaks_the_packet(name: str, shown: str) -> None:
-    xmp = packet(replace(ORIGIN, avatar=name))
+    xmp = said_of(name=name)
     assert told(xmp)["avatar"] == shown
     assert xmp.encode().count(b"<?xpacket") == 2
 
 
 def test_a_long_licence_is_cut() -> None:
-    text = told(packet(replace(ORIGIN, licence="x" * 100_000)))["licence"]
+    text = told(said_of(licence="x" * 100_000))["licence"]
     assert len(text) == MAX_TEXT and text.endswith("…")
 
 
