@@ -3,7 +3,9 @@ CPU with a few samples."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,14 @@ SUPPORTED = bpy.app.version >= (5, 3, 0)
 needs_splats = pytest.mark.skipif(
     not SUPPORTED, reason="Blender renders Gaussian splats from version 5.3 on"
 )
+
+
+EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0) else "BLENDER_EEVEE_NEXT"
+needs_eevee = pytest.mark.skipif(
+    not os.environ.get("EGSTALKER_EEVEE"),
+    reason="EEVEE compiles its shaders for minutes without a GPU; set EGSTALKER_EEVEE=1 to try it",
+)
+ENGINES = ("CYCLES", "BLENDER_WORKBENCH", pytest.param(EEVEE, marks=needs_eevee))
 
 
 def prepare(scene: Any, samples: int = 4, transparent: bool = True) -> None:
@@ -67,6 +77,19 @@ def decibels(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Of two pictures over black."""
     error = float(np.square(over_black(one) - over_black(other)).mean())
     return -10 * np.log10(max(error, 1e-12))
+
+
+def timed(scene: Any, path: Path, what: str, wanted: NDArray[np.float32]) -> float:
+    """Decibels of a render from what is wanted; prints its line of the table in
+    docs/performance.md, with the milliseconds of a second render, when all is loaded."""
+    rendered(scene, path)
+    start = time.perf_counter()
+    found = decibels(rendered(scene, path), wanted)
+    milliseconds = 1000 * (time.perf_counter() - start)
+    engine = scene.render.engine.removeprefix("BLENDER_").removesuffix("_NEXT").title()
+    version = ".".join(str(part) for part in bpy.app.version[:2])
+    print(f"\n| {version} | {what} | {engine} | {found:.1f} | {milliseconds:.0f} |")
+    return found
 
 
 def splats_of(data: Any) -> dict[str, NDArray[np.float32]]:
