@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -32,22 +33,23 @@ def render_layer_by_its_button(session: Session) -> Wait:
     check(_covered(shown) > 0.2, f"a head in the render, not {_covered(shown):.0%} of it")
     problem = session.module("egstalker_blender.render.failure").failure()
     check(not problem, f"a render without a failure, not: {problem}")
-    for image in bpy.data.images:
-        check(not image.is_dirty, f"nothing to save in {image.name!r} after a render")
+    saved = lambda: not any(image.is_dirty for image in bpy.data.images)  # noqa: E731
+    yield from session.wait(saved, 20, "no image to save after a render")
     result = session.call(bpy.ops.egstalker.remove_render_layer, "INVOKE_DEFAULT")
     check(result == {"FINISHED"}, f"no render layer any more, not {result}")
     yield from talking.wait_for_head(session)
 
 
 def bake_a_video_and_replace_it(session: Session) -> Wait:
-    """A silent one: some builds of Blender mix no sound. Esc keeps the film, Return replaces it."""
+    """Driven by features, which nobody hears: some builds of Blender mix no sound. Esc keeps the
+    film, Return replaces it."""
     obj, folder = talking.avatar(), session.out / "film"
     folder.mkdir(exist_ok=True)
     film = folder / "film.mp4"
     film.unlink(missing_ok=True)
     talking.set_bake(obj, folder / "frames", 3)
     settings = obj.egstalker
-    strip, settings.sound_strip = settings.sound_strip, ""
+    settings.sound_file, settings.sound_source = str(_features(session, folder.parent)), "FILE"
     settings.video_path, settings.keep_frames = str(film), False
     yield from session.redraw()
     _press_bake_video(session)
@@ -69,7 +71,7 @@ def bake_a_video_and_replace_it(session: Session) -> Wait:
             check(not _is_baking(session), "no bake after Esc")
     others = [path.name for path in folder.iterdir() if path != film]
     check(not others, f"nothing but the film, not {others}")
-    settings.sound_strip, settings.video_path = strip, ""
+    settings.sound_source, settings.video_path = "STRIP", ""
     yield from talking.wait_for_head(session)
 
 
@@ -93,6 +95,14 @@ def set_keys_and_play_them(session: Session) -> Wait:
     obj = bpy.data.objects[name]
     check(obj.animation_data is None or obj.animation_data.action is None, "no keys after undo")
     yield from talking.wait_for_head(session)
+
+
+def _features(session: Session, folder: Path) -> Path:
+    """A file of sound features for the avatar, all zero."""
+    avatar = session.module("core.avatar.file").load_avatar(Path(session.asset("demo.egs")))
+    path = folder / "features.npy"
+    np.save(path, np.zeros((8, avatar.features.window, avatar.features.dim), np.float32))
+    return path
 
 
 def _press_bake_video(session: Session) -> None:
