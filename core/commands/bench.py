@@ -20,7 +20,7 @@ from ..bake.backends import (
     package_versions,
 )
 from ..bake.plan import parse_size, training_tasks
-from ..benchmarks import scaling, stages, startup, training
+from ..benchmarks import scaling, stages, startup, training, video
 from ..benchmarks.rows import Row
 from ..errors import ArgumentError, MissingPackageError
 from ..records.avatar import Avatar
@@ -30,7 +30,7 @@ from ..system.machine import machine
 from .arguments import add_json
 from .console import Console
 
-PARTS = ("stages", "scaling", "startup", "training")
+PARTS = ("stages", "scaling", "startup", "training", "video")
 REMOVED = "roofline"  # a former part, refused with the names of the others
 
 
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backend", choices=("all", *BACKENDS), default="all")
     add("--parts", nargs="+", metavar="PART", choices=(*PARTS, REMOVED), default=PARTS,
         help=f"of {', '.join(PARTS)}; default: all of them")  # fmt: skip
+    add("--video", type=Path, metavar="FILE", help="a talking person, for the part video")
     add_json(parser)
 
 
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise ArgumentError(f"--frames {args.frames} is outside 1..{MAX_FRAMES - 1}")
     if REMOVED in args.parts:
         raise ArgumentError(f"--parts {REMOVED} was removed; choose from {', '.join(PARTS)}")
+    if "video" in args.parts and args.video is None and args.parts != PARTS:
+        raise ArgumentError("--parts video needs a film of a talking person: --video FILE")
     size = parse_size(args.size) if args.size else None
     avatar = load_avatar(args.avatar)
     track = track_for(avatar, args.audio) if args.audio else stages.made_track(avatar)
@@ -92,6 +95,11 @@ def _rows(
             yield from training.rasterising(avatar, job)
         except MissingPackageError as error:
             skipped.append(f"training: {error}")
+    if "video" in args.parts and args.video is not None:
+        try:
+            yield from video.preparing(args.video)
+        except MissingPackageError as error:
+            skipped.append(f"video: {error}")
 
 
 def _stages(

@@ -12,6 +12,7 @@ from ..errors import VideoError
 from ..records.arrays import Float64
 from ..system.threads import in_order
 from .crop import Crop, check_faces, choose_crop, given_crop
+from .examined import Examined
 from .face import FaceFinder, quiet
 from .options import FPS, MAX_SECONDS, MIN_SECONDS
 from .pictures import Pixels, write_picture
@@ -20,15 +21,14 @@ from .video.clock import frames
 from .video.container import Film, film_of
 from .video.picture import Converter
 
-EXAMINE_EVERY = 12  # frames; one of them is searched for the face
-EXAMINE_MOST = 60  # frames at most; then the interval doubles
 EXAMINE_WIDTH = 960  # pixels that are enough to see faces
 FEW_PICTURES = 20.0  # a second, below which lips are not followed well
 SMALL_SIDE = 0.6  # of the wanted size: a smaller square is blurred when magnified
 
 
-def examine_video(step: Step) -> dict[str, Any]:
-    """Count the frames, find the face and the square around it."""
+def examine_video(step: Step, keep: bool) -> dict[str, Any]:
+    """Count the frames, find the face and the square around it. keep: what an earlier run saw is
+    valid."""
     options = step.options
     film = film_of(step.video)
     _check_length(step, film)
@@ -36,25 +36,24 @@ def examine_video(step: Step) -> dict[str, Any]:
     crop = None if options.crop is None else given_crop(options.crop, film.width, film.height)
     search, shrunk, corner = _search(film, crop)
     expected = _expected_frames(step, film)
-    boxes: list[Any] = []
-    every, count, repeated = EXAMINE_EVERY, 0, 0
+    seen = Examined.begun(step, keep)
     with quiet(step.side):
         finder = FaceFinder(options.landmark_model)
-        for frame, same in frames(film, options.start, options.seconds):
-            if count % every == 0:
-                step.progress(count, max(expected, count))
-                boxes.append(finder.find(search(frame)) / shrunk + corner)
-                if len(boxes) > EXAMINE_MOST:
-                    boxes, every = boxes[::2], 2 * every
-            count += 1
-            repeated += same
+        for frame, same in frames(film, options.start, options.seconds, seen.count):
+            if not same:
+                seen.save_now_and_then(step)
+            if seen.searches:
+                step.progress(seen.count, max(expected, seen.count))
+                seen.boxes.append(finder.find(search(frame)) / shrunk + corner)
+            seen.add(same)
+    count = seen.count
     if count < MIN_SECONDS * FPS:
         raise VideoError(
             f"{step.video} has {count / FPS:.2f} s from {options.start:g} s on; a dataset needs "
             f"{MIN_SECONDS:g} s at least, and a good one 3 to 5 minutes"
         )
     step.progress(count, count)
-    faces = check_faces(boxes, str(step.video))
+    faces = check_faces(seen.boxes, str(step.video))
     if crop is None:
         crop = choose_crop(faces, film.width, film.height)
     if crop.side < SMALL_SIDE * options.size:
@@ -62,8 +61,9 @@ def examine_video(step: Step) -> dict[str, Any]:
             f"the face's square is {crop.side} pixels wide and magnified to {options.size}: the "
             "pictures are soft; a smaller --size trains faster and loses nothing"
         )
-    for note in (*film.notes, *_notes(film, count, repeated)):
+    for note in (*film.notes, *_notes(film, count, seen.repeated)):
         step.note(note)
+    seen.remove(step)
     return {
         "frames": count,
         "crop": [crop.x, crop.y, crop.side],
@@ -139,9 +139,13 @@ def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any
     options = step.options
     convert = Converter(film, options.size, options.size, crop.part(film.width, film.height))
 
+    rows = range(count) if keep else ()
+    first = next((row for row in rows if not step.image(row).exists()), len(rows))
+
     def cut() -> Iterator[tuple[Path, Pixels | None]]:
         pixels = None
-        for index, (frame, same) in enumerate(frames(film, options.start, options.seconds)):
+        found = frames(film, options.start, options.seconds, first)
+        for index, (frame, same) in enumerate(found, first):
             path = step.image(index)
             if not same:
                 pixels = None
@@ -155,8 +159,10 @@ def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any
         if pixels is not None:
             write_picture(path, pixels, options.quality)
 
-    done = 0
-    for done, _ in enumerate(in_order(write, cut(), step.cores), 1):  # encoding frees the lock
+    done = first
+    for done, _ in enumerate(
+        in_order(write, cut(), step.cores), first + 1
+    ):  # encoding frees the lock
         step.progress(done, count)
     if done != count:
         raise VideoError(f"{step.video} changed while it was read; run it again")

@@ -132,7 +132,7 @@ def _run(state: State, step: Step, log: Log) -> dict[str, Any]:
     model = options.landmark_model
     model_digest = None if model is None else digest_of_file(model)
     start = (options.start, options.seconds, options.crop, model_digest, options.size)
-    done(_Task("look", start, lambda step, keep: examine_video(step)))
+    done(_Task("look", start, examine_video))
     for task in _tasks(step, facts):
         done(task)
     return facts

@@ -114,7 +114,10 @@ def test_the_table_names_what_was_measured(path, capsys):
 def test_a_removed_part_is_refused_with_those_that_exist(path, capsys):
     assert main(["bench", str(path), "--parts", "stages", "roofline"]) == 2
     said = capsys.readouterr().err
-    assert "--parts roofline was removed; choose from stages, scaling, startup, training" in said
+    assert (
+        "--parts roofline was removed; choose from stages, scaling, startup, training, video"
+        in said
+    )
 
 
 def test_a_resampled_avatar_keeps_its_agents(path):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("av", reason="needs PyAV: make prepare")
 pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 
+from core.errors import CancelledError
+from core.prepare import examined
+from core.prepare.face import FaceFinder
+from core.prepare.frames import examine_video, write_frames
 from core.prepare.options import PrepareOptions
 from core.prepare.pipeline import prepare
+from core.prepare.step import Step
 
-from ..support.videos import GOLDEN
+from ..support.videos import GOLDEN, pictures, write
 from ..support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,3 +68,38 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(
     prepare(GOLDEN, tmp_path, OPTIONS)
     assert (tmp_path / kept).stat().st_mtime_ns == stamp
     assert contents(tmp_path) == whole
+
+
+def test_a_long_film_that_was_looked_at_in_part_is_not_decoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 s, stopped after 6.7 s: the second run searches the rest alone, and finds the same square
+    and number of frames as one run does."""
+    clip = pictures()
+    film = write(tmp_path / "film.mp4", (clip + clip[::-1]) * 2, None, rate=28)
+    step = Step(
+        film, tmp_path, OPTIONS, "look", lambda *seen: None, lambda text: None, lambda: False
+    )  # fmt: skip
+    step.make("prepare")
+    whole_film = examine_video(step, False)
+    assert not (step.side / examined.NAME).exists()
+
+    searched: list[int] = []
+    find = FaceFinder.find
+
+    def counted(self: FaceFinder, pixels: np.ndarray) -> np.ndarray:
+        searched.append(1)
+        return find(self, pixels)
+
+    monkeypatch.setattr(examined, "SAVED_EVERY", 0.0)
+    monkeypatch.setattr(FaceFinder, "find", counted)
+    with pytest.raises(CancelledError):
+        examine_video(replace(step, cancelled=lambda: len(searched) == 14), False)
+    del searched[:]
+    assert examine_video(step, True) == whole_film and len(searched) == 3
+    write_frames(step, whole_film, False)
+    before = {path: path.read_bytes() for path in (tmp_path / "ori_imgs").iterdir()}
+    for row in range(170, whole_film["frames"]):
+        step.image(row).unlink()
+    write_frames(step, whole_film, True)
+    assert {path: path.read_bytes() for path in (tmp_path / "ori_imgs").iterdir()} == before
