@@ -18,6 +18,11 @@ FACE_HEIGHT = 0.47  # from the square's upper edge to the middle of the face, in
 SQUARE_FACE = 0.18  # face box in sides of a square video, from which its framing stays
 RIVAL = 0.3  # area of a second face, in areas of the first, that makes it a second person
 MOST_RIVALS, LEAST_FACES = 0.15, 0.5  # of the searched frames
+# Two faces, half a second or a few seconds apart, are in other framings if they differ by more: in
+# size, in boxes. People who lean forward stay below 1.1 in size; who walks about by more than a
+# face is cut off by any useful square.
+OTHER_SIZE, OTHER_PLACE = 1.3, 1.2
+MOST_USUAL = 0.5  # of the searched frames: a framing that has fewer does not decide alone
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,35 @@ def check_faces(found: Sequence[Boxes], name: str) -> Boxes:
     return np.array(firsts)
 
 
+def usual_framing(faces: Boxes) -> Boxes:
+    """(k, 4) those of the faces (n, 4) that are in the film's usual framing, if it has one: shots
+    from nearer or farther, or with the face elsewhere, are left out later and need no room."""
+    sides = np.maximum(faces[:, 2] - faces[:, 0], faces[:, 3] - faces[:, 1])
+    middles = (faces[:, :2] + faces[:, 2:]) / 2
+    jumps = (np.abs(np.diff(np.log(sides))) > np.log(OTHER_SIZE)) | (
+        np.linalg.norm(np.diff(middles, axis=0), axis=1) > OTHER_PLACE * sides[1:]
+    )
+    shots = np.split(np.arange(len(faces)), np.flatnonzero(jumps) + 1)
+    size = np.array([np.median(sides[rows]) for rows in shots])
+    place = np.array([np.median(middles[rows], axis=0) for rows in shots])
+    apart = np.linalg.norm(place[:, None] - place, axis=2)
+    alike = (np.abs(np.log(size[:, None] / size)) <= np.log(OTHER_SIZE)) & (
+        apart <= OTHER_PLACE * np.minimum(size[:, None], size)
+    )
+    counts = alike @ np.array([len(rows) for rows in shots])
+    best = int(counts.argmax())
+    if counts[best] < MOST_USUAL * len(faces):
+        return faces
+    chosen = [rows for rows, same in zip(shots, alike[best], strict=True) if same]
+    return faces[np.concatenate(chosen)]
+
+
 def _area(box: Float64) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
 def choose_crop(faces: Boxes, width: int, height: int) -> Crop:
-    """The square around the faces of all searched pictures (n, 4), inside the video."""
+    """The square around the faces (n, 4), inside the video."""
     sides = np.maximum(faces[:, 2] - faces[:, 0], faces[:, 3] - faces[:, 1])
     box = float(np.median(sides))
     if width == height and box >= SQUARE_FACE * width:

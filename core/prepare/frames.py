@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import VideoError
 from ..records.arrays import Float64
 from ..system.threads import in_order
-from .crop import Crop, check_faces, choose_crop, given_crop
+from .crop import Crop, check_faces, choose_crop, given_crop, usual_framing
 from .examined import Examined
 from .face import FaceFinder, quiet
 from .options import FPS, MAX_SECONDS, MIN_SECONDS
@@ -55,7 +55,7 @@ def examine_video(step: Step, keep: bool) -> dict[str, Any]:
     step.progress(count, count)
     faces = check_faces(seen.boxes, str(step.video))
     if crop is None:
-        crop = choose_crop(faces, film.width, film.height)
+        crop = choose_crop(usual_framing(faces), film.width, film.height)
     if crop.side < SMALL_SIDE * options.size:
         step.note(
             f"the face's square is {crop.side} pixels wide and magnified to {options.size}: the "

@@ -24,12 +24,13 @@ from core.prepare.findings.record import (
 )
 from core.prepare.findings.rule import Kind, Limit, judge
 from core.prepare.findings.sharpness import edge_blur
+from core.prepare.findings.steps import Steps, steps_of
 from core.prepare.findings.table import RULES
 from tests.support.drawn_person import SIDE, draw, face_at
 
 LIMITS = [rule for rule in RULES if isinstance(rule, Limit)]
 KINDS = [rule for rule in RULES if isinstance(rule, Kind)]
-TEXTS = {"left_out_text": ": 3 frames at a cut", "moved_text": ""}
+TEXTS = {"left_out_text": ": 3 frames at a cut", "moved_text": "", "interval_text": ""}
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "training.md"
 
 
@@ -70,6 +71,34 @@ def test_what_is_not_known_is_not_judged() -> None:
 def test_names_are_unique_and_every_rule_has_its_reason() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
     assert all(rule.reason for rule in RULES)
+
+
+@pytest.mark.parametrize(("interval", "share"), [(5, 1.0), (6, 1.0), (3, 1.0), (5, 0.0)])
+def test_pictures_dropped_at_an_interval_are_seen(interval: int, share: float) -> None:
+    """A person moves unevenly; every step over a missing picture is twice as long."""
+    random = np.random.default_rng(interval)
+    speed = gaussian_filter(random.standard_normal(400), 6)
+    changes = (1 + 0.5 * speed / speed.std()).clip(0.2) * random.uniform(0.8, 1.25, 400)
+    changes[2::interval] *= 1 + share
+    found = steps_of(changes)
+    assert found.repeated == 0
+    if share:
+        assert found.interval == interval and 1.6 < found.longer < 2.4
+    else:
+        assert found == Steps(0.0)
+
+
+def test_repeated_pictures_are_counted() -> None:
+    changes = np.ones(100)
+    changes[::7] = 0.01
+    assert steps_of(changes).repeated == pytest.approx(15)
+    found = judge(RULES, {"repeated": 15.0, "longer_step": 2.0, "interval_text": ": as a test"})
+    assert [(one.name, one.grade) for one in found] == [
+        ("repeated pictures", FAIR),
+        ("dropped pictures", FAIR),
+    ]
+    assert "2.0 times as long as the others: as a test" in found[1].text
+    assert steps_of(np.zeros(0)) == Steps(0.0)
 
 
 def test_a_face_under_120_pixels_is_bad() -> None:

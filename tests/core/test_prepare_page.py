@@ -41,7 +41,7 @@ def page(findings: tuple[Finding, ...], name: str = "talk.mp4", **more: object) 
 
 def test_it_holds_every_finding_in_their_order() -> None:
     numbers = {rule.fact: 0.0 for rule in RULES} | {"background": "jumps", "belongs": "no"}
-    findings = judge(RULES, {**numbers, "moved_text": "", "left_out_text": ""})
+    findings = judge(RULES, {**numbers, "moved_text": "", "left_out_text": "", "interval_text": ""})
     assert len(findings) == len(RULES)
     text = page(findings)
     places = [text.index(f"<td>{finding.name}</td>") for finding in findings]

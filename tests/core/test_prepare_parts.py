@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from core.errors import VideoError
 from core.images.sampling import bilinear
 from core.prepare.bundle import Solution, project
-from core.prepare.crop import Crop, check_faces, choose_crop, given_crop
+from core.prepare.crop import Crop, check_faces, choose_crop, given_crop, usual_framing
 from core.prepare.eyes import closure, table
 from core.prepare.mesh import LEFT_EYE, RIGHT_EYE
 from core.prepare.patches import find, median_appearance, patches_on, take
@@ -32,6 +32,20 @@ def test_the_square_lies_around_the_face_and_inside_the_video() -> None:
     corner = choose_crop(box(60, 80, 100), 640, 360)
     assert (corner.x, corner.y) == (0, 0) and corner.side <= 360
     assert choose_crop(box(256, 250, 150), 512, 512) == Crop(0, 0, 512)
+
+
+def test_the_square_needs_no_room_for_framings_that_are_left_out() -> None:
+    """Punch-ins, and a shot with the face elsewhere, are left out of the training. A person who
+    sways, or a film without a usual framing, keeps all room."""
+    usual = np.concatenate([box(700 + 30 * np.sin(k), 400, 200) for k in range(12)])
+    nearer = np.concatenate([box(720, 420, 330)] * 5)
+    elsewhere = np.concatenate([box(1300, 400, 200)] * 4)
+    film = np.concatenate([usual[:6], nearer, usual[6:], elsewhere])
+    assert_array_equal(usual_framing(film), usual)
+    wide = choose_crop(film, 1920, 1080)
+    assert choose_crop(usual_framing(film), 1920, 1080).side < 0.8 * wide.side
+    for kept in (usual, usual[:1], np.concatenate([usual[:5], nearer, elsewhere])):
+        assert_array_equal(usual_framing(kept), kept)
 
 
 def test_a_square_that_leaves_the_video_is_refused() -> None:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...audio.wav import load_wav
 from ...records.arrays import Float64
+from ..cuts import changes
+from ..landmarks import load_signals
 from ..options import FPS
 from ..pictures import Pixels
 from ..shots import Shots, reasons_text
@@ -21,6 +24,7 @@ from .light import Light, light_of
 from .movement import movement_of
 from .rule import Facts
 from .sharpness import edge_blur
+from .steps import steps_of
 
 FULL_SCALE = 0.999  # of the sound's samples; from it on they are clipped
 BLURRED = 1.5  # times the blur of the clip's sharper frames: the frame is blurred by motion
@@ -63,6 +67,18 @@ def facts_of(
         "left_out_text": _left_out(found),
         "usable": used / FPS,
         "rate": found.get("rate") or None,
+        **_of_steps(load_signals(files).small, shots.used),
+    }
+
+
+def _of_steps(small: NDArray[np.uint8], used: NDArray[np.bool_]) -> dict[str, float | str]:
+    """Of the steps between used frames."""
+    both = used[1:] & used[:-1]
+    steps = steps_of(changes(small, np.arange(len(small)))[both])
+    return {
+        "repeated": steps.repeated,
+        "longer_step": steps.longer,
+        "interval_text": f": one after every {steps.interval} is missing" if steps.interval else "",
     }
 
 

@@ -211,6 +211,19 @@ FILM: tuple[Rule, ...] = (
         "m, b or p (80 ms) falls between two pictures",
         lower_is_worse=True,
     ),
+    Limit(
+        "repeated pictures", "repeated", "%", 5, None,
+        "{value:.0f} % of the pictures are the same as the one before.",
+        "Use the camera's own file, and film in good light at a fixed rate.",
+        "the mouth stands still for 40 ms while the sound goes on; single ones average out",
+    ),
+    Limit(
+        "dropped pictures", "longer_step", "times", 1.4, None,
+        "At a fixed interval, steps between pictures are {value:.1f} times as long as the others"
+        "{interval_text}.",
+        "Use the camera's own file, not one whose rate was changed.",
+        "lips are up to half a step early or late around it, which blurs the mouth a little",
+    ),
 )  # fmt: skip
 
 RULES = (*PICTURE, *MOVEMENT, *SOUND, *FILM)
