@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records.arrays import Float64
+from .fades import faded_frames
 from .mesh import STABLE
 
 JUMP = 2.7  # times the difference of the frames around it
@@ -55,8 +56,8 @@ def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def find_cuts(
     small: NDArray[np.uint8], meshes: Float64, valid: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """(F,) True for the first frame of every shot but the first. small (F, S, S, 3), meshes
-    (F, 478, 3) in pixels, valid (F,): a face was found."""
+    """(F,) True for the first frame of every shot but the first; the one after a cross-fade is
+    such a frame. small (F, S, S, 3), meshes (F, 478, 3) in pixels, valid (F,): a face was found."""
     cut = np.zeros(len(small), bool)
     black = black_frames(small)
     rows = np.flatnonzero(~black)
@@ -74,7 +75,7 @@ def find_cuts(
     by_points = _ratios(np.where(known, moved, 0.0)[moving], moving, LEAST_MOVE)
     found = (by_picture > JUMP) | (known[moving] & (by_picture * by_points > BOTH))
     cut[rows[moving[found] + 1]] = True
-    for first, stop in runs(~valid | black):
+    for first, stop in [*runs(~valid | black), *runs(faded_frames(small))]:
         if stop < len(cut) and stop - first >= GONE:
             cut[stop] = True
     return cut

@@ -15,6 +15,7 @@ from ..records.arrays import Float64
 from .choice import SHORT, Look, chosen, half_alike, look_of, same_framing, same_person
 from .cuts import black_frames, find_cuts, frozen_frames, runs
 from .face import FaceMesher, quiet
+from .fades import faded_frames
 from .landmarks import MESHES, load_signals, save_meshes
 from .options import FPS, MIN_SECONDS
 from .signals import Signals, signals_of
@@ -38,8 +39,11 @@ REASONS = (
     "in another framing",
     "with something before the face",
     "at a cut",
+    "in a cross-fade",
 )
-(USED, BLACK, NO_FACE, STILL, TWO, SIDE, BORDER, BRIEF, PERSON, FRAMING, COVERED, CUT) = range(12)
+(USED, BLACK, NO_FACE, STILL, TWO, SIDE, BORDER, BRIEF, PERSON, FRAMING, COVERED, CUT, FADE) = (
+    range(13)
+)
 STILL_MOUTH, STILL_EYES = 0.015, 0.06  # openings, of the face's height and of the eyes' width
 
 
@@ -137,6 +141,7 @@ def choose(
         reason[rows & (reason == USED)] = why
 
     leave(black_frames(signals.small), BLACK)
+    leave(faded_frames(signals.small), FADE)
     leave(~valid, NO_FACE)
     leave(frozen_frames(signals.small), STILL)
     leave(rivals, TWO)
@@ -233,6 +238,7 @@ ADVICE = {
     FRAMING: "take a part without zooms, with --start and --seconds",
     COVERED: "give a film in which nothing is before the face",
     CUT: "give a film that is not cut so often",
+    FADE: "give a film without cross-fades",
 }
 
 

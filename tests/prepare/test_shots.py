@@ -12,7 +12,9 @@ pytest.importorskip("av", reason="needs PyAV: make prepare")
 pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 
 from core.errors import VideoError
+from core.images.pillow import resized
 from core.prepare import shots as shots_module
+from core.prepare.fades import faded_frames
 from core.prepare.landmarks import MESHES, find_meshes, load_signals
 from core.prepare.options import PrepareOptions
 from core.prepare.pictures import write_picture
@@ -36,6 +38,9 @@ PIECES = (
     ("black", [films.black()] * 6),
     ("other", [films.somebody_else(picture) for picture in talking(20, 10)]),
     ("e", talking(16, 90)),
+    ("f", talking(4, 106)),
+    ("fade", films.faded(talking(14, 110), talking(14, 120))),
+    ("after", [films.somebody_else(picture) for picture in talking(14, 24)]),
 )
 
 
@@ -86,6 +91,17 @@ def test_what_cannot_be_used_is_left_out_with_its_reason(
     film: tuple[Shots, dict[str, object], str], piece: str, reason: str
 ) -> None:
     assert set(reasons_of(film[0], piece)) == {reason}
+
+
+def test_frames_in_a_cross_fade_are_left_out(film: tuple[Shots, dict[str, object], str]) -> None:
+    """Its ends are hardly mixed, and look like what is beside them."""
+    shots = film[0]
+    assert set(reasons_of(shots, "fade")[2:-2]) == {"in a cross-fade"}
+    assert set(reasons_of(shots, "after")[3:]) == {"of another person or in other light"}
+    frames = [picture for name, piece in PIECES if name in "abcde" for picture in piece]
+    small = np.stack([resized(picture, 16, 16, "BOX") for picture in frames])
+    assert not faded_frames(small).any()
+    assert np.flatnonzero(shots.reason == REASONS.index("in a cross-fade")).min() > 200
 
 
 def test_frozen_pictures_are_left_out_but_for_the_first(

@@ -45,6 +45,15 @@ def somebody_else(picture: Picture) -> Picture:
     return np.stack(layers, -1).clip(0, 255).astype(np.uint8)
 
 
+def faded(before: list[Picture], after: list[Picture]) -> list[Picture]:
+    """A cross-fade from the pictures `before` to somebody else, who moves like `after`."""
+    shares = np.linspace(0, 1, len(before))
+    return [
+        (a * (1 - share) + somebody_else(b) * share + 0.5).astype(np.uint8)
+        for a, b, share in zip(before, after, shares, strict=True)
+    ]
+
+
 def covered(picture: Picture) -> Picture:
     """A hand of the skin's colour before the mouth."""
     out = picture.copy()
