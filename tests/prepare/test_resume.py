@@ -70,6 +70,41 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(
     assert contents(tmp_path) == whole
 
 
+# Kills the preparation in the worst moment: the step has made its files, and nobody knows yet.
+KILLED = """
+import os, signal, sys
+from core.prepare.state import State
+finish = State.finish
+def killed(self, step, key, facts):
+    if step == sys.argv[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    finish(self, step, key, facts)
+State.finish = killed
+from core.cli import main
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
+@pytest.mark.parametrize(
+    ("step", "kept"),
+    [("look", None), ("background", "prepare/track.npz"), ("points", "parsing/3.png")],
+)
+def test_a_run_that_is_killed_at_the_end_of_a_step_ends_the_same(
+    tmp_path: Path, whole: dict[str, bytes], step: str, kept: str | None
+) -> None:
+    """Only that step is done again."""
+    command = [sys.executable, "-c", KILLED, step, "prepare", str(GOLDEN), str(tmp_path)]
+    done = subprocess.run(
+        [*command, "--size", "128", "--processes", "1"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert done.returncode < 0, done.stderr
+    stamp = (tmp_path / kept).stat().st_mtime_ns if kept else 0
+    prepare(GOLDEN, tmp_path, OPTIONS)
+    assert not kept or (tmp_path / kept).stat().st_mtime_ns == stamp
+    assert contents(tmp_path) == whole
+
+
 def test_a_long_film_that_was_looked_at_in_part_is_not_decoded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
