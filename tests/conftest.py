@@ -12,6 +12,7 @@ import pytest
 # As the command line and the worker do, before numpy is imported: the bits of a product depend on
 # how many threads OpenBLAS shares it between.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from core.system.folders import cache_folder
 

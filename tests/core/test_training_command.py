@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from core import __main__ as program
 from core.avatar.file import load_avatar
 from core.cli import main
 from core.commands import train as command
@@ -132,6 +133,16 @@ def test_ctrl_c_before_there_is_a_work_folder(tmp_path: Path) -> None:
         command._stop(tmp_path / "nowhere")
     command._stop(tmp_path)
     assert (tmp_path / STOP).is_file()
+
+
+def test_threads_wait_asleep_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.cli.main", lambda: 0)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert program.start() == 0 and os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert program.start() == 0 and os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 def test_people_get_lines_too(
