@@ -68,7 +68,8 @@ class Batches:
 
     landmark_points (68, 3): the landmarks' mean places in the head's frame, decimetres; None if the
     clip cannot give them. landmark_rows: rows with landmarks. quiet (F,): rows of silence.
-    rest_rows: rows with landmarks whose mouth is at rest. silence (8, D, W): the window of digital silence, or None if the track does not have it."""
+    rest_rows: rows with landmarks whose mouth is at rest. silence (8, D, W): the window of digital
+    silence, or None if the track does not have it."""
 
     def __init__(
         self,

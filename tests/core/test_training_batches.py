@@ -80,7 +80,9 @@ def test_landmarks_are_learnt_with_the_poses_of_other_frames(batches: Batches) -
     own = batches.poses[sample.rows]
     same = np.isclose(sample.poses, own).all(axis=1)
     assert same.mean() < 0.2  # by chance
-    assert all(bool((batches.poses[batches.rows] == pose).all(dim=1).any()) for pose in sample.poses)
+    assert all(
+        bool((batches.poses[batches.rows] == pose).all(dim=1).any()) for pose in sample.poses
+    )
 
 
 def test_one_in_eight_landmark_frames_is_a_mouth_at_rest_in_silence(
