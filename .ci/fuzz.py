@@ -32,6 +32,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--inputs", type=int, default=100_000, help="of all readers together")
     parser.add_argument("--readers", nargs="+", help="names as in the table; default: all")
     parser.add_argument("--seed", type=int, help="of the random numbers; default: a new one")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="readers tried at the same time"
+    )
     parser.add_argument("--work", type=Path, default=MAIN.folder / "fuzz")
     return parser.parse_args(argv)
 
@@ -88,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     say("| reader | inputs | accepted | slowest, CPU s | grew by MB | faults |")
     say("|---|---|---|---|---|---|")
     total, faults = 0, []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max(1, args.jobs)) as pool:
         folders = [args.work / str(number) for number in range(len(chosen))]
         results = pool.map(lambda name, folder: run(name, share, seed, folder), chosen, folders)
         for name, folder, result in zip(chosen, folders, results, strict=True):
