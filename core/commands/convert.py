@@ -1,4 +1,4 @@
-"""Make an .egs avatar from an official output folder or a .ply."""
+"""Make an .egs avatar from an official output folder, or a still from splats."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="CHECKPOINT_DIR_or_PLY",
-        help="output folder of a training (model_path), one of its iteration_N folders, or a .ply",
+        help="output folder of a training (model_path), one of its iteration_N folders, or the "
+        "Gaussians of a still: .ply, .splat, .spz, or a checkpoint (.pt, .pth, .ckpt) of gsplat, "
+        "nerfstudio or 3D Gaussian Splatting",
     )
     add("out", type=Path, metavar="OUT.egs", help="avatar file to write")
     add(
@@ -57,14 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--axes",
         choices=AXES,
         default="auto",
-        help="up in a .ply alone: y-up as talking-head trainers write, y-down as most splat tools, "
-        "z-up as Blender (default: what our own export says in the file, else y-up)",
+        help="up in a still: y-up as talking-head trainers write, y-down as most splat tools, z-up "
+        "as Blender (default: what the file says; else y-down for .splat, y-up for the others)",
     )
     add(
         "--unit",
         choices=UNITS,
         default="auto",
-        help="unit of a .ply alone (default: what our own export says in the file, else decimetre)",
+        help="unit of a still (default: what the file says; else decimetre, metre for .splat and "
+        ".spz)",
     )
     add("--name", default="", help="name of the avatar (default: the name of the source)")
     add_licence(parser)

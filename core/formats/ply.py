@@ -62,7 +62,7 @@ class _Header:
 def read_ply(path: str | Path) -> Gaussians:
     """Binary (either byte order) or ascii; properties in any order; degree 0 to 3, missing
     harmonics are zero; colours may be red, green, blue; other properties are ignored. PlyError
-    names what is wrong, also a Gaussian that is NaN or infinite: mended_ply.py keeps the others."""
+    names what is wrong, also a Gaussian that is NaN or infinite: mended.py keeps the others."""
     gaussians, _ = read_raw(path)
     bad = int(np.count_nonzero(~finite_rows(gaussians)))
     if bad:
@@ -171,6 +171,11 @@ def _rest_names(names: Sequence[str]) -> list[str]:
 def _cause(missing: Sequence[str], names: Sequence[str]) -> str:
     if any(name.startswith("packed_") for name in names):
         return "this is a compressed splat .ply; export it uncompressed"
+    if "f_offset_0" in names:
+        return (
+            "these are the anchors of Scaffold-GS, from which its networks make Gaussians for each "
+            "view; train with plain 3D Gaussians"
+        )
     if list(missing) == ["scale_2"]:
         return "this is a 2D Gaussian (surfel) file; only 3D Gaussians can be drawn"
     if set(SCALE) <= set(missing):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from .stand_ins import stand_in
+
 # Suffix -> what such a file is.
-OTHERS = {
-    ".splat": "a .splat file (32 bytes a splat, no harmonics)",
-    ".ksplat": "a .ksplat file",
-    ".spz": "an .spz file",
-    ".sog": "a .sog file",
-}
+OTHERS = {".ksplat": "a .ksplat file", ".sog": "a .sog file"}
 NEXT = "convert it to .ply, for example with SuperSplat or splat-transform"
 
 
@@ -16,9 +13,11 @@ def not_ply(start: bytes) -> str:
     """What a file with these first bytes is, and what to do."""
     kind = ""
     if start[:2] == b"\x1f\x8b" or start[:4] == b"NGSP":
-        kind = OTHERS[".spz"]
+        kind = "an .spz file"
     elif start[:2] == b"PK" and b"meta.json" in start:
         kind = OTHERS[".sog"]
     elif start[:4] == b"glTF":
         kind = "a glTF file"
-    return f"it is {kind}; {NEXT}" if kind else "it is not a .ply file"
+    if kind:
+        return f"it is {kind}; {NEXT}"
+    return f"it {stand_in(start) or 'is not a .ply file'}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,18 +15,39 @@ import numpy as np
 from ..errors import EgsError, MissingPackageError
 from ..records.arrays import Float32, Float64
 from ..system.files import open_regular
+from .stand_ins import stand_in
 
 MAX_MEMBERS = 20_000
 MAX_PICKLE = 16 * 2**20  # bytes; names and shapes of a few hundred tensors
 MAX_VALUES = 2**28  # of one tensor that is copied out: 1 GiB of float32
 MAX_POINTS = 2**22  # of one frame
 MAX_PIECE = 2**21  # values added up at a time: 8 MiB of float32
+# torch before 1.6, and later with _use_new_zipfile_serialization=False: no archive but pickles and
+# numbers in a row, so that the whole file is bounded as the pickle of an archive is.
+OLD_LAYOUT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+SAVE_AGAIN = "save it again where it was trained: torch.save(torch.load(FILE), FILE)"
 
 
 def load_torch(path: Path, error: type[EgsError], limit: int) -> dict[str, Any]:
-    """The dictionary in a torch file of at most `limit` bytes: memory-mapped tensors on the CPU.
-    Raises `error` if it is not one, or names a class that plain tensors do not need."""
-    check_zip(path, error, limit)
+    """The dictionary in a torch file of at most `limit` bytes. Raises `error` if it is not one; see
+    `load_content`."""
+    content = load_content(path, error, limit)
+    if not is_table(content):
+        raise error(f"{path} holds no table of named tensors; give the file that training wrote")
+    return dict(content)
+
+
+def is_table(content: Any) -> bool:
+    return isinstance(content, Mapping) and all(isinstance(key, str) for key in content)
+
+
+def load_content(path: Path, error: type[EgsError], limit: int) -> Any:
+    """What torch.save was given: containers, numbers and tensors on the CPU, mapped into memory
+    (read, from a file in the layout before torch 1.6). Raises `error` if the file is of another
+    kind, larger than `limit` bytes, or names a class that plain tensors do not need."""
+    old = read_old_layout(path, error, limit)
+    if old is None:
+        check_zip(path, error, limit)
     try:
         import torch
     except ImportError:
@@ -31,32 +55,84 @@ def load_torch(path: Path, error: type[EgsError], limit: int) -> dict[str, Any]:
             f"reading {path.name} needs PyTorch; install it with: pip install torch"
         ) from None
     try:
-        content = torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about containers whose source has changed
+            return torch.load(
+                str(path) if old is None else io.BytesIO(old),
+                map_location="cpu",
+                weights_only=True,
+                mmap=old is None,
+            )
     except Exception as cause:
         # Hostile or damaged bytes can make the unpickler raise nearly anything; none of it ran.
-        hint = (
-            "it names classes that tensors do not need" if "nsupported" in str(cause) else "damaged"
+        raise error(f"{path} cannot be read as tensors: {_hint(str(cause))}") from None
+
+
+def _hint(cause: str) -> str:
+    named = re.search(r"GLOBAL ([\w.]{1,80})", cause)
+    if named or "nsupported" in cause:
+        what = named[1] if named else "classes"
+        return (
+            f"it names {what}, which tensors do not need; nothing in it was run. Save its tensors "
+            "alone where it was trained: torch.save(model.state_dict(), FILE)"
         )
-        raise error(f"{path} cannot be read as tensors ({hint}); nothing in it was run") from None
-    if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
-        raise error(f"{path} holds no table of named tensors; give the file that training wrote")
-    return dict(content)
+    return "it is damaged; nothing in it was run, copy it again"
+
+
+def read_old_layout(path: Path, error: type[EgsError], limit: int) -> bytes | None:
+    """The file's bytes if it has the layout before torch 1.6, else None."""
+    file, size = open_regular(path, error, limit)
+    with file:
+        if file.read(len(OLD_LAYOUT)) != OLD_LAYOUT:
+            return None
+        if size > MAX_PICKLE:
+            raise error(
+                f"{path} has the layout of torch before 1.6, which is read up to "
+                f"{MAX_PICKLE / 1e6:.0f} MB; {SAVE_AGAIN}"
+            )
+        file.seek(0)
+        return file.read(MAX_PICKLE)
 
 
 def check_zip(path: Path, error: type[EgsError], limit: int) -> None:
     """Refuse a file that could unpack to more than its own size, before torch opens it."""
     file, _ = open_regular(path, error, limit)
+    start = b""
     try:
-        with file, zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
+        with file:
+            start = file.read(512)
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+        raise error(f"{path} {_not_zip(start)}") from None
+    if any(member.filename.endswith("constants.pkl") for member in members):
         raise error(
-            f"{path} is not a PyTorch file in the zip layout (torch 1.6 or newer), or is cut off"
-        ) from None
+            f"{path} is a TorchScript program, which is never run; give the weights alone: "
+            "torch.save(model.state_dict(), FILE)"
+        )
     stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
     pickles = [m.file_size for m in members if m.filename.endswith(".pkl")]
     if len(members) > MAX_MEMBERS or not stored or max(pickles, default=0) > MAX_PICKLE:
-        raise error(f"{path} is not laid out as PyTorch writes it; it was packed by something else")
+        raise error(
+            f"{path} is not laid out as PyTorch writes it; it was packed by something else, "
+            "unpack it or copy the original file"
+        )
+
+
+def _not_zip(start: bytes) -> str:
+    other = stand_in(start)
+    if other:
+        return other
+    if b"ustar" in start[257:263]:
+        return f"has the layout of torch before 0.1.10, which is not read; {SAVE_AGAIN}"
+    if start[:1] == b"\x80":
+        return (
+            "is a Python pickle, which could run anything and is never read; give a file that "
+            "torch.save wrote"
+        )
+    if start[:2] == b"PK":
+        return "is cut off or damaged; copy it again"
+    return "is not a PyTorch file; give a file that torch.save wrote"
 
 
 def array_of(content: Mapping[str, Any], name: str) -> Float32 | None:

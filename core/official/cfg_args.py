@@ -5,6 +5,7 @@ Its syntax tree is read value by value; nothing in it is ever run (docs/method.m
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,33 +27,48 @@ FREEZE_FLAGS = {
 UNSUPPORTED = ("no_grid", "empty_voxel", "static_mlp", "apply_rotation")
 # Settings that go into the avatar's provenance; paths and user names do not.
 KEPT = ("iterations", "coarse_iterations", "batch_size", "sh_degree")
+USED = {*FREEZE_FLAGS, *UNSUPPORTED, *KEPT, "agent_num", "n_head"}
 
 
 def read_cfg_args(path: Path) -> dict[str, Any] | None:
     """The settings, None if there is no such file. CheckpointError for anything that is not
-    `Namespace(...)` of plain values."""
+    `Namespace(...)`, or if a setting that is used is not a plain value. Others, such as paths,
+    may be calls and names (`WindowsPath(...)`, `inf`): those settings are left out."""
     if not path.exists():
         return None
     data = read_bounded(path, CheckpointError, MAX_BYTES)
-    try:
-        call = ast.parse(data.decode().strip(), mode="eval").body
-        named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-        if not named or call.func.id != "Namespace" or call.args:  # type: ignore[attr-defined]
-            raise ValueError
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    call = _parsed(data.decode("utf-8-sig", errors="replace").strip())
+    if call is None or not isinstance(call.func, ast.Name) or call.func.id != "Namespace":
         raise CheckpointError(
             f"{path} is not one line 'Namespace(name=value, ...)'; copy it again or remove it"
-        ) from None
+        )
     settings = {}
-    for keyword in call.keywords:  # type: ignore[attr-defined]
+    for keyword in call.keywords:
         try:
             settings[str(keyword.arg)] = ast.literal_eval(keyword.value)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            raise CheckpointError(
-                f"{path}: {keyword.arg} is not a plain value (a call or a name is never run); "
-                "remove it from the file"
-            ) from None
+            if keyword.arg in USED:
+                raise CheckpointError(
+                    f"{path}: {keyword.arg} is not a plain value (a call or a name is never run); "
+                    "correct it or remove it from the file"
+                ) from None
     return settings
+
+
+def _parsed(text: str) -> ast.Call | None:
+    """The call with named arguments alone that the text is. Windows paths may have been written
+    with single backslashes, which are no Python then."""
+    for written in (text, text.replace("\\", "\\\\")):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about backslashes
+                call = ast.parse(written, mode="eval").body
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if not isinstance(call, ast.Call) or call.args:
+            return None
+        return call if all(keyword.arg for keyword in call.keywords) else None
+    return None
 
 
 def frozen_of(settings: Mapping[str, Any]) -> frozenset[str]:
@@ -72,6 +88,6 @@ def check_supported(settings: Mapping[str, Any], path: Path) -> None:
 def whole(settings: Mapping[str, Any], key: str, default: int | None) -> int | None:
     """A positive whole number of the settings."""
     value = settings.get(key, default)
-    if value is not None and (not isinstance(value, int) or value < 1 or value > 100_000):
+    if value is not None and (type(value) is not int or value < 1 or value > 100_000):
         raise CheckpointError(f"cfg_args: {key}={value!r} must be a whole number from 1 to 100000")
     return value

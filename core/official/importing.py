@@ -1,4 +1,4 @@
-"""Import an official output folder or a .ply, with a dataset folder, as an avatar."""
+"""Import an official output folder, or splats of a still, with a dataset folder, as an avatar."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from ..avatar.framing import framing_camera, head_camera
 from ..dataset.features import choose_features
 from ..dataset.load import load_dataset
 from ..errors import ArgumentError
-from ..formats.mended_ply import read_mended_ply
+from ..formats.mended import mended
 from ..formats.splat_kinds import OTHERS
+from ..formats.stills import SUFFIXES, Still, read_still
 from ..records.avatar import Avatar
-from .checkpoint import load_checkpoint
+from .checkpoint import WEIGHTS, load_checkpoint
+from .torch_splats import SUFFIXES as TORCH_SUFFIXES
+from .torch_splats import read_torch_splats
 from .upright import upright
 
 
@@ -22,7 +25,7 @@ class ImportOptions:
     """dataset: folder with background, poses and eyes. iteration: None for the largest fine one.
     torso_frame: frame of the torso image, None for the first. features and feature_stats: as in
     `features.choose_features`. name: of the avatar; the source's own if empty. axes and unit: of a
-    .ply without a network, see `upright.py`."""
+    still, see `upright.py`; "auto" is what its file says, or its kind."""
 
     dataset: Path | None = None
     iteration: int | None = None
@@ -41,10 +44,13 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
     source = Path(source)
     if options.torso_frame is not None and options.dataset is None:
         raise ArgumentError("a torso frame needs the dataset folder that it is in; give both")
-    if source.suffix.lower() in (".ply", *OTHERS) and not source.is_dir():
-        return _still(source, options)
+    if not source.is_dir() and source.name != WEIGHTS:
+        suffix = source.suffix.lower()
+        if suffix in (*SUFFIXES, *OTHERS, *TORCH_SUFFIXES):
+            _check_still(options)
+            return _still(source, options, _read(source, suffix in TORCH_SUFFIXES))
     if (options.axes, options.unit) != ("auto", "auto"):
-        raise ArgumentError("axes and unit are of a .ply alone; a checkpoint has its own")
+        raise ArgumentError("axes and unit are of a still alone; a checkpoint has its own")
     checkpoint = load_checkpoint(source, options.iteration)
     network = checkpoint.network
     features = choose_features(
@@ -74,13 +80,24 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
     return avatar, tuple(notes)
 
 
-def _still(source: Path, options: ImportOptions) -> tuple[Avatar, tuple[str, ...]]:
+def _check_still(options: ImportOptions) -> None:
     if options.iteration is not None or options.features != "auto" or options.feature_stats:
-        raise ArgumentError("a .ply alone has no iterations and no sound features; leave those out")
-    gaussians, mended, comments = read_mended_ply(source)
-    gaussians, turned = upright(gaussians, options.axes, options.unit, comments)
+        raise ArgumentError("a still has no iterations and no sound features; leave those out")
+
+
+def _read(source: Path, torch: bool) -> Still:
+    if not torch:
+        return read_still(source)
+    gaussians, notes = mended(read_torch_splats(source), source)
+    return Still(gaussians, notes, "y-up", "decimetre")
+
+
+def _still(source: Path, options: ImportOptions, still: Still) -> tuple[Avatar, tuple[str, ...]]:
+    axes = still.axes if options.axes == "auto" else options.axes
+    unit = still.unit if options.unit == "auto" else options.unit
+    gaussians, turned = upright(still.gaussians, axes, unit)
     camera, images, track = framing_camera(gaussians.means), None, None
-    notes = ("a .ply alone has no network: a still head that does not speak", *mended, *turned)
+    notes = ("no network: a still head that does not speak", *still.notes, *turned)
     if options.dataset is not None:
         dataset = load_dataset(options.dataset, options.torso_frame)
         camera, images, track = dataset.camera, dataset.background, dataset.track
@@ -92,6 +109,6 @@ def _still(source: Path, options: ImportOptions) -> tuple[Avatar, tuple[str, ...
         background=images,
         track=track,
         licence=options.licence,
-        provenance={"source": ".ply"},
+        provenance={"source": source.suffix.lower()},
     )
     return avatar, notes

@@ -1,4 +1,4 @@
-"""The checkpoint that a dropped .ply belongs to, and the file name of its avatar."""
+"""The checkpoint that a dropped file of splats belongs to, and the file name of its avatar."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MAX_COPIES = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """path: the source for `importing.import_avatar`, an iteration folder or a .ply. name: of the
-    avatar. needs_torch: the folder also has weights."""
+    """path: the source for `importing.import_avatar`, an iteration folder or a still's file. name:
+    of the avatar. needs_torch: the folder also has weights."""
 
     path: Path
     name: str
@@ -28,10 +28,10 @@ class Source:
 
 def source_of(ply: Path) -> Source:
     """The checkpoint of a `point_cloud.ply` whose folder has a deformation.pth, named like the
-    training's output folder; any other .ply is a still head."""
+    training's output folder; any other file is a still head."""
     ply = ply.absolute()
     folder = ply.parent
-    if not (folder / WEIGHTS).is_file():
+    if ply.suffix.lower() != ".ply" or not (folder / WEIGHTS).is_file():
         return Source(ply, ply.stem, needs_torch=False)
     root = folder.parent.parent if folder.parent.name == CLOUD else folder
     return Source(folder, root.name or folder.name, needs_torch=True)

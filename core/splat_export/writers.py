@@ -8,8 +8,8 @@ from typing import Protocol
 from ..formats.glb import glb_chunks
 from ..formats.ply_writer import ply_parts
 from ..formats.spz import spz_bytes
+from ..formats.stills import OURS
 from ..formats.usd import UsdWriter
-from ..official.upright import OURS
 from ..records.gaussians import Splats, deactivate
 from ..records.splat_job import SplatJob, SplatTask
 from ..render.place import Y_DOWN, moved, scaled, split

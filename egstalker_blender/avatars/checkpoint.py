@@ -15,13 +15,13 @@ from .conversion import Conversion, Request, convert
 from .importer import ImportFiles, chosen_paths, import_avatar
 
 AXES_ITEMS = (
-    ("auto", "Automatic", "What our own export says in the file, else Y up"),
+    ("auto", "Automatic", "What the file says; else Y down for .splat, Y up for the others"),
     ("y-up", "Y Up", "As talking-head trainers write"),
     ("y-down", "Y Down", "As most splat tools and COLMAP write"),
     ("z-up", "Z Up", "As Blender, facing -Y"),
 )
 UNIT_ITEMS = (
-    ("auto", "Automatic", "What our own export says in the file, else decimetres"),
+    ("auto", "Automatic", "What the file says; else decimetres for .ply, metres for the others"),
     ("decimetre", "Decimetre", "As talking-head trainers write"),
     ("metre", "Metre", "As most splat tools write"),
     ("centimetre", "Centimetre", ""),
@@ -34,13 +34,13 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
     bl_label = "Import EGSTalker Checkpoint"
     bl_description = (
         "Convert a trained point cloud to an avatar file in the same folder and import it. "
-        "With its deformation.pth the head talks (this needs a worker with torch); without it, the "
-        "head is still"
+        "With its deformation.pth the head talks (this needs a worker with torch); without it, and "
+        "from .splat or .spz, the head is still"
     )
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".ply"
-    filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
+    filter_glob: StringProperty(default="*.ply;*.splat;*.spz", options={"HIDDEN"})
     dataset: StringProperty(
         name="Dataset",
         description="Folder of the training data: background, head poses, eyes. Empty: none",

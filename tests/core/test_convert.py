@@ -112,7 +112,7 @@ def test_bad_input_ends_with_code_2_and_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_checkpoint(tmp_path / "run", cfg="Namespace()")
-    make_checkpoint(tmp_path / "hostile", cfg="Namespace(a=open('hacked', 'w'))")
+    make_checkpoint(tmp_path / "hostile", cfg="Namespace(n_head=open('hacked', 'w'))")
     make_dataset(tmp_path / "d")
     make_mel_stats(tmp_path / "s.npz")
     write_ply(random_gaussians(9), tmp_path / "head.ply")

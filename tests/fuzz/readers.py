@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import pickle
 import struct
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,11 +26,7 @@ from core.dataset.report import Report
 from core.dataset.track import read_track
 from core.dataset.transforms import lens_of, poses_of, read_documents, rows_of, sound_rows_of
 from core.evaluation.phonemes import load_phonemes
-from core.formats.mended_ply import read_mended_ply
-from core.formats.ply import read_ply
-from core.formats.ply_writer import write_ply
 from core.formats.safetensors import read_tensors
-from core.official.checkpoint import load_checkpoint
 from core.records.job import BakeJob, FrameTask
 from core.records.moment import Moment
 from core.records.voice import SoundPart
@@ -41,13 +35,13 @@ from core.training.state import Place, load_state, save_state
 from core.worker.exchange import read_job, voice_fields, write_job
 from core.worker.protocol import encode, read_message
 from tests.fuzz.case import Case, Maker
-from tests.support.avatar_inputs import make_checkpoint, small_avatar, small_camera
+from tests.fuzz.checkpoints import READERS as CHECKPOINTS
+from tests.support.avatar_inputs import small_avatar, small_camera
 from tests.support.sound_files import chunk, encoded, wav
-from tests.support.synthetic import random_body, random_gaussians
+from tests.support.synthetic import random_body
 from tests.support.training_inputs import FOCAL, FRAMES, SIDE, make_clip
 
 TONE = np.sin(np.linspace(0, 60, 2000)) / 2
-CFG = "Namespace(kplanes_config={'resolution': [4, 4, 4]}, d_model=64, n_head=2, no_dshs=True)"
 
 
 def avatar(folder: Path) -> Case:
@@ -79,22 +73,6 @@ def tensors(folder: Path) -> Case:
     return Case(path, (seed,), lambda: read_tensors(path))
 
 
-def ply(folder: Path) -> Case:
-    path = folder / "x.ply"
-    write_ply(random_gaussians(20), path)
-    binary = path.read_bytes()
-    names = [line.split()[2].decode() for line in binary.split(b"end_header")[0].splitlines()[3:]]
-    head = "ply\nformat ascii 1.0\nelement vertex 3\n"
-    head += "".join(f"property float {name}\n" for name in names) + "end_header\n"
-    text = head + 3 * (" ".join(["0.5"] * len(names)) + "\n")
-
-    def read() -> None:
-        read_mended_ply(path)
-        read_ply(path)
-
-    return Case(path, (binary, text.encode()), read)
-
-
 def npy(folder: Path) -> Case:
     path = folder / "x.npy"
     seeds = []
@@ -124,37 +102,6 @@ def other_sound(folder: Path) -> Case:
         soundfile.write(file, TONE, 16000, format=kind)
         seeds.append(file.getvalue())
     return Case(path, tuple(seeds), lambda: decode(path))
-
-
-def torch_file(folder: Path) -> Case:
-    checkpoint = make_checkpoint(folder / "c", cfg=CFG)
-    path = checkpoint / "point_cloud" / "iteration_7" / "deformation.pth"
-    return Case(path, (path.read_bytes(),), lambda: load_checkpoint(checkpoint))
-
-
-def torch_pickle(folder: Path) -> Case:
-    """The pickle inside a torch file, in an archive that is whole."""
-    checkpoint = make_checkpoint(folder / "c", cfg=CFG)
-    path = checkpoint / "point_cloud" / "iteration_7" / "deformation.pth"
-    whole = path.read_bytes()
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    place = next(name for name in parts if name.endswith("data.pkl"))
-    hostile = pickle.dumps(["x", {"a": torch.Size([2])}])
-
-    def wrapped(data: bytes) -> bytes:
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            for name, part in parts.items():
-                archive.writestr(name, data if name == place else part)
-        return out.getvalue()
-
-    return Case(path, (parts[place], hostile), lambda: load_checkpoint(checkpoint), wrapped)
-
-
-def cfg_args(folder: Path) -> Case:
-    checkpoint = make_checkpoint(folder / "c", cfg=CFG)
-    return Case(checkpoint / "cfg_args", (CFG.encode(),), lambda: load_checkpoint(checkpoint))
 
 
 def in_clip(folder: Path, name: str, read: Callable[[Path], object], *more: bytes) -> Case:
@@ -254,13 +201,10 @@ READERS: dict[str, Maker] = {
     "avatar (.egs)": avatar,
     "header of an avatar": avatar_header,
     "safetensors": tensors,
-    "splats (.ply)": ply,
+    **CHECKPOINTS,
     "features (.npy)": npy,
     "WAV": wave,
     "FLAC, Ogg, MP3": other_sound,
-    "PyTorch file": torch_file,
-    "pickle of a PyTorch file": torch_pickle,
-    "cfg_args": cfg_args,
     "transforms_*.json": transforms,
     "dataset folder": dataset,
     "au.csv": eye_table,

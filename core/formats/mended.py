@@ -1,5 +1,5 @@
-"""Reads a .ply of a still head, which may be a little wrong: other tools write values that mean
-something (an infinite logit is an opacity of 0 or 1) or leave a few damaged Gaussians."""
+"""Gaussians of other programs, which may be a little wrong: these write values that mean something
+(an infinite logit is an opacity of 0 or 1) or leave a few damaged Gaussians."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import PlyError
 from ..records.gaussians import MAX_LOGIT, Gaussians, rows_of
-from .ply import finite_rows, read_raw
-from .splat_kinds import NEXT, OTHERS
+from .ply import finite_rows
 
 MOST_BAD = 0.01  # share of the Gaussians that may be left out
 FLAT = -23.0  # log-scale of a flat side: 1e-10
@@ -20,14 +19,9 @@ LARGEST_LOG_SCALE = 14.0  # a Gaussian of that size
 MOST = 1_000_000  # Gaussians of a still; the viewport holds four million in all
 
 
-def read_mended_ply(path: str | Path) -> tuple[Gaussians, tuple[str, ...], tuple[str, ...]]:
-    """(Gaussians, notes of what was mended, the header's comments). PlyError as read_ply, and for a
-    file of another kind, which it names."""
-    path = Path(path)
-    kind = OTHERS.get(path.suffix.lower())
-    if kind is not None:
-        raise PlyError(f"{path} is {kind}, which is not read; {NEXT}")
-    gaussians, comments = read_raw(path)
+def mended(gaussians: Gaussians, path: Path) -> tuple[Gaussians, tuple[str, ...]]:
+    """(Gaussians that are finite, of sensible size and not too many; notes of what was mended).
+    PlyError if more than a few cannot be used; path: of the file, for the message."""
     gaussians, notes = _bounded(gaussians)
     count = len(gaussians)
     good = finite_rows(gaussians) & _sensible(gaussians)
@@ -45,7 +39,7 @@ def read_mended_ply(path: str | Path) -> tuple[Gaussians, tuple[str, ...], tuple
             f"{len(gaussians)} Gaussians are too many for a still; the {MOST} most visible are kept"
         )
         gaussians = rows_of(gaussians, _most_visible(gaussians, MOST))
-    return gaussians, tuple(notes), comments
+    return gaussians, tuple(notes)
 
 
 def _bounded(gaussians: Gaussians) -> tuple[Gaussians, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +13,15 @@ import pytest
 from core.avatar.file import load_avatar
 from core.cli import main
 from core.errors import ArgumentError, PlyError
-from core.formats import mended_ply
-from core.formats.mended_ply import read_mended_ply
+from core.formats import mended
 from core.formats.ply import read_ply
 from core.formats.ply_writer import write_ply
+from core.formats.spz import HEADER, MAGIC, spz_bytes
+from core.formats.stills import OURS, read_still
 from core.official.importing import ImportOptions, import_avatar
-from core.official.upright import OURS
 from core.records.gaussians import C0, Gaussians, activate, deactivate
 from core.render.place import Y_DOWN, moved
-from tests.support.splat_files import covariances
+from tests.support.splat_files import covariances, read_spz
 from tests.support.synthetic import random_gaussians
 
 N = 300
@@ -39,7 +40,8 @@ def test_infinite_logits_and_flat_scales_are_bounded(tmp_path: Path) -> None:
     path = written(tmp_path / "a.ply", gaussians)
     with pytest.raises(PlyError, match="95 of 300"):
         read_ply(path)  # a network needs every row as trained
-    found, notes, _ = read_mended_ply(path)
+    still = read_still(path)
+    found, notes = still.gaussians, still.notes
     assert len(found) == N
     splats = activate(found)
     assert np.isfinite(splats.scales).all() and (splats.scales > 0).all()
@@ -52,12 +54,13 @@ def test_infinite_logits_and_flat_scales_are_bounded(tmp_path: Path) -> None:
 def test_a_few_bad_rows_are_left_out_and_counted(tmp_path: Path, value: float) -> None:
     gaussians = random_gaussians(N)
     gaussians.means[[3, 200], 1] = value
-    found, notes, _ = read_mended_ply(written(tmp_path / "a.ply", gaussians))
+    still = read_still(written(tmp_path / "a.ply", gaussians))
+    found, notes = still.gaussians, still.notes
     assert np.array_equal(found.means, np.delete(gaussians.means, [3, 200], axis=0))
     assert notes == ("2 of 300 Gaussians are NaN or absurd and were left out",)
     gaussians.log_scales[:4] = 60
     with pytest.raises(PlyError, match=r"5 of 300 .* absurdly large"):
-        read_mended_ply(written(tmp_path / "a.ply", gaussians))
+        read_still(written(tmp_path / "a.ply", gaussians))
 
 
 @pytest.mark.parametrize(("kind", "name", "most"), [("u1", "uchar", 255), ("f4", "float", 1)])
@@ -78,12 +81,12 @@ def test_colours_may_be_red_green_and_blue(tmp_path: Path, kind: str, name: str,
     head = ["ply", "format binary_little_endian 1.0", f"element vertex {N}", *lines, "end_header"]
     path = tmp_path / "a.ply"
     path.write_bytes("\n".join([*head, ""]).encode() + rows.tobytes())
-    found = read_mended_ply(path)[0]
+    found = read_still(path).gaussians
     np.testing.assert_allclose(0.5 + C0 * found.sh[:, 0], colours / most, atol=1e-6)
     assert not found.sh[:, 1:].any()
     path.write_bytes(path.read_bytes().replace(b" blue", b" blub"))
     with pytest.raises(PlyError, match="f_dc_0"):
-        read_mended_ply(path)
+        read_still(path)
 
 
 @pytest.mark.parametrize("line_end", ["\r", "\r\n", "\n", " \n"])
@@ -102,7 +105,7 @@ def test_headers_in_other_spellings(tmp_path: Path, line_end: str) -> None:
         assert np.array_equal(found.quats, gaussians.quats)
 
 
-@pytest.mark.parametrize("suffix", [".splat", ".ksplat", ".spz", ".sog"])
+@pytest.mark.parametrize("suffix", [".ksplat", ".sog"])
 def test_other_splat_files_are_named_with_the_next_step(
     tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +118,7 @@ def test_other_splat_files_are_named_with_the_next_step(
 
 @pytest.mark.parametrize(
     ("start", "name"),
-    [(gzip.compress(b"NGSP"), ".spz"), (b"NGSP", ".spz"), (b"PK\3\4 meta.json", ".sog"),
+    [(b"NGSP", ".spz"), (b"PK\3\4 meta.json", ".sog"),
      (b"glTF", "glTF")],
 )  # fmt: skip
 def test_a_renamed_file_is_named_by_its_first_bytes(
@@ -123,7 +126,7 @@ def test_a_renamed_file_is_named_by_its_first_bytes(
 ) -> None:
     (tmp_path / "a.ply").write_bytes(start + b"\0" * 64)
     with pytest.raises(PlyError, match=rf"{name} file.*convert it"):
-        read_mended_ply(tmp_path / "a.ply")
+        read_still(tmp_path / "a.ply")
 
 
 @pytest.mark.parametrize(
@@ -166,11 +169,92 @@ def test_axes_of_a_checkpoint_are_its_own(tmp_path: Path) -> None:
 
 
 def test_too_many_are_thinned_to_the_most_visible(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(mended_ply, "MOST", 100)
+    monkeypatch.setattr(mended, "MOST", 100)
     gaussians = random_gaussians(N)
     faint = np.random.default_rng(0).permutation(N)[:200]
     gaussians.opacity_logits[:] = 3
     gaussians.opacity_logits[faint] = -8
-    found, notes, _ = read_mended_ply(written(tmp_path / "a.ply", gaussians))
+    still = read_still(written(tmp_path / "a.ply", gaussians))
+    found, notes = still.gaussians, still.notes
     assert np.array_equal(found.means, np.delete(gaussians.means, faint, axis=0))
     assert notes == ("300 Gaussians are too many for a still; the 100 most visible are kept",)
+
+
+def test_a_splat_file_is_a_still(tmp_path: Path) -> None:
+    path = tmp_path / "a.splat"
+    row = struct.pack("<6f8B", 1, 2, 3, 0.1, 0.2, 0.0, 255, 128, 0, 255, 255, 128, 64, 128)
+    faint = struct.pack("<6f8B", 0, 0, 0, 1, 1, 1, 0, 0, 0, 51, 128, 255, 128, 128)
+    path.write_bytes(row + faint)
+    still = read_still(path)
+    found, splats = still.gaussians, activate(still.gaussians)
+    assert (still.axes, still.unit) == ("y-down", "metre")
+    assert found.means.tolist() == [[1, 2, 3], [0, 0, 0]]
+    np.testing.assert_allclose(splats.scales[:, :2], [[0.1, 0.2], [1, 1]], rtol=1e-6)
+    np.testing.assert_allclose(splats.opacities, [1, 0.2], atol=1e-6)
+    colours = 0.5 + C0 * found.sh[:, 0]
+    np.testing.assert_allclose(colours, [[1, 128 / 255, 0], [0, 0, 0]], atol=1e-6)
+    assert found.quats.tolist() == [[127 / 128, 0, -0.5, 0], [0, 127 / 128, 0, 0]]
+    assert still.notes == (
+        "1 opacities of exactly 0 or 1 were bounded",
+        "1 flat sides were bounded",
+    )
+    path.write_bytes(row + faint[:-1])
+    with pytest.raises(PlyError, match="63 bytes are no whole number"):
+        read_still(path)
+    assert main(["convert", str(path), str(tmp_path / "a.egs")]) == 2
+    path.write_bytes(row + faint)
+    assert main(["convert", str(path), str(tmp_path / "a.egs")]) == 0
+    np.testing.assert_allclose(
+        load_avatar(tmp_path / "a.egs").gaussians.means, [[10, -20, -30], [0, 0, 0]]
+    )
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3])
+@pytest.mark.parametrize("name", ["a.spz", "renamed.ply"])
+def test_an_spz_file_is_a_still(tmp_path: Path, name: str, degree: int) -> None:
+    path, gaussians = tmp_path / name, random_gaussians(N)
+    path.write_bytes(spz_bytes(gaussians, degree))
+    still, slow = read_still(path), read_spz(path.read_bytes())
+    found = still.gaussians
+    assert (still.axes, still.unit) == ("y-up", "metre")
+    np.testing.assert_allclose(found.means, slow["means"], rtol=1e-6)
+    np.testing.assert_allclose(found.log_scales, slow["log_scales"], atol=1e-6)
+    np.testing.assert_allclose(found.quats, slow["quats"], atol=1e-6)
+    np.testing.assert_allclose(activate(found).opacities, slow["opacities"], atol=1e-6)
+    np.testing.assert_allclose(found.sh[:, 0], slow["dc"], atol=1e-5)
+    rest = (degree + 1) ** 2 - 1
+    np.testing.assert_allclose(found.sh[:, 1 : 1 + rest], slow["sh"], atol=1e-6)
+    assert not found.sh[:, 1 + rest :].any()
+
+
+def header(version: int, count: int, degree: int = 0, bits: int = 12) -> bytes:
+    return HEADER.pack(MAGIC, version, count, degree, bits, 0, 0)
+
+
+def test_version_2_of_spz(tmp_path: Path) -> None:
+    row = bytes([0, 0, 1, 0, 0, 255, 0, 16, 0]) + bytes([51, 128, 128, 128, 160, 160, 160])
+    (tmp_path / "a.spz").write_bytes(gzip.compress(header(2, 1) + row + bytes([255, 128, 128])))
+    found = read_still(tmp_path / "a.spz").gaussians
+    np.testing.assert_allclose(found.means, [[16, -16, 1]])
+    np.testing.assert_allclose(found.quats, [[0, 1, 0, 0]], atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"NGSP" + bytes(60), "a newer .spz file; convert it"),
+        (b"hello", "no .spz file"),
+        (gzip.compress(b"hello"), "cut off"),
+        (gzip.compress(bytes(64)), "no .spz file"),
+        (gzip.compress(header(1, 1)), "version 1, which is not read"),
+        (gzip.compress(header(3, 0)), "0 Gaussians"),
+        (gzip.compress(header(3, 2**31)), "promises 2147483648"),
+        (gzip.compress(header(3, 9, degree=9)), "degree 9"),
+        (gzip.compress(header(3, 4_000_000, degree=3)), "does not hold"),
+        (gzip.compress(header(3, 1) + bytes(64))[:-12], "cut off or damaged"),
+    ],
+)
+def test_broken_spz_files_are_named(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "a.spz").write_bytes(data)
+    with pytest.raises(PlyError, match=message):
+        read_still(tmp_path / "a.spz")
