@@ -21,7 +21,9 @@ from egstalker.egstalker_blender.avatars.conversion import Conversion, Request, 
 
 from core.avatar.file import load_avatar
 from core.formats.ply_writer import write_ply
+from core.formats.spz import spz_bytes
 from tests.support.blender import make_avatar
+from tests.support.synthetic import random_gaussians
 from tests.support.waiting import Clock, alive, until
 
 
@@ -95,6 +97,16 @@ def test_a_bare_cloud_becomes_a_still_beside_it(
     # Once more: the same content, so the same file.
     bpy.ops.egstalker.import_checkpoint(filepath=str(cloud))
     assert sorted(p.name for p in cloud.parent.iterdir()) == ["a.egs", "my head.egs", "my head.ply"]
+
+
+def test_an_spz_becomes_a_still_although_a_network_lies_beside_it(
+    scene: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "scan.spz"
+    path.write_bytes(spz_bytes(random_gaussians(30)))
+    (tmp_path / "deformation.pth").touch()
+    assert bpy.ops.egstalker.import_checkpoint(filepath=str(path)) == {"FINISHED"}
+    assert bpy.context.object.name == "scan" and len(bpy.context.object.data.vertices) == 30
 
 
 def test_another_file_of_that_name_is_kept(scene: Any, cloud: Path) -> None:
