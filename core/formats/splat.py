@@ -36,11 +36,11 @@ def read_splat(path: Path) -> Gaussians:
     sh[:, 0] = (colours[:, :3] - 0.5) / C0
     with np.errstate(divide="ignore", invalid="ignore"):
         logits = np.log(colours[:, 3]) - np.log1p(-colours[:, 3])
-        log_scales = np.log(rows["scale"])
+        log_scales = np.log(rows["scale"].astype(np.float32))
     return Gaussians(
         means=np.array(rows["mean"]),
         log_scales=log_scales,
-        quats=(rows["quat"].astype(np.float32) - 128) / 128,
+        quats=np.float32(rows["quat"].astype(np.float32) / 128 - 1),
         opacity_logits=logits,
         sh=sh,
     )
