@@ -10,18 +10,22 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ..system.pace import Pace, count_text
 
 EVENTS = ("start", "progress", "note", "saved", "done", "failed")
 LINE_SECONDS = 15.0  # between two lines of progress, unless stderr is a terminal
 STOPPED = 130  # exit code after Ctrl-C
+# A file's name may hold them: a line end makes two lines of one, an escape recolours a terminal.
+CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
+BUT_LINES = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Console:
@@ -112,13 +116,13 @@ class Console:
 
     def _error(self, text: str) -> None:
         self._end_line()
-        print(text, file=sys.stderr, flush=True)
+        print(shown(text, sys.stderr), file=sys.stderr, flush=True)
 
     def _show(self, done: int, total: int, text: str, now: float, remaining: Any) -> None:
         pace = self._pace
         if remaining is None:
             remaining = pace.remaining(done, total, now)
-        line = f"{pace.what} {count_text(done, total, remaining)}{text}"
+        line = shown(f"{pace.what} {count_text(done, total, remaining)}{text}", sys.stderr)
         if sys.stderr.isatty():
             line = line[: shutil.get_terminal_size().columns - 1]
             print(f"\r{line:<{self._width}}", end="", file=sys.stderr, flush=True)
@@ -149,11 +153,21 @@ def print_line(text: str) -> None:
     """Print on stdout. BrokenPipeError if nobody reads it any more (`| head`); Python then reports
     no unwritten output when it ends."""
     try:
-        sys.stdout.write(f"{text}\n")  # at once, so that an interrupt does not cut a line
+        sys.stdout.write(
+            f"{shown(text, sys.stdout, BUT_LINES)}\n"
+        )  # at once, so that an interrupt does not cut a line
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
+
+
+def shown(text: str, stream: TextIO, hidden: re.Pattern[str] = CONTROL) -> str:
+    """`text` as the stream can show it: what its encoding (a code page, ASCII) does not have, parts
+    of names that are no text, and the characters that `hidden` finds become escapes (\\u982d)."""
+    text = hidden.sub(lambda found: ascii(found[0])[1:-1], text)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def plain(value: Any) -> Any:

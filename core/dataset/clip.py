@@ -4,6 +4,7 @@ Row i of every table is frame i, at i / 25 s."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -197,7 +198,7 @@ class TrainingClip:
                 return background
             return over(read_picture(torso, "RGBA", size), background)
 
-        digest = blake2b(b"" if own is None else str(own).encode())
+        digest = blake2b(b"" if own is None else os.fsencode(own))
         digest.update(b"" if torso is None else read_bounded(torso, DatasetError, MAX_BYTES))
         return self._backgrounds.get(digest.digest(), read)
 

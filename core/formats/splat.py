@@ -40,7 +40,7 @@ def read_splat(path: Path) -> Gaussians:
     return Gaussians(
         means=np.array(rows["mean"]),
         log_scales=log_scales,
-        quats=np.float32(rows["quat"].astype(np.float32) / 128 - 1),
+        quats=(rows["quat"] / 128 - 1).astype(np.float32),
         opacity_logits=logits,
         sh=sh,
     )

@@ -80,7 +80,7 @@ def _gaussians(file: gzip.GzipFile, path: Path) -> Gaussians:
     unpacked = _largest_left_out if version == 3 else _positive_w
     return Gaussians(
         means=_fixed_point(positions.reshape(count, 3, 3), bits),
-        log_scales=np.float32(scales.reshape(count, 3).astype(np.float32) / 16 - 10),
+        log_scales=(scales.reshape(count, 3) / 16 - 10).astype(np.float32),
         quats=unpacked(quats.reshape(count, -1)),
         opacity_logits=logits,
         sh=sh,

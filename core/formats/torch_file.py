@@ -43,7 +43,7 @@ def is_table(content: Any) -> bool:
 
 def load_content(path: Path, error: type[EgsError], limit: int) -> Any:
     """What torch.save was given: containers, numbers and tensors on the CPU, mapped into memory
-    (read, from a file in the layout before torch 1.6). Raises `error` if the file is of another
+    where torch can (not in the layout before 1.6). Raises `error` if the file is of another
     kind, larger than `limit` bytes, or names a class that plain tensors do not need."""
     old = read_old_layout(path, error, limit)
     if old is None:
@@ -57,15 +57,25 @@ def load_content(path: Path, error: type[EgsError], limit: int) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about containers whose source has changed
-            return torch.load(
-                str(path) if old is None else io.BytesIO(old),
-                map_location="cpu",
-                weights_only=True,
-                mmap=old is None,
-            )
+            how = {"map_location": "cpu", "weights_only": True}
+            if old is not None:
+                return torch.load(io.BytesIO(old), **how)
+            if not is_text(path):
+                with path.open("rb") as file:
+                    return torch.load(file, **how)
+            return torch.load(str(path), **how, mmap=True)
     except Exception as cause:
         # Hostile or damaged bytes can make the unpickler raise nearly anything; none of it ran.
         raise error(f"{path} cannot be read as tensors: {_hint(str(cause))}") from None
+
+
+def is_text(path: Path) -> bool:
+    """False for a name with bytes that are no text, which torch cannot open by name."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _hint(cause: str) -> str:

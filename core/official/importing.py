@@ -14,6 +14,7 @@ from ..formats.mended import mended
 from ..formats.splat_kinds import OTHERS
 from ..formats.stills import SUFFIXES, Still, read_still
 from ..records.avatar import Avatar
+from ..system.names import printable
 from .checkpoint import WEIGHTS, load_checkpoint
 from .torch_splats import SUFFIXES as TORCH_SUFFIXES
 from .torch_splats import read_torch_splats
@@ -67,7 +68,7 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
         camera, images, track = dataset.camera, dataset.background, dataset.track
         notes += dataset.notes
     avatar = Avatar(
-        name=options.name or source.resolve().name,
+        name=printable(options.name or source.resolve().name),
         gaussians=checkpoint.gaussians,
         camera=camera,
         network=network,
@@ -103,7 +104,7 @@ def _still(source: Path, options: ImportOptions, still: Still) -> tuple[Avatar, 
         camera, images, track = dataset.camera, dataset.background, dataset.track
         notes += dataset.notes
     avatar = Avatar(
-        name=options.name or source.stem,
+        name=printable(options.name or source.stem),
         gaussians=gaussians,
         camera=camera,
         background=images,

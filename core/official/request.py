@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..avatar.file import SUFFIX
 from ..errors import OutputError
 from ..system.files import hash_of, reason
+from ..system.names import safe_name
 
 WEIGHTS = "deformation.pth"
 CLOUD = "point_cloud"
@@ -39,8 +39,7 @@ def source_of(ply: Path) -> Source:
 
 def file_name(name: str) -> str:
     """A plain file name for an avatar of that name, on every system."""
-    stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).strip(" .")
-    return f"{stem[:100] or 'avatar'}{SUFFIX}"
+    return f"{safe_name(name)}{SUFFIX}"
 
 
 def place(part: Path, folder: Path, name: str) -> Path:

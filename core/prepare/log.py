@@ -64,7 +64,7 @@ class Log:
         """OutputError if that fails."""
         now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
         try:
-            with self._path.open("a", encoding="utf-8") as file:
+            with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{now}  {text}\n")
         except OSError as error:
             raise OutputError(f"{self._path} cannot be written: {reason(error)}") from None

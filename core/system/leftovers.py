@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 PART = ".part"  # of a file that is being written: .NAME.OWNER.part
+MOST_NAME = 200  # bytes of NAME; file systems take 255 in all
 FOLDER_PREFIX = "egstalker-"  # of a temporary folder: egstalker-OWNER-RANDOM
 WEEK = 7 * 86400.0  # seconds after which what another system has left counts as abandoned
 _OWNER = r"([0-9a-f]{8})-(\d{1,19})"
@@ -53,8 +54,14 @@ def runs(process: int) -> bool:
 
 def part_of(path: Path, suffix: str = "", process: int | None = None) -> Path:
     """The temporary name, in the same folder, under which a process of this system writes the file;
-    None: this process."""
-    return path.with_name(f".{path.name}.{owner(process)}{PART}{suffix}")
+    None: this process. The name in it is shortened where the whole would be too long for a file
+    system."""
+    name = path.name
+    coded = os.fsencode(name)
+    if len(coded) > MOST_NAME:
+        digest = hashlib.sha256(coded).hexdigest()[:16]
+        name = coded[: MOST_NAME - 17].decode("utf-8", "ignore") + f"-{digest}"
+    return path.with_name(f".{name}.{owner(process)}{PART}{suffix}")
 
 
 def remove_parts(folder: Path, process: int) -> None:

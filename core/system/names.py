@@ -10,7 +10,8 @@ LONGEST = 100  # bytes of UTF-8; most file systems allow 255, and a frame number
 EMPTY = "unnamed"
 
 # Windows: these characters, and these names with any suffix, are no file names.
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+# Surrogates stand for bytes of a name that are no text.
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
@@ -22,6 +23,11 @@ def safe_name(text: str) -> str:
     if not name:
         return EMPTY
     return f"_{name}" if _DEVICES.fullmatch(name) else name
+
+
+def printable(text: str) -> str:
+    """`text` without surrogates, which no encoding and no Blender name can hold."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def distinct_names(texts: Sequence[str]) -> list[str]:

@@ -36,7 +36,7 @@ class Events:
         """If the log cannot be written, as on a full disk, one note says so and training
         continues."""
         try:
-            with self._log.open("a", encoding="utf-8") as file:
+            with self._log.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
         except OSError as error:
             self._logs = False

@@ -13,6 +13,7 @@ from bpy_extras.io_utils import ImportHelper
 from ...core.avatar.file import SUFFIX, load_avatar
 from ...core.errors import ArgumentError, EgsError
 from ...core.records.avatar import Avatar
+from ...core.system.names import printable
 from ..camera import vertices_of
 from ..paths import stored_path
 from ..render import native
@@ -25,7 +26,7 @@ def import_avatar(context: Any, path: Path) -> Any:
     """A new object in the active collection, selected and active. A bad file raises AvatarFileError
     and leaves nothing behind."""
     avatar = load_avatar(path)
-    obj = bpy.data.objects.new(avatar.name, mesh_of(avatar))
+    obj = bpy.data.objects.new(printable(avatar.name), mesh_of(avatar))
     obj.display_type = "BOUNDS"  # as points the mesh would hide the splats; a box can be clicked on
     obj.egstalker.avatar_path = stored_path(path)
     obj.egstalker.content_hash = avatar.content_hash
@@ -45,7 +46,7 @@ def mesh_of(avatar: Avatar) -> Any:
     for mesh in bpy.data.meshes:
         if mesh.get(HASH_KEY) == avatar.content_hash and len(mesh.vertices) == count:
             return mesh
-    mesh = bpy.data.meshes.new(avatar.name)
+    mesh = bpy.data.meshes.new(printable(avatar.name))
     mesh.vertices.add(count)
     mesh.vertices.foreach_set("co", vertices_of(avatar.whole().means).ravel())
     mesh.update()

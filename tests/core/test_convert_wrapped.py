@@ -198,3 +198,8 @@ def test_any_part_of_the_folder_will_do(tmp_path: Path) -> None:
     assert found.iteration == 0 and "iteration" not in found.provenance
     (run / "cfg_args").rename(alone / "cfg_args")
     assert load_checkpoint(alone).network.agents == 120
+
+
+def test_a_name_that_is_no_text(tmp_path: Path, state: State) -> None:
+    torch.save(state, tmp_path / "a.pth")
+    assert_weights((tmp_path / "a.pth").rename(tmp_path / "\udcff.pth"))
