@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import warnings
@@ -57,13 +58,14 @@ def load_content(path: Path, error: type[EgsError], limit: int) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about containers whose source has changed
-            how = {"map_location": "cpu", "weights_only": True}
-            if old is not None:
-                return torch.load(io.BytesIO(old), **how)
-            if not is_text(path):
-                with path.open("rb") as file:
-                    return torch.load(file, **how)
-            return torch.load(str(path), **how, mmap=True)
+            with contextlib.ExitStack() as files:
+                source: Any = str(path)
+                if old is not None:
+                    source = io.BytesIO(old)
+                elif not is_text(path):
+                    source = files.enter_context(path.open("rb"))
+                mapped = isinstance(source, str)
+                return torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as cause:
         # Hostile or damaged bytes can make the unpickler raise nearly anything; none of it ran.
         raise error(f"{path} cannot be read as tensors: {_hint(str(cause))}") from None
