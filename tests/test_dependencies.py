@@ -158,6 +158,43 @@ def test_every_group_and_every_lock_is_checked() -> None:
     assert files == {ROOT / lock for lock in LOCKS}
 
 
+HASHED = re.compile(rf"(?P<pin>{PIN.pattern}) (?P<hashes>--hash=sha256:[0-9a-f]{{64}}.*)")
+
+
+def hashed_pins(lists: Iterable[str]) -> list[str]:
+    """The pins of the files, in order. Each has hashes."""
+    found = []
+    for name in lists:
+        for line in (ROOT / SET_UP / "hashes" / name).read_text().splitlines():
+            if not line.startswith("#"):
+                match = HASHED.fullmatch(line)
+                assert match, f"no exact version with hashes: {line[:80]}"
+                assert all(
+                    re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", word)
+                    for word in match["hashes"].split()
+                )
+                found.append(match["pin"])
+    return found
+
+
+LISTS = {"": (), "_videos": ("prepare",), "_videos_3_13": ("prepare-3-13",)}
+
+
+@pytest.mark.parametrize("suffix", LISTS)
+def test_set_up_installs_by_hash_what_is_locked(suffix: str) -> None:
+    """All of it, once, except torch, of which every index has builds of its own."""
+    lists = [f"{part}{suffix}.txt" for part in WORKER]
+    found = hashed_pins(lists)
+    assert len(found) == len(set(found))
+    locked = pins((ROOT / SET_UP / f"constraints{suffix}.txt").read_text())
+    assert pins("\n".join(found)) == {n: v for n, v in locked.items() if n != "torch"}
+    first = pins("\n".join(hashed_pins(lists[:1])))
+    assert stale(first, declared("worker", *LISTS[suffix])) == []
+    assert {path.name for path in (ROOT / SET_UP / "hashes").iterdir()} == {
+        f"{part}{end}.txt" for part in WORKER for end in LISTS
+    }
+
+
 def test_stale_locks_are_seen() -> None:
     asked = [Requirement(text) for text in ("a>=1", "b<2", "c_d", "e>=3,<4")]
     locked = pins("# made\na==1.0\nb==1.5 ; python_version < '3.12'\nb==2.0\nc-d==1\n")

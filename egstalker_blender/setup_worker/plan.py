@@ -9,51 +9,37 @@ from pathlib import Path
 
 from ..jobs.command import Step
 
-# The groups "worker", "torch", "gsplat", "prepare" and "prepare-3-13" of pyproject.toml, which is
-# not in the zip; a test compares them.
-WORKER = (
-    "numpy>=1.26",
-    "isal>=1.6,<2",
-    "librosa>=0.11,<1",
-    "llvmlite>=0.43",
-    "numba>=0.60",
-    "pillow>=11",
-    "scipy>=1.13,<2",
-    "sounddevice>=0.5,<1",
-)
-TORCH, GSPLAT = "torch==2.13.0", "gsplat>=1.5,<2"
-# The exact versions, written by `make lock` for every system and Python.
-CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+TORCH = "torch==2.13.0"
+# The exact versions, written by `make lock` for every system and Python from the groups "worker",
+# "torch", "gsplat", "prepare" and "prepare-3-13" of pyproject.toml; in `hashes` with the hashes of
+# all their files.
+FOLDER = Path(__file__).parent
+HASHES = FOLDER / "hashes"
 
 
 @dataclass(frozen=True)
 class Videos:
-    """Packages that turn a video into a dataset. newest: the last Python that has them. models:
-    mediapipe contains its models; otherwise the user names model files (docs/training.md)."""
+    """Packages that turn a video into a dataset. suffix: of the names of their lists. newest: the
+    last Python that has them. models: mediapipe contains its models; otherwise the user names model
+    files (docs/training.md)."""
 
-    packages: tuple[str, ...]
-    constraints: Path
+    suffix: str
     newest: tuple[int, int]
     models: bool
 
 
 # The first mediapipe is the last one that contains its models; it needs an older numpy than the
 # other packages do. From 0.10.35 on it contains code that sends usage metrics: never install that.
-WITH_MODELS = Videos(
-    ("av>=16,<17", "mediapipe==0.10.21", "numpy>=1.26,<2", "pillow>=11", "scipy>=1.13,<2"),
-    Path(__file__).with_name("constraints_videos.txt"),
-    newest=(3, 12),
-    models=True,
-)
-WITHOUT_MODELS = Videos(
-    ("av>=16,<17", "mediapipe==0.10.30", "numpy>=2", "pillow>=11", "scipy>=1.13,<2"),
-    Path(__file__).with_name("constraints_videos_3_13.txt"),
-    newest=(3, 13),
-    models=False,
-)
+WITH_MODELS = Videos("_videos", newest=(3, 12), models=True)
+WITHOUT_MODELS = Videos("_videos_3_13", newest=(3, 13), models=False)
 PREPARE_IMPORTS = ("av", "mediapipe", "scipy")
 PREPARE_SPACE = 2.0e9  # bytes
-PACKAGES = {"cpu": (), "cpu_torch": (TORCH,), "cuda": (TORCH, GSPLAT)}
+# Lists in HASHES.
+PARTS = {
+    "cpu": ("worker",),
+    "cpu_torch": ("worker", "torch"),
+    "cuda": ("worker", "torch", "gsplat"),
+}
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 CHOICES = (
     ("cpu", "CPU (numba)", "Compiled code on all cores; about 0.6 GB"),
@@ -86,15 +72,25 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def requirements(
+def hashed(choice: str, videos: Videos | None = None) -> tuple[str, ...]:
+    """Arguments of pip install for everything but torch: only files with one of the listed hashes
+    are installed. The lists are complete, so that pip looks for no others. videos: with the
+    packages that turn a video into a dataset."""
+    suffix = videos.suffix if videos else ""
+    lists = [str(HASHES / f"{part}{suffix}.txt") for part in PARTS[choice]]
+    return ("--require-hashes", "--no-deps", *(f"--requirement={path}" for path in lists))
+
+
+def torch_arguments(
     choice: str, platform: str = sys.platform, videos: Videos | None = None
 ) -> tuple[str, ...]:
-    """Arguments of pip install: index, constraints, packages. PyPI's torch is for CUDA on Linux and
-    for the CPU elsewhere; the other build comes from PyTorch's own index. videos: with the packages
-    that turn a video into a dataset."""
-    constraints = ("--constraint", str(videos.constraints if videos else CONSTRAINTS))
-    packages = (*WORKER, *PACKAGES[choice], *(videos.packages if videos else ()))
-    return (*_index(choice, platform), *constraints, *packages)
+    """Arguments of pip install for torch, with the CUDA libraries that its build names. It has no
+    hashes here: PyPI's build is for CUDA on Linux and for the CPU elsewhere, the other one comes
+    from PyTorch's own index, and the user may have an index with another. Empty without torch."""
+    if "torch" not in PARTS[choice]:
+        return ()
+    constraints = FOLDER / f"constraints{videos.suffix if videos else ''}.txt"
+    return (*_index(choice, platform), f"--constraint={constraints}", TORCH)
 
 
 def space_for(choice: str, videos: bool = False) -> float:
@@ -112,8 +108,15 @@ def steps_for(
     choice: str, base: Path, environment: Path, videos: Videos | None = None
 ) -> tuple[Step, ...]:
     python = str(python_of(environment))
-    pip = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check")
+    pip = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
+    pip += ("--progress-bar", "off")
     modules = ", ".join((*IMPORTS[choice], *(PREPARE_IMPORTS if videos else ())))
+    torch = torch_arguments(choice, videos=videos)
+    installing = [
+        Step("Installing", (*pip, *hashed(choice, videos)), 60 * MINUTE, 0.3 if torch else 0.8)
+    ]
+    if torch:
+        installing.append(Step("Installing torch", (*pip, *torch), 60 * MINUTE, 0.5))
     return (
         Step(
             "Making the environment",
@@ -121,11 +124,6 @@ def steps_for(
             5 * MINUTE,
             0.1,
         ),
-        Step(
-            "Installing",
-            (python, *pip, "--progress-bar", "off", *requirements(choice, videos=videos)),
-            120 * MINUTE,
-            0.8,
-        ),
+        *installing,
         Step("Trying the packages", (python, "-I", "-c", f"import {modules}"), 10 * MINUTE, 0.1),
     )
