@@ -41,11 +41,18 @@ def find_weights(file: Path | None = None) -> Arrays:
 
 
 def _read(path: Path) -> Arrays:
-    """Every array of a .npz, as float32. Nothing is unpickled."""
+    """Every array of a .npz, as float32. Nothing is unpickled, and no more than MAX_BYTES are
+    unpacked."""
     file, _ = open_regular(path, InputError, MAX_BYTES)
     try:
-        with file, np.load(file, allow_pickle=False) as table:
-            return {name: np.asarray(table[name], np.float32) for name in table.files}
+        with file:
+            with zipfile.ZipFile(file) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > MAX_BYTES:
+                raise InputError(f"{path} unpacks to {unpacked / 1e6:.0f} MB; {ADVICE}")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as table:
+                return {name: np.asarray(table[name], np.float32) for name in table.files}
     except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile):
         raise InputError(
             f"{path} is not a .npz table of arrays (a .pth or .ckpt has to be converted); {ADVICE}"
