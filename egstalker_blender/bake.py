@@ -11,13 +11,15 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
+from ..core.bake.resume import continued, unfinished
 from ..core.engine.interface import Engine
-from ..core.errors import EgsError, OutputError
-from ..core.records.job import BakeJob
-from ..core.records.progress import Progress
+from ..core.errors import ArgumentError, EgsError, OutputError
+from ..core.records.job import OVERWRITE, BakeJob, Existing
+from ..core.records.progress import Progress, progress_during
+from ..core.system.steps import finished
 from . import engines, preferences
 from .blocks import file_of
-from .gather import NOTHING, Gathered, gather, job_steps, read_settings
+from .gather import NOTHING, Gathered, gather_steps, job_steps, read_settings
 from .output import output_of
 from .properties import active_avatar, avatars_in
 from .reasoned import NO_AVATAR, Reasoned
@@ -38,7 +40,7 @@ def bake_steps(engine: Engine, heads: Sequence[Gathered]) -> Steps:
     for gathered in heads:
         job = yield from job_of(gathered, before, total)
         total += len(job.frames) - len(gathered.frames)
-        for step in bake_frames(engine, job):
+        for step in bake_frames(engine, job, gathered.settings.existing):
             yield replace(step, done=before + step.done, total=total)
         before += len(job.frames)
 
@@ -46,32 +48,30 @@ def bake_steps(engine: Engine, heads: Sequence[Gathered]) -> Steps:
 def job_of(gathered: Gathered, done: int, total: int) -> Generator[Progress, None, BakeJob]:
     """Build the job of a gathered bake in slices; done, total: for the progress. Errors as
     job_steps."""
-    slices = job_steps(gathered)
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            job: BakeJob = end.value
-            return job
-        yield Progress(done, total)
+    return (yield from progress_during(job_steps(gathered), done, total))
 
 
-def bake_frames(engine: Engine, job: BakeJob) -> Steps:
-    """Yields the engine's progress; at the end OutputError unless every frame was written and its
-    file exists. Closing the generator stops the engine within a frame."""
+def bake_frames(engine: Engine, job: BakeJob, existing: Existing = OVERWRITE) -> Steps:
+    """Yields the engine's progress; at the end OutputError unless every frame was written, or was
+    finished before, and its file exists. Closing the generator stops the engine within a frame."""
     written = set()
-    with engines.baking(), closing(engine.bake(job)) as steps:
-        for progress in steps:
-            written.add(progress.number)
-            yield progress
+    with engines.baking():
+        rest = yield from unfinished(job, existing)
+        if rest is None:
+            return
+        done, total = len(job.frames) - len(rest.frames), len(job.frames)
+        with closing(engine.bake(rest)) as steps:
+            for progress in continued(steps, done, total):
+                written.add(progress.number)
+                yield progress
     missing = [
         task.number
-        for task in job.frames
+        for task in rest.frames
         if task.number not in written or not _is_written(job.path_of(task))
     ]
     if missing:
         raise OutputError(
-            f"{len(missing)} of {len(job.frames)} frames were not written, the first is "
+            f"{len(missing)} of {total} frames were not written, the first is "
             f"{missing[0]}; look at the log and bake them again"
         )
 
@@ -138,7 +138,7 @@ class BakeOperator(Reasoned, Stepped):
     def heads(cls, context: Any) -> list[Any]:
         raise NotImplementedError
 
-    def _bake(self, context: Any, gathered: list[Gathered]) -> Steps:
+    def _bake(self, scene: Any, heads: list[Any], gathered: list[Gathered]) -> Steps:
         return bake_steps(self._engine(), gathered)
 
     def _result(self, gathered: list[Gathered]) -> str:
@@ -148,8 +148,9 @@ class BakeOperator(Reasoned, Stepped):
 
     def execute(self, context: Any) -> set[str]:
         try:
-            gathered = self._gather(context)
-            for _ in self._bake(context, gathered):
+            heads = self.heads(context)
+            gathered = finished(self._gather(context, heads))
+            for _ in self._bake(context.scene, heads, gathered):
                 pass
         except EgsError as error:
             self.report({"ERROR"}, str(error))
@@ -158,21 +159,33 @@ class BakeOperator(Reasoned, Stepped):
         return {"FINISHED"}
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
+        steps = self._work(context)
         try:
-            gathered = self._gather(context)
-            steps = self._bake(context, gathered)
+            first = next(steps)
         except EgsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return self.begin(context, steps, sum(len(head.frames) for head in gathered))
+        return self.begin(context, steps, first.total)
 
-    def _gather(self, context: Any) -> list[Gathered]:
+    def _work(self, context: Any) -> Steps:
+        """Everything that needs Blender is read before the first progress, unless a sound must be
+        decoded to know its length."""
+        scene, heads = context.scene, self.heads(context)
+        try:
+            gathered = yield from progress_during(self._gather(context, heads), 0, 0)
+            steps = self._bake(scene, heads, gathered)
+        except ReferenceError:
+            raise ArgumentError("a head was removed before its bake began") from None
+        yield Progress(0, sum(len(head.frames) for head in gathered))
+        yield from steps
+
+    def _gather(self, context: Any, heads: list[Any]) -> Generator[None, None, list[Gathered]]:
         """Of all heads, so that bad input of any is found before the first frame is computed."""
         timeline, gathered = timer.service(), []
-        for obj in self.heads(context):
+        for obj in heads:
             settings = read_settings(context.scene, obj)
             known = timeline.loaded(context.scene, obj) if timeline else NOTHING
-            gathered.append(gather(context, obj, settings, known))
+            gathered.append((yield from gather_steps(context, obj, settings, known)))
         return gathered
 
     def _engine(self) -> Engine:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import bpy
 
 from ..core.avatar.file import load_avatar
-from ..core.commands.arguments import add_bake, add_json, add_splats
+from ..core.commands.arguments import add_bake, add_json, add_splats, existing_of
 from ..core.commands.console import STOPPED, Console
 from ..core.commands.farm_options import add_farm, console_for
 from ..core.errors import ArgumentError, EgsError
@@ -112,6 +112,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     check_opened()
     if args.path_mapping:
         map_paths(args.path_mapping)
+    if existing_of(args).resume and not args.out:
+        raise ArgumentError("--skip-existing needs --out DIR, where the frames of a film are kept")
     plan = plan_for(args.video, keep_frames=bool(args.out))
     out = (args.out or args.splats or args.video.parent).absolute()
     if args.check:
@@ -137,6 +139,7 @@ def _bake(
     plan: Plan | None,
     out: Path,
 ) -> None:
+    existing = existing_of(args)
     engine = engines.engine_for(args.engine, preferences.python_path(args.worker_python))
     total, line, start = sum(len(job.frames) for job in jobs), engine.status().line(), monotonic()
     out = plan.path if plan else out
@@ -144,10 +147,10 @@ def _bake(
     before = 0
     for obj, job in zip(heads, jobs, strict=True):
         named = {"object": obj.name} if len(heads) > 1 else {}
-        made = bake_frames(engine, job)
+        made = bake_frames(engine, job, existing)
         if plan:
-            scene = bpy.context.scene
-            made = film_of_job(scene, obj, engine, job, load_avatar(job.avatar_path), plan)
+            scene, avatar = bpy.context.scene, load_avatar(job.avatar_path)
+            made = film_of_job(scene, obj, engine, job, avatar, plan, existing)
         with closing(made) as steps:
             for step in steps:
                 if step.stage == "encoding":

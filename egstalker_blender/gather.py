@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..core.errors import ArgumentError
 from ..core.records.audio_track import AudioTrack
 from ..core.records.avatar import Avatar
 from ..core.records.camera import Camera, pose_vector
-from ..core.records.job import BakeJob, FrameTask, Instant
+from ..core.records.job import OVERWRITE, BakeJob, Existing, FrameTask, Instant
 from ..core.records.moment import Moment
 from ..core.records.shutter import Shutter
 from ..core.records.timeline import MAX_FRAMES, ROW_RATE, seconds_of_frame
@@ -28,16 +28,9 @@ from ..core.records.voice import AnyVoice
 from ..core.system.steps import finished, in_background
 from . import preferences
 from .blocks import file_of
-from .camera import METRES, render_size, scene_camera, unit_of
-from .controls.state import (
-    State,
-    animation_of,
-    body_pose_of,
-    eye_of,
-    head_in_object,
-    state_now,
-    viewmat_of,
-)
+from .camera import METRES, unit_of
+from .controls.frames import states_at
+from .controls.state import State, body_pose_of, eye_of, head_in_object, viewmat_of
 from .output import output_of
 from .properties import is_avatar
 from .sound.strips import VoiceStrips, voice_strips
@@ -52,7 +45,8 @@ class Settings:
     """The settings of an avatar object and its scene. voice: a strip, a sound or feature file, or
     None (a still). frames: scene frames in order, None for the whole sound. size: (width, height)
     in pixels, None for the camera's own. camera, pose, file_format: as core names them. unit: see
-    Camera; for the training camera. shutter: of motion blur. xmp: see BakeJob."""
+    Camera; for the training camera. shutter: of motion blur. xmp: see BakeJob. existing: what
+    happens to files that are there."""
 
     avatar_path: Path
     avatar_hash: str
@@ -69,6 +63,7 @@ class Settings:
     unit: float = METRES
     shutter: Shutter | None = None
     xmp: bool = True
+    existing: Existing = OVERWRITE
 
     def instants(self, frame: int) -> tuple[float, ...]:
         """The scene frames whose controls and camera a picture needs: its own, then those of its
@@ -100,6 +95,7 @@ def read_settings(scene: Any, obj: Any, output: tuple[Path, str] | None = None) 
         unit=unit_of(np.array(obj.matrix_world, np.float64)),
         shutter=shutter_of(scene, props.motion_blur_samples) if props.use_motion_blur else None,
         xmp=preferences.writes_xmp(),
+        existing=Existing(props.use_resume, props.use_resume and props.use_overwrite),
     )
 
 
@@ -112,10 +108,11 @@ def shutter_of(scene: Any, samples: int) -> Shutter:
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """The avatar and the track of an object that the timeline has already loaded; None for what it
-    has not."""
+    has not. voice_hash: of the voice that the track was computed from."""
 
     avatar: Avatar | None = None
     track: AudioTrack | None = None
+    voice_hash: str = ""
 
 
 NOTHING = Loaded()
@@ -125,7 +122,7 @@ NOTHING = Loaded()
 class Gathered:
     """A bake as read from Blender, as plain values. start: scene frame at which the voice's time is
     0. frames: if the whole of an undecoded sound is wanted, more than will be baked. states: one
-    for each of `Settings.instants` of each frame."""
+    for each of `Settings.instants` of each frame. voice_hash: see BakeJob."""
 
     settings: Settings
     avatar: Avatar
@@ -133,11 +130,20 @@ class Gathered:
     start: float
     frames: tuple[int, ...]
     states: tuple[State, ...]
+    voice_hash: str = ""
 
 
 def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING) -> Gathered:
-    """Read everything that needs Blender. If the object is animated or the scene's camera is used,
-    this steps the scene through the frames and returns to the current one. InputError."""
+    """`gather_steps` in one call."""
+    return finished(gather_steps(context, obj, settings, loaded))
+
+
+def gather_steps(
+    context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING
+) -> Generator[None, None, Gathered]:
+    """Read everything that needs Blender. Yields while another thread decodes a sound without which
+    the number of frames is not known. If the object is animated or the scene's camera is used, this
+    steps the scene through the frames and returns to the current one. InputError."""
     from ..core.bake.loop import load_checked  # imports the engines' modules, which is slow
 
     avatar = loaded.avatar or load_checked(settings.avatar_path, settings.avatar_hash)
@@ -145,7 +151,8 @@ def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING)
     if voice is None and avatar.features is not None:
         voice = voice_from(settings.voice)
     if isinstance(voice, Undecoded) and voice.longest is None and settings.frames is None:
-        voice = voice.decode()
+        decode = voice.decode
+        voice = yield from in_background(lambda _abandoned: decode())
     if isinstance(voice, Undecoded):
         rows = math.ceil((voice.longest or 0.0) * ROW_RATE) + 1
     else:
@@ -157,8 +164,8 @@ def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING)
     if len(frames) > MAX_FRAMES:
         raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
     instants = [instant for number in frames for instant in settings.instants(number)]
-    states = tuple(_states(context, obj, settings, instants))
-    return Gathered(settings, avatar, voice, start, frames, states)
+    states = tuple(states_at(context, obj, instants, settings.camera == "scene", settings.size))
+    return Gathered(settings, avatar, voice, start, frames, states, loaded.voice_hash)
 
 
 def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
@@ -195,6 +202,7 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
         file_format=settings.file_format,
         background=settings.background and settings.camera == "training",
         xmp=settings.xmp,
+        voice_hash=gathered.voice_hash,
     )
 
 
@@ -267,32 +275,3 @@ def seen_by_head(avatar: Avatar, pose: str, camera: Camera, moment: Moment) -> C
     object. pose: the property pose_source."""
     place = head_in_object(avatar, pose, moment.pose)
     return camera if place is None else replace(camera, viewmat=camera.viewmat @ place)
-
-
-def _states(context: Any, obj: Any, settings: Settings, frames: Sequence[float]) -> list[State]:
-    """The state at each of the frames, whole or not. Steps the scene only if it must: for the
-    scene's camera, or for controls that something other than F-curves moves."""
-    scene = context.scene
-    in_scene = settings.camera == "scene"
-    if not in_scene:
-        animation = animation_of(scene, context.evaluated_depsgraph_get(), obj)
-        if animation is not None:
-            return [animation.at(number) for number in frames]
-    size = settings.size or render_size(scene)
-    before, subframe = scene.frame_current, scene.frame_subframe
-    states = []
-    try:
-        for number in frames:
-            step_to(scene, number)
-            depsgraph = context.evaluated_depsgraph_get()
-            camera = scene_camera(scene, depsgraph, obj, size) if in_scene else None
-            states.append(state_now(depsgraph, obj, camera))
-    finally:
-        scene.frame_set(before, subframe=subframe)
-    return states
-
-
-def step_to(scene: Any, frame: float) -> None:
-    """Evaluate the scene at a frame, whole or not."""
-    whole = math.floor(frame)
-    scene.frame_set(whole, subframe=frame - whole)

@@ -214,6 +214,21 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
         default="{object}_",
         override=OVERRIDABLE,
     )
+    use_resume: BoolProperty(
+        name="Resume",
+        description="Keep the finished frames in the output folder: those of the same avatar, "
+        "sound, controls, camera and format. Frames of this avatar that were made otherwise are "
+        "baked again; other files stop the bake before it begins",
+        default=False,
+        override=OVERRIDABLE,
+    )
+    use_overwrite: BoolProperty(
+        name="Overwrite",
+        description="With Resume: replace files that this avatar did not make. Without Resume "
+        "every frame is written anyway",
+        default=False,
+        override=OVERRIDABLE,
+    )
     video_format: EnumProperty(
         name="Video", description="Format of the film", items=VIDEO_ITEMS, override=OVERRIDABLE
     )

@@ -22,14 +22,15 @@ class Stepped:
     report: Callable[[set[str], str], None]  # Blender's
 
     _steps: Steps | None = None
+    _total = 0
     _timer: Any = None
 
     def finished_text(self) -> str:
         return self.finished
 
     def begin(self, context: Any, steps: Steps, total: int) -> set[str]:
-        """total: of the progress."""
-        self._steps = steps
+        """total: of the progress, 0 if it is not known yet."""
+        self._steps, self._total = steps, total
         manager = context.window_manager
         self._timer = manager.event_timer_add(TICK, window=context.window)
         manager.progress_begin(0, total)
@@ -50,6 +51,9 @@ class Stepped:
         if progress is None:
             self.report({"INFO"}, self.finished_text())
             return self._end(context, "FINISHED")
+        if progress.total != self._total:
+            self._total = progress.total
+            context.window_manager.progress_begin(0, progress.total)
         context.window_manager.progress_update(progress.done)
         if progress.note or progress.number is not None or progress.stage != "frames":
             what = "frame" if progress.stage == "frames" else "encoding frame"

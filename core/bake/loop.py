@@ -22,7 +22,7 @@ from ..network.deformer import Deformer, splats_at
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
 from ..records.job import BakeJob, FrameTask
-from ..records.progress import Progress
+from ..records.progress import Progress, progress_during
 from ..render.layers import layers_of
 from ..system.files import reason
 from ..system.leftovers import remove_abandoned
@@ -30,7 +30,8 @@ from ..system.threads import in_order
 from .backends import Backend
 from .backgrounds import background_for
 from .features import track_of_frames
-from .origin import notes_of
+from .keys import with_voice_hash
+from .origin import notes_of, xmp_of
 
 BYTES_PER_PIXEL = 16  # of an Image
 LAYERED_BYTES_PER_PIXEL = 24  # of Layers
@@ -59,8 +60,9 @@ def bake(
     reported. Closing the iterator stops the bake; the reported files are complete, and no other
     file is left. avatar: the one at job.avatar_path, if it is already in memory.
 
-    Unless the voice is a track, its features are computed first, on another thread; meanwhile it
-    yields every steps.TICK seconds. Raises InputError, OutputError, EngineError.
+    Unless the voice is a track, it is hashed for the pictures' keys and its features are computed
+    first, on another thread; meanwhile it yields every steps.TICK seconds. Raises InputError,
+    OutputError, EngineError.
     """
     total = len(job.frames)
     if not isinstance(job.voice, AudioTrack):
@@ -68,6 +70,8 @@ def bake(
     if avatar is None or avatar.content_hash != job.avatar_hash:
         avatar = load_checked(job.avatar_path, job.avatar_hash)
     make_folder(job.directory)
+    if job.has_notes:
+        job = yield from progress_during(with_voice_hash(job), 0, total)
     if not isinstance(job.voice, AudioTrack):
         instants = (instant for task in job.frames for instant in task.instants)
         times = [instant.moment.seconds for instant in instants]
@@ -75,7 +79,7 @@ def bake(
     deformer = backend.prepare(avatar)
     yield Progress(0, total)
     largest = max(task.camera.width * task.camera.height for task in job.frames)
-    tasks, notes = iter(job.frames), notes_of(job, avatar)
+    tasks, xmp = iter(job.frames), xmp_of(avatar, job.background) if job.xmp else ""
     in_bytes = job.file_format == "png"
     bytes_per_pixel = LAYERED_BYTES_PER_PIXEL if job.layered else BYTES_PER_PIXEL
     with (
@@ -87,6 +91,7 @@ def bake(
             while not queue.ready() and (task := next(tasks, None)) is not None:
                 image = next(computed)
                 path = job.path_of(task)
+                notes = notes_of(job, task, xmp)
                 queue.put(partial(stage_image, path, image, job.file_format, notes))
                 del image  # the queue frees it once it is encoded
             queue.finish()

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from ..images.notes import NO_NOTES, Notes
 from ..images.xmp import COMPOSITE, GENERATED, Origin, Source, packet
 from ..records.avatar import Avatar
-from ..records.job import BakeJob
+from ..records.job import BakeJob, FrameTask
 from ..system.program import NAME, version
+from .keys import picture_key
 
 
-def notes_of(job: BakeJob, avatar: Avatar) -> Notes:
-    """The notes of every picture of the job."""
-    return Notes(xmp_of(avatar, job.background)) if job.xmp else NO_NOTES
+def notes_of(job: BakeJob, task: FrameTask, xmp: str) -> Notes:
+    """The notes of a picture of the job, whose voice_hash is known. xmp: the job's packet."""
+    if not job.has_notes:
+        return NO_NOTES
+    return Notes(xmp, job.avatar_hash, picture_key(job, task))
 
 
 def xmp_of(avatar: Avatar, over_background: bool) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from ..avatar.file import SUFFIX
 from ..avatar.motion import POSE_SOURCES
 from ..errors import ArgumentError
-from ..records.job import FILE_FORMATS
+from ..records.job import FILE_FORMATS, Existing
 from ..records.shutter import MAX_SAMPLES
 
 
@@ -105,7 +105,32 @@ def add_bake(
         help="write no XMP metadata, which declares the pictures synthetic and names the avatar "
         f"(default: {xmp})",
     )
+    add_existing(parser)
     add_engine(parser)
+
+
+def add_existing(parser: argparse.ArgumentParser) -> None:
+    """What to do with files that are there. `existing_of` reads it."""
+    parser.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="keep finished frames: those of the same avatar, sound, controls, camera and format. "
+        "Frames of this avatar that were made otherwise, or are cut off, are baked again; other "
+        "files stop the bake before it begins (default: write every frame)",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="with --skip-existing: replace files that this avatar did not make",
+    )
+
+
+def existing_of(args: argparse.Namespace) -> Existing:
+    if args.overwrite and not args.skip_existing:
+        raise ArgumentError(
+            "--overwrite is an option of --skip-existing; without it every frame is written anyway"
+        )
+    return Existing(args.skip_existing, args.overwrite)
 
 
 def add_frames(parser: argparse.ArgumentParser, default: str) -> None:

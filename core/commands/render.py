@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from ..audio.features import counted
@@ -17,13 +17,23 @@ from ..bake.plan import (
     parse_size,
     training_tasks,
 )
+from ..bake.resume import continued, unfinished
 from ..engine.choose import open_engine
+from ..engine.interface import Engine
 from ..errors import ArgumentError
-from ..records.job import BakeJob
+from ..records.job import BakeJob, Existing
 from ..records.progress import Progress
 from ..records.shutter import Shutter
 from ..records.timeline import parse_frames
-from .arguments import add_avatar, add_backend, add_bake, add_controls, add_json, controls_of
+from .arguments import (
+    add_avatar,
+    add_backend,
+    add_bake,
+    add_controls,
+    add_json,
+    controls_of,
+    existing_of,
+)
 from .console import Console
 
 
@@ -54,10 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    job = job_of(args)
+    job, existing = job_of(args), existing_of(args)
     total = len(job.frames)
     engine = open_engine(args.engine, Path(sys.executable), backend=args.backend)
-    with contextlib.closing(engine), contextlib.closing(engine.bake(job)) as frames:
+    frames = _frames(engine, job, existing)
+    with contextlib.closing(engine), contextlib.closing(frames):
         line = engine.status().line()
         console.start("render", path=job.directory, total=total, engine=line)
         written = _shown(frames, console)
@@ -100,6 +111,15 @@ def job_of(args: argparse.Namespace) -> BakeJob:
         background=not args.transparent,
         xmp=args.xmp is not False,
     )
+
+
+def _frames(engine: Engine, job: BakeJob, existing: Existing) -> Generator[Progress, None, None]:
+    """Bakes the frames that are not finished."""
+    rest = yield from unfinished(job, existing)
+    if rest is not None:
+        done, total = len(job.frames) - len(rest.frames), len(job.frames)
+        with contextlib.closing(engine.bake(rest)) as steps:
+            yield from continued(steps, done, total)
 
 
 def _shown(frames: Iterable[Progress], console: Console) -> int:

@@ -50,7 +50,8 @@ def _colours(image: NDArray[np.float16] | NDArray[np.float32]) -> Channels:
 
 def encode_channels(channels: Channels, notes: Notes = NO_NOTES) -> bytes:
     """The file's bytes of channels (H, W), float16 or float32, by name. A channel is `name`, or
-    `layer.name`. OpenEXR reserves no attribute for XMP; ours is the string `xmp`."""
+    `layer.name`. OpenEXR reserves no attribute for XMP; ours is the string
+    `xmp`, beside those of notes.py."""
     ordered = dict(sorted(channels.items()))  # as OpenEXR wants them
     height, width = next(iter(ordered.values())).shape
     # A row holds the whole row of each channel, one after the other.
@@ -80,6 +81,7 @@ def _attributes(width: int, height: int, channels: Channels, notes: Notes) -> by
         (b"compression", b"compression", bytes([ZIP])),
         (b"dataWindow", b"box2i", box),
         (b"displayWindow", b"box2i", box),
+        *((name.encode(), b"string", text.encode()) for name, text in notes.texts.items()),
         (b"lineOrder", b"lineOrder", b"\0"),
         (b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
         (b"screenWindowCenter", b"v2f", struct.pack("<ff", 0, 0)),

@@ -58,6 +58,7 @@ def encode_png(
             _chunk(b"IHDR", header),
             _chunk(b"sRGB", b"\0"),  # perceptual
             *(_chunk(b"tEXt", each) for each in texts),
+            *(_chunk(b"tEXt", f"{key}\0{own}".encode()) for key, own in notes.texts.items()),
             *xmp,
             _chunk(b"IDAT", pack(filtered, LEVEL)),
             _chunk(b"IEND", b""),

@@ -41,13 +41,27 @@ class FrameTask:
         return self.blur or (Instant(self.moment, self.camera),)
 
 
+@dataclass(frozen=True)
+class Existing:
+    """What a bake does with files that are there. resume: finished frames stay, frames of the same
+    avatar that were made from other input are baked again, and other files stop the bake before it
+    begins, unless `overwrite`. Without resume every frame is written."""
+
+    resume: bool = False
+    overwrite: bool = False
+
+
+OVERWRITE = Existing()
+
+
 @dataclass(frozen=True, eq=False)
 class BakeJob:
     """avatar_path and avatar_hash: the .egs file and the content hash it must have. voice: the
     sound that drives the avatar; unless it is a track, its features are computed by the engine that
     draws the frames. background: composite the head over the avatar's background and torso (needs
     the training camera). xmp: the files declare themselves synthetic and name the avatar
-    (images/xmp.py). Files are DIRECTORY/STEM####.FORMAT."""
+    (images/xmp.py). voice_hash: audio.digest.voice_hash of the voice, empty until it is known; of a
+    track, that of the sound it was computed from. Files are DIRECTORY/STEM####.FORMAT."""
 
     avatar_path: Path
     avatar_hash: str
@@ -59,6 +73,7 @@ class BakeJob:
     background: bool = True
     sh_degree: int = 3
     xmp: bool = True
+    voice_hash: str = ""
 
     def __post_init__(self) -> None:
         if self.file_format not in (*FILE_FORMATS, RAW):
@@ -77,6 +92,11 @@ class BakeJob:
         if not isinstance(self.voice, AudioTrack):
             raise ArgumentError("the features of the job's voice are not computed yet")
         return self.voice
+
+    @property
+    def has_notes(self) -> bool:
+        """True if the files hold text next to their pixels (images/notes.py)."""
+        return self.file_format != RAW
 
     @property
     def layered(self) -> bool:

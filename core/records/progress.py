@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -18,3 +23,17 @@ class Progress:
     path: Path | None = None
     note: str = ""
     stage: str = "frames"
+
+
+def progress_during(
+    steps: Generator[object, None, T], done: int, total: int
+) -> Generator[Progress, None, T]:
+    """The steps of work that finishes no frame, as progress; returns what they return."""
+    with closing(steps):
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            yield Progress(done, total)

@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, TypeVar
 from .. import errors
 from ..errors import EgsError, EngineError, ProtocolError
 
-VERSION = 7
+VERSION = 8
 MAX_BYTES = 16 * 1024 * 1024
 HEARTBEAT = 1.0  # seconds
 

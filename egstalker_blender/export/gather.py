@@ -20,8 +20,9 @@ from ...core.system.files import megabytes
 from .. import engines
 from ..bake import job_of
 from ..camera import splat_place
+from ..controls.frames import step_to
 from ..controls.state import head_in_object
-from ..gather import NOTHING, Gathered, Loaded, gather, read_settings, step_to
+from ..gather import NOTHING, Gathered, Loaded, gather, read_settings
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,17 @@ from ...core.bake.origin import xmp_of
 from ...core.engine.interface import Engine
 from ...core.errors import ArgumentError
 from ...core.records.avatar import Avatar
-from ...core.records.job import BakeJob
+from ...core.records.job import OVERWRITE, BakeJob, Existing
 from ...core.records.progress import Progress
 from ...core.system.leftovers import temporary_folder
 from ...core.system.names import safe_name
 from ..bake import bake_frames, job_of
 from ..gather import Gathered, Settings
 from ..paths import absolute
+from ..sound.elsewhere import mix_steps
 from ..stepped import Steps
 from .encode import KINDS, Film, encode_steps, film_path
-from .voice import mix_steps, voice_of
+from .voice import voice_of
 
 NO_FFMPEG = "This Blender was built without FFmpeg, which encodes films; bake frames instead"
 
@@ -69,11 +70,18 @@ def chosen_path(settings: Settings, obj: Any) -> Path:
 def film_steps(scene: Any, obj: Any, engine: Engine, gathered: Gathered, plan: Plan) -> Steps:
     """Build the job of a gathered bake in slices, then `film_of_job`."""
     job = yield from job_of(gathered, 0, len(gathered.frames))
-    yield from film_of_job(scene, obj, engine, job, gathered.avatar, plan)
+    existing = gathered.settings.existing
+    yield from film_of_job(scene, obj, engine, job, gathered.avatar, plan, existing)
 
 
 def film_of_job(
-    scene: Any, obj: Any, engine: Engine, job: BakeJob, avatar: Avatar, plan: Plan
+    scene: Any,
+    obj: Any,
+    engine: Engine,
+    job: BakeJob,
+    avatar: Avatar,
+    plan: Plan,
+    existing: Existing = OVERWRITE,
 ) -> Steps:
     """Mixes the voice, bakes the job's frames and encodes both, in a second Blender. Closing it
     stops within a frame: no film is left, and an older one of that name stays; frames stay if they
@@ -95,8 +103,8 @@ def film_of_job(
                 for _ in mixing:
                     yield Progress(0, total, note="mixing the voice")
         if not plan.keep_frames:
-            job = replace(job, directory=folder / "frames")
-        yield from bake_frames(engine, job)
+            job, existing = replace(job, directory=folder / "frames"), OVERWRITE
+        yield from bake_frames(engine, job, existing)
         film = Film(
             path=plan.path,
             pictures=tuple(job.path_of(task) for task in job.frames),

@@ -60,10 +60,10 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
         )
         return found
 
-    def _bake(self, context: Any, gathered: list[Gathered]) -> Steps:
-        obj = active_avatar(context)
+    def _bake(self, scene: Any, heads: list[Any], gathered: list[Gathered]) -> Steps:
+        (obj,) = heads
         plan = Plan(chosen_path(gathered[0].settings, obj), obj.egstalker.keep_frames)
-        return film_steps(context.scene, obj, self._engine(), gathered[0], plan)
+        return film_steps(scene, obj, self._engine(), gathered[0], plan)
 
 
 register, unregister = bpy.utils.register_classes_factory((EGSTALKER_OT_bake_video,))

@@ -7,41 +7,19 @@ strip, is mixed here.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import bpy
-
 from ...core.audio.features import is_feature_file
 from ...core.bake.plan import FIRST_FRAME
-from ...core.errors import ArgumentError, AudioError, OutputError
+from ...core.errors import ArgumentError
 from ..blocks import file_of
-from ..jobs.command import to_log
-from ..sound.mixdown import MIX_RATE, check_mixed, empty, mix_down, removed, undecoded
+from ..sound.elsewhere import Voice, write_scene
+from ..sound.mixdown import empty, mix_down, removed
 from ..sound.scenes import scene_driving
 from ..sound.strips import linked_pieces, linked_strips
 from ..sound.windows import all_strips, frame_rate, mute_others, place_sound
-from .second import run_second
-
-MIXER = Path(__file__).with_name("mixer.py")
-
-
-@dataclass(frozen=True)
-class Voice:
-    """What is to be mixed. source: a .blend file that holds the scene of that name; where that is
-    empty, a sound file, which begins at FIRST_FRAME. first, last: frames. name: for messages. fps,
-    fps_base: as in a scene."""
-
-    source: Path
-    scene: str
-    first: int
-    last: int
-    name: str
-    fps: int
-    fps_base: float
 
 
 def voice_of(scene: Any, obj: Any, first: int, last: int, folder: Path) -> Voice | None:
@@ -86,50 +64,10 @@ def voice_of(scene: Any, obj: Any, first: int, last: int, folder: Path) -> Voice
             mix_down(copy, first - shift, last - shift, obj.name, mixed)
             return _voice(scene, mixed, "", FIRST_FRAME, FIRST_FRAME + last - first, obj.name)
         blend = folder / "voice.blend"
-        _write(copy, blend)
+        write_scene(copy, blend)
         return _voice(scene, blend, copy.name, first - shift, last - shift, obj.name)
-
-
-def mix_steps(voice: Voice, path: Path) -> Generator[None, None, None]:
-    """Write the voice to a WAV file in a temporary folder, 16 bit, stereo, that begins with its
-    first frame. Yields while it is mixed; closing the generator stops that. AudioError,
-    EngineError."""
-    job = {
-        **asdict(voice),
-        "source": str(voice.source.absolute()),
-        "begin": FIRST_FRAME,
-        "rate": MIX_RATE,
-        "output": str(path),
-    }
-    with closing(run_second(MIXER, job, path.parent, to_log)) as steps:
-        fault = yield from steps
-    if fault:
-        raise AudioError(undecoded(voice.name, fault))
-    seconds = (voice.last - voice.first + 1) * voice.fps_base / voice.fps
-    check_mixed(path, seconds, voice.name)
 
 
 def _voice(scene: Any, source: Path, name: str, first: int, last: int, what: str) -> Voice:
     rate = scene.render.fps, scene.render.fps_base
     return Voice(source, name, first, max(last, first), what, *rate)
-
-
-def _write(scene: Any, blend: Path) -> None:
-    """Write a copied scene with its sound alone: what a scene uses is written with it.
-    OutputError."""
-    empty(scene)
-    scene.camera = scene.world = scene.background_set = None
-    if bpy.app.version >= (5, 3):
-        for effect in list(scene.compositor_effects):
-            scene.compositor_effects.remove(effect)
-    elif bpy.app.version >= (5, 0):
-        scene.compositing_node_group = None
-    elif scene.node_tree is not None:  # a copy of its own
-        scene.node_tree.nodes.clear()
-    for strip in all_strips(scene):
-        if strip.type == "SCENE":
-            strip.scene = None
-    try:
-        bpy.data.libraries.write(str(blend), {scene}, path_remap="ABSOLUTE")
-    except (RuntimeError, OSError) as error:
-        raise OutputError(f"the voice cannot be written to {blend.parent}: {error}") from None

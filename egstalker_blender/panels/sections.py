@@ -18,6 +18,7 @@ from ..sound.link import (
     EGSTALKER_OT_link_selected_strips,
     EGSTALKER_OT_link_sound,
     EGSTALKER_OT_link_sound_file,
+    EGSTALKER_OT_unlink_selected_strips,
     strip_lines,
 )
 from ..sound.scenes import scene_driving
@@ -65,7 +66,9 @@ def draw_sound(layout: Any, context: Any, obj: Any) -> None:
     row = layout.row(align=True)
     row.operator(EGSTALKER_OT_link_sound_file.bl_idname, text="Add Sound...", icon="ADD")
     row.operator(EGSTALKER_OT_link_sound.bl_idname, text="Link Only Strip", icon="LINKED")
-    layout.operator(EGSTALKER_OT_link_selected_strips.bl_idname, icon="RESTRICT_SELECT_OFF")
+    row = layout.row(align=True)
+    row.operator(EGSTALKER_OT_link_selected_strips.bl_idname, icon="RESTRICT_SELECT_OFF")
+    row.operator(EGSTALKER_OT_unlink_selected_strips.bl_idname, text="", icon="UNLINKED")
 
 
 def _draw_strips(layout: Any, context: Any, obj: Any) -> None:
@@ -127,6 +130,12 @@ def draw_bake(layout: Any, context: Any, obj: Any) -> None:
     col.prop(props, "file_format")
     col.prop(props, "output_path")
     col.prop(props, "file_stem")
+    col = layout.column(heading="Existing Files")
+    row = col.row()
+    row.prop(props, "use_resume")
+    overwrite = row.row()
+    overwrite.active = props.use_resume
+    overwrite.prop(props, "use_overwrite")
 
 
 def draw_bake_button(layout: Any, context: Any) -> None:

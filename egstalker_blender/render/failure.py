@@ -3,7 +3,8 @@
 A picture with a frozen face, or with none, would not be noticed in a finished film. Where a frame
 cannot be computed, a Blender without a window ends with the error's exit code, because raising in a
 handler stops no render; in a window, which no script can stop, the head is left out and the error
-shown.
+shown. The empty file that *Placeholders* made for such a frame goes, so that a render without
+*Overwrite* does not skip the frame later.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ...core.errors import EgsError
 from .. import engines
+from ..bake import rendered_heads
+from ..missing import check_files
 
 log = logging.getLogger(__name__)
 
 _failure = ""  # of the last render
 _to_show = False
+_frame = 0  # the one that is rendered; motion blur steps the scene to others
 
 
 def failure() -> str:
@@ -36,15 +41,24 @@ def reset() -> None:
     _failure = ""
 
 
+def begin_frame(scene: Any) -> None:
+    """Blender begins to render the scene's current frame."""
+    global _frame
+    _frame = scene.frame_current
+
+
 def fail(scene: Any, error: Exception) -> str:
     """End this Blender; in a window, remember the reason for `show` and return it."""
     global _failure, _to_show
-    if not isinstance(error, EgsError):
+    if isinstance(error, EgsError):
+        error = _all_missing(scene) or error
+    else:
         log.error("a frame could not be handed to the render", exc_info=error)
     text = str(error) or type(error).__name__
     frame = f"{scene.frame_current_final:g}"
     _failure = f"frame {frame} was rendered without the head: {text}"
     if bpy.app.background:
+        _remove_placeholder(scene)
         _leave(f"frame {frame} is not rendered: {text}", getattr(error, "exit_code", 1))
     _to_show = True
     return _failure
@@ -57,6 +71,23 @@ def show() -> None:
         return
     _to_show = False
     bpy.app.timers.register(_pop_up, first_interval=0.0)
+
+
+def _all_missing(scene: Any) -> EgsError | None:
+    """Names every missing file of the rendered heads at once, not just the first."""
+    try:
+        check_files(scene, rendered_heads(scene))
+    except EgsError as error:
+        return error
+    return None
+
+
+def _remove_placeholder(scene: Any) -> None:
+    if not scene.render.use_placeholder:
+        return
+    path = Path(bpy.path.abspath(scene.render.frame_path(frame=_frame)))
+    if path.is_file() and not path.stat().st_size:
+        path.unlink()
 
 
 def _leave(text: str, code: int) -> None:

@@ -19,7 +19,8 @@ from ...core.system.leftovers import temporary_folder
 from .. import engines
 from ..bake import bake_frames
 from ..camera import scene_camera
-from ..gather import seen_by_head, shutter_of, step_to
+from ..controls.frames import step_to
+from ..gather import seen_by_head, shutter_of
 from ..properties import is_avatar
 from ..timeline.heads import Head
 from . import origin

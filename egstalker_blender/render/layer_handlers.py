@@ -52,6 +52,7 @@ def _on_init(*_: Any) -> None:
 
 @persistent
 def _on_pre(scene: Any, *_: Any) -> None:
+    failure.begin_frame(scene)  # of native renders, too
     if _render is None or _render.failed or not layer_tree.is_on(scene):
         return
     _render.frame, _render.filled = None, False

@@ -22,6 +22,7 @@ from .strips import (
     VoiceStrips,
     check_strips,
     linked_pieces,
+    linked_strips,
     loose_strips,
     mark_strips,
     settle_marks,
@@ -57,6 +58,27 @@ def link_strips(scene: Any, obj: Any, strips: list[Any]) -> None:
     props.sound_strip = strips[0].name  # this removes the old marks
     if len(strips) > 1:
         props.sound_strip_id = mark_strips(scene, strips)
+
+
+def unlink_strips(scene: Any, obj: Any, strips: list[Any]) -> int:
+    """Take these strips of the scene out of the object's voice; the others stay linked. Returns how
+    many were in it. ArgumentError, and nothing changes, if none was, or a channel is linked."""
+    props = obj.egstalker
+    if props.sound_source == "CHANNEL":
+        raise ArgumentError(
+            f"{obj.name!r} is linked to channel {props.sound_channel}; move the strips to another "
+            "channel"
+        )
+    names = {strip.name for strip in strips}
+    linked = linked_strips(scene, obj) if props.sound_source == "STRIP" else []
+    kept = [strip for strip in linked if strip.name not in names]
+    if len(kept) == len(linked):
+        raise ArgumentError(f"no selected strip is linked to {obj.name!r}; select some that are")
+    if kept:
+        link_strips(scene, obj, kept)
+    else:
+        props.sound_strip = ""
+    return len(linked) - len(kept)
 
 
 def strip_lines(scene: Any, obj: Any) -> list[tuple[str, str]]:
@@ -158,6 +180,24 @@ class EGSTALKER_OT_link_selected_strips(LinkOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class EGSTALKER_OT_unlink_selected_strips(LinkOperator, bpy.types.Operator):
+    bl_idname = "egstalker.unlink_selected_strips"
+    bl_label = "Unlink Selected Strips"
+    bl_description = "Take the selected strips, such as copies, out of the avatar's voice"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Any) -> set[str]:
+        scene = sequencer_scene(context)
+        selected = [strip for strip in all_strips(scene) if strip.select]
+        try:
+            count = unlink_strips(scene, _target(context), selected)
+        except EgsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Unlinked strips: {count}")
+        return {"FINISHED"}
+
+
 class EGSTALKER_OT_link_sound_file(LinkOperator, bpy.types.Operator, ImportHelper):
     bl_idname = "egstalker.link_sound_file"
     bl_label = "Link Sound File"
@@ -191,6 +231,7 @@ class EGSTALKER_OT_link_sound_file(LinkOperator, bpy.types.Operator, ImportHelpe
 CLASSES = (
     EGSTALKER_OT_link_sound,
     EGSTALKER_OT_link_selected_strips,
+    EGSTALKER_OT_unlink_selected_strips,
     EGSTALKER_OT_link_sound_file,
 )
 

@@ -28,16 +28,29 @@ COMPLETE = (
 
 
 def mixed_strip(window: StripWindow) -> Waveform:
-    """The sound of a retimed strip between its handles. AudioError if Blender cannot mix it."""
+    """The sound of a retimed strip between its handles, mixed here: this blocks until it is done.
+    AudioError if Blender cannot mix it."""
+    with alone(window) as scene:
+        mixed = _mixed(scene, *range_of(window), window.name)
+        return loud(mixed, is_mono(scene, window.name))
+
+
+@contextmanager
+def alone(window: StripWindow) -> Iterator[Any]:
+    """A copy of the strip's scene in which it alone sounds."""
     scene = bpy.data.scenes[window.scene].copy()
     with removed(scene):
         empty(scene)
         scene.animation_data_clear()
         scene.use_audio, scene.audio_volume = True, 1.0
         isolate(scene, window.name, first=0)
-        start = max(int(window.left - window.shift), 0)
-        mixed = _mixed(scene, start, start + int(window.right - window.left) - 1, window.name)
-        return _loud(mixed, is_mono(scene, window.name))
+        yield scene
+
+
+def range_of(window: StripWindow) -> tuple[int, int]:
+    """First and last frame of the strip in `alone`."""
+    first = max(int(window.left - window.shift), 0)
+    return first, first + max(int(window.right - window.left) - 1, 0)
 
 
 def mixed_file(path: Path) -> Waveform:
@@ -50,7 +63,7 @@ def mixed_file(path: Path) -> Waveform:
         except RuntimeError as error:
             raise AudioError(undecoded(path.name, str(error))) from None
         mixed = _mixed(scene, 0, max(int(right_handle(strip)) - 1, 0), path.name)
-        return _loud(mixed, is_mono(scene, strip.name))
+        return loud(mixed, is_mono(scene, strip.name))
 
 
 @contextmanager
@@ -97,12 +110,16 @@ def _mixed(scene: Any, first: int, last: int, name: str) -> Waveform:
     with temporary_folder() as folder:
         path = Path(folder) / "mixed.wav"
         mix_down(scene, first, last, name, path)
-        mixed = load_wav(path)
-    assert mixed is not None  # mix_down has read its header
+        return loaded(path)
+
+
+def loaded(path: Path) -> Waveform:
+    mixed = load_wav(path)
+    assert mixed is not None  # check_mixed has read its header
     return mixed
 
 
-def _loud(mixed: Waveform, mono: bool) -> Waveform:
+def loud(mixed: Waveform, mono: bool) -> Waveform:
     """Blender pans a mono source to two channels at equal power: each gets 1 / sqrt(2)."""
     return Waveform(mixed.samples * np.float32(np.sqrt(2))) if mono else mixed
 

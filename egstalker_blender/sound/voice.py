@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import bpy
 import numpy as np
 
 from ...core.audio.features import is_feature_file
@@ -18,6 +19,7 @@ from ...core.audio.wav import wav_layout
 from ...core.errors import AudioError
 from ...core.records.voice import RATE, PlacedSound, SoundMix, SoundPart, Voice, Waveform
 from .decode import decodes_anywhere, waveform_of_bytes, waveform_of_file
+from .elsewhere import mixing_elsewhere
 from .mixdown import mixed_strip
 from .strips import VoiceStrips
 from .windows import StripWindow
@@ -28,8 +30,8 @@ Source = StripWindow | VoiceStrips | Path | None
 
 @dataclass(frozen=True, eq=False)
 class Undecoded:
-    """A packed or compressed sound. decode: may be called on any thread. longest: upper bound of
-    its length in seconds, None if only decoding shows it."""
+    """A packed, compressed or retimed sound. decode: may be called once, on any thread. longest:
+    upper bound of its length in seconds, None if only decoding shows it."""
 
     decode: Callable[[], Waveform]
     longest: float | None
@@ -37,9 +39,9 @@ class Undecoded:
 
 def voice_from(source: Source) -> Voice | Undecoded | None:
     """The voice of a source. Files that core reads by itself are not decoded: features (.npy) and
-    plain WAV, including the part of a WAV that a strip plays. A muted strip gives zeros. Blender
-    mixes down a retimed strip at once, which works on the main thread alone. AudioError if the file
-    is missing or broken, or cannot be mixed down."""
+    plain WAV, including the part of a WAV that a strip plays. A muted strip gives zeros. A
+    retimed strip is mixed down by Blender: at once without a window, otherwise by a second Blender.
+    For the main thread. AudioError if the file is missing or broken, or cannot be mixed down."""
     if isinstance(source, VoiceStrips):
         return _mixed_voice(source)
     if isinstance(source, StripWindow):
@@ -47,6 +49,11 @@ def voice_from(source: Source) -> Voice | Undecoded | None:
     if source is None or is_feature_file(source) or _is_plain_wav(source):
         return source
     return _later(partial(waveform_of_file, source), None)
+
+
+def may_block() -> bool:
+    """True in a Blender without a window, in which nobody waits."""
+    return bool(bpy.app.background)
 
 
 def decoded_voice(voice: Voice | Undecoded | None) -> Voice | None:
@@ -60,8 +67,10 @@ def _later(decode: Callable[[], Waveform], longest: float | None) -> Waveform | 
 def _strip_voice(window: StripWindow) -> Voice | Undecoded:
     if window.muted:
         return Waveform(np.zeros(max(round(window.seconds * RATE), 1), np.float32))
-    if window.retimed:
+    if window.retimed and may_block():
         return mixed_strip(window)
+    if window.retimed:
+        return Undecoded(mixing_elsewhere(window), window.seconds)
     part = SoundPart(
         path=window.path,
         skip=window.skip,

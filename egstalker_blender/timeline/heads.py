@@ -140,7 +140,9 @@ class Head:
         if self.avatar is None or _avatar_name(obj) != self.avatar_name:
             return gather.NOTHING
         same = self.sound is not None and _voice_name(fingerprint(scene, obj))[0] == self.voice_name
-        return gather.Loaded(self.avatar, self.sound.track if self.sound and same else None)
+        if self.sound is None or not same:
+            return gather.Loaded(self.avatar)
+        return gather.Loaded(self.avatar, self.sound.track, self.sound.voice_hash)
 
     def read_playhead(self) -> None:
         """Set `current` to the moment at the scene's current frame, from the controls as Blender

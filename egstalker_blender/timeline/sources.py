@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ...core.audio.digest import voice_hash
 from ...core.audio.features import track_for
 from ...core.engine.background import Finished, Task
 from ...core.engine.cache.frames import track_digest
@@ -23,10 +24,12 @@ from ..sound.voice import Source, Undecoded, decoded_voice, voice_from
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A track and the digest by which its frames are found."""
+    """A track and the digest by which its frames are found. voice_hash: of the voice it was
+    computed from."""
 
     track: AudioTrack
     digest: str
+    voice_hash: str
 
 
 class Sources:
@@ -51,7 +54,7 @@ class Sources:
         name = (*name, avatar.content_hash)
         if name not in self._ready and name not in self._tasks:
             try:
-                # Here, on the main thread: Blender mixes some strips down.
+                # Here, on the main thread: it reads the scene.
                 found = voice_from(voice()) if avatar.features else None
                 self._put(name, partial(_sound, avatar, found))
             except EgsError as error:
@@ -106,5 +109,6 @@ def _avatar(path: Path, digest: str) -> Avatar:
 
 
 def _sound(avatar: Avatar, voice: Voice | Undecoded | None) -> Sound:
-    track = track_for(avatar, decoded_voice(voice))
-    return Sound(track, track_digest(track))
+    there = decoded_voice(voice)
+    track = track_for(avatar, there)
+    return Sound(track, track_digest(track), voice_hash(there))

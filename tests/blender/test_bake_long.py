@@ -88,6 +88,31 @@ def until_computing(operator: Operator, context: Any) -> float:
     return longest
 
 
+def gathered_by(operator: Operator, context: Any) -> list[Any]:
+    return finished(operator._gather(context, operator.heads(context)))
+
+
+def compressed(aud: Any, path: Path, seconds: float) -> Path:
+    samples = 0.1 * np.random.default_rng(1).standard_normal(round(seconds * 48000))
+    aud.Sound.buffer(np.float32(samples)[:, None], 48000).write(
+        str(path), 48000, aud.CHANNELS_MONO, aud.FORMAT_S16, aud.CONTAINER_FLAC, aud.CODEC_FLAC
+    )
+    return path
+
+
+def decoding_threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """Those that decode a sound from now on."""
+    threads: list[threading.Thread] = []
+    real = decode._decode
+
+    def watched(path: Path) -> Any:
+        threads.append(threading.current_thread())
+        return real(path)
+
+    monkeypatch.setattr(decode, "_decode", watched)
+    return threads
+
+
 @pytest.fixture
 def pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Stands in for the extractor: `asked` are the threads that want a piece; each piece waits for
@@ -150,21 +175,10 @@ def test_a_compressed_sound_is_decoded_on_another_thread(
     context: Any, head: Any, pieces: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aud = pytest.importorskip("aud", reason="this Blender has no audaspace")
-    path, seconds = tmp_path / "speech.flac", 20.5
-    samples = 0.1 * np.random.default_rng(1).standard_normal(round(seconds * 48000))
-    aud.Sound.buffer(np.float32(samples)[:, None], 48000).write(
-        str(path), 48000, aud.CHANNELS_MONO, aud.FORMAT_S16, aud.CONTAINER_FLAC, aud.CODEC_FLAC
-    )
+    path = compressed(aud, tmp_path / "speech.flac", 20.5)
     bpy.ops.egstalker.link_sound_file(filepath=str(path))
-    threads = []
-    real = decode._decode
-
-    def watched(path: Path) -> Any:
-        threads.append(threading.current_thread())
-        return real(path)
-
-    monkeypatch.setattr(decode, "_decode", watched)
-    (gathered,) = Operator()._gather(context)
+    threads = decoding_threads(monkeypatch)
+    (gathered,) = gathered_by(Operator(), context)
     assert not threads
     job = finished(job_steps(gathered))
     assert len(threads) == 1 and threads[0] is not threading.main_thread()
@@ -172,9 +186,49 @@ def test_a_compressed_sound_is_decoded_on_another_thread(
     assert np.array_equal(job.voice.samples, decode.waveform_of_file(path).samples)
 
 
+def test_a_compressed_file_of_unknown_length_too(
+    context: Any, head: Any, fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its length gives the frames, so the scene is read after it is decoded."""
+    aud = pytest.importorskip("aud", reason="this Blender has no audaspace")
+    path = compressed(aud, tmp_path / "speech.flac", 2.5)
+    bpy.ops.egstalker.link_sound_file(filepath=str(path), add_strip=False)
+    threads, go = decoding_threads(monkeypatch), threading.Event()
+    real = decode.from_samples
+    monkeypatch.setattr(
+        decode, "from_samples", lambda *given: go.wait(waiting.LIMIT) and real(*given)
+    )
+    operator, calls = Operator(), context.window_manager.calls
+    assert operator.invoke(context, TIMER) == {"RUNNING_MODAL"}
+    assert operator.modal(context, TIMER) == {"RUNNING_MODAL"}
+    assert calls[0] == "0..0" and threads and threading.main_thread() not in threads
+    go.set()
+    waiting.until(lambda: operator.modal(context, TIMER) == {"FINISHED"})
+    assert "0..63" in calls and operator.reports == ["Bake finished"]
+    assert len(list((tmp_path / "out").iterdir())) == 63
+
+
+def test_a_head_that_is_removed_meanwhile_is_no_crash(
+    context: Any, head: Any, fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aud = pytest.importorskip("aud", reason="this Blender has no audaspace")
+    path = compressed(aud, tmp_path / "speech.flac", 0.5)
+    bpy.ops.egstalker.link_sound_file(filepath=str(path), add_strip=False)
+    go, real = threading.Event(), decode.from_samples
+    monkeypatch.setattr(
+        decode, "from_samples", lambda *given: go.wait(waiting.LIMIT) and real(*given)
+    )
+    operator = Operator()
+    assert operator.invoke(context, TIMER) == {"RUNNING_MODAL"}
+    bpy.data.objects.remove(head)
+    go.set()
+    waiting.until(lambda: operator.modal(context, TIMER) == {"CANCELLED"})
+    assert operator.reports == ["a head was removed before its bake began"]
+
+
 def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Path) -> None:
     operator = Operator()
-    assert operator._gather(context)[0].voice == SoundPart(
+    assert gathered_by(operator, context)[0].voice == SoundPart(
         speech, 0.0, float(SECONDS), 1 / 25, "speech"
     )
     timer.mark(scene=True)
@@ -188,8 +242,8 @@ def test_what_the_timeline_has_is_used_again(context: Any, head: Any, speech: Pa
 
     waiting.until(loaded)
     found = service.heads[head.session_uid]
-    (gathered,) = operator._gather(context)
+    (gathered,) = gathered_by(operator, context)
     assert gathered.voice is found.sound.track and gathered.avatar is found.avatar
     write_wav(speech.with_name("other.wav"), np.zeros(16000))
     bpy.ops.egstalker.link_sound_file(filepath=str(speech.with_name("other.wav")))
-    assert isinstance(operator._gather(context)[0].voice, SoundPart)
+    assert isinstance(gathered_by(operator, context)[0].voice, SoundPart)

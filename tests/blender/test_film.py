@@ -19,9 +19,10 @@ from egstalker.egstalker_blender import cli
 from egstalker.egstalker_blender.film import encode, film, operators
 from egstalker.egstalker_blender.film.encode import Film, encode_steps, film_path
 from egstalker.egstalker_blender.film.film import chosen_path
-from egstalker.egstalker_blender.film.voice import mix_steps, voice_of
+from egstalker.egstalker_blender.film.voice import voice_of
 from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.sound import windows
+from egstalker.egstalker_blender.sound.elsewhere import mix_steps
 
 from tests.support.blender import names, voice, write_wav
 from tests.support.blender_compositor import compositor

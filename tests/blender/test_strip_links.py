@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -14,7 +13,7 @@ import pytest
 from egstalker.core.errors import ArgumentError, AudioError
 from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.gather import read_settings
-from egstalker.egstalker_blender.sound import mixdown, strips, windows
+from egstalker.egstalker_blender.sound import strips, windows
 
 from core.audio.files import load_waveform
 from tests.support.blender import ramp, voice, waveform_of_strip, write_wav
@@ -183,55 +182,6 @@ def test_a_linked_file_has_a_fingerprint_too(scene: Any, head: Any, tmp_path: Pa
     assert before is not None and strips.fingerprint(scene, head) == before
     write_wav(path, voice(0.4))
     assert strips.fingerprint(scene, head) != before
-
-
-def pitch(samples: np.ndarray) -> float:
-    return np.abs(np.fft.rfft(samples * np.hanning(len(samples)))).argmax() * RATE / len(samples)
-
-
-@pytest.mark.skipif(not CAN_RETIME, reason="Blender before 5.1 crashes on retiming keys")
-@pytest.mark.parametrize("nested", [False, True])
-def test_a_retimed_strip_is_mixed_down(scene: Any, head: Any, tmp_path: Path, nested: bool) -> None:
-    """The second half at half speed: an octave lower. The scene stays as it is."""
-    t = np.arange(4 * RATE) / RATE
-    scene.sequence_editor_clear()  # Blender crashes when keys move beside strips without keys
-    strip = windows.add_strip(scene, write_wav(tmp_path / "t.wav", np.sin(800 * np.pi * t) / 2), 1)
-    strip.retiming_keys.add(timeline_frame=51)
-    strip.retiming_keys[2].timeline_frame = 151
-    loud = windows.add_strip(scene, write_wav(tmp_path / "l.wav", voice(4.0)), 1)
-    scene.frame_start, scene.frame_end = 3, 5
-    strip.volume, scene.use_audio = 0.1, False
-    if nested:
-        meta = scene.sequence_editor.strips.new_meta("meta", 7, 1)
-        put(meta, "right_handle", "frame_final_end", 151)
-        strip.move_to_meta(meta)
-    head.egstalker.sound_strip = strip.name
-    before = strips.fingerprint(scene, head)
-    counts = (len(bpy.data.scenes), len(bpy.data.sounds), len(bpy.data.actions))
-    window = strips.linked_window(scene, head)
-    assert window.retimed
-    samples = waveform_of_strip(window).samples
-    assert len(samples) == pytest.approx(window.seconds * RATE, abs=RATE / 25)
-    assert pitch(samples[: 2 * RATE]) == pytest.approx(400, abs=3)
-    corrected = getattr(strip, "pitch_correction", False)
-    assert pitch(samples[3 * RATE : 5 * RATE]) == pytest.approx(400 if corrected else 200, abs=3)
-    assert np.abs(samples[RATE // 2 : RATE]).max() == pytest.approx(0.5, rel=0.05)
-    assert (len(bpy.data.scenes), len(bpy.data.sounds), len(bpy.data.actions)) == counts
-    assert (scene.frame_start, scene.frame_end, loud.mute) == (3, 5, False)
-    assert strip.volume == pytest.approx(0.1) and bpy.context.scene == scene
-    strip.retiming_keys.reset()
-    assert strips.fingerprint(scene, head) != before
-
-
-def test_a_mixdown_that_writes_next_to_nothing_is_refused(
-    scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_wav(tmp_path / "voice.wav", voice(1.0))
-    short = SimpleNamespace(length=1600, rate=16000)
-    monkeypatch.setattr(mixdown, "wav_layout", lambda _: short)
-    with pytest.raises(AudioError, match=r"voice\.wav cannot be mixed down"):
-        mixdown.mixed_file(path)
-    assert len(bpy.data.scenes) == 1
 
 
 def film(scene: Any, folder: Path, seconds: float) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from egstalker.core.errors import ArgumentError
 from egstalker.egstalker_blender import bake
 from egstalker.egstalker_blender.sound import link, strips, windows
 from egstalker.egstalker_blender.sound import voice as voices
@@ -126,3 +127,44 @@ def test_volume_and_fades_do_not_quieten_the_mouth(scene: Any, head: Any) -> Non
     strip.volume = 0.0
     assert np.array_equal(waveform_of_strip(voice_of(scene, head)).samples, before)
     assert voice(1.0).any()
+
+
+def copied(scene: Any, strip: Any, frame: int) -> Any:
+    """What Shift D and moving the copy leave: Blender copies the mark, too."""
+    copy = windows.add_strip(scene, windows.path_of(strip), frame)
+    copy[windows.ID_KEY] = strip[windows.ID_KEY]
+    return copy
+
+
+def test_a_copy_joins_the_voice_until_it_is_linked_to_another_head(
+    scene: Any, head: Any, avatar_path: Path
+) -> None:
+    strip = windows.sound_strips(scene)[0]
+    copy = copied(scene, strip, 60)
+    assert names(scene, head) == [strip.name, copy.name]
+    bpy.ops.egstalker.import_avatar(filepath=str(avatar_path))
+    other = bpy.context.object
+    link.link_strip(scene, other, copy.name)
+    assert names(scene, head) == [strip.name] and names(scene, other) == [copy.name]
+    again = copied(scene, copy, 120)  # of the other head now
+    assert names(scene, head) == [strip.name] and len(names(scene, other)) == 2
+    assert again.name in names(scene, other)
+
+
+def test_selected_strips_are_unlinked(scene: Any, head: Any) -> None:
+    strip = windows.sound_strips(scene)[0]
+    copy = copied(scene, strip, 60)
+    with pytest.raises(ArgumentError, match="no selected strip is linked to 'tiny head'"):
+        link.unlink_strips(scene, head, [])
+    for each, selected in ((strip, False), (copy, True)):
+        each.select = selected
+    assert bpy.ops.egstalker.unlink_selected_strips() == {"FINISHED"}
+    assert names(scene, head) == [strip.name]
+    strips.settle_marks(scene, [head])
+    assert names(scene, head) == [strip.name] and not strips.marks_of(copy)
+    strip.select = True
+    assert bpy.ops.egstalker.unlink_selected_strips() == {"FINISHED"}
+    assert head.egstalker.sound_strip == "" and not strips.marks_of(strip)
+    head.egstalker.sound_source = "CHANNEL"
+    with pytest.raises(RuntimeError, match="move the strips to another channel"):
+        bpy.ops.egstalker.unlink_selected_strips()

@@ -3,8 +3,8 @@
     blender -b --factory-startup --python mixer.py -- JOB.json
     python mixer.py -- JOB.json                        (with bpy importable)
 
-The job is what voice.py writes. Prints one line `error: ...` where it fails. It imports nothing of
-the extension, which this Blender may not have enabled.
+The job is what elsewhere.py writes. Prints one line `error: ...` where it fails. It imports
+nothing of the extension, which this Blender may not have enabled.
 """
 
 from __future__ import annotations

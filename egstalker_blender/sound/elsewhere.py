@@ -1,0 +1,101 @@
+"""Sound mixed down by a second Blender, so that this one does not wait: retimed strips, and the
+voice of a film.
+
+Here a copy of the scene, with nothing in it but its sound, is written to a .blend file.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...core.bake.plan import FIRST_FRAME
+from ...core.errors import AudioError, OutputError
+from ...core.records.voice import Waveform
+from ...core.system.steps import finished
+from ..film.second import run_second
+from ..jobs.command import to_log
+from .mixdown import MIX_RATE, alone, check_mixed, empty, loaded, loud, range_of, undecoded
+from .windows import StripWindow, all_strips, is_mono
+
+MIXER = Path(__file__).with_name("mixer.py")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What is to be mixed. source: a .blend file that holds the scene of that name; where that is
+    empty, a sound file, which begins at FIRST_FRAME. first, last: frames. name: for messages. fps,
+    fps_base: as in a scene."""
+
+    source: Path
+    scene: str
+    first: int
+    last: int
+    name: str
+    fps: int
+    fps_base: float
+
+
+def mixing_elsewhere(window: StripWindow) -> Callable[[], Waveform]:
+    """What mixdown.mixed_strip gives, bit for bit. The result may be called once, on any thread,
+    and waits for the second Blender. Errors of mix_steps; here OutputError."""
+    folder = tempfile.TemporaryDirectory(prefix="egstalker_", ignore_cleanup_errors=True)
+    blend, first, last = Path(folder.name) / "strip.blend", *range_of(window)
+    with alone(window) as scene:
+        mono, rate = is_mono(scene, window.name), (scene.render.fps, scene.render.fps_base)
+        voice = Voice(blend, scene.name, first, last, window.name, *rate)
+        write_scene(scene, blend)
+
+    def decode() -> Waveform:
+        with folder:
+            path = Path(folder.name) / "mixed.wav"
+            finished(mix_steps(voice, path))
+            return loud(loaded(path), mono)
+
+    return decode
+
+
+def mix_steps(voice: Voice, path: Path) -> Generator[None, None, None]:
+    """Write the voice to a WAV file in a temporary folder, 16 bit, stereo, that begins with its
+    first frame. Yields while it is mixed; closing the generator stops that. AudioError,
+    EngineError."""
+    job = {
+        **asdict(voice),
+        "source": str(voice.source.absolute()),
+        "begin": FIRST_FRAME,
+        "rate": MIX_RATE,
+        "output": str(path),
+    }
+    with closing(run_second(MIXER, job, path.parent, to_log)) as steps:
+        fault = yield from steps
+    if fault:
+        raise AudioError(undecoded(voice.name, fault))
+    seconds = (voice.last - voice.first + 1) * voice.fps_base / voice.fps
+    check_mixed(path, seconds, voice.name)
+
+
+def write_scene(scene: Any, blend: Path) -> None:
+    """Write a copied scene with its sound alone to a .blend file: what a scene uses is written with
+    it. OutputError."""
+    empty(scene)
+    scene.camera = scene.world = scene.background_set = None
+    if bpy.app.version >= (5, 3):
+        for effect in list(scene.compositor_effects):
+            scene.compositor_effects.remove(effect)
+    elif bpy.app.version >= (5, 0):
+        scene.compositing_node_group = None
+    elif scene.node_tree is not None:  # a copy of its own
+        scene.node_tree.nodes.clear()
+    for strip in all_strips(scene):
+        if strip.type == "SCENE":
+            strip.scene = None
+    try:
+        bpy.data.libraries.write(str(blend), {scene}, path_remap="ABSOLUTE")
+    except (RuntimeError, OSError) as error:
+        raise OutputError(f"its sound cannot be written to {blend.parent}: {error}") from None
