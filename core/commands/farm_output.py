@@ -45,13 +45,15 @@ class OpenJdConsole(Console):
 
 class FlamencoConsole(Console):
     """The lines that Flamenco's worker reads from a Blender that renders, on stdout. For a frame
-    `Saved: 'PATH'`, the picture to show, and `Time: MM:SS.CC`, one step of the task's progress."""
+    `Saved: 'PATH'`, the picture to show, and `Time: MM:SS.CC`, one step of the task's progress; for
+    one that was finished before `skipping existing frame`, a step, too."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """clock: seconds."""
         super().__init__(as_json=False)
         self._frame_clock = clock
         self._last = clock()
+        self._steps = 0
 
     def start(self, what: str, text: str = "", /, **fields: Any) -> None:
         super().start(what, text, **fields)
@@ -62,10 +64,22 @@ class FlamencoConsole(Console):
         path = fields.get("path")
         if what != "frames" or not isinstance(path, Path | str):
             return
+        self._skip(done - 1)
+        self._steps = done
         now = self._frame_clock()
         minutes, seconds = divmod(max(0.0, now - self._last), 60)
         self._last = now
         print_line(f"Saved: '{path}'\nTime: {int(minutes):02d}:{seconds:05.2f}")
+
+    def done(self, result: str, /, **fields: Any) -> None:
+        self._skip(int(fields.get("frames") or 0) if "seconds" in fields else 0)
+        super().done(result, **fields)
+
+    def _skip(self, done: int) -> None:
+        """Steps up to `done` that no progress has reported."""
+        for _ in range(self._steps, done):
+            print_line("skipping existing frame")
+        self._steps = max(self._steps, done)
 
 
 def _one_line(text: str) -> str:

@@ -192,7 +192,7 @@ def _options(job: FarmJob) -> list[str]:
     given = [text for option, name, path in files if path is not None
              for text in (option, f"{{{{Param.{name}}}}}")]  # fmt: skip
     return [*given, "--out", "{{Param.Output}}", "--progress", "openjd",
-            "--path-mapping", "{{Session.PathMappingRulesFile}}"]  # fmt: skip
+            "--skip-existing", "--path-mapping", "{{Session.PathMappingRulesFile}}"]  # fmt: skip
 
 
 def _action(job: FarmJob, *options: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ function compileJob(job) {
 
 function bakeCommand(settings, frames, options, steps) {
     const args = ["--python-exit-code", "1", "--python", settings.script, "--",
-        "--out", settings.output, "--frames", frames, "--progress", "flamenco",
+        "--out", settings.output, "--frames", frames, "--progress", "flamenco", "--skip-existing",
         "--camera", settings.camera, "--format", settings.format, "--engine", settings.engine];
     if (settings.object) {
         args.push(`--object=${settings.object}`);

@@ -181,6 +181,18 @@ def test_flamenco_sees_each_picture_and_one_step_for_it(capsys: pytest.CaptureFi
     assert len([line for line in lines if STEP.match(line)]) == 2
 
 
+def test_flamenco_counts_frames_that_were_finished_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console = FlamencoConsole(Clock())
+    console.start("bake", "5 frames")
+    console.progress("frames", 3, 5, frame=3, path=Path("/o/3.png"))
+    console.done("5 frames in /o", frames=5, seconds=1.0)
+    lines = capsys.readouterr().out.splitlines()
+    steps = [bool(STEP.match(line)) for line in lines]
+    assert steps == [True, True, False, True, True, True, False]
+
+
 def test_the_options_choose_the_form() -> None:
     def form(*words: str) -> tuple[type, bool]:
         console = console_for(words)
