@@ -91,11 +91,13 @@ def test_a_job_whose_second_task_is_killed_ends_with_the_files_of_one_run(shot: 
     whole = {name: data for name, data in contents(out).items() if not name.startswith(".")}
     assert whole == {name: shot.expected[name] for name in [*shot.expected][:3]}
     (part,) = out.glob(".frame_0004.png.*.part")
+    written = {name: (out / name).stat().st_mtime_ns for name in whole}
     done = openjd_run(shot, shot.blender())
     assert done.returncode == 0, done.stdout
     part.unlink()
     assert contents(out) == shot.expected
-    for text in ("ok      avatar", "2 frames by builtin", "Chunks run: 3"):
+    assert {name: (out / name).stat().st_mtime_ns for name in whole} == written  # not baked again
+    for text in ("ok      avatar", "2 of 2 frames are finished", "Chunks run: 3"):
         assert text in done.stdout
 
 
