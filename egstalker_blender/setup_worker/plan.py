@@ -108,8 +108,10 @@ def steps_for(
     choice: str, base: Path, environment: Path, videos: Videos | None = None
 ) -> tuple[Step, ...]:
     python = str(python_of(environment))
-    pip = (python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
-    pip += ("--progress-bar", "off")
+    pip = (
+        *(python, "-m", "pip", "install", "--no-input"),
+        *("--disable-pip-version-check", "--progress-bar", "off"),
+    )
     modules = ", ".join((*IMPORTS[choice], *(PREPARE_IMPORTS if videos else ())))
     torch = torch_arguments(choice, videos=videos)
     installing = [

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ensurepip
 import json
 import os
-import subprocess
 import sys
-import tomllib
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +12,11 @@ import bpy
 import pytest
 from egstalker.core.engine import process as checking
 from egstalker.core.errors import EngineError, OutputError, WorkerError
-from egstalker.core.system.files import hash_of
 from egstalker.core.system.leftovers import owner, part_of
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.jobs.command import Step
 from egstalker.egstalker_blender.jobs.job import DONE, FAILED, STOPPED, State
-from egstalker.egstalker_blender.setup_worker import environment, operators, plan, pythons, session
+from egstalker.egstalker_blender.setup_worker import environment, operators, pythons, session
 from egstalker.egstalker_blender.setup_worker.job import SetUp, detail_of
 
 from tests.support.waiting import Clock, Gate, alive, until
@@ -177,70 +172,6 @@ def test_room_is_looked_at_first(tmp_path: Path) -> None:
 )
 def test_what_pip_says(line: str, detail: str) -> None:
     assert detail_of(line) == detail
-
-
-def test_torch_is_that_of_the_project() -> None:
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    assert groups["torch"] == [plan.TORCH]
-
-
-@pytest.mark.parametrize("choice", [item[0] for item in plan.CHOICES])
-def test_commands_of_each_choice(choice: str, tmp_path: Path) -> None:
-    steps = plan.steps_for(choice, Path("base"), tmp_path / "new")
-    assert sum(step.share for step in steps) == pytest.approx(1)
-    inside = str(plan.python_of(tmp_path / "new"))
-    torch = choice != "cpu"
-    assert [step.command[0] for step in steps] == ["base", *(3 if torch else 2) * [inside]]
-    lists = [word for word in steps[1].command if word.startswith("--requirement=")]
-    assert len(lists) == {"cpu": 1, "cpu_torch": 2, "cuda": 3}[choice]
-    assert any("gsplat" in path for path in lists) == (choice == "cuda")
-    assert (plan.TORCH in steps[2].command) == torch
-    words = plan.torch_arguments(choice, "linux")
-    assert ("--extra-index-url" in words) == (choice == "cpu_torch")
-    assert choice in plan.SPACE
-
-
-@pytest.mark.parametrize("videos", [None, plan.WITH_MODELS, plan.WITHOUT_MODELS])
-def test_the_versions_are_the_locked_ones(videos: plan.Videos | None, tmp_path: Path) -> None:
-    """The file lies in the extension's own folder, wherever that is, and so in the zip."""
-    hashed, torch = plan.steps_for("cuda", Path("base"), tmp_path / "new", videos)[1:3]
-    assert {"--require-hashes", "--no-deps"} <= set(hashed.command)
-    files = [Path(word.partition("=")[2]) for word in hashed.command if "requirement=" in word]
-    [constraints] = [word for word in torch.command if word.startswith("--constraint=")]
-    files.append(Path(constraints.partition("=")[2]))
-    assert all(file.is_file() and file.is_relative_to(plan.FOLDER) for file in files)
-    for file in (files[0], files[-1]):
-        assert ("mediapipe==" in file.read_text()) == (videos is not None)
-
-
-def test_a_file_with_another_hash_is_not_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The pip that new environments get, with the options of the plan and without an index."""
-    pip = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"), None)
-    if pip is None:
-        pytest.skip("this Python has no pip for its environments")
-    wheel = tmp_path / "wheels" / "tiny-1.0-py3-none-any.whl"
-    wheel.parent.mkdir()
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tiny.py", "")
-        about = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
-        archive.writestr("tiny-1.0.dist-info/METADATA", about)
-        kind = "Wheel-Version: 1.0\nGenerator: a\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        archive.writestr("tiny-1.0.dist-info/WHEEL", kind)
-        archive.writestr("tiny-1.0.dist-info/RECORD", "")
-    monkeypatch.setattr(plan, "HASHES", tmp_path)
-    command = plan.steps_for("cpu", Path("base"), tmp_path / "new")[1].command
-    assert command[1:3] == ("-m", "pip")
-    install = [sys.executable, str(pip / "pip"), *command[3:], "--no-index"]
-    install.append(f"--find-links={wheel.parent}")
-    for digest, code in ((hash_of(wheel), 0), ("0" * 64, 1)):
-        (tmp_path / "worker.txt").write_text(f"tiny==1.0 --hash=sha256:{digest}\n")
-        target = f"--target={tmp_path / digest}"
-        done = subprocess.run([*install, target], capture_output=True, check=False)
-        assert done.returncode == code
-        assert (tmp_path / digest / "tiny.py").exists() == (code == 0)
-    assert b"DO NOT MATCH" in done.stderr
 
 
 def test_a_base_is_found() -> None:
