@@ -20,7 +20,6 @@ from ..system.files import read_bounded
 LANDMARKS = 68
 MOUTH = slice(48, 68)
 LIPS = slice(48, 60)  # the outer lip
-UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)
 EYES = slice(36, 48)
 RIGHT_EYE, LEFT_EYE = range(36, 42), range(42, 48)  # corner, upper lid, corner, lower lid
 MAX_LMS = 2**16  # bytes of one landmark file

@@ -11,22 +11,18 @@ from torch import Tensor
 
 from ..dataset.cache import ByteCache
 from ..dataset.clip import Box, TrainingClip
-from ..dataset.landmarks import LOWER_INNER, UPPER_INNER, triangulate
+from ..dataset.landmarks import triangulate
 from ..images.pillow import resized
 from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
 from ..records.camera import Camera, pose_vector
 from .config import TrainConfig
-from .schedule import LIPS
 
 CACHE_BYTES = 2**30  # of cropped frames in memory; the others are decoded again
 BOX_FRAMES = 60  # whose masks determine the box around the head
 BLINK = 0.1  # eye closure above which a frame is sampled more often
 BLINK_WEIGHT = 3.0
 QUIET = 0.08  # share of the loudest window's distance from silence, below which a row is silent
-RESTS = 8  # one in so many frames whose landmarks are learnt has silence for its sound
-REST_ROWS = 12  # quiet rows, with fewer of which the shut mouths of the clip stand for its rest
-SHUT = 0.1  # share of the rows whose lip gap is the smallest
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,24 +48,13 @@ class _CachedCrop:
     lips: Box | None
 
 
-@dataclass(frozen=True, eq=False)
-class LandmarkSample:
-    """Frames whose landmarks are learnt. rows (B,) of landmarks, eyes and cameras; windows
-    (B, 8, D, W) of sound; poses (B, 12) that the network receives."""
-
-    rows: NDArray[np.int64]
-    windows: Tensor
-    poses: Tensor
-
-
 class Batches:
     """All training samples of a clip. Rows are the training's own unless a comment says otherwise.
     Random draws depend on (seed, stage, step) alone, so that a resumed training draws the same.
 
     landmark_points (68, 3): the landmarks' mean places in the head's frame, decimetres; None if the
     clip cannot give them. landmark_rows: rows with landmarks. quiet (F,): rows of silence.
-    rest_rows: rows with landmarks whose mouth is at rest. silence (8, D, W): the window of digital
-    silence, or None if the track does not have it."""
+    silence (8, D, W): the window of digital silence, or None if the track does not have it."""
 
     def __init__(
         self,
@@ -101,7 +86,6 @@ class Batches:
         if track.outside is not None:
             outside = np.repeat(track.outside.T[None], 8, axis=0)
             self.silence = torch.tensor(outside, device=device)
-        self.rest_rows = _rest_rows(clip.landmarks, self.landmark_rows, self.quiet)
 
     def _landmark_points(self) -> Float64 | None:
         clip = self.clip
@@ -143,22 +127,6 @@ class Batches:
             silent = self.quiet[rows] & (rng.random(batch) < 0.5)
             windows[torch.from_numpy(silent).to(self.device)] = self.silence
         return windows
-
-    def landmark_sample(self, step: int, count: int) -> LandmarkSample:
-        """The frames of a step. Each has the head pose of another frame: landmarks are compared in
-        the head's frame, where speech moves them, and a clip of a minute hardly has a pose twice,
-        so that the network would know each frame, and its mouth, by its pose. In one of RESTS
-        frames silence meets a mouth at rest."""
-        rng = generator(self.config.seed, "landmarks", step)
-        rows = self.sample_rows(LIPS, step, count, with_landmarks=True)
-        rests = 0 if self.silence is None else count // RESTS
-        if rests:
-            rows[-rests:] = rng.choice(self.rest_rows, rests)
-        windows = self.augmented_windows(rows, LIPS, step)
-        if rests:
-            windows[-rests:] = self.silence
-        others = torch.from_numpy(rng.choice(self.rows, count)).to(self.device)
-        return LandmarkSample(rows, windows, self.poses[others])
 
     def crop(self, row: int) -> HeadCrop:
         y0, y1, x0, x1 = self.box
@@ -237,15 +205,3 @@ def _quiet_rows(track: AudioTrack, count: int) -> NDArray[np.bool_]:
     out = np.zeros(count, bool)
     out[: min(count, len(inside))] = inside[:count]
     return out
-
-
-def _rest_rows(
-    landmarks: NDArray[np.floating], rows: NDArray[np.int64], quiet: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Those of `rows`, which have landmarks (F, 68, 2), whose mouth is at rest: the quiet ones, or,
-    in a clip that hardly pauses, those whose lips are nearest to each other."""
-    if quiet[rows].sum() >= REST_ROWS or not len(rows):
-        return rows[quiet[rows]]
-    between = landmarks[rows][:, UPPER_INNER] - landmarks[rows][:, LOWER_INNER]
-    gap = np.linalg.norm(between, axis=-1).mean(axis=1)
-    return rows[np.argsort(gap, kind="stable")[: max(1, round(SHUT * len(rows)))]]

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 STATIC, LIPS, MOTION, BODY = "static", "lips", "motion", "body"
-# The lips stage ends early where its steps are quick, and what is left is the motion stage's.
-SHARES = {STATIC: 0.15, LIPS: 0.25, MOTION: 0.6, BODY: 0.08}
+SHARES = {STATIC: 0.15, LIPS: 0.1, MOTION: 0.75, BODY: 0.1}
 
 
 @dataclass

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..dataset.landmarks import EYES, MOUTH
 from ..errors import TrainingError
 from ..network.names import is_grid
 from ..network.torch.network import FirstAttention, RawTensors
 from .batches import Batches, HeadCrop, generator
 from .density import Density
 from .head import Head, draw, static_raw
-from .landmark_loss import SPREAD_FROM, landmark_loss_of
 from .losses import Perceptual, picture_loss, psnr
 from .optimiser import Optimiser
 from .rasterisers.record import Splatter
@@ -37,6 +38,7 @@ AUDIO_DECAY = 0.01
 LIPS_FRAMES, MOTION_FRAMES = 32, 12  # whose landmarks a step of each stage uses
 DENSIFY = (0.15, 0.75)  # from and to, as shares of the first stage
 DENSIFY_EVERY = 50
+HUBER = 1.0  # pixels
 
 
 class Stage(Protocol):
@@ -115,38 +117,84 @@ class StaticStage:
             self.density.adapt(self.head, self.optimiser, limit, noise.to(self.batches.device))
 
 
-class LipsStage:
+class _AudioStage:
+    """Shared by the two stages with audio: landmarks as points that the network moves."""
+
+    def __init__(self, batches: Batches, head: Head) -> None:
+        self.batches, self.head = batches, head
+        device = batches.device
+        self.points = None
+        if batches.landmark_points is not None:
+            points = batches.landmark_points
+            self.points = torch.tensor(points, dtype=torch.float32, device=device)
+        weights = torch.ones(68, device=device)
+        weights[EYES] = 4
+        weights[MOUTH] = 3
+        weights[60:] = 6
+        self.weights = weights / weights.mean()
+
+    def landmark_loss(
+        self, step: int, count: int, x: Tensor, first: FirstAttention | None
+    ) -> Tensor:
+        """Huber distance of the projected landmark points, pixels, over `count` frames. x (68, 64):
+        features of the points. first: their attention to the agents."""
+        batches, points = self.batches, self.points
+        assert points is not None
+        rows = batches.sample_rows(LIPS, step, count, with_landmarks=True)
+        index = torch.from_numpy(rows).to(batches.device)
+        codes = self.head.network.encode_audio(batches.augmented_windows(rows, LIPS, step))
+        raw = _points_alone(points)
+        moved, _ = self.head.network.deform(
+            raw, x, first, codes, batches.eyes[index], batches.poses[index]
+        )
+        view = batches.viewmats[index]
+        camera = torch.einsum("bij,bkj->bki", view[:, :3, :3], moved.means) + view[:, None, :3, 3]
+        clip = batches.clip
+        middle = torch.tensor([clip.width / 2, clip.height / 2], device=batches.device)
+        pixels = camera[..., :2] / camera[..., 2:] * clip.focal + middle
+        error = F.huber_loss(pixels, batches.landmarks[index], reduction="none", delta=HUBER)
+        return (error.sum(-1) * self.weights).mean()
+
+
+def _points_alone(points: Tensor) -> RawTensors:
+    """Points (P, 3) as Gaussians whose other values are zero."""
+    zeros = points.new_zeros
+    n = len(points)
+    return RawTensors(points, zeros(n, 3), zeros(n, 4), zeros(n), zeros(n, 1, 3))
+
+
+class LipsStage(_AudioStage):
     """Landmarks alone: the network learns to move lips and lids before it renders pictures. A step
     costs a hundredth of a picture's, so that all audio is used many times."""
 
     name, final = LIPS, 0.1
 
     def __init__(self, batches: Batches, head: Head) -> None:
-        landmarks = landmark_loss_of(batches, head)
-        if landmarks is None:
+        super().__init__(batches, head)
+        if self.points is None:
             raise TrainingError(
                 "the lips stage needs landmarks, and the dataset has none; use --lips-steps 0"
             )
-        self.batches, self.head, self.landmarks = batches, head, landmarks
         self.steps = batches.config.lips_steps
         rates = network_rates(head, GRID, *LIPS_RATES)
         self.optimiser = Optimiser(head, rates, decays(rates))
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, float | None]:
-        head = self.head
+        head, points = self.head, self.points
+        assert points is not None
         agents = head.canonical["means"][: self.batches.config.agents].detach()
-        x = head.network.features(torch.cat([agents, self.landmarks.points]))
+        x = head.network.features(torch.cat([agents, points]))
         first = head.network.first_attention(x)
         own = x[len(agents) :]
         if first is not None:
             first = FirstAttention(first.agents, first.shares[len(agents) :])
-        return self.landmarks.loss(step, LIPS_FRAMES, own, first, progress > SPREAD_FROM), None
+        return self.landmark_loss(step, LIPS_FRAMES, own, first), None
 
     def after(self, step: int, progress: float) -> None:
         pass
 
 
-class MotionStage:
+class MotionStage(_AudioStage):
     """Everything together, on pictures."""
 
     name, final = MOTION, 0.02
@@ -154,11 +202,10 @@ class MotionStage:
     def __init__(
         self, batches: Batches, head: Head, splat: Splatter, perceptual: Perceptual | None = None
     ) -> None:
-        self.batches, self.head = batches, head
+        super().__init__(batches, head)
         self.splat, self.perceptual = splat, perceptual
         self.steps = batches.config.motion_steps
-        weighted = batches.config.losses.landmark > 0
-        self.landmarks = landmark_loss_of(batches, head) if weighted else None
+        self.landmark = batches.config.losses.landmark if self.points is not None else 0.0
         rates = {name: rate * 0.3 for name, rate in GAUSSIANS.items()}
         rates |= network_rates(head, GRID / 2, *MOTION_RATES)
         self.optimiser = Optimiser(head, rates, decays(rates))
@@ -169,8 +216,8 @@ class MotionStage:
             head.degree = min(3, int(progress * 8))
         rows = batches.sample_rows(self.name, step, batches.config.batch)
         index = torch.from_numpy(rows).to(batches.device)
-        landmarks = self.landmarks
-        x, first = head.field(landmarks.points if landmarks else None)
+        landmarks = self.landmark > 0
+        x, first = head.field(self.points if landmarks else None)
         count = len(head)
         own = first and FirstAttention(first.agents, first.shares[:count])
         canonical = head.raw()
@@ -190,8 +237,8 @@ class MotionStage:
             quality += db / len(rows)
         if landmarks:
             others = first and FirstAttention(first.agents, first.shares[count:])
-            distance = landmarks.loss(step, MOTION_FRAMES, x[count:], others, spread=True)
-            loss = loss + weights.landmark * distance
+            landmark_loss = self.landmark_loss(step, MOTION_FRAMES, x[count:], others)
+            loss = loss + self.landmark * landmark_loss
         return loss, quality
 
     def _picture(self, crop: HeadCrop, raw: RawTensors) -> tuple[Tensor, float]:

@@ -72,37 +72,6 @@ def test_landmark_rows_have_landmarks(clip: TrainingClip, track: AudioTrack) -> 
     assert Batches(none, track, SMALL, clip.train_rows, "cpu").landmark_points is None
 
 
-def test_landmarks_are_learnt_with_the_poses_of_other_frames(batches: Batches) -> None:
-    sample, again = batches.landmark_sample(3, 32), batches.landmark_sample(3, 32)
-    assert np.array_equal(sample.rows, again.rows)
-    assert np.array_equal(sample.windows, again.windows)
-    assert np.array_equal(sample.poses, again.poses)
-    own = batches.poses[sample.rows]
-    same = np.isclose(sample.poses, own).all(axis=1)
-    assert same.mean() < 0.2  # by chance
-    assert all(
-        bool((batches.poses[batches.rows] == pose).all(dim=1).any()) for pose in sample.poses
-    )
-
-
-def test_one_in_eight_landmark_frames_is_a_mouth_at_rest_in_silence(
-    clip: TrainingClip, track: AudioTrack, batches: Batches
-) -> None:
-    sample = batches.landmark_sample(0, 32)
-    assert batches.silence is not None
-    silent = (sample.windows == batches.silence).all(dim=3).all(dim=2).all(dim=1)
-    assert silent[-4:].all() and batches.quiet[sample.rows[-4:]].all()
-    assert np.array_equal(batches.rest_rows, np.flatnonzero(batches.quiet[:60]))
-    # Without silence in its sound, the clip's shut mouths stand for its rest.
-    loud = AudioTrack(track.windows + 9, track.outside, track.margin)
-    talking = Batches(clip, loud, SMALL, clip.train_rows, "cpu")
-    inner = clip.landmarks[:60]
-    gap = np.linalg.norm(inner[:, [61, 62, 63]] - inner[:, [67, 66, 65]], axis=2).mean(axis=1)
-    assert len(talking.rest_rows) == 6
-    assert gap[talking.rest_rows].max() <= np.quantile(gap, 0.12)
-    assert batches.landmark_sample(0, 4).rows.shape == (4,)  # too few for one at rest
-
-
 def test_windows_are_the_tracks(batches: Batches, track: AudioTrack) -> None:
     windows = batches.windows(np.array([0, 7])).numpy()
     assert batches.audio_dim == 29
