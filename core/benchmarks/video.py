@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..prepare.options import PrepareOptions
 from ..prepare.pipeline import STEPS, prepare
+from ..system.leftovers import temporary_folder
 from .rows import Row
 
 SIZE = 512
@@ -22,7 +22,7 @@ def preparing(video: Path) -> Iterator[Row]:
     def progress(step: str, done: int, total: int) -> None:
         begun.setdefault(step, _now())
 
-    with tempfile.TemporaryDirectory(prefix="egstalker-") as folder:
+    with temporary_folder() as folder:
         start = _now()
         options = PrepareOptions(size=SIZE, processes=1)
         frames = int(prepare(video, Path(folder), options, progress=progress)["frames"])

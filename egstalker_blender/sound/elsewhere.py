@@ -6,7 +6,6 @@ Here a copy of the scene, with nothing in it but its sound, is written to a .ble
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import bpy
 from ...core.bake.plan import FIRST_FRAME
 from ...core.errors import AudioError, OutputError
 from ...core.records.voice import Waveform
+from ...core.system.leftovers import temporary_folder
 from ...core.system.steps import finished
 from ..film.second import run_second
 from ..jobs.command import to_log
@@ -45,7 +45,7 @@ class Voice:
 def mixing_elsewhere(window: StripWindow) -> Callable[[], Waveform]:
     """What mixdown.mixed_strip gives, bit for bit. The result may be called once, on any thread,
     and waits for the second Blender. Errors of mix_steps; here OutputError."""
-    folder = tempfile.TemporaryDirectory(prefix="egstalker_", ignore_cleanup_errors=True)
+    folder = temporary_folder()
     blend, first, last = Path(folder.name) / "strip.blend", *range_of(window)
     with alone(window) as scene:
         mono, rate = is_mono(scene, window.name), (scene.render.fps, scene.render.fps_base)
