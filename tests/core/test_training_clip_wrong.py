@@ -31,7 +31,7 @@ WRONG: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no bc.jpg": (lambda f: (f / "bc.jpg").unlink(), r"bc\.jpg does not exist"),
     "bc.jpg cut": (lambda f: cut(f / "bc.jpg"), r"bc\.jpg is not a readable"),
     "no track": (lambda f: (f / "track_params.pt").unlink(), "poses are not known; track the clip"),
-    "track cut": (lambda f: cut(f / "track_params.pt"), "not a PyTorch file"),
+    "track cut": (lambda f: cut(f / "track_params.pt"), "is cut off or damaged"),
     "no transforms": (lambda f: (f / "transforms_train.json").unlink(), "does not exist"),
     "transforms cut": (lambda f: cut(f / "transforms_train.json"), "is not valid JSON"),
     "val cut": (lambda f: cut(f / "transforms_val.json"), r"val\.json is not valid JSON"),
