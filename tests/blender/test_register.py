@@ -17,7 +17,8 @@ from tests.support.waiting import LIMIT
 
 OPERATORS = ("import_avatar", "link_sound", "link_sound_file", "add_training_camera", "bake")
 MAX_ENABLE_SECONDS = 0.150  # of processor time, on a machine that does nothing else
-MAX_ENABLE_SHARE = 0.5  # of importing bpy, where the machine is slow or busy: 310 modules take 0.25 to 0.44
+# Of importing bpy, where the machine is slow or busy: in 4.5 our 310 modules take 0.30 to 0.44.
+MAX_ENABLE_SHARE = 0.5
 
 ENABLE = """
 import importlib.util, sys, time
