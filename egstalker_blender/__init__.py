@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bake, blocks, cli, engines, preferences_panel, properties, timeline
+from . import bake, blocks, command, engines, preferences_panel, properties, timeline
 from .avatars import checkpoint, demo, drops, importer, relink, training_camera
 from .controls import presets
 from .export import operators as export_operators
@@ -71,7 +71,7 @@ MODULES = (
     training_session,
     training_operators,
     training_panel,
-    cli,
+    command,
     origin,  # before the two that say what a frame shows
     layer_handlers,
     native_handlers,  # before the viewport's, which counts the objects that these add

@@ -35,9 +35,7 @@ from .farm.write import write_farm_job
 from .film.film import Plan, film_of_job, plan_for
 from .requested import is_empty, jobs_of, ready_heads
 
-COMMAND = "egstalker"
-
-_registered: list[Any] = []
+PROGRAM = "blender --command egstalker"  # as the help calls it
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         raise ArgumentError(f"{message}; see --help")
 
 
-def build_parser(prog: str = COMMAND) -> argparse.ArgumentParser:
+def build_parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     parser = Parser(
         prog=prog,
         description="Bake a talking head to pictures, in the open .blend or in an empty scene.",
@@ -194,7 +192,7 @@ def _export(args: argparse.Namespace, console: Console, ready: Ready) -> None:
     console.done(text, path=path, frames=total, seconds=seconds, engine=line)
 
 
-def main(argv: Sequence[str], prog: str = COMMAND) -> int:
+def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
     """Exit code. Closes the engine, so that nothing is left running."""
     console = console_for(argv)
     try:
@@ -230,13 +228,3 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler or signal.SIG_DFL)
-
-
-def register() -> None:
-    if hasattr(bpy.utils, "register_cli_command"):
-        _registered.append(bpy.utils.register_cli_command(COMMAND, main))
-
-
-def unregister() -> None:
-    while _registered:
-        bpy.utils.unregister_cli_command(_registered.pop())

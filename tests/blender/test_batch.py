@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from egstalker.egstalker_blender import cli
+from egstalker.egstalker_blender import cli, command
 
 from tests.support.blender import ROOT, clean_environment, python_here, read_png, voice, write_wav
 from tests.support.events import events_of
@@ -173,7 +173,7 @@ def test_an_interrupt_keeps_finished_frames(
 
 
 def test_blender_knows_the_command() -> None:
-    assert cli._registered and cli.COMMAND == "egstalker"
+    assert command._registered and command.COMMAND == "egstalker"
 
 
 def test_splats_instead_of_pictures(tmp_path: Path, avatar_path: Path, sound: Path) -> None:

@@ -17,8 +17,7 @@ from tests.support.waiting import LIMIT
 
 OPERATORS = ("import_avatar", "link_sound", "link_sound_file", "add_training_camera", "bake")
 MAX_ENABLE_SECONDS = 0.150  # of processor time, on a machine that does nothing else
-# Of importing bpy, where the machine is slow or busy: in 4.5 our 310 modules take 0.30 to 0.44.
-MAX_ENABLE_SHARE = 0.5
+MAX_ENABLE_SHARE = 0.4  # of importing bpy, where the machine is slow or busy
 
 ENABLE = """
 import importlib.util, sys, time
