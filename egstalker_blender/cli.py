@@ -32,7 +32,8 @@ from .export.gather import Choice, Ready, export_steps, read, scene_range
 from .farm.check import run_check
 from .farm.opened import check_opened, map_paths
 from .farm.write import write_farm_job
-from .film.film import Plan, film_of_job, plan_for
+from .film.film import film_of_job
+from .film.plan import Plan, plan_for
 from .requested import is_empty, jobs_of, ready_heads
 
 PROGRAM = "blender --command egstalker"  # as the help calls it

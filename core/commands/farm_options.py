@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..farm.frames import CHUNK
 from .console import Console
 from .farm_output import FORMS
 
@@ -53,9 +54,6 @@ def add_farm(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"frames of a task of --write-farm-job (default: {CHUNK})",
     )
-
-
-CHUNK = 250  # frames of a task: Blender's start then takes a small part of it
 
 
 def _count(text: str) -> int:

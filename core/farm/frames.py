@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+CHUNK = 250  # frames of a task: Blender's start then takes a small part of it
+
 
 def frames_text(frames: Sequence[int]) -> str:
     """The frames, sorted, as `parse_frames` and Open Job Description read them: "1-100", "1-10,20"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,6 +37,8 @@ def check_packages() -> None:
     missing = [name for module, name in PACKAGES.items() if not find_spec(module)]
     if missing:
         raise MissingPackageError(f"preparing a video needs {', '.join(missing)}: {INSTALL}")
+    from importlib import metadata  # slow, and Blender imports this file when it starts
+
     try:
         version = metadata.version("mediapipe")
     except metadata.PackageNotFoundError:  # a copy of one's own: nothing tells its version

@@ -8,9 +8,8 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from ...core.commands.farm_options import CHUNK
 from ...core.errors import ArgumentError, EgsError
-from ...core.farm.openjd import write_bundle
+from ...core.farm.frames import CHUNK
 from ...core.system.files import write_atomic
 from ..bake import blocker_of, rendered_heads
 from ..gather import read_settings
@@ -18,7 +17,9 @@ from ..output import output_in
 from ..paths import absolute
 from ..preferences import ENGINE_ITEMS
 from ..reasoned import Reasoned
-from .write import JOB_TYPE, ROOT, job_of
+
+FOLDER = Path(__file__).parent
+JOB_TYPE = FOLDER / "egstalker_bake.js"  # of Flamenco
 
 
 class EGSTALKER_OT_write_farm_job(Reasoned, bpy.types.Operator):
@@ -29,7 +30,7 @@ class EGSTALKER_OT_write_farm_job(Reasoned, bpy.types.Operator):
         "Description, which AWS Deadline Cloud and `openjd run` take"
     )
 
-    BATCH = str(ROOT / "egstalker_blender" / "batch.py")  # the job type of Flamenco reads it
+    BATCH = str(FOLDER.with_name("batch.py"))  # the job type of Flamenco reads it
 
     directory: StringProperty(
         name="Bundle", description="Folder of the job's files", subtype="DIR_PATH"
@@ -73,6 +74,9 @@ class EGSTALKER_OT_write_farm_job(Reasoned, bpy.types.Operator):
         return {"FINISHED"}
 
     def _write(self, context: Any) -> Path:
+        from ...core.farm.openjd import write_bundle  # not when Blender starts
+        from .write import job_of
+
         if bpy.data.is_dirty and not bpy.app.background:  # a script saves when it wants to
             raise ArgumentError("the .blend has changes that the farm would not see; save it")
         scene, out, folder = context.scene, absolute(self.output), absolute(self.directory)

@@ -22,7 +22,6 @@ from ..sound.voice import decoded_voice, voice_from
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_FILES = ("__init__.py", "blender_manifest.toml", "core/**/*", "egstalker_blender/**/*")
-JOB_TYPE = Path(__file__).with_name("egstalker_bake.js")  # of Flamenco
 
 
 def write_farm_job(args: argparse.Namespace, console: Console, out: Path) -> int:

@@ -14,7 +14,7 @@ from ...core.images.mp4 import xmp_box
 from ...core.records.progress import Progress
 from ...core.system.files import Staged, reason, write_atomic
 from ...core.system.leftovers import temporary_folder
-from .second import run_second
+from ..jobs.second import run_second
 
 ENCODER = Path(__file__).with_name("encoder.py")
 KINDS = {".mp4": "mp4", ".webm": "webm"}

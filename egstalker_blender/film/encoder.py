@@ -1,17 +1,9 @@
-"""Encodes pictures and a sound as a film, in a Blender of its own.
-
-    blender -b --factory-startup --python encoder.py -- JOB.json
-    python encoder.py -- JOB.json                      (with bpy importable)
-
-The job is what encode.py writes. Prints `film N` after each frame, or one line `error: ...`. It
-imports nothing of the extension, which this Blender may not have enabled.
-"""
+"""Encodes pictures and a sound as a film, in a Blender of its own (jobs/second_runs.py). The job is
+what encode.py writes. Prints `film N` after each frame."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +14,7 @@ STRIP_LENGTH = 1000  # pictures; adding one takes longer the more a strip has
 BACKDROP, PICTURES, VOICE = 1, 2, 3  # channels
 
 
-def encode(job: dict[str, Any]) -> None:
+def run(job: dict[str, Any]) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     render = scene.render
@@ -83,20 +75,3 @@ def report(scene: Any, *_: Any) -> None:
         print(f"film {scene.frame_current}", flush=True)
     except OSError:  # nobody waits for this film any more
         os._exit(1)
-
-
-def main(argv: list[str]) -> int:
-    try:
-        encode(json.loads(Path(argv[-1]).read_text(encoding="utf-8")))
-    except RuntimeError as error:  # raised by Blender's operators
-        text = " ".join(str(error).removeprefix("Error: ").split())
-        print(f"error: Blender cannot encode the film: {text}", flush=True)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    code = main(sys.argv)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # Blender's own shutdown can hang on its sound device

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import bpy
 
 from ...core.bake.loop import make_folder
 from ...core.bake.origin import xmp_of
@@ -18,53 +16,13 @@ from ...core.records.avatar import Avatar
 from ...core.records.job import OVERWRITE, BakeJob, Existing
 from ...core.records.progress import Progress
 from ...core.system.leftovers import temporary_folder
-from ...core.system.names import safe_name
 from ..bake import bake_frames, job_of
-from ..gather import Gathered, Settings
-from ..paths import absolute
+from ..gather import Gathered
 from ..sound.elsewhere import mix_steps
 from ..stepped import Steps
-from .encode import KINDS, Film, encode_steps, film_path
+from .encode import Film, encode_steps
+from .plan import Plan
 from .voice import voice_of
-
-NO_FFMPEG = "This Blender was built without FFmpeg, which encodes films; bake frames instead"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """path: of the film; its ending chooses MP4 or WebM. keep_frames: the pictures stay in the
-    output folder; otherwise they are in a temporary folder and are deleted."""
-
-    path: Path
-    keep_frames: bool
-
-    def __post_init__(self) -> None:
-        if self.path.suffix.lower() not in KINDS:
-            raise ArgumentError(f"{self.path} must end in {' or '.join(KINDS)}; name a film so")
-
-
-def no_ffmpeg() -> str:
-    """Why this Blender makes no films; empty if it does."""
-    return "" if bpy.app.build_options.codec_ffmpeg else NO_FFMPEG
-
-
-def plan_for(video: Path | None, keep_frames: bool) -> Plan | None:
-    """The film of a command line, None where it wants none. ArgumentError."""
-    if video is None:
-        return None
-    if reason := no_ffmpeg():
-        raise ArgumentError(reason)
-    return Plan(video.absolute(), keep_frames)
-
-
-def chosen_path(settings: Settings, obj: Any) -> Path:
-    """Where the object's settings want its film: DIRECTORY/OBJECT.KIND unless they name a file.
-    ArgumentError."""
-    props = obj.egstalker
-    path = settings.directory / safe_name(obj.name)
-    if props.video_path:
-        path = absolute(props.video_path, obj)
-    return film_path(path, props.video_format)
 
 
 def film_steps(scene: Any, obj: Any, engine: Engine, gathered: Gathered, plan: Plan) -> Steps:

@@ -11,7 +11,7 @@ from ..bake import BakeOperator, blocker
 from ..gather import Gathered, read_settings
 from ..properties import active_avatar
 from ..stepped import Steps
-from .film import Plan, chosen_path, film_steps, no_ffmpeg
+from .plan import Plan, chosen_path, no_ffmpeg
 
 
 class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
@@ -61,6 +61,8 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
         return found
 
     def _bake(self, scene: Any, heads: list[Any], gathered: list[Gathered]) -> Steps:
+        from .film import film_steps  # not when Blender starts
+
         (obj,) = heads
         plan = Plan(chosen_path(gathered[0].settings, obj), obj.egstalker.keep_frames)
         return film_steps(scene, obj, self._engine(), gathered[0], plan)

@@ -10,8 +10,8 @@ from ...core.errors import EgsError
 from ..avatars.relink import EGSTALKER_OT_accept_avatar, EGSTALKER_OT_find_avatar, state_of
 from ..avatars.training_camera import EGSTALKER_OT_add_training_camera
 from ..bake import EGSTALKER_OT_bake, EGSTALKER_OT_bake_all, blocker
-from ..film.film import no_ffmpeg
 from ..film.operators import EGSTALKER_OT_bake_video
+from ..film.plan import no_ffmpeg
 from ..properties import avatars_in
 from ..reasoned import LINKED
 from ..sound.link import (

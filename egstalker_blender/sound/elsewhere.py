@@ -19,8 +19,8 @@ from ...core.errors import AudioError, OutputError
 from ...core.records.voice import Waveform
 from ...core.system.leftovers import temporary_folder
 from ...core.system.steps import finished
-from ..film.second import run_second
 from ..jobs.command import to_log
+from ..jobs.second import run_second
 from .mixdown import MIX_RATE, alone, check_mixed, empty, loaded, loud, range_of, undecoded
 from .windows import StripWindow, all_strips, is_mono
 

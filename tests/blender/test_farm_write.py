@@ -9,8 +9,8 @@ from typing import Any
 import bpy
 import pytest
 from egstalker.egstalker_blender import cli
-from egstalker.egstalker_blender.farm.operators import EGSTALKER_OT_write_farm_job
-from egstalker.egstalker_blender.farm.write import JOB_TYPE, extension_files
+from egstalker.egstalker_blender.farm.operators import JOB_TYPE, EGSTALKER_OT_write_farm_job
+from egstalker.egstalker_blender.farm.write import extension_files
 
 from tests.support.blender import ROOT, voice, write_wav
 

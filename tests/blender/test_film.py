@@ -16,9 +16,9 @@ from egstalker.core.errors import ArgumentError, AudioError, OutputError
 from egstalker.core.images.png import write_png
 from egstalker.core.images.xmp import COMPOSITE, GENERATED
 from egstalker.egstalker_blender import cli
-from egstalker.egstalker_blender.film import encode, film, operators
+from egstalker.egstalker_blender.film import encode, operators, plan
 from egstalker.egstalker_blender.film.encode import Film, encode_steps, film_path
-from egstalker.egstalker_blender.film.film import chosen_path
+from egstalker.egstalker_blender.film.plan import chosen_path
 from egstalker.egstalker_blender.film.voice import voice_of
 from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.sound import windows
@@ -116,7 +116,7 @@ def test_a_film_that_cannot_be_encoded_keeps_the_old_one(
     old = tmp_path / "a.mp4"
     old.write_bytes(b"old")
     script = tmp_path / "encoder.py"
-    script.write_text("print('error: no such codec')\nraise SystemExit(1)\n")
+    script.write_text("def run(job):\n    raise RuntimeError('Error: no such\\ncodec')\n")
     monkeypatch.setattr(encode, "ENCODER", script)
     with pytest.raises(OutputError, match=r"film a\.mp4 was not encoded: no such codec"):
         list(encode_steps(film_of(old, pictures)))
@@ -282,12 +282,12 @@ def test_a_film_from_the_command_line(scene: Any, avatar_path: Path, tmp_path: P
 def test_why_there_is_no_film(head: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert operators.EGSTALKER_OT_bake_video.reason(bpy.context) == ""
     monkeypatch.setattr(
-        film, "bpy", SimpleNamespace(app=SimpleNamespace(build_options=SimpleNamespace()))
+        plan, "bpy", SimpleNamespace(app=SimpleNamespace(build_options=SimpleNamespace()))
     )
-    monkeypatch.setattr(film.bpy.app.build_options, "codec_ffmpeg", False, raising=False)
+    monkeypatch.setattr(plan.bpy.app.build_options, "codec_ffmpeg", False, raising=False)
     assert "FFmpeg" in operators.EGSTALKER_OT_bake_video.reason(bpy.context)
     with pytest.raises(ArgumentError, match="FFmpeg"):
-        film.plan_for(tmp_path / "a.mp4", keep_frames=True)
+        plan.plan_for(tmp_path / "a.mp4", keep_frames=True)
 
 
 def test_names_of_films() -> None:

@@ -1,4 +1,4 @@
-"""A second Blender that runs one of this folder's scripts on a job, while the first goes on."""
+"""A second Blender that runs a script of the extension on a job, while the first goes on."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 
 import bpy
 
-from ..jobs.command import Command, OnLine, Place, Step
+from .command import Command, OnLine, Place, Step
 
+RUNNER = Path(__file__).with_name("second_runs.py")
 TICK = 0.02  # seconds between two looks at it
 
 
 def run_second(
     script: Path, job: Mapping[str, Any], folder: Path, on_line: OnLine
 ) -> Generator[None, None, str]:
-    """Run the script in `folder`, which is temporary, with the job's file as its argument. Yields
-    at least every TICK seconds; returns why it failed, empty if it did not. Closing the generator
-    ends it. EngineError if it cannot be started."""
+    """Call the script's `run` on the job, in `folder`, which is temporary. Yields at least every
+    TICK seconds; returns why it failed, empty if it did not. Closing the generator ends it.
+    EngineError if it cannot be started."""
     file = folder / f"{script.stem}.json"
     file.write_text(json.dumps(job), encoding="utf-8")
     place = Place(folder / f"{script.stem}.txt", dict(os.environ), folder, merged=True)
-    command = Command(
-        Step(script.stem, (*_program(), str(script), "--", str(file))), place, on_line
-    )
+    words = (*_program(), str(RUNNER), "--", str(script), str(file))
+    command = Command(Step(script.stem, words), place, on_line)
     try:
         while (code := command.poll()) is None:
             yield
