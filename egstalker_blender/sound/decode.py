@@ -10,13 +10,13 @@ from ...core.audio.waveform import check_layout, from_samples
 from ...core.errors import AudioError
 from ...core.records.voice import Waveform
 from ...core.system.leftovers import temporary_folder
-from .mixdown import mixed_file
+from .elsewhere import mixed_file
 
 
 def waveform_of_file(path: Path) -> Waveform:
     """The samples of a sound file, not resampled. Core reads plain WAV, so that Blender and the
-    command line get the same numbers; Blender decodes everything else. AudioError if the file is
-    missing or cannot be decoded."""
+    command line get the same numbers; Blender decodes everything else. For any thread. AudioError
+    if the file is missing or cannot be decoded; EngineError."""
     if not path.is_file():
         raise AudioError(f"sound file {str(path)!r} is not there; link it again")
     return load_wav(path) or _decode(path)
@@ -30,19 +30,10 @@ def waveform_of_bytes(data: bytes, name: str) -> Waveform:
         return waveform_of_file(path)
 
 
-def decodes_anywhere() -> bool:
-    """True if a sound may be decoded on any thread; otherwise Blender mixes it down on its own."""
-    try:
-        import aud  # noqa: F401
-    except ImportError:  # built without Audaspace's Python module, or for another numpy
-        return False
-    return True
-
-
 def _decode(path: Path) -> Waveform:
     try:
         import aud
-    except ImportError:  # see decodes_anywhere
+    except ImportError:  # built without Audaspace's Python module, or for another numpy
         return mixed_file(path)
     try:
         sound = aud.Sound(str(path))

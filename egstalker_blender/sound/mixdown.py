@@ -1,7 +1,7 @@
-"""Sound by Blender's own mixdown: retimed strips, files that nothing else decodes, and the voice of
-a film (film/voice.py).
+"""What Blender's own mixdown needs, and what it gives: copies of scenes, and WAV files.
 
-The mixdown runs in a temporary scene: the user's scenes are not changed.
+The user's scenes are not changed. elsewhere.py mixes in a second Blender; only a scene strip in the
+voice of a film is mixed in this one (film/voice.py).
 """
 
 from __future__ import annotations
@@ -17,22 +17,13 @@ import numpy as np
 from ...core.audio.wav import load_wav, wav_layout
 from ...core.errors import AudioError
 from ...core.records.voice import Waveform
-from ...core.system.leftovers import temporary_folder
-from .windows import StripWindow, add_strip, frame_rate, is_mono, isolate, right_handle
+from .windows import StripWindow, frame_rate, isolate
 
 MIX_FPS = 100  # frames per second of the temporary scene for a file: 10 ms steps
 MIX_RATE = 48000
 COMPLETE = (
     0.9  # share of the range; some builds of Blender report success and write next to nothing
 )
-
-
-def mixed_strip(window: StripWindow) -> Waveform:
-    """The sound of a retimed strip between its handles, mixed here: this blocks until it is done.
-    AudioError if Blender cannot mix it."""
-    with alone(window) as scene:
-        mixed = _mixed(scene, *range_of(window), window.name)
-        return loud(mixed, is_mono(scene, window.name))
 
 
 @contextmanager
@@ -51,19 +42,6 @@ def range_of(window: StripWindow) -> tuple[int, int]:
     """First and last frame of the strip in `alone`."""
     first = max(int(window.left - window.shift), 0)
     return first, first + max(int(window.right - window.left) - 1, 0)
-
-
-def mixed_file(path: Path) -> Waveform:
-    """A sound file for which there is no other decoder. AudioError if it cannot be decoded."""
-    scene = bpy.data.scenes.new("egstalker_mixdown")
-    with removed(scene):
-        scene.render.fps, scene.render.fps_base = MIX_FPS, 1.0
-        try:
-            strip = add_strip(scene, path, frame=0)
-        except RuntimeError as error:
-            raise AudioError(undecoded(path.name, str(error))) from None
-        mixed = _mixed(scene, 0, max(int(right_handle(strip)) - 1, 0), path.name)
-        return loud(mixed, is_mono(scene, strip.name))
 
 
 @contextmanager
@@ -104,13 +82,6 @@ def check_mixed(path: Path, seconds: float, name: str) -> None:
     layout = wav_layout(path) if path.is_file() else None
     if layout is None or layout.length / layout.rate < COMPLETE * seconds:
         raise AudioError(f"{name} cannot be mixed down by this Blender; export it as WAV")
-
-
-def _mixed(scene: Any, first: int, last: int, name: str) -> Waveform:
-    with temporary_folder() as folder:
-        path = Path(folder) / "mixed.wav"
-        mix_down(scene, first, last, name, path)
-        return loaded(path)
 
 
 def loaded(path: Path) -> Waveform:

@@ -1,5 +1,8 @@
-"""Mixes the sound of a scene, in a Blender of its own (jobs/second_runs.py). The job is what
-elsewhere.py writes."""
+"""Mixes the sound of a scene, in a Blender of its own (jobs/second_runs.py).
+
+The job is what elsewhere.py writes. Of a whole sound file it prints `whole LAST MONO`: the last
+frame, and 1 if it has one channel.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,14 @@ def run(job: dict[str, Any]) -> None:
             here.scenes = [job["scene"]]
         (scene,) = here.scenes
     else:
-        strips = scene.sequence_editor_create().strips
-        strips.new_sound("voice", job["source"], 1, job["begin"])
         scene.render.fps, scene.render.fps_base = job["fps"], job["fps_base"]
+        strips = scene.sequence_editor_create().strips
+        strip = strips.new_sound("voice", job["source"], 1, job["begin"])
+        if job["last"] is None:
+            handle = "right_handle" if hasattr(strip, "right_handle") else "frame_final_end"
+            job["last"] = max(int(getattr(strip, handle)) - 1, job["first"])
+        mono = strip.sound.channels == "MONO"
+        print(f"whole {job['last']} {int(mono)}", flush=True)
     scene.frame_start, scene.frame_end = job["first"], job["last"]
     scene.render.ffmpeg.audio_mixrate = job["rate"]
     with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):

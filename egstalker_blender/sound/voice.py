@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import bpy
 import numpy as np
 
 from ...core.audio.features import is_feature_file
@@ -18,9 +17,8 @@ from ...core.audio.files import decoded, part_of
 from ...core.audio.wav import wav_layout
 from ...core.errors import AudioError
 from ...core.records.voice import RATE, PlacedSound, SoundMix, SoundPart, Voice, Waveform
-from .decode import decodes_anywhere, waveform_of_bytes, waveform_of_file
+from .decode import waveform_of_bytes, waveform_of_file
 from .elsewhere import mixing_elsewhere
-from .mixdown import mixed_strip
 from .strips import VoiceStrips
 from .windows import StripWindow
 
@@ -40,35 +38,24 @@ class Undecoded:
 def voice_from(source: Source) -> Voice | Undecoded | None:
     """The voice of a source. Files that core reads by itself are not decoded: features (.npy) and
     plain WAV, including the part of a WAV that a strip plays. A muted strip gives zeros. A
-    retimed strip is mixed down by Blender: at once without a window, otherwise by a second Blender.
-    For the main thread. AudioError if the file is missing or broken, or cannot be mixed down."""
+    retimed strip is mixed down by a second Blender. Quick, for the main thread. AudioError if the
+    file is missing or broken; decoding raises it, too."""
     if isinstance(source, VoiceStrips):
         return _mixed_voice(source)
     if isinstance(source, StripWindow):
         return _strip_voice(source)
     if source is None or is_feature_file(source) or _is_plain_wav(source):
         return source
-    return _later(partial(waveform_of_file, source), None)
-
-
-def may_block() -> bool:
-    """True in a Blender without a window, in which nobody waits."""
-    return bool(bpy.app.background)
+    return Undecoded(partial(waveform_of_file, source), None)
 
 
 def decoded_voice(voice: Voice | Undecoded | None) -> Voice | None:
     return voice.decode() if isinstance(voice, Undecoded) else voice
 
 
-def _later(decode: Callable[[], Waveform], longest: float | None) -> Waveform | Undecoded:
-    return Undecoded(decode, longest) if decodes_anywhere() else decode()
-
-
 def _strip_voice(window: StripWindow) -> Voice | Undecoded:
     if window.muted:
         return Waveform(np.zeros(max(round(window.seconds * RATE), 1), np.float32))
-    if window.retimed and may_block():
-        return mixed_strip(window)
     if window.retimed:
         return Undecoded(mixing_elsewhere(window), window.seconds)
     part = SoundPart(
@@ -87,7 +74,7 @@ def _strip_voice(window: StripWindow) -> Voice | Undecoded:
             return part_of(waveform_of_bytes(window.packed, window.path.name), part)
         return part_of(waveform_of_file(window.path), part)
 
-    return _later(decode, window.seconds + (part.slack or 0.0))
+    return Undecoded(decode, window.seconds + (part.slack or 0.0))
 
 
 def _mixed_voice(voice: VoiceStrips) -> Voice | Undecoded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.errors import ArgumentError, AudioError
-from egstalker.egstalker_blender.sound import decode, windows
+from egstalker.egstalker_blender.sound import decode, mixdown, windows
+from egstalker.egstalker_blender.sound.voice import Undecoded, voice_from
 from egstalker.egstalker_blender.sound.windows import add_strip, window_of_strip
 
 from core.audio.files import load_waveform
@@ -193,7 +195,11 @@ def test_without_audaspace_it_is_mixed_down(
     samples = voice(1.0, 44100)
     path = write_flac(tmp_path / "voice.flac", samples, 44100)
     monkeypatch.setitem(sys.modules, "aud", None)
-    mixed = decode.waveform_of_file(path).samples
+    monkeypatch.setattr(mixdown, "mix_down", lambda *_: pytest.fail("mixed in this Blender"))
+    found = voice_from(path)
+    assert isinstance(found, Undecoded)
+    with ThreadPoolExecutor() as pool:  # never in Blender's own thread
+        mixed = pool.submit(found.decode).result().samples
     wav = load_waveform(write_wav(tmp_path / "voice.wav", samples, 44100)).samples
     inner = slice(1600, 12800)
     assert len(mixed) >= 12800
