@@ -1,6 +1,9 @@
 """`python -m core COMMAND ...`: see cli.py."""
 
 import os
+import sys
+
+from .system import memory
 
 
 def start() -> int:
@@ -12,8 +15,14 @@ def start() -> int:
     # other work on the cores, a training step took 3 to 20 times the processor time and the wall
     # time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from .cli import main
-
+    try:
+        from .cli import main
+    except (MemoryError, ImportError, OSError) as error:
+        failure = memory.known(error)
+        if failure is None:
+            raise
+        sys.stderr.write(f"error: {failure}\n")
+        return failure.exit_code
     return main()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .commands.console import STOPPED, Console
-from .errors import EgsError, out_of_memory
+from .system import memory
 
 COMMANDS = (
     "convert", "export", "export-splats", "info", "verify", "render", "prepare", "train",
@@ -41,20 +41,20 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
-    args = build_parser().parse_args(words)
     # `ablate` takes --json also among the options of `train`, which are not parsed here.
-    console = Console(args.json or "--json" in words)
+    console = Console("--json" in words)
     try:
+        args = build_parser().parse_args(words)
+        console = Console(args.json or "--json" in words)
         return int(args.run(args, console))
-    except EgsError as error:
-        console.failed(str(error), error.exit_code)
-        return error.exit_code
-    except MemoryError as cause:
-        failure = out_of_memory(cause)
-        console.failed(str(failure), failure.exit_code)
-        return failure.exit_code
     except BrokenPipeError:  # nobody reads the output any more
         return 1
     except KeyboardInterrupt:
         console.stopped()
         return STOPPED
+    except Exception as error:
+        failure = memory.known(error)
+        if failure is None:
+            raise
+        console.failed(str(failure), failure.exit_code)
+        return failure.exit_code

@@ -98,11 +98,3 @@ class OutputError(EgsError):
 
 class CancelledError(EgsError):
     exit_code = 130
-
-
-def out_of_memory(error: MemoryError) -> EngineError:
-    """The line for a computation that needs more memory than there is."""
-    detail = f" ({str(error).splitlines()[0]})" if str(error) else ""
-    return EngineError(
-        f"memory ran out{detail}; close other programs, or choose smaller pictures or fewer heads"
-    )

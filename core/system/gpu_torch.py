@@ -7,6 +7,8 @@ from functools import cache
 
 import torch
 
+from .memory import ran_out
+
 
 @cache
 def unusable() -> str | None:
@@ -40,8 +42,7 @@ def _try() -> None:
 def out_of_memory(error: BaseException) -> bool:
     """True for an out-of-memory error. torch has a class for its own allocations; cuBLAS,
     page-locked memory and the CPU raise a RuntimeError that only its text identifies."""
-    words = ("out of memory", "ALLOC_FAILED", "can't allocate memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+    return isinstance(error, torch.OutOfMemoryError) or ran_out(error)
 
 
 def _line(problem: object) -> str:

@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import BinaryIO
 
+from ..system import memory
 from ..system.leftovers import FOLDER_PREFIX
-from .server import Server
+from .protocol import encode, error_message
 
 GRACE = 10.0  # seconds for the current frame after the client has gone
 
@@ -28,11 +30,26 @@ def main() -> None:
     # a cancel, or is gone: then its end of the pipe closes.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    try:
+        _serve(source, sink)
+    except Exception as error:
+        failure = memory.known(error)
+        if failure is None:
+            raise
+        sys.stderr.write(f"error: {failure}\n")
+        sink.write(encode(error_message(0, failure)))
+        sink.flush()
+        os._exit(1)
+    os._exit(0)  # whatever a GPU library's own threads still do
+
+
+def _serve(source: BinaryIO, sink: BinaryIO) -> None:
+    from .server import Server  # here, because numpy may not fit into memory
+
     server = Server(source, sink)
     threading.Thread(target=_leave, args=(server.ended,), daemon=True).start()
     server.run()
     _tidy(server.folder)
-    os._exit(0)  # whatever a GPU library's own threads still do
 
 
 def _tidy(folder: Path) -> None:

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from .. import errors
 from ..errors import EgsError, EngineError, ProtocolError
+from ..system import memory
 
 VERSION = 8
 MAX_BYTES = 16 * 1024 * 1024
@@ -109,8 +110,8 @@ def value(message: Mapping[str, Any], key: str, kind: type[T]) -> T:
 def error_message(request: int, error: BaseException) -> Message:
     """The error as a message. A class outside the table is sent as its nearest base in it; a defect
     (no EgsError) becomes an EngineError whose traceback is in the worker's log."""
-    if isinstance(error, MemoryError):
-        error = errors.out_of_memory(error)
+    if isinstance(error, Exception):
+        error = memory.known(error) or error
     for kind in type(error).__mro__:
         if ERROR_KINDS.get(kind.__name__) is kind:
             return {"type": "error", "id": request, "kind": kind.__name__, "message": str(error)}

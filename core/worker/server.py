@@ -23,6 +23,7 @@ from ..network.deformer import splats_at
 from ..records.arrays import Float32
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
+from ..system import memory
 from ..system.lru import LRU
 from .exchange import fill, inside, map_splats, moment_from, read_job, read_track
 from .microphone import Live
@@ -143,7 +144,8 @@ class Server:
         except EgsError as error:
             self._send(error_message(number, error))
         except Exception as error:  # a defect: the client gets its message, the log the traceback
-            traceback.print_exc()
+            if memory.known(error) is None:
+                traceback.print_exc()
             self._send(error_message(number, error))
         finally:
             with self._arrived:
@@ -266,5 +268,6 @@ def _warm_up(backend: Backend) -> None:
     where the code is needed, and is reported there."""
     try:
         backend.warm_up()
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if memory.known(error) is None:
+            traceback.print_exc()

@@ -84,6 +84,12 @@ def test_what_full_memory_is(error, full) -> None:
         renderer._send(part)  # type: ignore[arg-type]
 
 
+def test_a_full_processor_memory_is_one() -> None:
+    with pytest.raises(RuntimeError) as found:
+        torch.empty(10**14)
+    assert gpu_torch.out_of_memory(found.value)
+
+
 # Our own kernels ----------------------------------------------------------------------------
 
 

@@ -8,16 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-from core.errors import EgsError
+from core.system import memory
 from core.system.folders import cache_folder
-from tests.faults.activities import ACTIVITIES
-from tests.faults.activity import Place
 from tests.faults.clock import start_jumping
 
 
-def main(name: str, folder: str, seed: str) -> int:
+def act(name: str, folder: str, seed: str) -> int:
+    # Here, because numpy may not fit into memory.
+    from tests.faults.activities import ACTIVITIES
+    from tests.faults.activity import Place
+
     place = Place(Path(folder))
     tempfile.tempdir = str(place.temporary)
     os.environ["TMPDIR"] = str(place.temporary)
@@ -26,12 +26,20 @@ def main(name: str, folder: str, seed: str) -> int:
     os.environ["XDG_CACHE_HOME"] = os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(place.cache)
     if "FAULT_CLOCK" in os.environ:
         start_jumping(float(os.environ["FAULT_CLOCK"]))
-    try:
-        ACTIVITIES[name].act(place, int(seed))
-    except EgsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    ACTIVITIES[name].act(place, int(seed))
     return 0
+
+
+def main(name: str, folder: str, seed: str) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        return act(name, folder, seed)
+    except Exception as error:
+        failure = memory.known(error)
+        if failure is None:
+            raise
+        print(f"error: {failure}", file=sys.stderr)
+        return failure.exit_code
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ HANGS = 600.0  # seconds after which a run counts as hanging
 ENDS = 60.0  # seconds that its other processes have to end after it; a worker has 10
 TICK = 0.004
 SHARED_MEMORY = Path("/dev/shm")
+# How the last line begins; that of numpy's library, which ends a process without memory itself.
+REASONS = ("error: ", '{"event": "failed"', "OpenBLAS error: Memory allocation")
 
 
 class Running:
@@ -128,17 +130,12 @@ class Running:
             self.kill_all(0)
         self._reader.join()
         text = "".join(self._errors)
-        # A worker that cannot start for want of memory says so in its log alone.
-        logs = (
-            [text]
-            if self.fatal
-            else [text, *(p.read_text(errors="replace") for p in self.place.cache.glob("worker.*"))]
-        )
+        logs = [text, *(p.read_text(errors="replace") for p in self.place.cache.glob("worker.*"))]
         if any("Traceback" in log for log in logs):
             wrong.append("a traceback:\n" + "\n".join(logs)[-3000:])
         elif code < 0 and not self.killed:
             wrong.append(f"it ended by signal {-code}: {text[-500:]}")
-        elif code > 0 and not self.last_line().startswith(("error: ", '{"event": "failed"')):
+        elif code > 0 and not self.last_line().startswith(REASONS[: None if self.fatal else 2]):
             wrong.append(f"code {code} without a reason: {text[-500:]}")
         if SHARED_MEMORY.is_dir():
             new = [path for path in SHARED_MEMORY.iterdir() if path not in self._shared]
