@@ -2,8 +2,7 @@
 
 Each file is valid on every system and for the Pythons that its packages support. It names no index,
 because the user chooses it, and with it the build of torch. The lists that Set Up in Blender
-installs also have the hashes of all files of each version; torch, of which each index has builds of
-its own, is not in them.
+installs also have the hashes of all files of each version; those of torch are PyPI's.
 """
 
 from __future__ import annotations
@@ -31,14 +30,15 @@ HASHES = SET_UP / "hashes"
 PARTS = ("worker", "torch", "gsplat")
 # torch's own requirements for CUDA; each build of torch pins different ones.
 CUDA = ("cuda-", "nvidia-", "triton")
+# PyPI's build of torch, which Set Up installs in a step of its own.
+BUILD, OWN_STEP = "torch_build", (*CUDA, "torch==")
 
 
-def compile_lock(uv: str, lock: Path, groups: Sequence[str], python: str, *options: str) -> None:
-    say(lock.relative_to(ROOT).as_posix())
-    command = [uv, "pip", "compile", "--quiet", "--universal", "--upgrade", "--no-annotate"]
-    command += ["--custom-compile-command", "make lock", "--python-version", python, *options]
+def compiled(uv: str, groups: Sequence[str], python: str, *options: str) -> list[str]:
+    """The lines of the groups' exact versions, valid on every system."""
+    command = [uv, "pip", "compile", "--quiet", "--universal", "--no-annotate", *options]
     done = subprocess.run(
-        [*command, *(f"--group={group}" for group in groups)],
+        [*command, "--python-version", python, *(f"--group={group}" for group in groups)],
         cwd=ROOT,
         env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
         stdout=subprocess.PIPE,
@@ -47,47 +47,45 @@ def compile_lock(uv: str, lock: Path, groups: Sequence[str], python: str, *optio
     )
     if done.returncode != 0:
         raise SetupError(f"uv finds no versions for {', '.join(groups)}; loosen pyproject.toml")
-    lines = [line for line in done.stdout.splitlines() if not line.startswith(CUDA)]
+    return done.stdout.replace(" \\\n    ", " ").splitlines()
+
+
+def compile_lock(uv: str, lock: Path, groups: Sequence[str], python: str, *options: str) -> None:
+    say(lock.relative_to(ROOT).as_posix())
+    own = ("--upgrade", "--custom-compile-command", "make lock")
+    lines = compiled(uv, groups, python, *own, *options)
     lock.parent.mkdir(exist_ok=True)
-    lock.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    text = "\n".join(line for line in lines if not line.startswith(CUDA)) + "\n"
+    lock.write_text(text, encoding="utf-8")
 
 
 def hashed(uv: str, groups: Sequence[str], constraints: Path, python: str) -> dict[str, str]:
     """All packages of the groups in the versions of `constraints`: "name==version ; marker" -> the
     whole entry, with its hashes."""
-    command = [uv, "pip", "compile", "--quiet", "--universal", "--no-annotate", "--no-header"]
-    command += ["--generate-hashes", "--python-version", python, f"--constraint={constraints}"]
-    done = subprocess.run(
-        [*command, *(f"--group={group}" for group in groups)],
-        cwd=ROOT,
-        env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SetupError(f"uv finds no hashes for {', '.join(groups)}; try again")
-    entries = done.stdout.replace(" \\\n    ", " ").splitlines()
-    return {
-        entry.partition(" --hash=")[0]: entry
-        for entry in entries
-        if not entry.startswith((*CUDA, "torch=="))
-    }
+    own = ("--no-header", "--generate-hashes", f"--constraint={constraints}")
+    entries = compiled(uv, groups, python, *own)
+    return {entry.partition(" --hash=")[0]: entry for entry in entries}
 
 
 def write_hashes(uv: str, constraints: Path, all_groups: Sequence[str], python: str) -> None:
-    """One file for each of PARTS, the first with what is in none of them."""
+    """One file for each of PARTS, the first with what is in none of them; and BUILD."""
     HASHES.mkdir(exist_ok=True)
     suffix = constraints.stem.removeprefix("constraints")
+
+    def write(name: str, lines: list[str]) -> None:
+        path = HASHES / f"{name}{suffix}.txt"
+        say(path.relative_to(ROOT).as_posix())
+        path.write_text("\n".join(["# Made by `make lock`.", *lines, ""]), encoding="utf-8")
+
     groups, before = [name for name in all_groups if name not in PARTS], set[str]()
+    entries: dict[str, str] = {}
     for part in PARTS:
         groups.append(part)
-        path = HASHES / f"{part}{suffix}.txt"
-        say(path.relative_to(ROOT).as_posix())
         entries = hashed(uv, groups, constraints, python)
-        new = [entries[name] for name in sorted(entries.keys() - before)]
-        path.write_text("\n".join(["# Made by `make lock`.", *new, ""]), encoding="utf-8")
+        new = sorted(entries.keys() - before)
+        write(part, [entries[name] for name in new if not name.startswith(OWN_STEP)])
         before |= entries.keys()
+    write(BUILD, [entries[name] for name in sorted(entries) if name.startswith(OWN_STEP)])
 
 
 def main() -> int:

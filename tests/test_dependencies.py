@@ -182,16 +182,19 @@ LISTS = {"": (), "_videos": ("prepare",), "_videos_3_13": ("prepare-3-13",)}
 
 @pytest.mark.parametrize("suffix", LISTS)
 def test_set_up_installs_by_hash_what_is_locked(suffix: str) -> None:
-    """All of it, once, except torch, of which every index has builds of its own."""
+    """All of it, once; torch with the CUDA libraries that its build names."""
     lists = [f"{part}{suffix}.txt" for part in WORKER]
     found = hashed_pins(lists)
     assert len(found) == len(set(found))
     locked = pins((ROOT / SET_UP / f"constraints{suffix}.txt").read_text())
+    build = pins("\n".join(hashed_pins([f"torch_build{suffix}.txt"])))
     assert pins("\n".join(found)) == {n: v for n, v in locked.items() if n != "torch"}
+    assert build.pop("torch") == locked["torch"]
+    assert build and all(name.startswith(("cuda-", "nvidia-", "triton")) for name in build)
     first = pins("\n".join(hashed_pins(lists[:1])))
     assert stale(first, declared("worker", *LISTS[suffix])) == []
     assert {path.name for path in (ROOT / SET_UP / "hashes").iterdir()} == {
-        f"{part}{end}.txt" for part in WORKER for end in LISTS
+        f"{part}{end}.txt" for part in (*WORKER, "torch_build") for end in LISTS
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,7 @@ PARTS = {
     "cpu_torch": ("worker", "torch"),
     "cuda": ("worker", "torch", "gsplat"),
 }
+BUILD = "torch_build"  # PyPI's build of torch and its CUDA libraries, a list in HASHES
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 CHOICES = (
     ("cpu", "CPU (numba)", "Compiled code on all cores; about 0.6 GB"),
@@ -72,25 +74,28 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def hashed(choice: str, videos: Videos | None = None) -> tuple[str, ...]:
-    """Arguments of pip install for everything but torch: only files with one of the listed hashes
-    are installed. The lists are complete, so that pip looks for no others. videos: with the
-    packages that turn a video into a dataset."""
+def hashed(parts: Sequence[str], videos: Videos | None = None) -> tuple[str, ...]:
+    """Arguments of pip install: only files with one of the hashes in these lists are installed. The
+    lists are complete, so that pip looks for no others. videos: with the packages that turn a video
+    into a dataset."""
     suffix = videos.suffix if videos else ""
-    lists = [str(HASHES / f"{part}{suffix}.txt") for part in PARTS[choice]]
+    lists = [str(HASHES / f"{part}{suffix}.txt") for part in parts]
     return ("--require-hashes", "--no-deps", *(f"--requirement={path}" for path in lists))
 
 
 def torch_arguments(
     choice: str, platform: str = sys.platform, videos: Videos | None = None
 ) -> tuple[str, ...]:
-    """Arguments of pip install for torch, with the CUDA libraries that its build names. It has no
-    hashes here: PyPI's build is for CUDA on Linux and for the CPU elsewhere, the other one comes
-    from PyTorch's own index, and the user may have an index with another. Empty without torch."""
+    """Arguments of pip install for torch, with the CUDA libraries that its build names. PyPI's
+    build, for CUDA on Linux and for the CPU elsewhere, is installed by its hashes; the other one
+    comes from PyTorch's own index by its version alone. Empty without torch."""
     if "torch" not in PARTS[choice]:
         return ()
+    index = _index(choice, platform)
+    if not index:
+        return hashed((BUILD,), videos)
     constraints = FOLDER / f"constraints{videos.suffix if videos else ''}.txt"
-    return (*_index(choice, platform), f"--constraint={constraints}", TORCH)
+    return (*index, f"--constraint={constraints}", TORCH)
 
 
 def space_for(choice: str, videos: bool = False) -> float:
@@ -115,7 +120,7 @@ def steps_for(
     modules = ", ".join((*IMPORTS[choice], *(PREPARE_IMPORTS if videos else ())))
     torch = torch_arguments(choice, videos=videos)
     installing = [
-        Step("Installing", (*pip, *hashed(choice, videos)), 60 * MINUTE, 0.3 if torch else 0.8)
+        Step("Installing", (*pip, *hashed(PARTS[choice], videos)), 60 * MINUTE, 0.3 if torch else 0.8)
     ]
     if torch:
         installing.append(Step("Installing torch", (*pip, *torch), 60 * MINUTE, 0.5))

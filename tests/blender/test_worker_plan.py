@@ -31,21 +31,29 @@ def test_commands_of_each_choice(choice: str, tmp_path: Path) -> None:
     lists = [word for word in steps[1].command if word.startswith("--requirement=")]
     assert len(lists) == {"cpu": 1, "cpu_torch": 2, "cuda": 3}[choice]
     assert any("gsplat" in path for path in lists) == (choice == "cuda")
-    assert (plan.TORCH in steps[2].command) == torch
-    words = plan.torch_arguments(choice, "linux")
-    assert ("--extra-index-url" in words) == (choice == "cpu_torch")
     assert choice in plan.SPACE
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_torch_is_installed_by_hash_except_from_its_own_index(platform: str) -> None:
+    assert plan.torch_arguments("cpu", platform) == ()
+    for choice in ("cpu_torch", "cuda"):
+        words = plan.torch_arguments(choice, platform)
+        other = (choice, platform) in (("cpu_torch", "linux"), ("cuda", "win32"))
+        assert ("--extra-index-url" in words, plan.TORCH in words) == (other, other)
+        assert ("--require-hashes" in words) == (not other)
 
 
 @pytest.mark.parametrize("videos", [None, plan.WITH_MODELS, plan.WITHOUT_MODELS])
 def test_the_versions_are_the_locked_ones(videos: plan.Videos | None, tmp_path: Path) -> None:
     """The file lies in the extension's own folder, wherever that is, and so in the zip."""
-    hashed, torch = plan.steps_for("cuda", Path("base"), tmp_path / "new", videos)[1:3]
-    assert {"--require-hashes", "--no-deps"} <= set(hashed.command)
-    files = [Path(word.partition("=")[2]) for word in hashed.command if "requirement=" in word]
-    [constraints] = [word for word in torch.command if word.startswith("--constraint=")]
-    files.append(Path(constraints.partition("=")[2]))
+    hashed = plan.steps_for("cuda", Path("base"), tmp_path / "new", videos)[1].command
+    build, other = (plan.torch_arguments("cuda", name, videos) for name in ("linux", "win32"))
+    assert {"--require-hashes", "--no-deps"} <= {*hashed} & {*build}
+    words = [word for word in (*hashed, *build, *other) if word.startswith(("--req", "--con"))]
+    files = [Path(word.partition("=")[2]) for word in words if "=" in word]
     assert all(file.is_file() and file.is_relative_to(plan.FOLDER) for file in files)
+    assert f"\n{plan.TORCH} --hash=sha256:" in files[-2].read_text()
     for file in (files[0], files[-1]):
         assert ("mediapipe==" in file.read_text()) == (videos is not None)
 
