@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -43,9 +44,10 @@ def checks() -> list[Check]:
 
 def _package_parent() -> Path:
     """A folder in which the project is a package named `egstalker`, whatever its checkout is
-    called: mypy follows the relative imports between the halves by that name."""
-    parent = MAIN.folder / "typecheck"
-    parent.mkdir(exist_ok=True)
+    called: mypy follows the relative imports between the halves by that name. Checkouts may share
+    an environment, so each has a folder of its own."""
+    parent = MAIN.folder / "typecheck" / hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    parent.mkdir(parents=True, exist_ok=True)
     link = parent / "egstalker"
     if not link.is_symlink() or link.resolve() != ROOT:
         link.unlink(missing_ok=True)
