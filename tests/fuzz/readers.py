@@ -36,6 +36,7 @@ from core.worker.exchange import read_job, voice_fields, write_job
 from core.worker.protocol import encode, read_message
 from tests.fuzz.case import Case, Maker
 from tests.fuzz.checkpoints import READERS as CHECKPOINTS
+from tests.fuzz.documents import READERS as DOCUMENTS
 from tests.support.avatar_inputs import small_avatar, small_camera
 from tests.support.sound_files import chunk, encoded, wav
 from tests.support.synthetic import random_body
@@ -216,4 +217,5 @@ READERS: dict[str, Maker] = {
     "training state": state,
     "message to the worker": message,
     "bake sent to the worker": job,
+    **DOCUMENTS,
 }
