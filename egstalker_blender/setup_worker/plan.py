@@ -119,9 +119,8 @@ def steps_for(
     )
     modules = ", ".join((*IMPORTS[choice], *(PREPARE_IMPORTS if videos else ())))
     torch = torch_arguments(choice, videos=videos)
-    installing = [
-        Step("Installing", (*pip, *hashed(PARTS[choice], videos)), 60 * MINUTE, 0.3 if torch else 0.8)
-    ]
+    packages = (*pip, *hashed(PARTS[choice], videos))
+    installing = [Step("Installing", packages, 60 * MINUTE, 0.3 if torch else 0.8)]
     if torch:
         installing.append(Step("Installing torch", (*pip, *torch), 60 * MINUTE, 0.5))
     return (
