@@ -121,14 +121,21 @@ def splat_place(object_world: Float64, name: str) -> Float64:
     return np.asarray(Z_UP_TO_Y_UP @ object_world @ HEAD_TO_OBJECT, np.float64)
 
 
+def fitted_side(fit: str, size: tuple[int, int], ratio: float) -> float:
+    """The side of a picture that a sensor, or an orthographic scale, is as long as: in widths of a
+    pixel. fit: a camera's sensor_fit. size: width, height in pixels. ratio: height of a pixel over
+    its width."""
+    width, height = size[0], size[1] * ratio
+    if fit == "AUTO":
+        return max(width, height)
+    return width if fit == "HORIZONTAL" else height
+
+
 def camera_from_lens(viewmat: Float64, lens: Lens) -> Camera:
     """The camera of a lens by Blender's rules: AUTO fits the sensor to the longer side in square
     pixels, shifts are in units of the fitted side. viewmat (4, 4): head's frame -> camera."""
-    ratio = lens.pixel_aspect[1] / lens.pixel_aspect[0]  # height of a pixel over its width
-    fit = lens.sensor_fit
-    if fit == "AUTO":
-        fit = "HORIZONTAL" if lens.width >= lens.height * ratio else "VERTICAL"
-    side = lens.width if fit == "HORIZONTAL" else lens.height * ratio  # in widths of a pixel
+    ratio = lens.pixel_aspect[1] / lens.pixel_aspect[0]
+    side = fitted_side(lens.sensor_fit, (lens.width, lens.height), ratio)
     sensor = lens.sensor_height if lens.sensor_fit == "VERTICAL" else lens.sensor_width
     fx = lens.lens / sensor * side
     return Camera(

@@ -57,7 +57,9 @@ def draw_status(layout: Any, context: Any, obj: Any) -> None:
 
 def draw_sound(layout: Any, context: Any, obj: Any) -> None:
     props = obj.egstalker
-    layout.row().prop(props, "sound_source", expand=True)
+    row = layout.row()
+    row.use_property_split = False  # three names need the width of the sidebar
+    row.prop(props, "sound_source", expand=True)
     if props.sound_source == "FILE":
         layout.prop(props, "sound_file")
     else:

@@ -25,6 +25,7 @@ SETTINGS = ("Gain", "Saturation", "Tint", "Relight")  # in the order of the pane
 def add_material(data: Any) -> Any:
     """A new material in the first slot of the cloud."""
     material = bpy.data.materials.new(NAME)
+    material.diffuse_color = (1, 1, 1, 1)  # Workbench multiplies the splats by it
     tree = material.node_tree
     tree.nodes.clear()
     node, out = tree.nodes.new("ShaderNodeGroup"), tree.nodes.new("ShaderNodeOutputMaterial")

@@ -13,6 +13,7 @@ empty.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,17 +22,20 @@ from bpy.app.handlers import persistent
 
 from ...core.errors import ArgumentError
 from ...core.records.arrays import Float32
+from ...core.render.footprint import PixelWidth, dilated
 from .. import handlers
 from . import cloud, failure, layer_tree, native
-from .native_frames import Frames
+from .native_frames import Exact, Frames
+from .pixel import pixel_width
 
 
 @dataclass
 class Written:
-    """What a cloud holds. key: of the moment. sh: the harmonics; the same array holds the same
-    numbers, because splats are never changed."""
+    """What a cloud holds. key: of the moment. pixel: see pixel_width, as bytes. sh: the harmonics;
+    the same array holds the same numbers, because splats are never changed."""
 
     key: str
+    pixel: bytes
     sh: Float32
 
 
@@ -44,12 +48,12 @@ class Render:
     failure: str = ""
 
     def hand_over(self, scene: Any, depsgraph: Any) -> None:
-        """Write the frame that `depsgraph` has evaluated into the clouds of its avatars. EgsError
-        where one cannot be computed, or two that differ share a cloud."""
+        """Write the frame that `depsgraph` has evaluated into the clouds of its avatars, for the
+        scene's camera. EgsError where one cannot be computed, or two that differ share a cloud."""
+        shown = [obj for obj in native.avatars() if _is_rendered(obj, depsgraph)]
+        shared = Counter(native.cloud_of(obj).session_uid for obj in shown)
         keys: dict[int, str] = {}
-        for obj in native.avatars():
-            if not native.is_rendered(obj) or not obj.evaluated_get(depsgraph).is_evaluated:
-                continue
+        for obj in shown:
             data = native.cloud_of(obj)
             if data.library is not None:  # Blender 5.3.0 draws it in views, not in renders
                 raise ArgumentError(
@@ -63,10 +67,22 @@ class Render:
                     f"{obj.name!r} shares its splats with another avatar that speaks differently; "
                     "make it local, or give it a library override"
                 )
-            last = self.written.get(uid)
-            if last is None or last.key != exact.key or cloud.is_empty(data):
-                cloud.write(data, exact.splats, last is None or last.sh is not exact.splats.sh)
-                self.written[uid] = Written(exact.key, exact.splats.sh)
+            pixel = pixel_width(scene, depsgraph, obj) if shared[uid] == 1 else None
+            self._write(data, exact, pixel)
+
+    def _write(self, data: Any, exact: Exact, pixel: PixelWidth | None) -> None:
+        uid, last = data.session_uid, self.written.get(data.session_uid)
+        new = Written(exact.key, b"" if pixel is None else pixel.tobytes(), exact.splats.sh)
+        is_same = last is not None and (last.key, last.pixel) == (new.key, new.pixel)
+        if is_same and not cloud.is_empty(data):
+            return
+        splats = exact.splats if pixel is None else dilated(exact.splats, pixel)
+        cloud.write(data, splats, last is None or last.sh is not new.sh)
+        self.written[uid] = new
+
+
+def _is_rendered(obj: Any, depsgraph: Any) -> bool:
+    return native.is_rendered(obj) and obj.evaluated_get(depsgraph).is_evaluated
 
 
 _render: Render | None = None

@@ -12,12 +12,13 @@ import pytest
 from egstalker.egstalker_blender.render import cloud, native
 from numpy.typing import NDArray
 
-from tests.support.blender import read_pixels
 from tests.support.blender_native import (
     ENGINES,
     add_plane,
     animation,
+    baked,
     decibels,
+    flat_workbench,
     needs_splats,
     prepare,
     rendered,
@@ -25,8 +26,7 @@ from tests.support.blender_native import (
 )
 
 pytestmark = needs_splats
-SIDE = 512  # of the picture that bake and render are compared at
-ROWS = (270, 278)  # that are compared, counted from below: across the face, from side to side
+SIDE = 128  # of the picture that bake and render are compared at: splats thinner than its pixels
 
 
 @pytest.fixture
@@ -49,25 +49,12 @@ def test_the_render_shows_what_the_bake_shows(scene: Any, tmp_path: Path, engine
     bpy.ops.egstalker.add_training_camera()
     scene.render.resolution_x = scene.render.resolution_y = SIDE
     scene.frame_set(20)
-    props = head.egstalker
-    props.camera_source, props.range_source, props.output_path = "scene", "OWN", str(tmp_path)
-    props.frame_start = props.frame_end = 20
-    bpy.ops.egstalker.bake(engine="builtin")
-    (path,) = tmp_path.glob("*_0020.png")
-    bake = read_pixels(path)
+    head.egstalker.file_stem = "frame_"
+    wanted = baked(head, scene, tmp_path)
     prepare(scene, samples=64)
-    render = scene.render
-    render.engine, scene.eevee.taa_render_samples = engine, 16
-    scene.display.shading.light, scene.display.shading.color_type = "FLAT", "VERTEX"
-    render.use_border = render.use_crop_to_border = True
-    render.border_min_x, render.border_max_x = 0.0, 1.0
-    render.border_min_y, render.border_max_y = (row / SIDE for row in ROWS)
-    same = bake[SIDE - ROWS[1] : SIDE - ROWS[0]]
-    # The head covers more of these rows than of the picture, and nearly all errors are on it.
-    more = 10 * math.log10(alpha(same) / alpha(bake))
-    assert 0 < more < 5
-    found = timed(scene, tmp_path / "render.png", f"native splats, rows ({more:.1f} more)", same)
-    assert found + more >= (32 if engine == "BLENDER_WORKBENCH" else 38)  # its own blending
+    scene.render.engine, scene.eevee.taa_render_samples = engine, 32
+    flat_workbench(scene)
+    assert timed(scene, tmp_path / "render.png", f"native, {SIDE} x {SIDE}", wanted) >= 38
 
 
 def test_frames_of_an_animation_are_those_of_single_renders(
@@ -193,6 +180,6 @@ def test_workbench_shows_the_head(shot: Any, scene: Any, tmp_path: Path) -> None
     """EEVEE does too, but compiles its shaders for minutes without a GPU."""
     cycles = rendered(scene, tmp_path / "cycles.png")
     scene.render.engine = "BLENDER_WORKBENCH"
-    scene.display.shading.light, scene.display.shading.color_type = "FLAT", "VERTEX"
+    flat_workbench(scene)
     other = rendered(scene, tmp_path / "other.png")
     assert decibels(other, cycles) > 17 and abs(alpha(other) - alpha(cycles)) < 0.05

@@ -55,6 +55,13 @@ def prepare(scene: Any, samples: int = 4, transparent: bool = True) -> None:
     render.image_settings.color_mode = "RGBA"
 
 
+def flat_workbench(scene: Any) -> None:
+    """Splats in their own colours: unlit, times the object's colour, which is white. The other
+    colour types darken them to 0.8, Blender's grey for objects without a material."""
+    scene.display.shading.light, scene.display.shading.color_type = "FLAT", "OBJECT"
+    scene.display.render_aa = "32"
+
+
 def rendered(scene: Any, path: Path) -> NDArray[np.float32]:
     """(H, W, 4) of the current frame, straight alpha, first row on top."""
     scene.render.filepath = str(path)
