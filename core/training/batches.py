@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -22,6 +23,7 @@ CACHE_BYTES = 2**30  # of cropped frames in memory; the others are decoded again
 BOX_FRAMES = 60  # whose masks determine the box around the head
 BLINK = 0.1  # eye closure above which a frame is sampled more often
 BLINK_WEIGHT = 3.0
+EDGE = 0.012  # of the picture's width: the head's outline, through which the background may show
 QUIET = 0.08  # share of the loudest window's distance from silence, below which a row is silent
 
 
@@ -143,6 +145,19 @@ class Batches:
             camera, cx=camera.cx - x0, cy=camera.cy - y0, width=x1 - x0, height=y1 - y0
         )
         return HeadCrop(row, camera, target, background, head, cached.lips)
+
+    def wrong_background(self, crop: HeadCrop, stage: str, step: int) -> Tensor:
+        """The background of a crop with one random colour where the head must hide it, all but the
+        outline: a head that is half transparent there shows the colour and learns not to be. The
+        true background would pass through it unnoticed, until something else stands behind."""
+        if not self.config.losses.mask:
+            return crop.background
+        rng = generator(self.config.seed, f"{stage} behind {crop.row}", step)
+        colour = torch.from_numpy(rng.random(3, np.float32)).to(self.device)
+        margin = max(1, round(EDGE * self.clip.width * self.config.scale))
+        outside = F.pad((1 - crop.head)[None, None], (margin,) * 4, value=1.0)
+        inside = F.max_pool2d(outside, 2 * margin + 1, stride=1)[0, 0] == 0
+        return torch.where(inside[..., None], colour, crop.background)
 
     def _decode_crop(self, row: int) -> _CachedCrop:
         """Decode a frame and keep the part inside the box, about a tenth of its bytes."""

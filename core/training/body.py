@@ -97,6 +97,16 @@ class TrainableBody(nn.Module):
         sh = F.pad(rows["colours"][:, None], (0, 0, 0, SH_COEFFICIENTS - 1))
         return RawTensors(means[0], rows["log_scales"], quats[0], rows["opacity_logits"], sh)
 
+    def move_unseen(self, centre: Float64, forward: Float64, by: Tensor, most: float) -> None:
+        """Move what no frame shows away from a camera, and remove what would have to move farther
+        than `most`. centre, forward (3,): of the camera, body's frame. by (H,): depth, decimetres.
+        """
+        rays = self.unseen_means - torch.from_numpy(centre).to(by)
+        depth = rays @ torch.from_numpy(forward).to(by)
+        self.unseen_means += rays * (by / depth)[:, None]
+        for name in FIELDS:
+            setattr(self, f"unseen_{name}", getattr(self, f"unseen_{name}")[by <= most])
+
     def away(self) -> Tensor:
         """Mean square distance from the guessed depth, in units of the distance to neighbours."""
         depth = ((self.means - self.guess) * self.rays).sum(1)

@@ -14,13 +14,15 @@ from ..dataset.cache import ByteCache
 from ..dataset.clip import TrainingClip
 from ..dataset.masks import REST, USUAL, parts_of
 from ..images.pillow import resized
-from ..network.torch.network import FirstAttention, RawTensors
+from ..network.torch.network import RawTensors
 from ..records.camera import Camera
 from .batches import Batches
 from .body import BodyPlan, TrainableBody, motion_tensors
-from .head import Head, draw
+from .body_hidden import missing_depth
+from .head import Head, draw, head_at
 from .losses import picture_loss, psnr
 from .optimiser import Optimiser
+from .preview import evenly_spaced
 from .rasterisers.record import Splatter
 from .schedule import BODY
 
@@ -36,9 +38,8 @@ RATES = {
 DEPTH, SIZE = 0.01, 0.02  # weights of TrainableBody.away and .large
 CACHE_BYTES = 2**29
 MARGIN = 8  # pixels above the body
-
-
-Field = tuple[Tensor, FirstAttention | None]  # of Head.field
+HIDING_FRAMES = 8  # in which the head must be before what no frame shows
+FARTHEST = 0.3  # decimetres that it may move for that; beyond, it is inside the head
 
 
 class WholeFrame(NamedTuple):
@@ -99,18 +100,38 @@ class BodyStage:
         self.optimiser = Optimiser(head, RATES, {})
         with torch.no_grad():
             self._field = head.field()
+            self._hide()
 
     @property
     def body(self) -> TrainableBody:
         assert self.head.body is not None
         return self.head.body
 
+    def _hide(self) -> None:
+        """Move what no frame shows behind the trained head. The same for the same head."""
+        trained = len(self.body.means)
+        farthest = torch.zeros(len(self.body.unseen_means), device=self.batches.device)
+        for row in evenly_spaced(self.batches.rows, HIDING_FRAMES):
+            head, body = self._parts(row)
+            hidden = RawTensors(*(value[trained:] for value in body))
+            needed = missing_depth(head, hidden, self.frames.frame(row).camera, self.splat)
+            farthest = torch.maximum(farthest, needed)
+        still = self.plan.rest
+        self.body.move_unseen(-still[:3, :3].T @ still[:3, 3], still[2, :3], farthest, FARTHEST)
+
+    def _parts(self, row: int) -> tuple[RawTensors, RawTensors]:
+        """Head and body at a frame of the clip, in the head's frame."""
+        batches, at = self.batches, np.array([row])
+        motion = motion_tensors(self.plan.motion(batches.clip, row), batches.device)
+        windows = batches.windows(at)
+        head = head_at(self.head, self._field, windows, batches.eyes[at], batches.poses[at])
+        return head, self.body.raw(motion)
+
     def loss(self, step: int, progress: float) -> tuple[Tensor, float | None]:
         batches, weights = self.batches, self.batches.config.losses
         row = int(batches.sample_rows(self.name, step, 1)[0])
         frame = self.frames.frame(row)
-        motion = motion_tensors(self.plan.motion(batches.clip, row), batches.device)
-        raw = behind(head_at(self.head, batches, row, self._field), self.body.raw(motion))
+        raw = behind(*self._parts(row))
         drawn = draw(raw, frame.camera, self.head.degree, self.splat)
         picture = drawn.colour + (1 - drawn.alpha)[..., None] * frame.background
         loss = picture_loss(picture, frame.target, drawn.alpha, frame.person, None, weights)
@@ -119,17 +140,6 @@ class BodyStage:
 
     def after(self, step: int, progress: float) -> None:
         pass
-
-
-def head_at(head: Head, batches: Batches, row: int, field: Field) -> RawTensors:
-    """The head's raw values at a frame of the clip, without gradients."""
-    x, first = field
-    with torch.no_grad():
-        codes = head.network.encode_audio(batches.windows(np.array([row])))
-        moved, _ = head.network.deform(
-            head.raw(), x, first, codes, batches.eyes[row, None], batches.poses[row, None]
-        )
-    return RawTensors(*(value[0] for value in moved))
 
 
 def behind(head: RawTensors, body: RawTensors) -> RawTensors:

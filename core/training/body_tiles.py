@@ -21,6 +21,7 @@ FLAT = 0.3  # thickness, in standard deviations along the surface
 STEEPEST = 3.0  # how far a square is stretched where the surface turns away
 OPACITY = 0.95
 TRIES = 12  # bisections of the detail that divides a square
+INSET = 2 * SPREAD * OUTER  # pixels between the back and the outline, so that it does not show
 BACK_DETAIL = 0.05  # deviation of colours, of 0..1
 FULL, LITTLE = (
     0.9,
@@ -47,10 +48,14 @@ class FirstBody:
 
 def body_on(scene: Scene, camera: Camera, count: int) -> FirstBody:
     """About `count` Gaussians. camera: of the reference frame, whose pose is the still one."""
+    from scipy.ndimage import distance_transform_edt
+
     shown = scene.seen
     hidden = scene.body & ~shown & (scene.fade > 0)
     outer = Squares(hidden, scene.inner).chosen(OUTER, OUTER, 1.0)
-    back = Squares(scene.body & (scene.fade > 0), scene.inner).chosen(LARGEST, OUTER, BACK_DETAIL)
+    far = distance_transform_edt(np.pad(scene.body, 1, "edge"))[1:-1, 1:-1]
+    behind = (far > INSET) & (scene.fade > 0)
+    back = Squares(behind, scene.inner).chosen(LARGEST, OUTER, BACK_DETAIL)
     front = Squares(shown, scene.colour).at_most(max(count - len(outer) - len(back), count // 4))
     parts = [
         _placed(scene, camera, front, 1, scene.colour),

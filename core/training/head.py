@@ -28,6 +28,7 @@ from .rasterisers.record import Rendered, SplatTensors, Splatter
 FIELDS = (*(a.raw for a in ATTRIBUTES if a.name != "sh"), "sh_dc", "sh_rest")
 OPACITY = 0.1  # of a new Gaussian
 NEIGHBOURS = 3
+Field = tuple[Tensor, FirstAttention | None]  # of Head.field
 COLOUR_FRAMES = 16  # that the initial colours are averaged over
 
 
@@ -179,6 +180,15 @@ def draw(
         raw.means, quats, raw.log_scales.exp(), raw.opacity_logits.sigmoid(), raw.sh
     )
     return splat(splats, camera, degree, probe)
+
+
+def head_at(head: Head, field: Field, windows: Tensor, eyes: Tensor, poses: Tensor) -> RawTensors:
+    """The raw values (N, ...) at one moment, without gradients. windows (1, 8, D, W), eyes (1,),
+    poses (1, 12)."""
+    with torch.no_grad():
+        codes = head.network.encode_audio(windows)
+        moved, _ = head.network.deform(head.raw(), *field, codes, eyes, poses)
+    return RawTensors(*(value[0] for value in moved))
 
 
 def static_raw(head: Head, x: Tensor) -> RawTensors:

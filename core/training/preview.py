@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from ..images.pillow import encode_jpeg
-from ..network.torch.network import RawTensors
 from ..system.files import write_atomic
 from .batches import Batches
-from .head import Head, draw
+from .head import Head, draw, head_at
 from .losses import psnr
 from .rasterisers.record import Splatter
 
@@ -35,15 +34,10 @@ def render_preview(head: Head, batches: Batches, splat: Splatter, rows: Sequence
     """Render `rows`, driven by the clip's own sound, over the frames' own backgrounds."""
     rendered, true, quality = [], [], []
     with torch.no_grad():
-        x, first = head.field()
-        canonical = head.raw()
+        field = head.field()
         for row in rows:
-            windows = batches.windows(np.array([row]))
-            codes = head.network.encode_audio(windows)
-            moved, _ = head.network.deform(
-                canonical, x, first, codes, batches.eyes[row, None], batches.poses[row, None]
-            )
-            raw = RawTensors(*(value[0] for value in moved))
+            at = np.array([row])
+            raw = head_at(head, field, batches.windows(at), batches.eyes[at], batches.poses[at])
             drawn = draw(raw, batches.clip.camera(row), head.degree, splat)
             frame = batches.clip.frame(row)
             background = torch.from_numpy(frame.protocol_background.astype(np.float32) / 255)

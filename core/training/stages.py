@@ -100,7 +100,8 @@ class StaticStage:
         raw = static_raw(head, x)
         drawn = draw(raw, crop.camera, head.degree, self.splat, self._probe)
         self._radii = drawn.radii
-        picture = drawn.colour + (1 - drawn.alpha)[..., None] * crop.background
+        behind = batches.wrong_background(crop, self.name, step)
+        picture = drawn.colour + (1 - drawn.alpha)[..., None] * behind
         loss = picture_loss(
             picture, crop.target, drawn.alpha, crop.head, crop.lips, batches.config.losses
         )
@@ -231,7 +232,7 @@ class MotionStage(_AudioStage):
         quality = 0.0
         for b, row in enumerate(rows):
             part, db = self._picture(
-                batches.crop(int(row)), RawTensors(*(value[b] for value in moved))
+                step, batches.crop(int(row)), RawTensors(*(value[b] for value in moved))
             )
             loss = loss + part / len(rows)
             quality += db / len(rows)
@@ -241,9 +242,10 @@ class MotionStage(_AudioStage):
             loss = loss + self.landmark * landmark_loss
         return loss, quality
 
-    def _picture(self, crop: HeadCrop, raw: RawTensors) -> tuple[Tensor, float]:
+    def _picture(self, step: int, crop: HeadCrop, raw: RawTensors) -> tuple[Tensor, float]:
         drawn = draw(raw, crop.camera, self.head.degree, self.splat)
-        picture = drawn.colour + (1 - drawn.alpha)[..., None] * crop.background
+        behind = self.batches.wrong_background(crop, self.name, step)
+        picture = drawn.colour + (1 - drawn.alpha)[..., None] * behind
         loss = picture_loss(
             picture,
             crop.target,

@@ -18,6 +18,7 @@ from .body_stage import BodyStage
 from .events import Events, Listener
 from .folder import STATE
 from .head import FIELDS, Head, farthest_first, merge_static_decoder, reorder
+from .head_hidden import remove_hidden
 from .job import STOP, TrainJob
 from .losses import perceptual_loss
 from .optimiser import Average
@@ -100,23 +101,23 @@ class _Training:
             if name == STATIC:
                 merge_static_decoder(self.head)
                 self._order_agents()
+            if name == MOTION:
+                self._settle()
             if name != stages[-1]:
-                if name == MOTION:
-                    self._settle()
                 self.place = Place(stages[stages.index(name) + 1], 0, {}, self.head.degree, 0)
                 self.sections = {}
                 self._save(self.place.stage, 0, {})
         return self._finish()
 
     def _settle(self) -> None:
-        """End the head's training: its moving average becomes the head."""
+        """End the head's training: its moving average becomes the head, without what is hidden."""
         assert self.average is not None
         self.head.load(self.average.values)
         self.average = None
+        remove_hidden(self.head, self.batches, self.setup.splat)
 
     def _order_agents(self) -> None:
-        """Move Gaussians that are far apart to the front, because ESAA takes the first ones as
-        agents. The official code does not choose them."""
+        """Move Gaussians that are far apart to the front, where ESAA takes its agents."""
         if self.head.is_paper:
             means = self.head.canonical["means"].detach().cpu().numpy()
             reorder(self.head, farthest_first(means, self.config.agents))
@@ -266,7 +267,7 @@ class _Training:
         return head
 
     def _finish(self) -> Path:
-        job, head = self.job, self._averaged()
+        job, head = self.job, self.head
         preview = self._rendered(head, evenly_spaced(self.setup.preview_rows, FINAL_FRAMES))
         picture = job.work / "preview_final.jpg"
         write_strip(picture, preview.strip)
