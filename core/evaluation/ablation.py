@@ -1,4 +1,5 @@
-"""The paper's ablation study: the full method, and the method without each of its five parts.
+"""The paper's ablation study: the full method, and the method without each of its parts; at last
+without the body, which the paper does not have.
 
 Each variant is trained by the `train` command in its own process and then evaluated. Finished
 variants are kept: a run that was stopped continues with the variant that it had reached.
@@ -42,6 +43,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no-ppe": ("--no-ppe",),
     "no-hash": ("--no-hash",),
     "no-static-init": ("--no-static-init",),
+    "no-body": ("--no-body",),
 }
 # Options of `train` that only this command may set.
 _PARTS = (option for options in VARIANTS.values() for option in options)
@@ -58,6 +60,8 @@ COLUMNS = {
     "lip sync": ("lip_correlation", 3),
     "eyes": ("eye_correlation", 3),
     "jitter": ("jitter", 3),
+    "whole": ("psnr_picture", 2),
+    "neck": ("psnr_neck", 2),
     "FPS": ("fps", 1),
 }
 
@@ -196,11 +200,13 @@ def _event(line: str) -> dict[str, Any] | None:
 
 
 def _values(document: Mapping[str, Any] | None, options: Options) -> dict[str, float | None] | None:
-    """The numbers of the first requested rows; None if the report does not have them."""
-    if document is None:
+    """The numbers of the first requested rows and of the whole frame; None if the report does not
+    have them."""
+    sections = {} if document is None else document.get("sections", {})
+    found = [sections.get(name) for name in (f"rows_{options.rows[0]}", "whole_frame")]
+    if found[0] is None:
         return None
-    section = document.get("sections", {}).get(f"rows_{options.rows[0]}")
-    return None if section is None else dict(section["values"])
+    return {key: value for section in found if section for key, value in section["values"].items()}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..network.torch.network import RawTensors
 from ..records.camera import Camera
 from ..records.gaussians import C0
+from ..render.rasteriser import DILATION
 from .batches import Batches
 from .head import FIELDS, Field, Head, draw, head_at
 from .preview import evenly_spaced
@@ -50,5 +51,6 @@ def seen_shares(raw: RawTensors, camera: Camera, splat: Splatter) -> Tensor:
         viewmat = torch.from_numpy(camera.viewmat).to(raw.means)
         z = (raw.means @ viewmat[2, :3] + viewmat[2, 3]).clamp(min=1e-6)
         radii = raw.log_scales.exp().sort(dim=1).values[:, 1:] * camera.fx / z[:, None]
-        alone = raw.opacity_logits.sigmoid() * 2 * torch.pi * radii.prod(1)
+        areas = 2 * torch.pi * (radii**2 + DILATION).prod(1).sqrt()
+        alone = raw.opacity_logits.sigmoid() * areas
         return slopes[:, 0, 0] / C0 / alone.clamp(min=1e-6)

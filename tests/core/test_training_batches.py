@@ -149,6 +149,22 @@ def test_a_crop_is_the_frame_around_the_head(
     assert right == pytest.approx(frame.lips[3] * scale - x0, abs=1)
 
 
+def test_the_wrong_background_is_where_the_head_must_hide_it(
+    clip: TrainingClip, track: AudioTrack, batches: Batches
+) -> None:
+    crop = batches.crop(9)
+    wrong = batches.wrong_background(crop, "motion", 3)
+    changed = (wrong != crop.background).any(-1)
+    assert 0.5 < changed.sum() / (crop.head == 1).sum() < 1 and not changed[crop.head < 1].any()
+    assert len(wrong[changed].unique(dim=0)) == 1
+    assert (wrong == batches.wrong_background(crop, "motion", 3)).all()  # a resumed training's too
+    assert (wrong != batches.wrong_background(crop, "motion", 4))[changed].all()
+    # The official code has no mask.
+    losses = replace(SMALL.losses, mask=0.0)
+    official = Batches(clip, track, replace(SMALL, losses=losses), clip.train_rows, "cpu")
+    assert official.wrong_background(crop, "motion", 3) is crop.background
+
+
 def test_first_colours_are_what_the_frames_show(clip: TrainingClip) -> None:
     points = first_points(clip, None)
     colours = first_colours(clip, points)
