@@ -18,7 +18,7 @@ from ..system.steps import finished
 from .extractor import extractor_of
 from .files import decoded, sound_length
 from .npy import rows_of_npy, track_from_npy
-from .samples import Samples, samples_of
+from .samples import samples_of
 from .windows import Part, normalise, steps_of, windowed
 
 FEATURE_SUFFIX = ".npy"
@@ -85,12 +85,7 @@ def _pieces(
         return track_from_npy(voice, spec)
     extractor = extractor_of(spec)  # raises its errors before anything is decoded
     yield 0.0
-    samples: Samples
-    if wanted is None:
-        waveform = decoded(voice)
-        samples, notes = waveform.samples, waveform.notes
-    else:
-        samples, notes = samples_of(voice)
+    samples, notes = samples_of(voice, whole=wanted is None)
     rows = rows_of_samples(len(samples))
     if wanted is None or not rows or spec.normalisation == "clip":
         # The mean of a clip is that of all of it.

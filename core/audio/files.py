@@ -10,9 +10,13 @@ import numpy as np
 from ..errors import AudioError
 from ..records.voice import RATE, SoundMix, SoundPart, Voice, Waveform
 from ..system.files import open_regular
-from .decoders import decode
+from .channels import MonoSound
+from .decoders import compressed_reader
 from .resample import resampled_length
-from .wav import MAX_FILE_BYTES, load_wav, wav_layout
+from .wav import MAX_FILE_BYTES, wav_layout, wav_reader
+from .waveform import from_mono
+
+SMALL = 8_000_000  # bytes of a compressed file that is decoded whole to get its length
 
 
 def decoded(voice: Voice) -> Waveform:
@@ -27,29 +31,44 @@ def decoded(voice: Voice) -> Waveform:
 
 
 def load_waveform(path: Path) -> Waveform:
-    """The waveform of a sound file. Plain WAV, recognised by content and not by suffix, is read
-    here; other formats by optional packages. AudioError (missing, empty, cut off, impossible rate,
-    not a sound, longer than six hours), MissingPackageError."""
+    """The waveform of a sound file. Errors as reader_of."""
+    try:
+        return from_mono(reader_of(path))
+    except MemoryError:
+        raise AudioError(f"{Path(path).name} does not fit in memory; cut it into parts") from None
+
+
+def reader_of(path: Path) -> MonoSound:
+    """The mono samples of a sound file piece by piece, their number and rate. WAV, recognised by
+    content and not by suffix, is read here; other formats by optional packages. AudioError
+    (missing, empty, cut off, impossible rate, not a sound, longer than six hours),
+    MissingPackageError."""
     path = Path(path)
     file, size = open_regular(path, AudioError, MAX_FILE_BYTES)
     file.close()
     if size == 0:
         raise AudioError(f"{path.name} is an empty file; export the sound again")
-    waveform = load_wav(path)
-    return decode(path) if waveform is None else waveform
+    return wav_reader(path) or compressed_reader(path)
 
 
 def sound_length(voice: Voice) -> int | None:
-    """The number of samples that `decoded` will return, from the header of a plain WAV file; None
-    if only decoding gives it. AudioError if the file is missing or broken, or the part empty."""
+    """The number of samples that `decoded` will return, without their memory; None if a small
+    compressed file is better decoded at once. AudioError if the file is missing or broken, or the
+    part empty."""
     if isinstance(voice, Waveform):
         return len(voice)
     if isinstance(voice, SoundMix):
         return _mixed_length(voice)
-    layout = wav_layout(voice.path if isinstance(voice, SoundPart) else voice)
-    if layout is None:
+    path = voice.path if isinstance(voice, SoundPart) else voice
+    layout = wav_layout(path)
+    if layout is not None:
+        length, rate = layout.length, layout.rate
+    elif path.stat().st_size <= SMALL:
         return None
-    length = resampled_length(layout.length, layout.rate, RATE)
+    else:
+        found = reader_of(path)
+        length, rate = found.length, found.rate
+    length = resampled_length(length, rate, RATE)
     if isinstance(voice, SoundPart):
         silence, start, stop = range_of(voice, length)
         return silence + stop - start

@@ -7,11 +7,11 @@ import numpy as np
 from ..records.arrays import Float32
 from ..records.voice import RATE, Samples, SoundMix, SoundPart, Voice, Waveform
 from ..system.lru import LRU
-from .files import decoded, load_waveform, mix_length, part_of, range_of, sample_at
+from .files import mix_length, range_of, reader_of, sample_at
 from .resample import Reader, resampled_block, resampled_grid, resampled_length
-from .wav import wav_reader
 
 KEPT = 4  # blocks of a resampled sound
+LONG = 30 * 60 * RATE  # samples; what is shorter is held in memory if all of it is wanted
 
 
 class ReadSamples:
@@ -78,31 +78,35 @@ class MixedSamples:
         return out
 
 
-def samples_of(voice: Voice) -> tuple[Samples, tuple[str, ...]]:
-    """The samples of a voice and notes on what was mended; those of a plain WAV file are read when
-    they are sliced. Errors as `decoded`."""
+def samples_of(voice: Voice, whole: bool = False) -> tuple[Samples, tuple[str, ...]]:
+    """The samples of a voice and notes on what was mended; those of a file are read, or decoded,
+    when they are sliced. whole: all of them will be, so that a short sound is better in memory.
+    Errors as `decoded`."""
+    made, notes = _lazy(voice)
+    if whole and len(made) <= LONG:
+        made = made[:]
+    return made, notes
+
+
+def _lazy(voice: Voice) -> tuple[Samples, tuple[str, ...]]:
+    if isinstance(voice, Waveform):
+        return voice.samples, voice.notes
     if isinstance(voice, SoundMix):
-        made = [(sample_at(placed.at), *_part_samples(placed.sound)) for placed in voice.sounds]
-        parts = [(first, samples) for first, samples, _ in made]
-        notes = tuple(dict.fromkeys(note for _, _, each in made for note in each))
+        sounds = [(sample_at(placed.at), *_part_samples(placed.sound)) for placed in voice.sounds]
+        parts = [(first, samples) for first, samples, _ in sounds]
+        notes = tuple(dict.fromkeys(note for _, _, each in sounds for note in each))
         return MixedSamples(parts, mix_length(voice, parts)), notes
-    if not isinstance(voice, Waveform):
-        found = wav_reader(voice.path if isinstance(voice, SoundPart) else voice)
-        if found is not None:
-            samples = ReadSamples(found.read, found.length, found.rate)
-            if isinstance(voice, SoundPart):
-                samples.cut(voice)
-            return samples, found.notes
-    waveform = decoded(voice)
-    return waveform.samples, waveform.notes
+    found = reader_of(voice.path if isinstance(voice, SoundPart) else voice)
+    samples = ReadSamples(found.read, found.length, found.rate)
+    if isinstance(voice, SoundPart):
+        samples.cut(voice)
+    return samples, found.notes
 
 
 def _part_samples(sound: SoundPart | Waveform) -> tuple[Samples, tuple[str, ...]]:
     """Those of one sound of a mix, which may be nothing."""
-    if isinstance(sound, SoundPart):
-        found = wav_reader(sound.path)
-        if found is not None:
-            read = ReadSamples(found.read, found.length, found.rate)
-            return read.cut(sound, may_be_empty=True), found.notes
-        sound = part_of(load_waveform(sound.path), sound, may_be_empty=True)
-    return sound.samples, sound.notes
+    if isinstance(sound, Waveform):
+        return sound.samples, sound.notes
+    found = reader_of(sound.path)
+    read = ReadSamples(found.read, found.length, found.rate)
+    return read.cut(sound, may_be_empty=True), found.notes

@@ -1,5 +1,5 @@
-"""WAV files with numpy alone: PCM of 8, 16, 24, 32 bits, float of 32, 64 bits, mu-law and A-law,
-any channels."""
+"""WAV files with numpy alone: PCM of 8, 16, 24, 32 bits, float of 32, 64 bits, mu-law, A-law and
+ADPCM, any channels."""
 
 from __future__ import annotations
 
@@ -65,12 +65,22 @@ def _decode(
     path: Path, layout: WavLayout, start: int, stop: int
 ) -> NDArray[np.float32] | NDArray[np.float64]:
     """(stop - start, channels), integers divided by their full scale."""
-    frame = layout.width * layout.channels
+    size, each = layout.block
+    first, last = start // each, -(-stop // each)
     file, _ = open_regular(path, AudioError, MAX_FILE_BYTES)
     with file:
-        file.seek(layout.start + start * frame)
-        raw = file.read((stop - start) * frame)
-    if len(raw) < (stop - start) * frame:
+        file.seek(layout.start + first * size)
+        raw = file.read((last - first) * size)
+    if layout.blocks is not None:
+        there = len(raw) // size * each + layout.blocks.samples(len(raw) % size)
+        raw = raw.ljust((last - first) * size, b"\0")  # the last block may be cut off
+    else:
+        there = len(raw) // size
+    if there < stop - first * each:
         raise AudioError(f"{path.name} became shorter while it was read; try again")
-    samples = samples_of_bytes(raw, layout.code, layout.width, layout.order)
-    return samples.reshape(-1, layout.channels)
+    if layout.blocks is not None:
+        decoded = layout.blocks.decode(raw)
+    else:
+        samples = samples_of_bytes(raw, layout.code, layout.width, layout.order)
+        decoded = samples.reshape(-1, layout.channels)
+    return decoded[start - first * each : stop - first * each]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ..errors import AudioError
+from .adpcm import HEADS, Blocks
 from .wav_samples import WIDTHS
 from .waveform import check_layout
 
@@ -25,9 +26,10 @@ READ_ON = "its header does not say how long it is: read to the end of the file"
 
 @dataclass(frozen=True)
 class WavLayout:
-    """code: one of wav_samples. width: bytes of one sample of one channel. start: byte of the first
-    sample. length: samples of one channel. order: "<" or ">", of the bytes. mask: which channels
-    there are, 0 if unknown. notes: what was mended, one line each."""
+    """code: one of wav_samples or adpcm. width: bytes of one sample of one channel, 0 of ADPCM.
+    start: byte of the first sample. length: samples of one channel. order: "<" or ">", of the
+    bytes. mask: which channels there are, 0 if unknown. notes: what was mended, one line each.
+    blocks: of ADPCM."""
 
     code: int
     width: int
@@ -38,6 +40,14 @@ class WavLayout:
     order: str = "<"
     mask: int = 0
     notes: tuple[str, ...] = ()
+    blocks: Blocks | None = None
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Bytes that are decoded together, and their samples of one channel."""
+        if self.blocks is None:
+            return self.width * self.channels, 1
+        return self.blocks.size, self.blocks.samples(self.blocks.size)
 
 
 def read_layout(file: BinaryIO, size: int, name: str) -> WavLayout | None:
@@ -50,7 +60,7 @@ def read_layout(file: BinaryIO, size: int, name: str) -> WavLayout | None:
         return None
     order = ">" if head[:4] == b"RIFX" else "<"
     riff_end = struct.unpack_from(f"{order}I", head, 4)[0] + 8
-    position, form, wide = 12, None, None
+    position, form, wide, real = 12, None, None, None
     for _ in range(MAX_CHUNKS):
         file.seek(position)
         head = file.read(8)
@@ -66,13 +76,18 @@ def read_layout(file: BinaryIO, size: int, name: str) -> WavLayout | None:
             elif count == 0 and _unfinished(file, position, size, riff_end):
                 count = IN_DS64
             count, notes = _there(count, size - position, name)
+            if _code(form, order) in HEADS:
+                return _adpcm(form, order, position, count, real, notes, name)
             return _layout(form, order, position, count, notes, name)
         if kind == b"fmt ":
             form = file.read(min(count, 40))
             if len(form) < 16:
                 raise AudioError(f"{name} has a broken format chunk; convert it to WAV again")
-            if _code(form, order) not in WIDTHS:
+            if _code(form, order) not in (*WIDTHS, *HEADS):
                 return None
+        if kind == b"fact":
+            field = file.read(4)
+            real = struct.unpack(f"{order}I", field)[0] if len(field) == 4 else None
         if kind == b"ds64":
             sizes = file.read(16)
             wide = struct.unpack_from("<Q", sizes, 8)[0] if len(sizes) == 16 else None
@@ -142,3 +157,30 @@ def _layout(
     length = count // align
     rate = check_layout(length, channels, rate, name)
     return WavLayout(code, width, channels, rate, start, length, order, mask, notes)
+
+
+def _adpcm(
+    form: bytes,
+    order: str,
+    start: int,
+    count: int,
+    real: int | None,
+    notes: tuple[str, ...],
+    name: str,
+) -> WavLayout:
+    """real: samples of one channel that the file says to hold: the last block has more."""
+    channels, rate, _, size = struct.unpack_from(f"{order}HIIH", form, 2)
+    blocks = Blocks(_code(form, order), size, channels)
+    each = blocks.samples(size)
+    if channels == 0 or each < 2:
+        raise AudioError(
+            f"{name} has {channels} channels of ADPCM in blocks of {size} bytes; convert it to "
+            "WAV of 16 bits again"
+        )
+    length = count // size * each + blocks.samples(count % size)
+    if real is not None and length - each < real < length:
+        length = real
+    rate = check_layout(length, channels, rate, name)
+    return WavLayout(
+        blocks.code, 0, channels, rate, start, length, order, notes=notes, blocks=blocks
+    )

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="CHECKPOINT_DIR_or_PLY",
         help="output folder of a training (model_path), one of its iteration_N folders, or the "
-        "Gaussians of a still: .ply, .splat, .spz, or a checkpoint (.pt, .pth, .ckpt) of gsplat, "
-        "nerfstudio or 3D Gaussian Splatting",
+        "Gaussians of a still: .ply (also compressed), .splat, .ksplat, .spz, .sog, or a "
+        "checkpoint (.pt, .pth, .ckpt) of gsplat, nerfstudio or 3D Gaussian Splatting",
     )
     add("out", type=Path, metavar="OUT.egs", help="avatar file to write")
     add(
@@ -60,14 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=AXES,
         default="auto",
         help="up in a still: y-up as talking-head trainers write, y-down as most splat tools, z-up "
-        "as Blender (default: what the file says; else y-down for .splat, y-up for the others)",
+        "as Blender (default: what the file says; else y-up for .ply, .spz and .sog, y-down for "
+        "the others and compressed .ply)",
     )
     add(
         "--unit",
         choices=UNITS,
         default="auto",
-        help="unit of a still (default: what the file says; else decimetre, metre for .splat and "
-        ".spz)",
+        help="unit of a still (default: what the file says; else decimetre for .ply, metre for "
+        "the others and compressed .ply)",
     )
     add("--name", default="", help="name of the avatar (default: the name of the source)")
     add_licence(parser)

@@ -6,11 +6,10 @@ Values are raw, as in `Gaussians`; f_rest is channel-major in the file (docs/met
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +18,12 @@ from ..errors import PlyError
 from ..records.arrays import Float32
 from ..records.gaussians import C0, SH_COEFFICIENTS, Gaussians
 from ..system.files import open_regular, reason
-from .splat_kinds import not_ply
+from .cloud import Cloud, cloud_of
+from .packed_ply import ReadRows, is_packed, packed_cloud
+from .ply_header import Element, Header, read_header
 
 MAX_FILE = 4 * 2**30  # bytes
-BOM = b"\xef\xbb\xbf"
-MAX_HEADER = 64 * 2**10  # bytes; 62 properties need 1.5 kB
 REST = SH_COEFFICIENTS - 1
-
-TYPES = {
-    "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1",
-    "short": "i2", "int16": "i2", "ushort": "u2", "uint16": "u2",
-    "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4",
-    "float": "f4", "float32": "f4", "double": "f8", "float64": "f8",
-}  # fmt: skip
-ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": ""}
 
 POSITION = ("x", "y", "z")
 COLOUR = ("f_dc_0", "f_dc_1", "f_dc_2")
@@ -42,28 +33,14 @@ ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
 REQUIRED = (*POSITION, *COLOUR, "opacity", *SCALE, *ROTATION)
 
 
-@dataclass
-class _Element:
-    """properties: (name, numpy type), None as type for a list."""
-
-    name: str
-    count: int
-    properties: list[tuple[str, str | None]]
-
-
-@dataclass(frozen=True)
-class _Header:
-    order: str  # byte order, empty for ascii
-    elements: list[_Element]
-    length: int  # bytes
-    comments: tuple[str, ...]
-
-
 def read_ply(path: str | Path) -> Gaussians:
     """Binary (either byte order) or ascii; properties in any order; degree 0 to 3, missing
     harmonics are zero; colours may be red, green, blue; other properties are ignored. PlyError
     names what is wrong, also a Gaussian that is NaN or infinite: mended.py keeps the others."""
-    gaussians, _ = read_raw(path)
+    content = open_ply(path)
+    if content.packed:
+        raise PlyError(f"{path} is a compressed splat .ply, in another order; give the original")
+    gaussians = content.cloud.all()
     bad = int(np.count_nonzero(~finite_rows(gaussians)))
     if bad:
         raise PlyError(
@@ -73,62 +50,75 @@ def read_ply(path: str | Path) -> Gaussians:
     return gaussians
 
 
-def read_raw(path: str | Path) -> tuple[Gaussians, tuple[str, ...]]:
-    """(the Gaussians as they are, the header's comments). PlyError."""
+@dataclass(frozen=True, eq=False)
+class PlyContent:
+    """cloud: the Gaussians as they are. comments: of the header. packed: True for the compressed
+    kind of packed_ply.py."""
+
+    cloud: Cloud
+    comments: tuple[str, ...]
+    packed: bool
+
+
+def open_ply(path: str | Path) -> PlyContent:
+    """The header is read now, the Gaussians where they are needed. PlyError."""
     path = Path(path)
     file, size = open_regular(path, PlyError, MAX_FILE)
     with file:
         try:
-            header = _read_header(file)
-            before, vertex = _split(header.elements)
-            _check_names(vertex)
-            last = vertex is header.elements[-1]
-            read = _read_binary if header.order else _read_ascii
-            rows = read(file, size, header, before, vertex, last)
-            return _gaussians(rows, vertex), header.comments
+            header = read_header(file)
+            packed = is_packed(header)
+            if packed:
+                _check_size(header, size)
+                cloud = packed_cloud(header, _reader(path, header))
+            else:
+                before, vertex = _split(header.elements)
+                _check_names(vertex)
+                last = vertex is header.elements[-1]
+                read = _binary if header.order else _ascii
+                cloud = read(path, size, header, before, vertex, last)
+            return PlyContent(cloud, header.comments, packed)
         except PlyError as error:
             raise PlyError(f"{path}: {error}") from None
         except OSError as error:
             raise PlyError(f"{path} cannot be read: {reason(error)}") from None
 
 
-def _read_header(file: BinaryIO) -> _Header:
-    start = file.read(MAX_HEADER)
-    skipped = len(BOM) if start.startswith(BOM) else 0
-    if start[skipped:][:3].lower() != b"ply":
-        raise PlyError(f"the file does not begin with 'ply'; {not_ply(start)}")
-    line_end = re.match(rb"[ \t]*(\r\n|\n|\r)", start[skipped + 3 :])
-    end = re.search(rb"[\r\n]end_header[ \t]*", start, re.IGNORECASE)
-    if line_end is None or end is None or not start[end.end() :].startswith(line_end[1]):
-        raise PlyError("the header has no end; the file is cut off or damaged")
-    # Comments may be in any encoding; the rest is plain text.
-    lines = re.split(r"\r\n|\n|\r", start[skipped : end.start()].decode("latin-1"))
-    comments: list[str] = []
-    order: str | None = None
-    elements: list[_Element] = []
-    for line in lines[1:]:
-        keyword, *rest = line.split() or [""]
-        match [keyword.lower(), *rest]:
-            case [""]:
-                pass
-            case ["comment" | "obj_info", *_]:
-                comments.append(" ".join(rest))
-            case ["format", name, _] if name.lower() in ORDERS:
-                order = ORDERS[name.lower()]
-            case ["element", name, count] if count.isdigit() and len(count) < 16:
-                elements.append(_Element(name, int(count), []))
-            case ["property", "list", _, _, name] if elements:
-                elements[-1].properties.append((name, None))
-            case ["property", kind, name] if elements and kind.lower() in TYPES:
-                elements[-1].properties.append((name, TYPES[kind.lower()]))
-            case _:
-                raise PlyError(f"header line {line[:60]!r} is not understood; the file is damaged")
-    if order is None:
-        raise PlyError("the header names no format; the file is damaged")
-    return _Header(order, elements, end.end() + len(line_end[1]), tuple(comments))
+def _reader(path: Path, header: Header) -> ReadRows:
+    """Reads rows of elements without lists, in binary."""
+    dtypes, starts, start = {}, {}, header.length
+    for element in header.elements:
+        dtypes[element.name] = np.dtype(
+            [(name, header.order + str(kind)) for name, kind in element.properties]
+        )
+        starts[element.name] = start
+        start += element.stride * element.count
+
+    def read(element: Element, start: int, stop: int) -> NDArray[Any]:
+        rows = np.empty(stop - start, dtypes[element.name])
+        with path.open("rb") as file:
+            file.seek(starts[element.name] + start * element.stride)
+            if file.readinto(memoryview(rows.view(np.uint8))) != rows.nbytes:  # type: ignore[arg-type]
+                raise PlyError(f"{path} changed while it was read; try again")
+        return rows
+
+    return read
 
 
-def _split(elements: Sequence[_Element]) -> tuple[list[_Element], _Element]:
+def _check_size(header: Header, size: int) -> None:
+    for element in header.elements:
+        if any(kind is None for _, kind in element.properties):
+            raise PlyError(f"element {element.name[:40]!r} holds lists; save the file again")
+    names = [element.name for element in header.elements]
+    length = header.length + sum(element.stride * element.count for element in header.elements)
+    if len(set(names)) != len(names) or length > size:
+        raise PlyError(
+            f"the header promises {length} bytes, the file holds {size}; it is cut off or damaged, "
+            "copy it again"
+        )
+
+
+def _split(elements: Sequence[Element]) -> tuple[list[Element], Element]:
     """The elements before the vertices, and the vertices."""
     for index, element in enumerate(elements):
         if element.name == "vertex":
@@ -145,7 +135,7 @@ def _split(elements: Sequence[_Element]) -> tuple[list[_Element], _Element]:
     return before, element
 
 
-def _check_names(vertex: _Element) -> None:
+def _check_names(vertex: Element) -> None:
     names = [name for name, _ in vertex.properties]
     if len(set(names)) != len(names):
         raise PlyError("a property appears twice in the header; the file is damaged")
@@ -169,8 +159,6 @@ def _rest_names(names: Sequence[str]) -> list[str]:
 
 
 def _cause(missing: Sequence[str], names: Sequence[str]) -> str:
-    if any(name.startswith("packed_") for name in names):
-        return "this is a compressed splat .ply; export it uncompressed"
     if "f_offset_0" in names:
         return (
             "these are the anchors of Scaffold-GS, from which its networks make Gaussians for each "
@@ -183,52 +171,44 @@ def _cause(missing: Sequence[str], names: Sequence[str]) -> str:
     return "it was not written by a 3D Gaussian trainer, or was edited; save it again"
 
 
-def _stride(element: _Element) -> int:
-    return sum(np.dtype(kind).itemsize for _, kind in element.properties)
-
-
-def _read_binary(
-    file: BinaryIO,
+def _binary(
+    path: Path,
     size: int,
-    header: _Header,
-    before: Sequence[_Element],
-    vertex: _Element,
+    header: Header,
+    before: Sequence[Element],
+    vertex: Element,
     last: bool,
-) -> NDArray[Any]:
-    """(count,) structured array, one field a property."""
-    start = header.length + sum(_stride(element) * element.count for element in before)
-    stride = _stride(vertex)
+) -> Cloud:
+    start = header.length + sum(element.stride * element.count for element in before)
+    stride = vertex.stride
     room = max(size - start, 0)
     if room < stride * vertex.count or (last and room >= stride * (vertex.count + 1)):
         raise PlyError(
             f"the header promises {vertex.count} Gaussians of {stride} bytes, the file holds "
             f"{room // stride}; it is cut off or damaged, copy it again"
         )
-    file.seek(start)
-    dtype = np.dtype([(name, header.order + str(kind)) for name, kind in vertex.properties])
-    rows = np.empty(vertex.count, dtype)
-    if file.readinto(memoryview(rows.view(np.uint8))) != rows.nbytes:  # type: ignore[attr-defined]
-        raise PlyError("the file changed while it was read; try again")
-    return rows
+    head = Header(header.order, [*before, vertex], header.length, ())
+    read = _reader(path, head)
+    return Cloud(vertex.count, lambda first, end: _gaussians(read(vertex, first, end), vertex))
 
 
-def _read_ascii(
-    file: BinaryIO,
+def _ascii(
+    path: Path,
     size: int,
-    header: _Header,
-    before: Sequence[_Element],
-    vertex: _Element,
+    header: Header,
+    before: Sequence[Element],
+    vertex: Element,
     last: bool,
-) -> NDArray[Any]:
-    """(count,) structured array of float64, one field a property."""
+) -> Cloud:
     skip, width = sum(element.count for element in before), len(vertex.properties)
     if 2 * width * vertex.count + 2 * skip > size - header.length + 1:
         raise PlyError(
             f"the header promises {vertex.count} Gaussians, more than {size} bytes can hold; "
             "the file is cut off or damaged"
         )
-    file.seek(header.length)
-    lines = [line for line in file.read().splitlines() if line.strip()][skip:]
+    with path.open("rb") as file:
+        file.seek(header.length)
+        lines = [line for line in file.read().splitlines() if line.strip()][skip:]
     if len(lines) < vertex.count or (last and len(lines) > vertex.count):
         raise PlyError(
             f"the header promises {vertex.count} Gaussians, the file holds {len(lines)}; "
@@ -242,10 +222,10 @@ def _read_ascii(
     if table.shape != (vertex.count, width):
         raise PlyError(f"a line of Gaussians does not hold {width} numbers; the file is damaged")
     dtype = np.dtype([(name, np.float64) for name, _ in vertex.properties])
-    return np.ascontiguousarray(table).view(dtype)[:, 0]
+    return cloud_of(_gaussians(np.ascontiguousarray(table).view(dtype)[:, 0], vertex))
 
 
-def _gaussians(rows: NDArray[Any], vertex: _Element) -> Gaussians:
+def _gaussians(rows: NDArray[Any], vertex: Element) -> Gaussians:
     rest_names = _rest_names(rows.dtype.names or ())
     coefficients = len(rest_names) // 3
     sh = np.zeros((len(rows), SH_COEFFICIENTS, 3), np.float32)
@@ -267,7 +247,7 @@ def finite_rows(gaussians: Gaussians) -> NDArray[np.bool_]:
     return np.isfinite(np.concatenate(flat, axis=1)).all(axis=1)
 
 
-def _base_colours(rows: NDArray[Any], vertex: _Element) -> Float32:
+def _base_colours(rows: NDArray[Any], vertex: Element) -> Float32:
     """(N, 3) of degree 0. Some trainers write red, green, blue instead: whole numbers up to the
     largest of their type, or 0 to 1."""
     kinds = dict(vertex.properties)

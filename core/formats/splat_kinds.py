@@ -1,11 +1,12 @@
-"""Splat files that are not read: recognised, so that the refusal can name them."""
+"""The files of still heads by their suffixes, and others that are recognised, so that the refusal
+can name them."""
 
 from __future__ import annotations
 
 from .stand_ins import stand_in
 
-# Suffix -> what such a file is.
-OTHERS = {".ksplat": "a .ksplat file", ".sog": "a .sog file"}
+SUFFIXES = (".ply", ".splat", ".ksplat", ".spz", ".sog")
+PICTURES = (".sog",)  # Pillow reads them, which Blender lacks
 NEXT = "convert it to .ply, for example with SuperSplat or splat-transform"
 
 
@@ -15,7 +16,7 @@ def not_ply(start: bytes) -> str:
     if start[:2] == b"\x1f\x8b" or start[:4] == b"NGSP":
         kind = "an .spz file"
     elif start[:2] == b"PK" and b"meta.json" in start:
-        kind = OTHERS[".sog"]
+        kind = "a .sog file"
     elif start[:4] == b"glTF":
         kind = "a glTF file"
     if kind:

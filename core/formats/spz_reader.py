@@ -13,6 +13,8 @@ from ..errors import PlyError
 from ..records.arrays import Float32
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
 from ..system.files import open_regular
+from .cloud import Cloud
+from .splat import logits_of
 from .splat_kinds import NEXT
 from .spz import COLOUR_SCALE, HEADER, MAGIC, Bytes
 from .stand_ins import stand_in
@@ -24,7 +26,7 @@ COEFFICIENTS = {degree: (degree + 1) ** 2 - 1 for degree in range(5)}
 PACKED_QUAT = {2: 3, 3: 4}  # bytes, by version
 
 
-def read_spz(path: Path) -> Gaussians:
+def read_spz(path: Path) -> Cloud:
     """Opacities of 0 and 1 become infinite logits: see `mended.py`. Harmonics above degree 3 are
     left out. PlyError if the file is not one; its size is checked while it is unpacked."""
     file, _ = open_regular(path, PlyError, MAX_FILE)
@@ -37,12 +39,12 @@ def read_spz(path: Path) -> Gaussians:
                 raise PlyError(f"{path} {what or f'is no .spz file; {NEXT}'}")
             file.seek(0)
             with gzip.GzipFile(fileobj=file) as unpacked:
-                return _gaussians(unpacked, path)
+                return _cloud(unpacked, path)
     except (OSError, EOFError, zlib.error) as error:
         raise PlyError(f"{path} is cut off or damaged ({error}); copy it again") from None
 
 
-def _gaussians(file: gzip.GzipFile, path: Path) -> Gaussians:
+def _cloud(file: gzip.GzipFile, path: Path) -> Cloud:
     header = file.read(HEADER.size)
     if len(header) < HEADER.size:
         raise PlyError(f"{path} is cut off; copy it again")
@@ -68,23 +70,27 @@ def _gaussians(file: gzip.GzipFile, path: Path) -> Gaussians:
         )
     flat = np.frombuffer(data, np.uint8)
     ends = np.cumsum([count * width for width in widths])
-    positions, alphas, colours, scales, quats, harmonics = np.split(flat, ends[:-1])
-    alpha = alphas.astype(np.float32) / 255
-    with np.errstate(divide="ignore"):
-        logits = np.log(alpha) - np.log1p(-alpha)
-    sh = np.zeros((count, SH_COEFFICIENTS, 3), np.float32)
-    sh[:, 0] = (colours.reshape(count, 3) / np.float32(255) - 0.5) / COLOUR_SCALE
+    positions, alphas, colours, scales, rotations, harmonics = np.split(flat, ends[:-1])
     kept = min(rest, SH_COEFFICIENTS - 1)
-    coded = harmonics.reshape(count, rest, 3)[:, :kept]
-    sh[:, 1 : 1 + kept] = (coded.astype(np.float32) - 128) / 128
     unpacked = _largest_left_out if version == 3 else _positive_w
-    return Gaussians(
-        means=_fixed_point(positions.reshape(count, 3, 3), bits),
-        log_scales=(scales.reshape(count, 3) / 16 - 10).astype(np.float32),
-        quats=unpacked(quats.reshape(count, -1)),
-        opacity_logits=logits,
-        sh=sh,
-    )
+    quats = rotations.reshape(count, -1)
+
+    def read(start: int, stop: int) -> Gaussians:
+        part = slice(start, stop)
+        sh = np.zeros((stop - start, SH_COEFFICIENTS, 3), np.float32)
+        colour = colours.reshape(count, 3)[part] / np.float32(255)
+        sh[:, 0] = (colour - np.float32(0.5)) / COLOUR_SCALE
+        coded = harmonics.reshape(count, rest, 3)[part, :kept]
+        sh[:, 1 : 1 + kept] = (coded.astype(np.float32) - 128) / 128
+        return Gaussians(
+            means=_fixed_point(positions.reshape(count, 3, 3)[part], bits),
+            log_scales=(scales.reshape(count, 3)[part] / 16 - 10).astype(np.float32),
+            quats=unpacked(quats[part]),
+            opacity_logits=logits_of(alphas[part].astype(np.float32) / 255),
+            sh=sh,
+        )
+
+    return Cloud(count, read)
 
 
 def _fixed_point(coded: Bytes, bits: int) -> Float32:

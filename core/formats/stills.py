@@ -1,4 +1,4 @@
-"""Reads the file of a still head: .ply, .splat or .spz, by what is in it."""
+"""Reads the file of a still head: .ply, .splat, .ksplat, .spz or .sog, by what is in it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from ..errors import PlyError
 from ..records.gaussians import Gaussians
 from ..system.files import open_regular
+from .ksplat import read_ksplat
 from .mended import mended
-from .ply import read_raw
+from .ply import open_ply
+from .sog import read_sog
 from .splat import read_splat
-from .splat_kinds import NEXT, OTHERS
 from .spz_reader import read_spz
 
 OURS = "axes x right, y down, z forward; unit metre"  # in the header of our own .ply export
-SUFFIXES = (".ply", ".splat", ".spz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,21 +30,25 @@ class Still:
 
 
 def read_still(path: str | Path) -> Still:
-    """PlyError as the readers, and for a file of another kind, which it names."""
+    """PlyError as the readers; MissingPackageError for a .sog without Pillow."""
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix in OTHERS:
-        raise PlyError(f"{path} is {OTHERS[suffix]}, which is not read; {NEXT}")
     file, _ = open_regular(path, PlyError, 2**62)
     with file:
-        start = file.read(2)
-    if suffix == ".spz" or start == b"\x1f\x8b":
-        gaussians, axes, unit = read_spz(path), "y-up", "metre"
+        start = file.read(4)
+    axes, unit = "y-down", "metre"
+    if suffix == ".spz" or start[:2] == b"\x1f\x8b" or start == b"NGSP":
+        cloud, axes = read_spz(path), "y-up"
+    elif suffix == ".sog" or start == b"PK\3\4":
+        cloud, axes = read_sog(path), "y-up"
     elif suffix == ".splat":
-        gaussians, axes, unit = read_splat(path), "y-down", "metre"
+        cloud = read_splat(path)
+    elif suffix == ".ksplat":
+        cloud = read_ksplat(path)
     else:
-        gaussians, comments = read_raw(path)
-        # Talking-head trainers write the latter.
-        axes, unit = ("y-down", "metre") if OURS in comments else ("y-up", "decimetre")
-    gaussians, notes = mended(gaussians, path)
+        content = open_ply(path)
+        cloud = content.cloud
+        if not content.packed and OURS not in content.comments:
+            axes, unit = "y-up", "decimetre"  # as talking-head trainers write
+    gaussians, notes = mended(cloud, path)
     return Still(gaussians, notes, axes, unit)

@@ -10,9 +10,10 @@ from ..avatar.framing import framing_camera, head_camera
 from ..dataset.features import choose_features
 from ..dataset.load import load_dataset
 from ..errors import ArgumentError
+from ..formats.cloud import cloud_of
 from ..formats.mended import mended
-from ..formats.splat_kinds import OTHERS
-from ..formats.stills import SUFFIXES, Still, read_still
+from ..formats.splat_kinds import SUFFIXES
+from ..formats.stills import Still, read_still
 from ..records.avatar import Avatar
 from ..system.names import printable
 from .checkpoint import WEIGHTS, load_checkpoint
@@ -47,7 +48,7 @@ def import_avatar(source: str | Path, options: ImportOptions) -> tuple[Avatar, t
         raise ArgumentError("a torso frame needs the dataset folder that it is in; give both")
     if not source.is_dir() and source.name != WEIGHTS:
         suffix = source.suffix.lower()
-        if suffix in (*SUFFIXES, *OTHERS, *TORCH_SUFFIXES):
+        if suffix in (*SUFFIXES, *TORCH_SUFFIXES):
             _check_still(options)
             return _still(source, options, _read(source, suffix in TORCH_SUFFIXES))
     if (options.axes, options.unit) != ("auto", "auto"):
@@ -89,7 +90,7 @@ def _check_still(options: ImportOptions) -> None:
 def _read(source: Path, torch: bool) -> Still:
     if not torch:
         return read_still(source)
-    gaussians, notes = mended(read_torch_splats(source), source)
+    gaussians, notes = mended(cloud_of(read_torch_splats(source)), source)
     return Still(gaussians, notes, "y-up", "decimetre")
 
 

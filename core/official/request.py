@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..avatar.file import SUFFIX
 from ..errors import OutputError
+from ..formats.splat_kinds import PICTURES
 from ..system.files import hash_of, reason
 from ..system.names import safe_name
 
@@ -19,11 +20,11 @@ MAX_COPIES = 1000
 @dataclass(frozen=True)
 class Source:
     """path: the source for `importing.import_avatar`, an iteration folder or a still's file. name:
-    of the avatar. needs_torch: the folder also has weights."""
+    of the avatar. needs: the package that reads it and Blender lacks, or empty."""
 
     path: Path
     name: str
-    needs_torch: bool
+    needs: str
 
 
 def source_of(ply: Path) -> Source:
@@ -32,9 +33,9 @@ def source_of(ply: Path) -> Source:
     ply = ply.absolute()
     folder = ply.parent
     if ply.suffix.lower() != ".ply" or not (folder / WEIGHTS).is_file():
-        return Source(ply, ply.stem, needs_torch=False)
+        return Source(ply, ply.stem, "pillow" if ply.suffix.lower() in PICTURES else "")
     root = folder.parent.parent if folder.parent.name == CLOUD else folder
-    return Source(folder, root.name or folder.name, needs_torch=True)
+    return Source(folder, root.name or folder.name, "torch")
 
 
 def file_name(name: str) -> str:

@@ -10,18 +10,19 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import EgsError
+from ...core.formats.splat_kinds import SUFFIXES
 from .. import preferences
 from .conversion import Conversion, Request, convert
 from .importer import ImportFiles, chosen_paths, import_avatar
 
 AXES_ITEMS = (
-    ("auto", "Automatic", "What the file says; else Y down for .splat, Y up for the others"),
+    ("auto", "Automatic", "What the file says, or its kind"),
     ("y-up", "Y Up", "As talking-head trainers write"),
     ("y-down", "Y Down", "As most splat tools and COLMAP write"),
     ("z-up", "Z Up", "As Blender, facing -Y"),
 )
 UNIT_ITEMS = (
-    ("auto", "Automatic", "What the file says; else decimetres for .ply, metres for the others"),
+    ("auto", "Automatic", "What the file says, or its kind"),
     ("decimetre", "Decimetre", "As talking-head trainers write"),
     ("metre", "Metre", "As most splat tools write"),
     ("centimetre", "Centimetre", ""),
@@ -35,12 +36,14 @@ class EGSTALKER_OT_import_checkpoint(ImportFiles, bpy.types.Operator):
     bl_description = (
         "Convert a trained point cloud to an avatar file in the same folder and import it. "
         "With its deformation.pth the head talks (this needs a worker with torch); without it, and "
-        "from .splat or .spz, the head is still"
+        "from .splat, .ksplat, .spz or .sog, the head is still"
     )
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".ply"
-    filter_glob: StringProperty(default="*.ply;*.splat;*.spz", options={"HIDDEN"})
+    filter_glob: StringProperty(
+        default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN"}
+    )
     dataset: StringProperty(
         name="Dataset",
         description="Folder of the training data: background, head poses, eyes. Empty: none",

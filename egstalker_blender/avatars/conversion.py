@@ -1,4 +1,5 @@
-"""Converts a .ply to an avatar file: a still head here, a checkpoint in the worker's Python."""
+"""Converts a .ply to an avatar file: a still head here; a checkpoint, and a still that Blender
+cannot read, in the worker's Python."""
 
 from __future__ import annotations
 
@@ -17,9 +18,10 @@ from ..jobs.job import DONE, Job
 
 LIMIT = 300.0  # seconds; torch takes a few to start, the conversion one
 TICK = 0.2  # seconds between two polls
-NEEDS_TORCH = (
-    "the checkpoint needs a worker Python with torch; choose or set up one in the preferences"
-)
+NEEDS = {
+    "torch": "the checkpoint needs a worker Python with torch",
+    "pillow": "the pictures in it need a worker Python with Pillow",
+}
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,11 @@ class Conversion:
         """limit: seconds. MissingPackageError without a Python that the checkpoint needs."""
         self._request, self._limit, self._clock = request, limit, clock
         self._source = source_of(request.ply)
-        if self._source.needs_torch and request.python is None:
-            raise MissingPackageError(f"{request.ply}: {NEEDS_TORCH}")
+        if self._source.needs and request.python is None:
+            raise MissingPackageError(
+                f"{request.ply}: {NEEDS[self._source.needs]}; choose or set up one in the "
+                "preferences"
+            )
         same = request.ply.absolute().parent
         self._folder = same if can_write(same) else user_folder("avatars")
         self._name = file_name(self._source.name)
@@ -56,7 +61,7 @@ class Conversion:
 
     def step(self) -> Path | None:
         """The finished file; None while a process works on it. Raises the conversion's errors."""
-        if self._source.needs_torch:
+        if self._source.needs:
             if not self._converted_elsewhere(self._source):
                 return None
         else:
@@ -100,6 +105,8 @@ class Conversion:
         command += [str(source.path), str(self._part), "--name", source.name]
         if self._request.dataset is not None:
             command += ["--dataset", str(self._request.dataset)]
+        if source.needs != "torch":
+            command += ["--axes", self._request.axes, "--unit", self._request.unit]
         label = f"Converting {self._request.ply}"
         step = Step(label, tuple(command), self._limit, result=self._part)
         return Job([step], Place(log, worker_environment(), merged=True), clock=self._clock)

@@ -6,8 +6,7 @@ from typing import Any
 
 import bpy
 
-from ...core.formats.splat_kinds import OTHERS
-from ...core.formats.stills import SUFFIXES
+from ...core.formats.splat_kinds import SUFFIXES
 from .checkpoint import EGSTALKER_OT_import_checkpoint
 from .importer import EGSTALKER_OT_import_avatar
 
@@ -29,7 +28,7 @@ class EGSTALKER_FH_avatar(_Drop, bpy.types.FileHandler):
 class EGSTALKER_FH_checkpoint(_Drop, bpy.types.FileHandler):
     bl_label = "EGSTalker Checkpoint"
     bl_import_operator = EGSTALKER_OT_import_checkpoint.bl_idname
-    bl_file_extensions = ";".join((*SUFFIXES, *OTHERS))  # the others are refused by name
+    bl_file_extensions = ";".join(SUFFIXES)
 
 
 CLASSES = (EGSTALKER_FH_avatar, EGSTALKER_FH_checkpoint)

@@ -57,7 +57,7 @@ def test_file_handlers(handler: Any) -> None:
     for kind, wanted in (("VIEW_3D", True), ("OUTLINER", True), ("NODE_EDITOR", False)):
         assert handler.poll_drop(SimpleNamespace(area=SimpleNamespace(type=kind))) == wanted
     assert not handler.poll_drop(SimpleNamespace(area=None))
-    assert handler.bl_file_extensions in (".egs", ".ply;.splat;.spz;.ksplat;.sog")
+    assert handler.bl_file_extensions in (".egs", ".ply;.splat;.ksplat;.spz;.sog")
 
 
 def test_several_files_at_once(scene: Any, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ TONE = np.round(np.sin(np.arange(9000) / 9) * 16384) / 32768
 
 
 def fake_audioread(monkeypatch: pytest.MonkeyPatch, pieces: Iterable[bytes]) -> None:
-    """librosa's second decoder gives `pieces` of 16-bit stereo at 32 kHz for any file."""
-    audioread = pytest.importorskip("audioread", reason="needs librosa")
+    """audioread gives `pieces` of 16-bit stereo at 32 kHz for any file."""
+    audioread = pytest.importorskip("audioread", reason="needs audioread")
 
     class File:
         channels, samplerate, duration = 2, 32000, 0.1
@@ -73,7 +73,7 @@ def test_an_mp3_has_no_seams(tmp_path: Path) -> None:
 
 
 def test_audioread_follows_soundfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Warnings are errors here: librosa's, of its second decoder, must not come out."""
+    """Warnings are errors here: those of its import must not come out."""
     data = encoded(np.repeat(TONE[:, None], 2, 1).ravel(), 1, 16)
     fake_audioread(monkeypatch, [data[:4096], data[4096:4100], b"", data[4100:]])
     path = tmp_path / "voice.m4a"
@@ -108,32 +108,46 @@ def test_a_sound_without_samples_is_an_error(
 def test_what_does_not_fit_in_memory_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    librosa = pytest.importorskip("librosa", reason="needs librosa")
-
-    def load(*_: object, **__: object) -> None:
+    def pieces() -> Iterator[bytes]:
         raise MemoryError
+        yield b""
 
-    monkeypatch.setattr(librosa, "load", load)
-    path = tmp_path / "voice.flac"
+    fake_audioread(monkeypatch, pieces())
+    path = tmp_path / "voice.m4a"
     path.write_bytes(b"something")
-    with pytest.raises(AudioError, match=r"voice\.flac does not fit in memory; cut it into parts"):
+    with pytest.raises(AudioError, match=r"voice\.m4a does not fit in memory; cut it into parts"):
         load_waveform(path)
 
 
-def test_without_librosa_the_package_is_named(
+def test_without_soundfile_the_package_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "librosa", None)
+    monkeypatch.setitem(sys.modules, "soundfile", None)
     path = tmp_path / "voice.m4a"
     path.write_bytes(b"something")
     with pytest.raises(
-        MissingPackageError, match=r"package librosa \(.*\); install it, or convert"
+        MissingPackageError, match=r"package soundfile \(.*\); install it, or convert"
     ):
         load_waveform(path)
 
 
-def test_a_plain_wav_needs_no_librosa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "librosa", None)
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"\0\0\0 ftypM4A ", "MP4"), (b"\xff\xf1P\x80", "AAC"), (b"\x1aE\xdf\xa3", "WebM")],
+)
+def test_what_only_ffmpeg_decodes_is_named_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, kind: str
+) -> None:
+    pytest.importorskip("soundfile", reason="needs soundfile")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    path = tmp_path / "voice.m4a"
+    path.write_bytes(start + bytes(2000))
+    with pytest.raises(AudioError, match=f"{kind}.* needs the program ffmpeg, which is not on"):
+        load_waveform(path)
+
+
+def test_a_plain_wav_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "soundfile", None)
     path = tmp_path / "voice.wav"
     path.write_bytes(wav(encoded(TONE, 1, 16)))
     assert len(load_waveform(path)) == len(TONE)
@@ -141,7 +155,7 @@ def test_a_plain_wav_needs_no_librosa(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", ["junk.mp3", "junk.wav", "junk.raw", "junk.flac"])
 def test_what_no_decoder_knows_is_one_line(tmp_path: Path, name: str) -> None:
-    pytest.importorskip("librosa", reason="needs librosa")
+    pytest.importorskip("soundfile", reason="needs soundfile")
     path = tmp_path / name
     path.write_bytes(b"neither RIFF nor anything else " * 40)
     with pytest.raises(AudioError, match=f"{name} cannot be decoded.*convert it to WAV") as caught:

@@ -106,7 +106,7 @@ def test_broken_files_say_why(sound: Path, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"RIFF", b"OggS" + DATA, b"RIFF\0\0\0\0AVI " + DATA, wav(DATA, code=0x11, bits=4)]
+    "data", [b"", b"RIFF", b"OggS" + DATA, b"RIFF\0\0\0\0AVI " + DATA, wav(DATA, code=0x31, bits=4)]
 )
 def test_what_is_no_plain_wav_is_left_to_others(sound: Path, data: bytes) -> None:
     sound.write_bytes(data)

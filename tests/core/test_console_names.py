@@ -18,7 +18,7 @@ from core import cli
 from core.avatar.file import load_avatar
 from core.commands.console import shown
 from core.formats.ply_writer import write_ply
-from core.formats.stills import SUFFIXES
+from core.formats.splat_kinds import SUFFIXES
 from core.official.request import file_name
 from core.system.files import write_atomic
 from core.system.leftovers import part_of

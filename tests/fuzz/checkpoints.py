@@ -19,6 +19,7 @@ from core.official.checkpoint import load_checkpoint
 from core.official.torch_splats import read_torch_splats
 from tests.fuzz.case import Case, Maker
 from tests.support.avatar_inputs import make_checkpoint
+from tests.support.packed_splats import ksplat, packed_ply, sog
 from tests.support.synthetic import random_gaussians
 
 CFG = "Namespace(kplanes_config={'resolution': [4, 4, 4]}, d_model=64, n_head=2, no_dshs=True)"
@@ -56,6 +57,49 @@ def spz(folder: Path) -> Case:
         return data if data[:2] == b"\x1f\x8b" else gzip.compress(data, 1, mtime=0)
 
     return Case(path, (seed, inside), lambda: read_still(path), wrapped)
+
+
+def packed_ply_file(folder: Path) -> Case:
+    path = folder / "x.ply"
+    seeds = tuple(packed_ply(random_gaussians(20), degree) for degree in (0, 1))
+    return Case(path, seeds, lambda: read_still(path))
+
+
+def ksplat_file(folder: Path) -> Case:
+    """Without the zeros that fill its headers: half of the edits are made at the beginning."""
+    path = folder / "x.ksplat"
+    seeds = []
+    for level in (0, 1, 2):
+        whole = ksplat(random_gaussians(20), 1, level, 8)
+        seeds.append(whole[:64] + whole[4096:4160] + whole[5120:])
+
+    def wrapped(data: bytes) -> bytes:
+        return data[:64].ljust(4096, b"\0") + data[64:128].ljust(1024, b"\0") + data[128:]
+
+    return Case(path, tuple(seeds), lambda: read_still(path), wrapped)
+
+
+def sog_file(folder: Path) -> Case:
+    path = folder / "x.sog"
+    seeds = tuple(sog(random_gaussians(20), 1, version) for version in (1, 2))
+    return Case(path, seeds, lambda: read_still(path))
+
+
+def sog_meta(folder: Path) -> Case:
+    """meta.json, in an archive that is whole."""
+    path = folder / "x.sog"
+    whole = sog(random_gaussians(20), 1)
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+
+    def wrapped(data: bytes) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, part in parts.items():
+                archive.writestr(name, data if name == "meta.json" else part)
+        return out.getvalue()
+
+    return Case(path, (parts["meta.json"],), lambda: read_still(path), wrapped)
 
 
 def torch_file(folder: Path) -> Case:
@@ -120,6 +164,10 @@ READERS: dict[str, Maker] = {
     "splats (.ply)": ply,
     "splats (.splat)": splat,
     "splats (.spz)": spz,
+    "splats (compressed .ply)": packed_ply_file,
+    "splats (.ksplat)": ksplat_file,
+    "splats (.sog)": sog_file,
+    "meta.json of .sog": sog_meta,
     "PyTorch file": torch_file,
     "PyTorch file, old layout": old_torch_file,
     "PyTorch file of splats": torch_splats,

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 import torch
 
-from core.audio.decoders import decode
+from core.audio.files import load_waveform
 from core.audio.npy import load_features
 from core.audio.wav import load_wav
 from core.avatar.file import load_avatar, save_avatar
@@ -90,19 +90,29 @@ def wave(folder: Path) -> Case:
         wav(encoded(TONE, 1, 16), before=chunk(b"LIST", b"abc")),
         wav(encoded(TONE, 3, 32), 3, bits=32, extensible=True),
         wav(encoded(TONE, 1, 24), channels=2, bits=24, rate=48000),
+        *(adpcm(subtype) for subtype in ("IMA_ADPCM", "MS_ADPCM")),
     )
     return Case(path, seeds, lambda: load_wav(path))
 
 
+def adpcm(subtype: str) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, TONE, 16000, format="WAV", subtype=subtype)
+    return file.getvalue()
+
+
 def other_sound(folder: Path) -> Case:
-    """Through librosa: FLAC, Ogg Vorbis and MP3."""
+    """Through soundfile: FLAC, Ogg Vorbis, MP3 and raw GSM."""
     path = folder / "x.sound"
     seeds = []
     for kind in ("FLAC", "OGG", "MP3"):
         file = io.BytesIO()
         soundfile.write(file, TONE, 16000, format=kind)
         seeds.append(file.getvalue())
-    return Case(path, tuple(seeds), lambda: decode(path))
+    file = io.BytesIO()
+    soundfile.write(file, TONE, 8000, format="RAW", subtype="GSM610")
+    seeds.append(file.getvalue())
+    return Case(path, tuple(seeds), lambda: load_waveform(path))
 
 
 def in_clip(folder: Path, name: str, read: Callable[[Path], object], *more: bytes) -> Case:
