@@ -187,6 +187,20 @@ def test_the_workers_python_converts(scene: Any, checkpoint: Path, tmp_path: Pat
     assert not list(checkpoint.parent.glob(".*"))
 
 
+def test_a_sog_is_read_in_the_worker(
+    scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(preferences.WORKER_PYTHON_VARIABLE, raising=False)
+    path = tmp_path / "scan.sog"
+    path.touch()
+    with pytest.raises(MissingPackageError, match="Pillow; choose or set up one in the pref"):
+        Conversion(Request(path))
+    python = fake_python(tmp_path, "good")
+    assert convert(Request(path, None, python, "z-up", "metre")) == tmp_path / "scan.egs"
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    assert seen[5:] == ["--name", "scan", "--axes", "z-up", "--unit", "metre"]
+
+
 def test_its_error_line_is_passed_on(scene: Any, checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"^deformation\.pth is damaged; copy it again$"):
         convert(Request(checkpoint, None, fake_python(tmp_path, "fail")))
