@@ -21,7 +21,8 @@ from . import engines, preferences
 from .blocks import file_of
 from .gather import NOTHING, Gathered, gather_steps, job_steps, read_settings
 from .output import output_of
-from .properties import active_avatar, avatars_in
+from .placed import Placed, active_place, place_problem, rendered_places
+from .properties import avatars_in
 from .reasoned import NO_AVATAR, Reasoned
 from .sound.strips import link_problem
 from .stepped import Stepped, Steps
@@ -83,19 +84,29 @@ def _is_written(path: Path) -> bool:
 def blocker(context: Any) -> str:
     """The reason why the active head cannot be baked now, empty if it can. Cheap: used at every
     redraw."""
-    obj = active_avatar(context)
-    return blocker_of(context.scene, obj) if obj is not None else NO_AVATAR
+    placed = active_place(context)
+    return blocker_of(context.scene, placed) if placed is not None else NO_AVATAR
 
 
-def blocker_of(scene: Any, obj: Any) -> str:
+def blocker_of(scene: Any, placed: Placed) -> str:
     """The same for a head of the scene."""
+    obj = placed.obj
     try:
-        output_of(scene, obj)
+        output_of(scene, obj, placed.instance)
     except EgsError as error:
         return head_blocker(scene, obj) or str(error)
     if obj.egstalker.camera_source == "scene" and scene.camera is None:
         return head_blocker(scene, obj) or "The scene has no camera"
-    return head_blocker(scene, obj)
+    return head_blocker(scene, obj) or place_problem(scene, placed)
+
+
+def blocker_of_all(scene: Any) -> str:
+    """The reason why *Bake All* cannot run, empty if it can."""
+    heads = rendered_places(scene)
+    if not heads:
+        return "The scene has no avatar that is enabled in renders"
+    problems = ((placed.name, blocker_of(scene, placed)) for placed in heads)
+    return next((f"{name}: {problem}" for name, problem in problems if problem), "")
 
 
 def head_blocker(scene: Any, obj: Any) -> str:
@@ -112,7 +123,7 @@ def head_blocker(scene: Any, obj: Any) -> str:
 
 
 def rendered_heads(scene: Any) -> list[Any]:
-    """The heads that *Bake All* and the command line bake: those not disabled in renders."""
+    """The avatars of the scene that are not disabled in renders."""
     return [obj for obj in avatars_in(scene) if not obj.hide_render]
 
 
@@ -135,10 +146,10 @@ class BakeOperator(Reasoned, Stepped):
     stopped, finished = "Bake stopped; finished files are kept", "Bake finished"
 
     @classmethod
-    def heads(cls, context: Any) -> list[Any]:
+    def heads(cls, context: Any) -> list[Placed]:
         raise NotImplementedError
 
-    def _bake(self, scene: Any, heads: list[Any], gathered: list[Gathered]) -> Steps:
+    def _bake(self, scene: Any, heads: list[Placed], gathered: list[Gathered]) -> Steps:
         return bake_steps(self._engine(), gathered)
 
     def _result(self, gathered: list[Gathered]) -> str:
@@ -179,13 +190,13 @@ class BakeOperator(Reasoned, Stepped):
         yield Progress(0, sum(len(head.frames) for head in gathered))
         yield from steps
 
-    def _gather(self, context: Any, heads: list[Any]) -> Generator[None, None, list[Gathered]]:
+    def _gather(self, context: Any, heads: list[Placed]) -> Generator[None, None, list[Gathered]]:
         """Of all heads, so that bad input of any is found before the first frame is computed."""
         timeline, gathered = timer.service(), []
-        for obj in heads:
-            settings = read_settings(context.scene, obj)
-            known = timeline.loaded(context.scene, obj) if timeline else NOTHING
-            gathered.append((yield from gather_steps(context, obj, settings, known)))
+        for head in heads:
+            settings = read_settings(context.scene, head.obj, instance=head.instance)
+            known = timeline.loaded(context.scene, head.obj) if timeline else NOTHING
+            gathered.append((yield from gather_steps(context, head.obj, settings, known)))
         return gathered
 
     def _engine(self) -> Engine:
@@ -203,8 +214,9 @@ class EGSTALKER_OT_bake(BakeOperator, bpy.types.Operator):
         return blocker(context)
 
     @classmethod
-    def heads(cls, context: Any) -> list[Any]:
-        return [active_avatar(context)]
+    def heads(cls, context: Any) -> list[Placed]:
+        placed = active_place(context)
+        return [placed] if placed is not None else []
 
 
 class EGSTALKER_OT_bake_all(BakeOperator, bpy.types.Operator):
@@ -217,15 +229,11 @@ class EGSTALKER_OT_bake_all(BakeOperator, bpy.types.Operator):
 
     @classmethod
     def reason(cls, context: Any) -> str:
-        heads = cls.heads(context)
-        if not heads:
-            return "The scene has no avatar that is enabled in renders"
-        problems = ((obj.name, blocker_of(context.scene, obj)) for obj in heads)
-        return next((f"{name}: {problem}" for name, problem in problems if problem), "")
+        return blocker_of_all(context.scene)
 
     @classmethod
-    def heads(cls, context: Any) -> list[Any]:
-        return rendered_heads(context.scene)
+    def heads(cls, context: Any) -> list[Placed]:
+        return rendered_places(context.scene)
 
 
 CLASSES = (EGSTALKER_OT_bake, EGSTALKER_OT_bake_all)

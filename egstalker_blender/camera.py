@@ -178,9 +178,12 @@ def render_size(scene: Any) -> tuple[int, int]:
     return render.resolution_x * percent // 100, render.resolution_y * percent // 100
 
 
-def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) -> Camera:
+def scene_camera(
+    scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int], instance: str = ""
+) -> Camera:
     """The scene's evaluated camera, relative to the head's frame of `obj`. size: width, height in
-    pixels. CameraError if there is none, or if it is not a perspective camera."""
+    pixels. instance: as for world_of. CameraError if there is no camera, or if it is not a
+    perspective one."""
     if scene.camera is None or scene.camera.type != "CAMERA":
         raise CameraError(f"scene {scene.name!r} has no camera; add one or use the training camera")
     camera = scene.camera.evaluated_get(depsgraph)
@@ -188,7 +191,7 @@ def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) ->
         raise CameraError(
             f"camera {scene.camera.name!r} is {camera.data.type.lower()}; make it perspective"
         )
-    world = world_of(depsgraph, obj)
+    world = world_of(depsgraph, obj, instance)
     viewmat = viewmat_between(
         world,
         np.array(camera.matrix_world, np.float64),
@@ -209,18 +212,24 @@ def scene_camera(scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int]) ->
     return replace(camera_from_lens(viewmat, lens), unit=unit_of(world))
 
 
-def world_of(depsgraph: Any, obj: Any) -> Float64:
-    """(4, 4) evaluated world matrix of an object, or of its instance where the scene has it in an
-    instanced collection alone. CameraError where there are several instances."""
-    if depsgraph.scene in obj.users_scene:
+def world_of(depsgraph: Any, obj: Any, instance: str = "") -> Float64:
+    """(4, 4) evaluated world matrix of an object; of its only instance where the scene has it in an
+    instanced collection alone; or of the instance of the object named `instance`. CameraError where
+    it is not visible, or there are several."""
+    if not instance and depsgraph.scene in obj.users_scene:
         return np.array(obj.evaluated_get(depsgraph).matrix_world, np.float64)
-    places = [world for found, _, world in instances(depsgraph) if found == obj]
-    if len(places) != 1:
-        raise CameraError(
-            f"object {obj.name!r} has {len(places)} visible instances in scene "
-            f"{depsgraph.scene.name!r}; show one of them, or make a library override of each"
-        )
-    return places[0]
+    found = [(by.name, world) for each, by, world in instances(depsgraph) if each == obj]
+    places = [world for name, world in found if instance in ("", name)]
+    if len(places) == 1:
+        return places[0]
+    where, names = f"in scene {depsgraph.scene.name!r}", ", ".join(repr(name) for name, _ in found)
+    if not places:
+        by = f" of {instance!r}" if instance else ""
+        raise CameraError(f"object {obj.name!r} has no visible instance{by} {where}; show one")
+    raise CameraError(
+        f"object {obj.name!r} has {len(places)} visible instances {where}, of {names}; select one "
+        "(on the command line: --object), or make a library override of each"
+    )
 
 
 def instances(depsgraph: Any) -> Iterator[tuple[Any, Any, Float64]]:

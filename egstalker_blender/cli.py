@@ -34,6 +34,7 @@ from .farm.opened import check_opened, map_paths
 from .farm.write import write_farm_job
 from .film.film import film_of_job
 from .film.plan import Plan, plan_for
+from .placed import Placed
 from .requested import is_empty, jobs_of, ready_heads
 
 PROGRAM = "blender --command egstalker"  # as the help calls it
@@ -63,8 +64,9 @@ def build_parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="head of the scene to bake; may be given several times. With this option, or where "
-        "the scene has several heads, each has a folder and file names of its own",
+        help="head of the scene to bake, or object that instances one; may be given several times. "
+        "With this option, or where the scene has several heads, each has a folder and file names "
+        "of its own",
     )
     add(
         "--audio",
@@ -124,7 +126,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.splats:
         frames = parse_frames(args.frames) if args.frames else None
         frames = frames if frames is not None or is_empty() else scene_range(context.scene)
-        _export(args, console, read(context, heads[0], _choice(args, out, frames)))
+        choice = _choice(args, out, frames)
+        _export(args, console, read(context, heads[0].obj, choice, instance=heads[0].instance))
         return 0
     _bake(args, console, heads, jobs_of(context, args, heads, out), plan, out)
     return 0
@@ -133,7 +136,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 def _bake(
     args: argparse.Namespace,
     console: Console,
-    heads: list[Any],
+    heads: list[Placed],
     jobs: list[BakeJob],
     plan: Plan | None,
     out: Path,
@@ -144,12 +147,12 @@ def _bake(
     out = plan.path if plan else out
     console.start("bake", f"{total} frames by {line}", path=out, total=total, engine=line)
     before = 0
-    for obj, job in zip(heads, jobs, strict=True):
-        named = {"object": obj.name} if len(heads) > 1 else {}
+    for head, job in zip(heads, jobs, strict=True):
+        named = {"object": head.name} if len(heads) > 1 else {}
         made = bake_frames(engine, job, existing)
         if plan:
             scene, avatar = bpy.context.scene, load_avatar(job.avatar_path)
-            made = film_of_job(scene, obj, engine, job, avatar, plan, existing)
+            made = film_of_job(scene, head.obj, engine, job, avatar, plan, existing)
         with closing(made) as steps:
             for step in steps:
                 if step.stage == "encoding":

@@ -46,7 +46,7 @@ class Settings:
     None (a still). frames: scene frames in order, None for the whole sound. size: (width, height)
     in pixels, None for the camera's own. camera, pose, file_format: as core names them. unit: see
     Camera; for the training camera. shutter: of motion blur. xmp: see BakeJob. existing: what
-    happens to files that are there."""
+    happens to files that are there. instance: see placed.Placed."""
 
     avatar_path: Path
     avatar_hash: str
@@ -64,6 +64,7 @@ class Settings:
     shutter: Shutter | None = None
     xmp: bool = True
     existing: Existing = OVERWRITE
+    instance: str = ""
 
     def instants(self, frame: int) -> tuple[float, ...]:
         """The scene frames whose controls and camera a picture needs: its own, then those of its
@@ -71,13 +72,16 @@ class Settings:
         return (frame, *(self.shutter.frames(frame) if self.shutter else ()))
 
 
-def read_settings(scene: Any, obj: Any, output: tuple[Path, str] | None = None) -> Settings:
+def read_settings(
+    scene: Any, obj: Any, output: tuple[Path, str] | None = None, instance: str = ""
+) -> Settings:
     """The object's property group as plain values. output: folder and start of the file names,
-    None for the object's own. ArgumentError or AudioError for bad ones."""
+    None for the object's own. instance: see placed.Placed. ArgumentError or AudioError for bad
+    ones."""
     props = obj.egstalker
     if not is_avatar(obj):
         raise ArgumentError(f"object {obj.name!r} is no avatar; import one")
-    directory, stem = output or output_of(scene, obj)
+    directory, stem = output or output_of(scene, obj, instance)
     voice = voice_of(scene, obj)
     return Settings(
         avatar_path=file_of(props.avatar_block),
@@ -96,6 +100,7 @@ def read_settings(scene: Any, obj: Any, output: tuple[Path, str] | None = None) 
         shutter=shutter_of(scene, props.motion_blur_samples) if props.use_motion_blur else None,
         xmp=preferences.writes_xmp(),
         existing=Existing(props.use_resume, props.use_resume and props.use_overwrite),
+        instance=instance,
     )
 
 
@@ -164,7 +169,8 @@ def gather_steps(
     if len(frames) > MAX_FRAMES:
         raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
     instants = [instant for number in frames for instant in settings.instants(number)]
-    states = tuple(states_at(context, obj, instants, settings.camera == "scene", settings.size))
+    with_camera, size = settings.camera == "scene", settings.size
+    states = tuple(states_at(context, obj, instants, with_camera, size, settings.instance))
     return Gathered(settings, avatar, voice, start, frames, states, loaded.voice_hash)
 
 

@@ -1,7 +1,8 @@
 """Where a head's frames go: its folder and the start of its file names.
 
-`{object}` and `{scene}` in them stand for the head's and the scene's names, made safe for every
-operating system. The defaults hold `{object}`, so that two heads never write the same files.
+`{object}` and `{scene}` in them stand for the names of the head, or its instance, and the scene,
+made safe for every operating system. The defaults hold `{object}`, so that two heads never write
+the same files.
 """
 
 from __future__ import annotations
@@ -14,23 +15,26 @@ import bpy
 from ..core.errors import ArgumentError
 from ..core.system.names import distinct_names, safe_name
 from .paths import absolute
+from .placed import Placed, places
 from .properties import avatars_in
 
 OBJECT, SCENE = "{object}", "{scene}"
 STEM = "frame_"  # where there is one head and its name is not chosen
 
 
-def output_of(scene: Any, obj: Any) -> tuple[Path, str]:
-    """Folder of the head's frames, and the start of their names. A head of a library writes beside
-    the open .blend, not beside the library. ArgumentError where the frames of another head, or of
-    the same head in another scene, would be overwritten."""
+def output_of(scene: Any, obj: Any, instance: str = "") -> tuple[Path, str]:
+    """Folder of the head's frames, and the start of their names. instance: see placed.Placed. A
+    head of a library writes beside the open .blend, not beside the library. ArgumentError where the
+    frames of another head, or of the same head in another scene, would be overwritten."""
     props = obj.egstalker
-    mine = _place(scene, obj)
-    for other in avatars_in(scene):
-        if other != obj and _key(*_place(scene, other), other) == _key(*mine, obj):
+    mine = _files(scene, obj, instance)
+    for other in places(scene):
+        theirs = _files(scene, other.obj, other.instance)
+        same = other.obj == obj and instance in ("", other.instance)
+        if not same and _key(*theirs, other.obj) == _key(*mine, obj):
             raise ArgumentError(
-                f"{obj.name!r} and {other.name!r} write the same files; put {OBJECT} into Output "
-                "or Name, or choose another folder"
+                f"{instance or obj.name!r} and {other.name!r} write the same files; put {OBJECT} "
+                "into Output or Name, or choose another folder"
             )
     if SCENE not in props.output_path + props.file_stem:
         for other in obj.users_scene:
@@ -42,20 +46,22 @@ def output_of(scene: Any, obj: Any) -> tuple[Path, str]:
     return absolute(mine[0]), mine[1]
 
 
-def output_in(folder: Path, scene: Any, obj: Any, own_folder: bool) -> tuple[Path, str]:
+def output_in(
+    folder: Path, scene: Any, obj: Any, own_folder: bool, instance: str = ""
+) -> tuple[Path, str]:
     """The same for a folder that is chosen for all heads at once; own_folder: in a folder of the
     head's name below it. A name that the head's settings choose stays."""
-    name = _name_in(scene, obj)
+    name = _name_in(scene, obj, instance)
     stem = f"{name}_" if own_folder else STEM
     if obj.egstalker.is_property_set("file_stem"):
-        stem = _place(scene, obj)[1]
+        stem = _files(scene, obj, instance)[1]
     return (folder / name if own_folder else folder), stem
 
 
-def _place(scene: Any, obj: Any) -> tuple[str, str]:
+def _files(scene: Any, obj: Any, instance: str) -> tuple[str, str]:
     """Folder, as Blender writes it, and stem."""
     props = obj.egstalker
-    name, scene_name = _name_in(scene, obj), safe_name(scene.name)
+    name, scene_name = _name_in(scene, obj, instance), safe_name(scene.name)
 
     def filled(text: str) -> str:
         return text.replace(OBJECT, name).replace(SCENE, scene_name)
@@ -63,12 +69,15 @@ def _place(scene: Any, obj: Any) -> tuple[str, str]:
     return filled(props.output_path), filled(props.file_stem)
 
 
-def _name_in(scene: Any, obj: Any) -> str:
-    """The head's name, distinct among all heads of the scene, whatever is baked."""
-    heads = avatars_in(scene)
-    if obj not in heads:
-        return safe_name(obj.name)
-    return distinct_names([head.name for head in heads])[heads.index(obj)]
+def _name_in(scene: Any, obj: Any, instance: str) -> str:
+    """The head's name, distinct among all heads of the scene and their instances, whatever is
+    baked."""
+    heads = [Placed(head) for head in avatars_in(scene)]
+    heads += [placed for placed in places(scene) if placed.instance]
+    mine = [placed for placed in heads if (placed.obj, placed.instance) == (obj, instance)]
+    if not mine:
+        return safe_name(instance or obj.name)
+    return distinct_names([head.name for head in heads])[heads.index(mine[0])]
 
 
 def _key(folder: str, stem: str, obj: Any) -> tuple[str, str, str]:

@@ -16,10 +16,10 @@ from ..core.records.job import BakeJob
 from ..core.records.shutter import Shutter
 from ..core.records.timeline import parse_frames
 from .avatars.importer import import_avatar
-from .bake import rendered_heads
 from .gather import Settings, bake_job, read_settings
 from .missing import check_files
 from .output import output_in
+from .placed import Placed, named_places, places, rendered_places
 from .properties import avatars_in
 from .sound.link import link_file
 
@@ -31,7 +31,7 @@ def is_empty() -> bool:
     return not bpy.data.filepath
 
 
-def ready_heads(context: Any, args: argparse.Namespace) -> list[Any]:
+def ready_heads(context: Any, args: argparse.Namespace) -> list[Placed]:
     """The heads to bake, with their sound and the options as settings, which no one saves; at least
     one. InputError, also for files that are missing."""
     scene = context.scene
@@ -44,50 +44,52 @@ def ready_heads(context: Any, args: argparse.Namespace) -> list[Any]:
         if getattr(args, option) and len(heads) > 1:
             raise ArgumentError(f"--{option} {what}; choose one with --object: {names_of(heads)}")
     if args.audio:
-        link_file(scene, heads[0], args.audio.absolute(), True, scene.frame_start)
-    for obj in heads:
-        _apply(args, obj)
-    check_files(scene, heads)
+        link_file(scene, heads[0].obj, args.audio.absolute(), True, scene.frame_start)
+    check_files(scene, [head.obj for head in heads])
     return heads
 
 
-def chosen_heads(context: Any, args: argparse.Namespace) -> list[Any]:
+def chosen_heads(context: Any, args: argparse.Namespace) -> list[Placed]:
     """The heads to bake, at least one. ArgumentError where there is none."""
     if args.avatar and args.object:
         raise ArgumentError("--avatar adds a head and --object names one; give only one of them")
     if args.avatar:
-        return [import_avatar(context, args.avatar.absolute())]
+        head = import_avatar(context, args.avatar.absolute())
+        _apply(args, head)
+        return [Placed(head)]
     scene = context.scene
     there = avatars_in(scene)
-    unknown = [name for name in args.object if name not in {obj.name for obj in there}]
+    for obj in there:
+        _apply(args, obj)
+    heads, unknown = named_places(scene, args.object)
     if unknown:
         raise ArgumentError(
             f"scene {scene.name!r} has no head {', '.join(map(repr, unknown))}; it has: "
-            f"{names_of(there)}"
+            f"{names_of(_choice(scene))}"
         )
     if args.object:
-        return [obj for obj in there if obj.name in args.object]
-    heads = rendered_heads(scene)
+        return heads
+    heads = rendered_places(scene)
     if heads:
         return heads
     if there:
         raise ArgumentError(
             f"all heads of scene {scene.name!r} are disabled in renders; choose one with --object: "
-            f"{names_of(there)}"
+            f"{names_of(_choice(scene))}"
         )
     raise ArgumentError(f"there is no avatar in scene {scene.name!r}; give --avatar FILE.egs")
 
 
 def settings_of(
-    context: Any, args: argparse.Namespace, heads: list[Any], out: Path
+    context: Any, args: argparse.Namespace, heads: list[Placed], out: Path
 ) -> list[Settings]:
     """The settings of each head's bake into `out`. InputError."""
     frames = parse_frames(args.frames) if args.frames else None
     size = parse_size(args.size) if args.size else None
     found = []
-    for obj in heads:
-        output = output_in(out, context.scene, obj, len(heads) > 1 or bool(args.object))
-        settings = read_settings(context.scene, obj, output)
+    several = len(heads) > 1 or bool(args.object)
+    for head in heads:
+        settings = settings_in(out, context.scene, head, several)
         if args.approximate:
             check_measured(load_avatar(settings.avatar_path))
         if frames is not None or is_empty():
@@ -100,11 +102,19 @@ def settings_of(
     return found
 
 
-def jobs_of(context: Any, args: argparse.Namespace, heads: list[Any], out: Path) -> list[BakeJob]:
+def settings_in(out: Path, scene: Any, head: Placed, several: bool) -> Settings:
+    """Those of a bake into `out`; several: into a folder of its own. ArgumentError, AudioError."""
+    output = output_in(out, scene, head.obj, several, head.instance)
+    return read_settings(scene, head.obj, output, head.instance)
+
+
+def jobs_of(
+    context: Any, args: argparse.Namespace, heads: list[Placed], out: Path
+) -> list[BakeJob]:
     """The job of each head. InputError."""
     return [
-        bake_job(context, obj, settings)
-        for obj, settings in zip(heads, settings_of(context, args, heads, out), strict=True)
+        bake_job(context, head.obj, settings)
+        for head, settings in zip(heads, settings_of(context, args, heads, out), strict=True)
     ]
 
 
@@ -118,5 +128,11 @@ def _apply(args: argparse.Namespace, obj: Any) -> None:
         props.approximate = True
 
 
-def names_of(heads: list[Any]) -> str:
-    return ", ".join(repr(obj.name) for obj in heads) or "none"
+def _choice(scene: Any) -> list[Placed]:
+    """The heads, each of which --object can name, and their instances where they have several."""
+    instances = [placed for placed in places(scene) if placed.instance]
+    return [*(Placed(obj) for obj in avatars_in(scene)), *instances]
+
+
+def names_of(heads: list[Placed]) -> str:
+    return ", ".join(repr(head.name) for head in heads) or "none"

@@ -16,10 +16,11 @@ def states_at(
     frames: Sequence[float],
     with_camera: bool,
     size: tuple[int, int] | None,
+    instance: str = "",
 ) -> list[State]:
     """The state at each of the frames, whole or not. with_camera: with the scene's camera at that
-    size, None for the render size. Steps the scene only if it must: for the camera, or for controls
-    that something other than F-curves moves."""
+    size, None for the render size. instance: see camera.world_of. Steps the scene only if it must:
+    for the camera, or for controls that something other than F-curves moves."""
     scene = context.scene
     if not with_camera:
         animation = animation_of(scene, context.evaluated_depsgraph_get(), obj)
@@ -32,7 +33,9 @@ def states_at(
         for number in frames:
             step_to(scene, number)
             depsgraph = context.evaluated_depsgraph_get()
-            camera = scene_camera(scene, depsgraph, obj, size) if with_camera else None
+            camera = None
+            if with_camera:
+                camera = scene_camera(scene, depsgraph, obj, size, instance)
             states.append(state_now(depsgraph, obj, camera))
     finally:
         scene.frame_set(before, subframe=subframe)

@@ -19,7 +19,7 @@ from ...core.records.splat_job import STILLS, SplatJob, SplatTask, bytes_a_frame
 from ...core.system.files import megabytes
 from .. import engines
 from ..bake import job_of
-from ..camera import splat_place
+from ..camera import splat_place, world_of
 from ..controls.frames import step_to
 from ..controls.state import head_in_object
 from ..gather import NOTHING, Gathered, Loaded, gather, read_settings
@@ -71,26 +71,29 @@ def scene_range(scene: Any) -> tuple[int, ...]:
     return tuple(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 
-def read(context: Any, obj: Any, choice: Choice, known: Loaded = NOTHING) -> Ready:
-    """Steps the scene through the frames and returns to the current one. InputError."""
+def read(
+    context: Any, obj: Any, choice: Choice, known: Loaded = NOTHING, instance: str = ""
+) -> Ready:
+    """Steps the scene through the frames and returns to the current one. instance: see
+    camera.world_of. InputError."""
     settings = read_settings(context.scene, obj, (choice.path.parent, choice.path.stem))
     settings = replace(settings, camera="training", size=None, shutter=None, frames=choice.frames)
     gathered = gather(context, obj, settings, known)
-    places = tuple(places_of(context, obj, gathered.frames))
+    places = tuple(places_of(context, obj, gathered.frames, instance))
     return Ready(choice, gathered, places, obj.name)
 
 
-def places_of(context: Any, obj: Any, frames: Sequence[int]) -> list[Float64]:
-    """The object's place in the world at each frame, as splat files hold it. CameraError if its
-    scale is uneven."""
+def places_of(context: Any, obj: Any, frames: Sequence[int], instance: str = "") -> list[Float64]:
+    """The place of the object, or its instance, in the world at each frame, as splat files hold it.
+    CameraError if its scale is uneven, or it has several instances and none is chosen."""
     scene = context.scene
     before, subframe = scene.frame_current, scene.frame_subframe
     places = []
     try:
         for frame in frames:
             step_to(scene, frame)
-            evaluated = obj.evaluated_get(context.evaluated_depsgraph_get())
-            places.append(splat_place(np.array(evaluated.matrix_world, np.float64), obj.name))
+            world = world_of(context.evaluated_depsgraph_get(), obj, instance)
+            places.append(splat_place(world, obj.name))
     finally:
         scene.frame_set(before, subframe=subframe)
     return places

@@ -14,6 +14,7 @@ from .. import engines
 from ..bake import head_blocker
 from ..gather import NOTHING
 from ..paths import absolute
+from ..placed import active_place
 from ..properties import active_avatar
 from ..reasoned import NO_AVATAR, Reasoned
 from ..stepped import Stepped
@@ -94,11 +95,13 @@ class ExportSplats(Reasoned, Stepped, ExportHelper):
         return {"FINISHED"}
 
     def _read(self, context: Any) -> Ready:
-        obj, service = active_avatar(context), timer.service()
+        placed, service = active_place(context), timer.service()
+        assert placed is not None  # see reason
+        obj = placed.obj
         path = absolute(bpy.path.ensure_ext(self.filepath, self.filename_ext))
         choice = Choice(path, self.kind, self.frames(context.scene), self.sh_degree)
         known = service.loaded(context.scene, obj) if service else NOTHING
-        return read(context, obj, choice, known)
+        return read(context, obj, choice, known, placed.instance)
 
     def finished_text(self) -> str:
         return f"Exported {self.filepath}"

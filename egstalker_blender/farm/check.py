@@ -74,14 +74,15 @@ def _scene(args: argparse.Namespace, out: Path) -> Iterator[Check]:
         return
     yield Check("scene", bpy.data.filepath or "empty, no .blend is open")
     jobs = []
-    for obj, chosen in zip(heads, settings, strict=True):
+    for head, chosen in zip(heads, settings, strict=True):
+        obj = head.obj
         yield _avatar(obj)
         try:
             jobs.append(bake_job(context, obj, chosen))
         except EgsError as error:
             yield failure("sound" if isinstance(error, SOUND_ERRORS) else "frames", error)
             continue
-        yield Check("sound", f"{obj.name!r}: {_sound(obj)}")
+        yield Check("sound", f"{head.name!r}: {_sound(obj)}")
         yield Check("frames", _frames(jobs[-1]))
     if jobs:
         largest = max(

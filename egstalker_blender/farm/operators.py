@@ -11,10 +11,9 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from ...core.errors import ArgumentError, EgsError
 from ...core.farm.frames import CHUNK
 from ...core.system.files import write_atomic
-from ..bake import blocker_of, rendered_heads
-from ..gather import read_settings
-from ..output import output_in
+from ..bake import blocker_of_all
 from ..paths import absolute
+from ..placed import rendered_places
 from ..preferences import ENGINE_ITEMS
 from ..reasoned import Reasoned
 
@@ -53,11 +52,7 @@ class EGSTALKER_OT_write_farm_job(Reasoned, bpy.types.Operator):
     def reason(cls, context: Any) -> str:
         if not bpy.data.filepath:
             return "Save the .blend; the farm reads the file"
-        heads = rendered_heads(context.scene)
-        if not heads:
-            return "The scene has no avatar that is enabled in renders"
-        problems = ((obj.name, blocker_of(context.scene, obj)) for obj in heads)
-        return next((f"{name}: {problem}" for name, problem in problems if problem), "")
+        return blocker_of_all(context.scene)
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         self.directory = str(Path(bpy.data.filepath).with_suffix("")) + "_farm"
@@ -75,16 +70,15 @@ class EGSTALKER_OT_write_farm_job(Reasoned, bpy.types.Operator):
 
     def _write(self, context: Any) -> Path:
         from ...core.farm.openjd import write_bundle  # not when Blender starts
+        from ..requested import settings_in
         from .write import job_of
 
         if bpy.data.is_dirty and not bpy.app.background:  # a script saves when it wants to
             raise ArgumentError("the .blend has changes that the farm would not see; save it")
         scene, out, folder = context.scene, absolute(self.output), absolute(self.directory)
-        heads = rendered_heads(scene)
+        heads = rendered_places(scene)
         several = len(heads) > 1
-        chosen = [
-            (obj, read_settings(scene, obj, output_in(out, scene, obj, several))) for obj in heads
-        ]
+        chosen = [(head, settings_in(out, scene, head, several)) for head in heads]
         write_bundle(folder, job_of(chosen, out, self.chunk, self.engine, several))
         return folder
 

@@ -17,6 +17,7 @@ from ...core.farm.frames import frames_text
 from ...core.farm.openjd import FarmHead, FarmJob, write_bundle
 from ..blocks import file_of
 from ..gather import Settings, start_of
+from ..placed import Placed
 from ..requested import ready_heads, settings_of
 from ..sound.voice import decoded_voice, voice_from
 
@@ -40,7 +41,7 @@ def write_farm_job(args: argparse.Namespace, console: Console, out: Path) -> int
 
 
 def job_of(
-    chosen: list[tuple[Any, Settings]],
+    chosen: list[tuple[Placed, Settings]],
     out: Path,
     chunk: int,
     engine: str,
@@ -52,7 +53,7 @@ def job_of(
     avatar, audio: not in the .blend, but given. InputError."""
     opened = bpy.data.filepath
     source = opened or avatar
-    heads = [obj for obj, _ in chosen]
+    heads = [placed.obj for placed, _ in chosen]
     return FarmJob(
         name=f"EGSTalker {Path(source).stem}" if source else "EGSTalker",
         extension=ROOT,
@@ -62,11 +63,11 @@ def job_of(
         out=out,
         heads=tuple(
             FarmHead(
-                obj.name if several else "",
+                placed.name if several else "",
                 frames_text(frame_numbers(settings)),
-                _options(obj, settings, engine),
+                _options(placed.obj, settings, engine),
             )
-            for obj, settings in chosen
+            for placed, settings in chosen
         ),
         inputs=(*_files(heads, audio), *extension_files()),
         chunk=chunk,

@@ -7,9 +7,9 @@ from typing import Any
 import bpy
 
 from ...core.errors import EgsError
-from ..bake import BakeOperator, blocker
+from ..bake import BakeOperator, EGSTALKER_OT_bake, blocker
 from ..gather import Gathered, read_settings
-from ..properties import active_avatar
+from ..placed import Placed
 from ..stepped import Steps
 from .plan import Plan, chosen_path, no_ffmpeg
 
@@ -29,8 +29,8 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
         return no_ffmpeg() or blocker(context)
 
     @classmethod
-    def heads(cls, context: Any) -> list[Any]:
-        return [active_avatar(context)]
+    def heads(cls, context: Any) -> list[Placed]:
+        return EGSTALKER_OT_bake.heads(context)
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         return self.asks(context, event) or super().invoke(context, event)
@@ -42,9 +42,10 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
 
     def asks(self, context: Any, event: Any) -> set[str] | None:
         """Ask before an existing film is replaced; None where there is none."""
-        obj = active_avatar(context)
+        (head,) = self.heads(context)
         try:
-            path = chosen_path(read_settings(context.scene, obj), obj)
+            settings = read_settings(context.scene, head.obj, instance=head.instance)
+            path = chosen_path(settings, head.obj)
         except EgsError:  # the bake reports it
             return None
         if not path.exists():
@@ -60,10 +61,10 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
         )
         return found
 
-    def _bake(self, scene: Any, heads: list[Any], gathered: list[Gathered]) -> Steps:
+    def _bake(self, scene: Any, heads: list[Placed], gathered: list[Gathered]) -> Steps:
         from .film import film_steps  # not when Blender starts
 
-        (obj,) = heads
+        obj = heads[0].obj
         plan = Plan(chosen_path(gathered[0].settings, obj), obj.egstalker.keep_frames)
         return film_steps(scene, obj, self._engine(), gathered[0], plan)
 

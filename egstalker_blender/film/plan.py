@@ -51,7 +51,7 @@ def chosen_path(settings: Settings, obj: Any) -> Path:
     """Where the object's settings want its film: DIRECTORY/OBJECT.KIND unless they name a file.
     ArgumentError."""
     props = obj.egstalker
-    path = settings.directory / safe_name(obj.name)
+    path = settings.directory / safe_name(settings.instance or obj.name)
     if props.video_path:
         path = absolute(props.video_path, obj)
     return film_path(path, props.video_format)

@@ -12,6 +12,8 @@ import pytest
 from egstalker.core.errors import ArgumentError, CameraError
 from egstalker.egstalker_blender import bake, cli
 from egstalker.egstalker_blender.camera import scene_camera
+from egstalker.egstalker_blender.export.gather import places_of
+from egstalker.egstalker_blender.placed import Placed, active_place, place_problem, rendered_places
 from egstalker.egstalker_blender.properties import active_avatar, avatars_in, instanced_by
 from egstalker.egstalker_blender.render import native, native_handlers
 from egstalker.egstalker_blender.sound import strips
@@ -86,9 +88,9 @@ def test_the_head_is_one_of_the_scene(shot: Any, ann: Any) -> None:
     assert avatars_in(scene) == [ann] and bake.rendered_heads(scene) == [ann]
     assert active_avatar(SimpleNamespace(object=shot, scene=scene)) == ann
     assert active_avatar(SimpleNamespace(object=None, scene=scene)) == ann
-    assert bake.blocker_of(scene, ann) == ""
+    assert bake.blocker_of(scene, Placed(ann)) == ""
     scene.sequence_editor.strips[0].name = "other"
-    assert "has no sound strip 'voice'; it has: 'other'" in bake.blocker_of(scene, ann)
+    assert "has no sound strip 'voice'; it has: 'other'" in bake.blocker_of(scene, Placed(ann))
     assert strips.linked_strips(scene, ann) == []
 
 
@@ -144,6 +146,55 @@ def test_it_is_baked_beside_the_shot(shot: Any, ann: Any, fake: Any, tmp_path: P
     assert names(tmp_path / "frames" / "Ann") == ["Ann_0001.png", "Ann_0002.png"]
     assert cli.main(["--out", str(tmp_path / "farm"), "--object", "Ann"]) == 0
     assert names(tmp_path / "farm" / "Ann") == ["Ann_0001.png", "Ann_0002.png"]
+
+
+def test_one_of_several_instances_is_chosen(
+    shot: Any, ann: Any, fake: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bake, a job, an export and the command line: the active object's, or the named one."""
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    twin = instance_of(shot.instance_collection, "Twin")
+    twin.location, ann.egstalker.camera_source = (1, 4, 3), "scene"
+    frames = tmp_path / "frames"
+    layer.objects.active = scene.camera
+    assert place_problem(scene, active_place(bpy.context)) == (
+        "'Ann' is instanced by 'Instance', 'Twin'; select one of them"
+    )
+    assert not bpy.ops.egstalker.bake.poll()
+    for active in (twin, shot):
+        layer.objects.active = active
+        assert bpy.ops.egstalker.bake() == {"FINISHED"}
+        name = active.name
+        assert names(frames / name) == [f"{name}_0001.png", f"{name}_0002.png"]
+    farther, nearer = (
+        job_of(ann, name).frames[0].camera.viewmat[2, 3] for name in ("Twin", "Instance")
+    )
+    assert farther - nearer == pytest.approx(20, abs=1)  # decimetres
+    layer.objects.active = scene.camera
+    assert [placed.name for placed in rendered_places(scene)] == ["Instance", "Twin"]
+    assert bpy.ops.egstalker.bake_all() == {"FINISHED"}
+    out, camera = tmp_path / "farm", ["--camera", "scene"]
+    assert cli.main(["--out", str(out), *camera, "--object", "Twin"]) == 0
+    assert names(out) == ["Twin"]
+    assert cli.main(["--out", str(out), *camera]) == 0
+    assert names(out) == ["Instance", "Twin"]
+    assert cli.main(["--out", str(tmp_path / "bad"), *camera, "--object", "Ann"]) == 2
+    assert "2 visible instances" in capsys.readouterr().err
+    assert cli.main(["--out", str(tmp_path / "bad"), "--object", "Nobody"]) == 2
+    assert "it has: 'Ann', 'Instance', 'Twin'" in capsys.readouterr().err
+    twin.hide_render, ann.egstalker.camera_source = True, "scene"
+    assert [placed.name for placed in rendered_places(scene)] == ["Instance"]
+    ann.egstalker.camera_source = "training"  # which sees both alike
+    assert rendered_places(scene) == [Placed(ann)]
+
+
+def test_an_exported_instance_is_at_its_place(shot: Any, ann: Any) -> None:
+    twin = instance_of(shot.instance_collection, "Twin")
+    twin.location = (1, 4, 3)
+    (there,) = places_of(bpy.context, ann, [1], "Twin")
+    assert there[:3, 3].tolist() == pytest.approx([1, 3, -4])  # Y up
+    with pytest.raises(CameraError, match="'Instance', 'Twin'; select one"):
+        places_of(bpy.context, ann, [1])
 
 
 def test_a_linked_head_takes_no_link(shot: Any, ann: Any) -> None:

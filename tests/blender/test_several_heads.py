@@ -10,6 +10,7 @@ import pytest
 from egstalker.core.errors import ArgumentError
 from egstalker.egstalker_blender import bake, cli
 from egstalker.egstalker_blender.output import output_of
+from egstalker.egstalker_blender.placed import Placed
 
 from tests.support.blender import names, voice, write_wav
 
@@ -54,13 +55,15 @@ def test_files_of_another_head_are_not_overwritten(
         obj.egstalker.output_path, obj.egstalker.file_stem = f"{tmp_path}/out", "frame_"
     with pytest.raises(ArgumentError, match="'Ann' and 'Ben' write the same files"):
         output_of(scene, heads[0])
-    assert "the same files" in bake.blocker_of(scene, heads[1])
+    assert "the same files" in bake.blocker_of(scene, Placed(heads[1]))
     with pytest.raises(RuntimeError, match="Ann: 'Ann' and 'Ben' write the same files"):
         bpy.ops.egstalker.bake_all()
     heads[1].egstalker.output_path = f"{tmp_path}/OUT/"  # one folder on some systems
-    assert "the same files" in bake.blocker_of(scene, heads[1])
+    assert "the same files" in bake.blocker_of(scene, Placed(heads[1]))
     heads[1].egstalker.file_format = "exr"
-    assert bake.blocker_of(scene, heads[0]) == bake.blocker_of(scene, heads[1]) == ""
+    assert (
+        bake.blocker_of(scene, Placed(heads[0])) == bake.blocker_of(scene, Placed(heads[1])) == ""
+    )
 
 
 def test_scenes_of_one_head_are_kept_apart(heads: list[Any], scene: Any, tmp_path: Path) -> None:

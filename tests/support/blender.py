@@ -84,11 +84,12 @@ def python_here(*args: object) -> Sequence[str]:
     return [sys.executable, *(str(arg) for arg in args)]
 
 
-def job_of(obj: Any) -> Any:
+def job_of(obj: Any, instance: str = "") -> Any:
     """The BakeJob that the operator would hand to an engine."""
     from egstalker.egstalker_blender.gather import bake_job, read_settings
 
-    return bake_job(bpy.context, obj, read_settings(bpy.context.scene, obj))
+    settings = read_settings(bpy.context.scene, obj, instance=instance)
+    return bake_job(bpy.context, obj, settings)
 
 
 def names(folder: Path) -> list[str]:
