@@ -113,11 +113,11 @@ def shutter_of(scene: Any, samples: int) -> Shutter:
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """The avatar and the track of an object that the timeline has already loaded; None for what it
-    has not. voice_hash: of the voice that the track was computed from."""
+    has not. voice_digest: of the voice that the track was computed from."""
 
     avatar: Avatar | None = None
     track: AudioTrack | None = None
-    voice_hash: str = ""
+    voice_digest: str = ""
 
 
 NOTHING = Loaded()
@@ -127,7 +127,7 @@ NOTHING = Loaded()
 class Gathered:
     """A bake as read from Blender, as plain values. start: scene frame at which the voice's time is
     0. frames: if the whole of an undecoded sound is wanted, more than will be baked. states: one
-    for each of `Settings.instants` of each frame. voice_hash: see BakeJob."""
+    for each of `Settings.instants` of each frame. voice_digest: see BakeJob."""
 
     settings: Settings
     avatar: Avatar
@@ -135,7 +135,7 @@ class Gathered:
     start: float
     frames: tuple[int, ...]
     states: tuple[State, ...]
-    voice_hash: str = ""
+    voice_digest: str = ""
 
 
 def gather(context: Any, obj: Any, settings: Settings, loaded: Loaded = NOTHING) -> Gathered:
@@ -171,7 +171,7 @@ def gather_steps(
     instants = [instant for number in frames for instant in settings.instants(number)]
     with_camera, size = settings.camera == "scene", settings.size
     states = tuple(states_at(context, obj, instants, with_camera, size, settings.instance))
-    return Gathered(settings, avatar, voice, start, frames, states, loaded.voice_hash)
+    return Gathered(settings, avatar, voice, start, frames, states, loaded.voice_digest)
 
 
 def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
@@ -208,7 +208,7 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
         file_format=settings.file_format,
         background=settings.background and settings.camera == "training",
         xmp=settings.xmp,
-        voice_hash=gathered.voice_hash,
+        voice_digest=gathered.voice_digest,
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from ..audio.digest import voice_hash
+from ..audio.digest import heard, voice_digest
+from ..avatar.file import load_avatar
 from ..records.audio_track import AudioTrack
+from ..records.avatar import Avatar
 from ..records.camera import Camera
 from ..records.job import BakeJob, FrameTask
 from ..records.moment import Moment
@@ -22,11 +24,12 @@ KEY_VERSION = 1
 
 
 def picture_key(job: BakeJob, task: FrameTask) -> str:
-    """SHA-256, hexadecimal, of everything that determines the picture: avatar, voice, every field
-    of the moments and cameras to the last bit, and what the file holds; not its folder, name and
-    number. The job's voice_hash is known."""
+    """SHA-256, hexadecimal, of everything that determines the picture: avatar, what it hears of the
+    voice, every field of the moments and cameras to the last bit, and what the file holds; not its
+    folder, name and number. The job's voice_digest is known."""
+    voice = heard(job.voice_digest, (instant.moment.seconds for instant in task.instants))
     digest = hashlib.sha256(
-        f"{KEY_VERSION} {job.avatar_hash} {job.voice_hash} {job.file_format} {job.background} "
+        f"{KEY_VERSION} {job.avatar_hash} {voice} {job.file_format} {job.background} "
         f"{job.sh_degree} {job.xmp} {len(task.blur)}".encode()
     )
     for instant in task.instants:
@@ -35,15 +38,22 @@ def picture_key(job: BakeJob, task: FrameTask) -> str:
     return digest.hexdigest()
 
 
-def with_voice_hash(job: BakeJob) -> Generator[None, None, BakeJob]:
-    """The job with its voice_hash: computed on another thread if it is not known, yielding every
-    steps.TICK seconds. AudioError."""
-    if job.voice_hash:
+def with_voice_digest(job: BakeJob, avatar: Avatar | None = None) -> Generator[None, None, BakeJob]:
+    """The job with the voice_digest of its frames: computed on another thread if it is not known,
+    yielding every steps.TICK seconds. avatar: the job's, if it is in memory. AudioError,
+    AvatarFileError."""
+    if job.voice_digest:
         return job
     if isinstance(job.voice, AudioTrack):
-        return replace(job, voice_hash=voice_hash(job.voice))
-    found = yield from in_background(lambda _abandoned: voice_hash(job.voice))
-    return replace(job, voice_hash=found)
+        return replace(job, voice_digest=voice_digest(job.voice, None))
+    times = [instant.moment.seconds for task in job.frames for instant in task.instants]
+
+    def compute(_abandoned: object) -> str:
+        spec = (avatar or load_avatar(job.avatar_path)).features
+        return voice_digest(job.voice, spec, times)
+
+    found = yield from in_background(compute)
+    return replace(job, voice_digest=found)
 
 
 def _bytes_of(record: Moment | Camera) -> bytes:

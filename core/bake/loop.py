@@ -30,7 +30,7 @@ from ..system.threads import in_order
 from .backends import Backend
 from .backgrounds import background_for
 from .features import track_of_frames
-from .keys import with_voice_hash
+from .keys import with_voice_digest
 from .origin import notes_of, xmp_of
 
 BYTES_PER_PIXEL = 16  # of an Image
@@ -71,7 +71,7 @@ def bake(
         avatar = load_checked(job.avatar_path, job.avatar_hash)
     make_folder(job.directory)
     if job.has_notes:
-        job = yield from progress_during(with_voice_hash(job), 0, total)
+        job = yield from progress_during(with_voice_digest(job, avatar), 0, total)
     if not isinstance(job.voice, AudioTrack):
         instants = (instant for task in job.frames for instant in task.instants)
         times = [instant.moment.seconds for instant in instants]

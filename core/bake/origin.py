@@ -13,7 +13,7 @@ from .keys import picture_key
 
 
 def notes_of(job: BakeJob, task: FrameTask, xmp: str) -> Notes:
-    """The notes of a picture of the job, whose voice_hash is known. xmp: the job's packet."""
+    """The notes of a picture of the job, whose voice_digest is known. xmp: the job's packet."""
     if not job.has_notes:
         return NO_NOTES
     return Notes(xmp, job.avatar_hash, picture_key(job, task))

@@ -12,7 +12,7 @@ from ..images.headers import Headers, read_headers
 from ..records.job import BakeJob, Existing, FrameTask
 from ..records.progress import Progress, progress_during
 from ..system.steps import in_background
-from .keys import picture_key, with_voice_hash
+from .keys import picture_key, with_voice_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ def unfinished(job: BakeJob, existing: Existing) -> Generator[Progress, None, Ba
         raise ArgumentError("array files hold no key, so they cannot be resumed; choose png or exr")
     total = len(job.frames)
     yield Progress(0, total, note="looking for finished frames")
-    job = yield from progress_during(with_voice_hash(job), 0, total)
+    job = yield from progress_during(with_voice_digest(job), 0, total)
     checking = in_background(lambda abandoned: _check(job, existing.overwrite, abandoned))
     checked = yield from progress_during(checking, 0, total)
     done = total - len(checked.missing)

@@ -60,8 +60,8 @@ class BakeJob:
     sound that drives the avatar; unless it is a track, its features are computed by the engine that
     draws the frames. background: composite the head over the avatar's background and torso (needs
     the training camera). xmp: the files declare themselves synthetic and name the avatar
-    (images/xmp.py). voice_hash: audio.digest.voice_hash of the voice, empty until it is known; of a
-    track, that of the sound it was computed from. Files are DIRECTORY/STEM####.FORMAT."""
+    (images/xmp.py). voice_digest: that of the frames (audio/digest.py), empty until it is known;
+    of a track, that of the sound it was computed from. Files are DIRECTORY/STEM####.FORMAT."""
 
     avatar_path: Path
     avatar_hash: str
@@ -73,7 +73,7 @@ class BakeJob:
     background: bool = True
     sh_degree: int = 3
     xmp: bool = True
-    voice_hash: str = ""
+    voice_digest: str = ""
 
     def __post_init__(self) -> None:
         if self.file_format not in (*FILE_FORMATS, RAW):

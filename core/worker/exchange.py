@@ -149,7 +149,7 @@ def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
         "background": job.background,
         "sh_degree": job.sh_degree,
         "xmp": job.xmp,
-        "voice_hash": job.voice_hash,
+        "voice_digest": job.voice_digest,
         "voice": voice,
         "frames": name,
     }
@@ -172,7 +172,7 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
         background=value(fields, "background", bool),
         sh_degree=value(fields, "sh_degree", int),
         xmp=value(fields, "xmp", bool),
-        voice_hash=value(fields, "voice_hash", str),
+        voice_digest=value(fields, "voice_digest", str),
     )
 
 

@@ -42,7 +42,7 @@ class EGSTALKER_OT_bake_video(BakeOperator, bpy.types.Operator):
 
     def asks(self, context: Any, event: Any) -> set[str] | None:
         """Ask before an existing film is replaced; None where there is none."""
-        (head,) = self.heads(context)
+        (head,) = EGSTALKER_OT_bake.heads(context)
         try:
             settings = read_settings(context.scene, head.obj, instance=head.instance)
             path = chosen_path(settings, head.obj)

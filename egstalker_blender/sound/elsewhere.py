@@ -22,7 +22,7 @@ from ...core.system.steps import finished
 from ..jobs.command import to_log
 from ..jobs.second import run_second
 from .mixdown import MIX_FPS, MIX_RATE, alone, check_mixed, empty, loaded, loud, range_of, undecoded
-from .windows import StripWindow, all_strips, is_mono
+from .windows import StripWindow, all_strips, is_mono, remove_strip
 
 MIXER = Path(__file__).with_name("mixer.py")
 
@@ -113,9 +113,10 @@ def write_scene(scene: Any, blend: Path) -> None:
         scene.compositing_node_group = None
     elif scene.node_tree is not None:  # a copy of its own
         scene.node_tree.nodes.clear()
-    for strip in all_strips(scene):
-        if strip.type == "SCENE":
-            strip.scene = None
+    # Scene strips are muted here. What they show would be written too, and Blender crashes when it
+    # mixes one that shows nothing.
+    for name in [strip.name for strip in all_strips(scene) if strip.type == "SCENE"]:
+        remove_strip(scene, name)
     try:
         bpy.data.libraries.write(str(blend), {scene}, path_remap="ABSOLUTE")
     except (RuntimeError, OSError) as error:

@@ -142,7 +142,7 @@ class Head:
         same = self.sound is not None and _voice_name(fingerprint(scene, obj))[0] == self.voice_name
         if self.sound is None or not same:
             return gather.Loaded(self.avatar)
-        return gather.Loaded(self.avatar, self.sound.track, self.sound.voice_hash)
+        return gather.Loaded(self.avatar, self.sound.track, self.sound.voice_digest)
 
     def read_playhead(self) -> None:
         """Set `current` to the moment at the scene's current frame, from the controls as Blender

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ...core.audio.digest import voice_hash
+from ...core.audio.digest import voice_digest
 from ...core.audio.features import track_for
 from ...core.engine.background import Finished, Task
 from ...core.engine.cache.frames import track_digest
@@ -24,12 +24,12 @@ from ..sound.voice import Source, Undecoded, decoded_voice, voice_from
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A track and the digest by which its frames are found. voice_hash: of the voice it was
+    """A track and the digest by which its frames are found. voice_digest: of the voice it was
     computed from."""
 
     track: AudioTrack
     digest: str
-    voice_hash: str
+    voice_digest: str
 
 
 class Sources:
@@ -111,4 +111,4 @@ def _avatar(path: Path, digest: str) -> Avatar:
 def _sound(avatar: Avatar, voice: Voice | Undecoded | None) -> Sound:
     there = decoded_voice(voice)
     track = track_for(avatar, there)
-    return Sound(track, track_digest(track), voice_hash(there))
+    return Sound(track, track_digest(track), voice_digest(there, avatar.features))

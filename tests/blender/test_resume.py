@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 import pytest
-from egstalker.core.audio.digest import voice_hash
+from egstalker.core.audio.digest import voice_digest
 from egstalker.core.avatar.file import load_avatar
 from egstalker.egstalker_blender import cli
 from egstalker.egstalker_blender.gather import Loaded, bake_job, gather, job_steps, read_settings
@@ -80,13 +80,15 @@ def test_controls_and_sound_make_frames_stale(scene: Any, head: Any, tmp_path: P
 def test_a_loaded_track_gives_the_same_keys(scene: Any, head: Any, avatar_path: Path) -> None:
     settings, avatar = read_settings(scene, head), load_avatar(avatar_path)
     sound = _sound(avatar, voice_from(settings.voice))
-    assert sound.voice_hash == voice_hash(bake_job(bpy.context, head, settings).voice)
-    loaded = Loaded(avatar, sound.track, sound.voice_hash)
+    assert sound.voice_digest == voice_digest(
+        bake_job(bpy.context, head, settings).voice, avatar.features
+    )
+    loaded = Loaded(avatar, sound.track, sound.voice_digest)
     steps = job_steps(gather(bpy.context, head, settings, loaded))
     with pytest.raises(StopIteration) as end:
         next(steps)
     assert end.value.value.voice is sound.track
-    assert end.value.value.voice_hash == sound.voice_hash
+    assert end.value.value.voice_digest == sound.voice_digest
 
 
 def test_the_command_line_resumes_each_head_and_a_chunk_of_it(

@@ -13,7 +13,7 @@ import pytest
 from core.audio.digest import voice_hash
 from core.avatar.file import load_avatar, save_avatar
 from core.bake.backends import backend_named, remembering
-from core.bake.keys import picture_key, with_voice_hash
+from core.bake.keys import picture_key, with_voice_digest
 from core.bake.loop import bake
 from core.bake.resume import unfinished
 from core.cli import main
@@ -51,7 +51,7 @@ def left(job: BakeJob, existing: Existing = RESUME) -> list[int]:
 
 
 def key_of(job: BakeJob, task: FrameTask | None = None) -> str:
-    job = finished(with_voice_hash(job))
+    job = finished(with_voice_digest(job))
     return picture_key(job, task or job.frames[0])
 
 
@@ -200,9 +200,9 @@ def test_the_worker_computes_the_same_keys(egs: tuple[Path, Avatar], tmp_path: P
     sent = read_job(tmp_path, write_job(tmp_path, "f.npy", job, voice_fields(job.voice, "t.npy")))
     pairs = zip(job.frames, sent.frames, strict=True)
     assert all(key_of(job, mine) == key_of(sent, its) for mine, its in pairs)
-    known = replace(job, voice_hash="abc")
+    known = replace(job, voice_digest="abc")
     fields_ = write_job(tmp_path, "f.npy", known, voice_fields(job.voice, "t.npy"))
-    assert read_job(tmp_path, fields_).voice_hash == "abc"
+    assert read_job(tmp_path, fields_).voice_digest == "abc"
 
 
 def test_a_voice_is_known_by_its_content(tmp_path: Path) -> None:

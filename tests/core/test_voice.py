@@ -161,7 +161,7 @@ def test_an_unknown_voice_is_no_message(tmp_path: Path) -> None:
 
 def spoken(egs: tuple[Path, Avatar], directory: Path, voice: AnyVoice) -> BakeJob:
     """Its files name one voice, however that is given, so that equal pictures are equal files."""
-    return replace(job_for(*egs, directory, 3, voice=voice), voice_hash=64 * "0")
+    return replace(job_for(*egs, directory, 3, voice=voice), voice_digest=64 * "0")
 
 
 def test_builtin_and_worker_compute_what_the_track_gives(
