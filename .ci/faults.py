@@ -10,17 +10,16 @@ failed is kept in the work folder.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import child
 import environments
 import graphics
 from environments import BLENDER_53, DEVELOP, MAIN, ROOT
@@ -60,21 +59,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def run(pair: Pair, seed: int, folder: Path) -> dict[str, Any]:
     """The result of one pair; a harness that dies is a failure."""
-    command = [str(MAIN.executable), "-m", "tests.faults.long_run", pair.activity, pair.fault]
-    done = subprocess.run(
-        [*command, str(pair.count), str(seed), str(folder)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    try:
-        return dict(json.loads(done.stdout.splitlines()[-1]))
-    except (ValueError, IndexError):
-        wrong = [f"exit status {done.returncode}\n{done.stderr[-4000:]}"]
-        return {"met": 0, "trials": 0, "ended": {}, "wrong": wrong}
+    words = (pair.activity, pair.fault, str(pair.count), str(seed), str(folder))
+    result, wrong = child.answer(MAIN, "tests.faults.long_run", *words)
+    return result or {"met": 0, "trials": 0, "ended": {}, "wrong": [wrong]}
 
 
 def row(pair: Pair, result: dict[str, Any]) -> str:
@@ -86,14 +73,11 @@ def row(pair: Pair, result: dict[str, Any]) -> str:
 def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     try:
-        python = environments.prepare(MAIN, DEVELOP)
+        environments.prepare(MAIN, DEVELOP)
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    listed = subprocess.run(
-        [str(python), "-c", LISTS], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-    )
-    activities, faults = json.loads(listed.stdout)
+    activities, faults = child.listed(LISTS)
     unknown = {*(args.activities or ())} - {*activities} | {*(args.faults or ())} - {*faults}
     if unknown:
         print(f"error: {sorted(unknown)}: choose from {activities} and {list(faults)}")
@@ -113,14 +97,14 @@ def main(argv: Sequence[str]) -> int:
     say("| work | fault | times | runs that met it × how they ended (exit code) | wrong |")
     say("|---|---|---|---|---|")
     met, failures = 0, []
-    with ThreadPoolExecutor(args.processes) as pool:
-        folders = [args.work / str(number) for number in range(len(pairs))]
-        results = pool.map(lambda pair, folder: run(pair, seed, folder), pairs, folders)
-        for pair, folder, result in zip(pairs, folders, results, strict=True):
-            say(row(pair, result))
-            met += result["met"]
-            texts = "\n".join(result["wrong"])
-            failures += [f"\n{pair.activity}, {pair.fault}, {folder}:\n{texts}"] if texts else []
+    runs = child.side_by_side(
+        lambda pair, folder: run(pair, seed, folder), pairs, args.work, args.processes
+    )
+    for pair, folder, result in runs:
+        say(row(pair, result))
+        met += result["met"]
+        texts = "\n".join(result["wrong"])
+        failures += [f"\n{pair.activity}, {pair.fault}, {folder}:\n{texts}"] if texts else []
     say("\n".join([f"\n{met:,} faults, {len(failures)} pairs with something wrong", *failures]))
     lasting = args.activities or args.faults or endure()
     return 0 if lasting and not failures else 1

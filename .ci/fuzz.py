@@ -9,22 +9,20 @@ into tests/fuzz/found/READER/, where `make test` reads it ever after.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import child
 import environments
-from environments import DEVELOP, MAIN, PREPARE, ROOT
+from environments import DEVELOP, MAIN, PREPARE
 from process import SetupError, say
 
 VIDEO = "video"
-LIST = "from tests.fuzz.readers import READERS; print('\\n'.join(READERS))"
+LIST = "import json; from tests.fuzz.readers import READERS; print(json.dumps(list(READERS)))"
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -42,22 +40,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def run(name: str, inputs: int, seed: int, folder: Path) -> dict[str, Any]:
     """The result of one reader; a process that dies is a fault."""
     environment = PREPARE if name == VIDEO else MAIN
-    command = [str(environment.executable), "-m", "tests.fuzz.long_run"]
-    done = subprocess.run(
-        [*command, name, str(inputs), str(seed), str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    try:
-        return dict(json.loads(done.stdout.splitlines()[-1]))
-    except (ValueError, IndexError):
-        fault = f"exit status {done.returncode}\n{done.stderr[-4000:]}"
-        return {"inputs": 0, "accepted": 0, "seconds": 0, "megabytes": 0, "fault": fault}
+    words = (name, str(inputs), str(seed), str(folder))
+    result, fault = child.answer(environment, "tests.fuzz.long_run", *words)
+    return result or {"inputs": 0, "accepted": 0, "seconds": 0, "megabytes": 0, "fault": fault}
 
 
 def row(name: str, result: dict[str, Any]) -> str:
@@ -71,15 +56,12 @@ def row(name: str, result: dict[str, Any]) -> str:
 def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     try:
-        python = environments.prepare(MAIN, DEVELOP)
+        environments.prepare(MAIN, DEVELOP)
         environments.prepare(PREPARE)
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    listed = subprocess.run(
-        [str(python), "-c", LIST], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-    )
-    names = [*listed.stdout.splitlines(), VIDEO]
+    names = [*child.listed(LIST), VIDEO]
     unknown = sorted(set(args.readers or ()) - set(names))
     if unknown:
         print(f"error: no readers {unknown}; choose from {names}", file=sys.stderr)
@@ -91,14 +73,14 @@ def main(argv: Sequence[str]) -> int:
     say("| reader | inputs | accepted | slowest, CPU s | grew by MB | faults |")
     say("|---|---|---|---|---|---|")
     total, faults = 0, []
-    with ThreadPoolExecutor(max(1, args.jobs)) as pool:
-        folders = [args.work / str(number) for number in range(len(chosen))]
-        results = pool.map(lambda name, folder: run(name, share, seed, folder), chosen, folders)
-        for name, folder, result in zip(chosen, folders, results, strict=True):
-            say(row(name, result))
-            total += result["inputs"]
-            if result["fault"]:
-                faults.append(f"\n{name}, input in {folder}:\n{result['fault']}")
+    runs = child.side_by_side(
+        lambda name, folder: run(name, share, seed, folder), chosen, args.work, args.jobs
+    )
+    for name, folder, result in runs:
+        say(row(name, result))
+        total += result["inputs"]
+        if result["fault"]:
+            faults.append(f"\n{name}, input in {folder}:\n{result['fault']}")
     say("\n".join([f"\n{total:,} inputs, {len(faults)} readers with faults", *faults]))
     return 1 if faults else 0
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ..system.steps import Run
+
 T = TypeVar("T")
 
 
@@ -29,11 +31,8 @@ def progress_during(
     steps: Generator[object, None, T], done: int, total: int
 ) -> Generator[Progress, None, T]:
     """The steps of work that finishes no frame, as progress; returns what they return."""
+    run = Run(steps)
     with closing(steps):
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        for _ in run:
             yield Progress(done, total)
+    return run.result

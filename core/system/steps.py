@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 TICK = 0.02  # seconds between two checks of another thread
 
 
+class Run(Generic[T]):
+    """Iterates over the steps; afterwards `result` is what they returned."""
+
+    result: T
+
+    def __init__(self, steps: Generator[object, None, T]) -> None:
+        self._steps = steps
+
+    def __iter__(self) -> Generator[object, None, None]:
+        self.result = yield from self._steps
+
+
 def finished(steps: Generator[object, None, T]) -> T:
     """Run all steps of the generator and return its result. Raises what it raises."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    run = Run(steps)
+    for _ in run:
+        pass
+    return run.result
 
 
 def in_background(work: Callable[[threading.Event], T]) -> Generator[None, None, T]:
