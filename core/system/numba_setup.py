@@ -2,13 +2,15 @@
 
 By default numba writes next to the source, but nothing may be written into the extension's folder.
 Here it writes to NUMBA_CACHE_DIR or the user's cache folder, one folder for each version of the
-compiled sources: numba itself does not notice a changed helper in another file.
+compiled sources: numba itself does not notice a changed helper in another file. Folders of versions
+that did not start for a month are deleted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 from ..errors import MissingPackageError
 from .folders import cache_folder
+from .trim import touch, trim_folders
 
 try:
     import numba
@@ -25,6 +28,9 @@ except ImportError as error:
     raise MissingPackageError(
         f"the fast CPU engine needs the package numba ({error}): pip install numba"
     ) from error
+
+
+OF_SOURCES = re.compile("[0-9a-f]{16}")  # the name of a folder
 
 
 def compiled_sources() -> list[Path]:
@@ -52,6 +58,8 @@ def _prepare_cache() -> bool:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        touch(folder)
+        trim_folders(base, OF_SOURCES, folder)
     except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return False
     config.CACHE_DIR = str(folder)

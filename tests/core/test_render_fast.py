@@ -169,9 +169,12 @@ from core.system import numba_setup
 from core.render.numba.bin import distribute
 print(numba_setup.CACHED, numba_setup.config.CACHE_DIR, distribute._cache.cache_path, sep="|")
 """
+    old = tmp_path / "chosen" / ("0" * 16)  # of sources that no program has used for a month
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
     chosen = run_python(code, NUMBA_CACHE_DIR=str(tmp_path / "chosen")).split("|")
     assert chosen[0] == "True"
-    assert Path(chosen[1]).parent == tmp_path / "chosen"
+    assert Path(chosen[1]).parent == tmp_path / "chosen" and not old.exists()
     assert Path(chosen[2]).is_relative_to(chosen[1])
     home = {"XDG_CACHE_HOME": str(tmp_path / "home"), "LOCALAPPDATA": str(tmp_path / "home")}
     users = run_python(code, NUMBA_CACHE_DIR="", HOME=str(tmp_path / "home"), **home).split("|")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.system.trim import DAY, touch, trim
+from core.system.trim import DAY, touch, trim, trim_folders
 
 NOW = 1_800_000_000.0
 NAMES = re.compile(r"[a-f]\.egs")
@@ -55,6 +55,15 @@ def test_other_names_folders_and_links_stay(folder: Path, tmp_path: Path) -> Non
     os.utime(folder / "f.egs", (0, 0))
     trim(folder, NAMES, (), 0, clock=lambda: NOW)
     assert {path.name for path in folder.iterdir()} == {"a.egs", "x.egs", "a.egs.part", "f.egs"}
+
+
+def test_folders_unused_for_a_month_go_with_their_files(tmp_path: Path) -> None:
+    for name, days in zip(("ab", "cd", "ef", "other"), (40, 3, 40, 40), strict=True):
+        (tmp_path / name / "inside").mkdir(parents=True)
+        (tmp_path / name / "file").touch()
+        os.utime(tmp_path / name, (NOW - days * DAY,) * 2)
+    trim_folders(tmp_path, re.compile("[a-f]{2}"), tmp_path / "ef", clock=lambda: NOW)
+    assert {path.name for path in tmp_path.iterdir()} == {"cd", "ef", "other"}
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
