@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +27,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SIDE_FOLDER = "prepare"  # of files that only a preparation needs: meshes, track, overlays, log
+# What numpy raises for an archive that is none, is cut off or promises too much.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, KeyError, AttributeError, MemoryError),
+)
 FEW = 64  # frames for which other processes would take longer to start than to work
 
 
@@ -64,8 +71,15 @@ class Files:
         write_bytes(self.side / name, data.getbuffer())
 
     def load(self, name: str) -> dict[str, NDArray[Any]]:
-        with np.load(self.side / name, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+        """Arrays that `save` saved. OutputError if the file was damaged since."""
+        path = self.side / name
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        except DAMAGED:
+            raise OutputError(
+                f"{path} is missing or damaged; give a new folder, or remove {self.folder}"
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)

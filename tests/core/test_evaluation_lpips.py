@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,16 @@ def test_damaged_weights_are_one_line(tmp_path, data):
     with pytest.raises(InputError, match=r"not a \.npz") as caught:
         find_weights(path)
     assert "\n" not in str(caught.value)
+
+
+def test_an_array_that_promises_too_much_is_one_line(tmp_path):
+    head = io.BytesIO()
+    description = {"descr": "<f8", "fortran_order": False, "shape": (10**14,)}
+    np.lib.format.write_array_header_1_0(head, description)
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("lin0.npy", head.getvalue())
+    with pytest.raises(InputError, match=r"not a \.npz"):
+        find_weights(tmp_path / "w.npz")
 
 
 def test_the_command_of_the_documentation_converts_the_package(tmp_path):

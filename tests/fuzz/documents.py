@@ -13,7 +13,9 @@ from core.engine.cache.frames import frame_of
 from core.errors import InputError
 from core.farm.mapping import mapped, read_rules
 from core.network.official.reference_file import read_reference
+from core.prepare.options import PrepareOptions
 from core.prepare.state import VERSION, State
+from core.prepare.step import Files
 from core.records.gaussians import Splats
 from tests.fuzz.case import Case, Maker
 from tests.support.avatar_inputs import make_mel_stats
@@ -60,6 +62,15 @@ def cached_frame(folder: Path) -> Case:
     return Case(path, (path.read_bytes(),), read)
 
 
+def prepared_arrays(folder: Path) -> Case:
+    """What a step of a preparation left for the next one."""
+    files = Files(folder / "v.mp4", folder, PrepareOptions())
+    path = files.side / "x.npz"
+    path.parent.mkdir()
+    files.save("x.npz", meshes=np.zeros((2, 3, 3), np.float32), still=np.array(True))
+    return Case(path, (path.read_bytes(),), lambda: files.load("x.npz"))
+
+
 def statistics(folder: Path) -> Case:
     """Of log-mel features, an archive of numpy arrays."""
     path = make_mel_stats(folder / "mel.npz")
@@ -76,6 +87,7 @@ READERS: dict[str, Maker] = {
     "rules of a farm job": farm_rules,
     "state of a preparation": preparation,
     "frame of the cache": cached_frame,
+    "arrays of a preparation": prepared_arrays,
     "statistics (.npz)": statistics,
     "reference tensors (.npz)": reference,
 }
