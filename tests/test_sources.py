@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,6 +22,20 @@ from tests.support.sources import (
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "joblib"}
 OURSELVES = {"core", "egstalker_blender", "egstalker", "bl_ext"}
 MAX_LINES = 300
+PROGRAM = ("core/", "egstalker_blender/")
+STARTERS = {"run", "Popen", "call", "check_call", "check_output", "getoutput"}
+UNPACKERS = {"zipfile", "tarfile", "gzip", "bz2", "lzma"}
+ARCHIVES = {
+    "core/dataset/features.py",
+    "core/formats/spz.py",
+    "core/formats/spz_reader.py",
+    "core/formats/torch_file.py",
+    "core/formats/torch_writer.py",
+    "core/metrics/lpips_weights.py",
+    "core/network/official/reference_file.py",
+    "core/prepare/step.py",
+}
+TEMPORARY = "core/system/leftovers.py"
 
 Check = Callable[[str, ast.Module], Iterator[str]]
 
@@ -76,6 +91,43 @@ def runs_no_foreign_code(path: str, tree: ast.Module) -> Iterator[str]:
             yield f"line {node.lineno}: torch.load without weights_only=True"
 
 
+def names_the_variables_of_processes(path: str, tree: ast.Module) -> Iterator[str]:
+    """What a process inherits is chosen where it is started; no way around `subprocess`."""
+    if not path.startswith(PROGRAM):
+        return
+    for node in every_node(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        if name.startswith("subprocess.") and name.partition(".")[2] in STARTERS:
+            if "env" not in {word.arg for word in node.keywords}:
+                yield f"line {node.lineno}: {name} without env="
+        elif re.match(r"os\.(spawn|exec|posix_spawn|startfile|fork)|asyncio\.create_sub", name):
+            yield f"line {node.lineno}: {name}"
+
+
+def opens_archives_where_they_are_bounded(path: str, tree: ast.Module) -> Iterator[str]:
+    """Only a few files unpack, each after a check of the sizes; none unpacks to the disk."""
+    if not path.startswith(PROGRAM):
+        return
+    for name in imported(path, every_statement(tree)):
+        if top(name) in UNPACKERS and path not in ARCHIVES:
+            yield f"imports {name}; check the sizes first, then put the file into ARCHIVES"
+    for node in every_node(tree):
+        if isinstance(node, ast.Attribute) and node.attr in ("extractall", "unpack_archive"):
+            yield f"line {node.lineno}: {node.attr}"
+
+
+def makes_private_temporary_files(path: str, tree: ast.Module) -> Iterator[str]:
+    """tempfile creates for this user alone; names in a shared folder are open to anyone."""
+    if not path.startswith(PROGRAM):
+        return
+    for node in every_node(tree):
+        name = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if name == "tempfile.mktemp" or (name == "tempfile.gettempdir" and path != TEMPORARY):
+            yield f"line {node.lineno}: {name}; use temporary_folder of {TEMPORARY}"
+
+
 def fits_a_page(path: str, tree: ast.Module) -> Iterator[str]:
     """A file has one subject."""
     last = max((getattr(node, "end_lineno", 0) or 0 for node in tree.body), default=0)
@@ -97,6 +149,9 @@ PROGRAM_CHECKS: list[Check] = [
     imports_relatively,
     names_no_machine,
     runs_no_foreign_code,  # tests may: they make the hostile files that loaders must refuse
+    names_the_variables_of_processes,
+    opens_archives_where_they_are_bounded,
+    makes_private_temporary_files,
 ]
 EVERYWHERE_CHECKS: list[Check] = [leaves_the_path_alone, fits_a_page]
 # Each check must see these; without them a check could pass by looking at nothing.
@@ -115,6 +170,12 @@ BREACHES: list[tuple[Check, str, str]] = [
     (runs_no_foreign_code, "core/a.py", "from pickle import load"),
     (runs_no_foreign_code, "core/a.py", "import torch\ntorch.load('a', map_location='cpu')"),
     (runs_no_foreign_code, "core/a.py", "import numpy as np\nnp.load('a', allow_pickle=True)"),
+    (names_the_variables_of_processes, "core/a.py", "import subprocess\nsubprocess.run(['a'])"),
+    (names_the_variables_of_processes, "core/a.py", "import os\nos.execv('a', ['a'])"),
+    (opens_archives_where_they_are_bounded, "core/a.py", "import zipfile"),
+    (opens_archives_where_they_are_bounded, "core/prepare/step.py", "archive.extractall('a')"),
+    (makes_private_temporary_files, "core/a.py", "import tempfile\ntempfile.mktemp()"),
+    (makes_private_temporary_files, "core/a.py", "import tempfile\ntempfile.gettempdir()"),
     (fits_a_page, "core/a.py", "a = 1\n" * (MAX_LINES + 1)),
 ]
 

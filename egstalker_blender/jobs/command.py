@@ -220,7 +220,9 @@ def _signal_family(popen: subprocess.Popen[bytes], name: str) -> None:
         kill = ["taskkill", "/F", "/T", "/PID", str(popen.pid)]
         hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         with contextlib.suppress(OSError):
-            subprocess.run(kill, capture_output=True, check=False, creationflags=hidden)
+            subprocess.run(
+                kill, env=os.environ, capture_output=True, check=False, creationflags=hidden
+            )
         popen.kill()
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
