@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
@@ -18,10 +17,9 @@ from .interface import EngineStatus
 
 @dataclass
 class FakeEngine:
-    """delay: seconds per deform and per frame. fail_at: the frame (counted from 1) or deform that
+    """fail_at: the frame (counted from 1) or deform that
     raises `error`; 0 never. moments: the moments that deform received. closed: close was called."""
 
-    delay: float = 0.0
     fail_at: int = 0
     error: EgsError = field(default_factory=lambda: EgsError("the fake engine was asked to fail"))
     moments: list[Moment] = field(default_factory=list)
@@ -49,6 +47,5 @@ class FakeEngine:
         self.closed = True
 
     def _work(self, count: int) -> None:
-        time.sleep(self.delay)
         if count == self.fail_at:
             raise self.error

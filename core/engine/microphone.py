@@ -116,7 +116,6 @@ class FakeMicrophone:
         default_factory=lambda: [Device("Fake", "Tests", 1, 16000, default=True)]
     )
     fail_at: int = 0
-    delay: float = 0.0
     live: str = ""
     moments: list[Moment] = field(default_factory=list)
 
@@ -130,7 +129,6 @@ class FakeMicrophone:
         return self.live
 
     def frame(self, avatar: Avatar, moment: Moment) -> LiveFrame:
-        time.sleep(self.delay)
         self.moments.append(moment)
         if len(self.moments) == self.fail_at:
             raise EngineError(f"input device {self.live!r} was lost: it stopped; connect it")

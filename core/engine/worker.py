@@ -8,7 +8,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -158,7 +158,7 @@ class WorkerEngine:
             return self._run
 
     def _start(self, run: Future[WorkerProcess]) -> None:
-        if self._failures:
+        if self._failures:  # what ended the last one may need time to pass
             time.sleep(self._back_off * 2 ** (self._failures - 1))
         process = None
         try:
@@ -270,9 +270,8 @@ def _builtin(backend: str, reason: str) -> Engine:
 
 def _process_of(run: Future[WorkerProcess]) -> Generator[None, None, WorkerProcess]:
     """Waits for the process in small steps. Raises what its start raised."""
-    while not run.done():
+    while not wait([run], TICK).done:
         yield None
-        time.sleep(TICK)
     return run.result()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from tests.core.test_network_paper import paper_avatar
 from tests.support.events import result_of
 from tests.support.synthetic import random_avatar, random_pose
 from tests.support.talking import job_for, small_avatar, sound
+from tests.support.waiting import LIMIT
 
 ASSETS = Path(__file__).parents[2] / "egstalker_blender" / "assets"
 FIELDS = ("means", "quats", "scales", "opacities", "sh")
@@ -96,18 +97,22 @@ def job_moment() -> object:
 
 
 def test_frames_side_by_side_make_it_once() -> None:
-    made = []
+    made, arrived = [], threading.Barrier(3, timeout=LIMIT)
 
     def counted(weights: NetworkWeights, gaussians: Gaussians) -> object:
         made.append(len(gaussians))
-        time.sleep(0.02)
         return folded_network.prepare(weights, gaussians)
 
     avatar = holding(*random_avatar(300, agents=AGENTS))
     assert avatar.network is not None and avatar.frozen_gaussians is not None
     both = ApproximableDeformer(avatar.network, avatar.gaussians, avatar.frozen_gaussians, counted)
     assert made == [300]  # what nobody asked for is not made
-    found = list(in_order(lambda _: both.approximate, range(6), 3))
+
+    def asked(_: int) -> object:
+        arrived.wait()
+        return both.approximate
+
+    found = list(in_order(asked, range(6), 3))
     assert made == [300, 300 - len(avatar.frozen_gaussians)] and len(set(map(id, found))) == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from core.bake.backends import Backend, backend_named, remembering
 from core.bake.loop import bake
 from core.bake.plan import training_tasks
 from core.errors import OutputError
+from core.images import queue
 from core.images.queue import WriteQueue
 from core.system.files import stage
 from tests.support.talking import SIZE, files, job_for, small_avatar
@@ -94,11 +94,18 @@ def test_large_pictures_are_made_one_at_a_time(egs, still, tmp_path, monkeypatch
 def test_files_get_their_names_in_order(egs, still, tmp_path, monkeypatch):
     """Even where a later one is encoded first."""
 
+    second = threading.Event()
+
     def stage_image(path: Path, *arguments):
-        time.sleep(0.1 if path.stem.endswith("1") else 0)
-        return original(path, *arguments)
+        if path.stem.endswith("1"):
+            assert second.wait(LIMIT)
+        staged = original(path, *arguments)
+        if path.stem.endswith("2"):
+            second.set()
+        return staged
 
     original = module.stage_image
+    monkeypatch.setattr(queue, "available_cores", lambda: 2)
     monkeypatch.setattr(module, "stage_image", stage_image)
     for done, progress in enumerate(bake(job_for(*egs, tmp_path, count=6), still)):
         named = [path.name for path in sorted(tmp_path.glob("*.png"))]

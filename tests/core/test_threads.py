@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -54,8 +54,12 @@ def test_work_within_work_does_not_wait_for_ever() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_side_by_side_keeps_the_order(threads: int) -> None:
+    done = [threading.Event() for _ in range(20)]
+
     def late(item: int) -> int:
-        time.sleep(0.002 * (item % 3))
+        """Every other item ends after the next one, where they run at once."""
+        assert threads == 1 or item % 2 or done[item + 1].wait(LIMIT)
+        done[item].set()
         return item
 
     assert list(in_order(late, range(20), threads)) == list(range(20))
@@ -64,20 +68,22 @@ def test_side_by_side_keeps_the_order(threads: int) -> None:
 
 def test_side_by_side_is_at_once_and_not_too_far_ahead() -> None:
     meeting = threading.Barrier(2, timeout=LIMIT)
-    begun: list[int] = []
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(50):
+            taken.append(item)
+            yield item
 
     def meet(item: int) -> int:
-        begun.append(item)
         if item < 2:
             meeting.wait()
         return item
 
-    results = in_order(meet, range(50), 2)
+    results = in_order(meet, items(), 2)
     assert next(results) == 0
-    time.sleep(0.05)  # in which too many could begin
-    assert len(begun) <= 4
     results.close()
-    assert len(begun) <= 4
+    assert len(taken) <= 4
 
 
 def test_work_within_a_frame_stays_on_its_thread() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -248,7 +247,15 @@ def test_what_keeps_something_fast_from_being_used_is_told(client, egs):
 
 def test_a_bake_does_not_say_that_it_loads(egs, client, tmp_path, monkeypatch):
     monkeypatch.setattr(server_module, "LOADING", LIMIT)
-    client.warm_up = lambda: time.sleep(0.2)
+    joined = threading.Event()
+
+    class Watched(threading.Thread):
+        def join(self, timeout=None):
+            joined.set()
+            super().join(timeout)
+
+    monkeypatch.setattr(threading, "Thread", Watched)
+    client.warm_up = lambda: joined.wait(LIMIT)
     client.hello()
     client.gate.release(1)
     bake(client, egs, 2, tmp_path / "out", 1)
