@@ -107,12 +107,7 @@ def test_frames_side_by_side_make_it_once() -> None:
     assert avatar.network is not None and avatar.frozen_gaussians is not None
     both = ApproximableDeformer(avatar.network, avatar.gaussians, avatar.frozen_gaussians, counted)
     assert made == [300]  # what nobody asked for is not made
-
-    def asked(_: int) -> object:
-        arrived.wait()
-        return both.approximate
-
-    found = list(in_order(asked, range(6), 3))
+    found = list(in_order(lambda _: (arrived.wait(), both.approximate)[1], range(6), 3))
     assert made == [300, 300 - len(avatar.frozen_gaussians)] and len(set(map(id, found))) == 1
 
 
