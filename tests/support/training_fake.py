@@ -21,6 +21,7 @@ WORDS = os.environ.get("EGS_FAKE", "").split()
 AVATAR = os.environ.get("EGS_FAKE_AVATAR", "")  # what a training ends with
 PICTURES = os.environ.get("EGS_FAKE_PICTURES", "")  # a folder of previews
 GATES = os.environ.get("EGS_FAKE_GATES", "")  # a folder of gates, see waiting.Gate
+PAUSE = float(os.environ.get("EGS_FAKE_PAUSE", "0"))  # seconds between two lines
 FINDINGS = (("face size", "bad"), ("noise", "fair"), ("length", "fair"), ("blinks", "fair"))
 HANG = 600  # seconds, longer than any test waits
 STEPS = int(os.environ.get("EGS_FAKE_STEPS", "5"))
@@ -82,14 +83,15 @@ def train(arguments: list[str]) -> None:
                 fail("stopped", 130)
             say(
                 "progress", what=stage, done=step, total=STEPS,
-                stage=stage, step=step, steps=STEPS, seconds=0.0,
-                remaining=0.0, loss=0.2 / (1 + step),
+                stage=stage, step=step, steps=STEPS, seconds=step * PAUSE,
+                remaining=(STEPS - step) * PAUSE, loss=0.2 / (1 + step),
                 psnr=20 + 10 * step / STEPS, gaussians=20000 + 10 * step,
             )  # fmt: skip
             if step % 5 == 0:
                 write_preview(work, step)
             if step == 0:
                 pass_gate(stage)
+            time.sleep(PAUSE)
     (work / "state.safetensors").write_bytes(b"state")
     say("saved", what="state", path=str(work / "state.safetensors"))
     if "lost" not in WORDS:
@@ -133,6 +135,7 @@ def prepare(arguments: list[str]) -> None:
         say("progress", what="landmarks", done=done, total=STEPS, step="landmarks")
         if done == 0:
             pass_gate("landmarks")
+        time.sleep(PAUSE)
     folder.mkdir(exist_ok=True)
     write_png(folder / "prepare_report.png")
     say("saved", what="picture", path=str(folder / "prepare_report.png"))
