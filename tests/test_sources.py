@@ -27,6 +27,7 @@ STARTERS = {"run", "Popen", "call", "check_call", "check_output", "getoutput"}
 UNPACKERS = {"zipfile", "tarfile", "gzip", "bz2", "lzma"}
 ARCHIVES = {
     "core/dataset/features.py",
+    "core/formats/sog.py",
     "core/formats/spz.py",
     "core/formats/spz_reader.py",
     "core/formats/torch_file.py",
