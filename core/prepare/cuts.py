@@ -75,8 +75,9 @@ def find_cuts(
     by_points = _ratios(np.where(known, moved, 0.0)[moving], moving, LEAST_MOVE)
     found = (by_picture > JUMP) | (known[moving] & (by_picture * by_points > BOTH))
     cut[rows[moving[found] + 1]] = True
-    for first, stop in [*runs(~valid | black), *runs(faded_frames(small))]:
-        if stop < len(cut) and stop - first >= GONE:
+    gone = [(first, stop) for first, stop in runs(~valid | black) if stop - first >= GONE]
+    for _, stop in [*gone, *runs(faded_frames(small))]:
+        if stop < len(cut):
             cut[stop] = True
     return cut
 

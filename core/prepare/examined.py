@@ -10,6 +10,7 @@ import numpy as np
 
 from ..records.arrays import Float64
 from .step import Files, all_there
+from .video.deinterlace import CombSearch
 
 EVERY = 12  # frames; one of them is searched for the face
 MOST = 60  # searched frames; then the interval doubles
@@ -20,12 +21,14 @@ NAME = "look.npz"  # in the side folder, while the step runs
 @dataclass(eq=False)
 class Examined:
     """count: frames. repeated: those that are the same as the one before. every: interval of the
-    searched frames. boxes: (n, 4) faces of each of them, in pixels of the video."""
+    searched frames. boxes: (n, 4) faces of each of them, in pixels of the video. combs: of
+    interlaced pictures."""
 
     count: int = 0
     repeated: int = 0
     every: int = EVERY
     boxes: list[Float64] = field(default_factory=list)
+    combs: CombSearch = field(default_factory=CombSearch)
     saved: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -34,9 +37,9 @@ class Examined:
         if not keep or not all_there([files.side / NAME]):
             return cls()
         found = files.load(NAME)
-        count, repeated, every = (int(value) for value in found["numbers"])
+        count, repeated, every, *combs = (int(value) for value in found["numbers"])
         boxes = np.split(found["boxes"], np.cumsum(found["sizes"])[:-1])
-        return cls(count, repeated, every, boxes)
+        return cls(count, repeated, every, boxes, CombSearch(*combs))
 
     @property
     def searches(self) -> bool:
@@ -56,7 +59,9 @@ class Examined:
         if self.boxes and now - self.saved >= SAVED_EVERY:
             files.save(
                 NAME,
-                numbers=np.array([self.count, self.repeated, self.every]),
+                numbers=np.array(
+                    [self.count, self.repeated, self.every, self.combs.pictures, self.combs.combed]
+                ),
                 sizes=np.array([len(one) for one in self.boxes]),
                 boxes=np.concatenate([one.reshape(-1, 4) for one in self.boxes]),
             )

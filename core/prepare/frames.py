@@ -42,6 +42,8 @@ def examine_video(step: Step, keep: bool) -> dict[str, Any]:
         for frame, same in frames(film, options.start, options.seconds, seen.count):
             if not same:
                 seen.save_now_and_then(step)
+                if not film.interlaced:
+                    seen.combs.add(seen.count, frame)
             if seen.searches:
                 step.progress(seen.count, max(expected, seen.count))
                 seen.boxes.append(finder.find(search(frame)) / shrunk + corner)
@@ -61,7 +63,8 @@ def examine_video(step: Step, keep: bool) -> dict[str, Any]:
             f"the face's square is {crop.side} pixels wide and magnified to {options.size}: the "
             "pictures are soft; a smaller --size trains faster and loses nothing"
         )
-    for note in (*film.notes, *_notes(film, count, seen.repeated)):
+    combed = seen.combs.found
+    for note in (*film.notes, *_notes(film, count, seen.repeated, combed)):
         step.note(note)
     seen.remove(step)
     return {
@@ -72,7 +75,8 @@ def examine_video(step: Step, keep: bool) -> dict[str, Any]:
         "turned": film.orientation.turned,
         "mirrored": film.orientation.mirrored,
         "pixel_aspect": round(film.ratio, 4),
-        "interlaced": film.interlaced,
+        "interlaced": film.interlaced or combed,
+        "combed": combed,
         "colour": film.colour.name,
     }
 
@@ -105,7 +109,7 @@ def _search(film: Film, crop: Crop | None) -> tuple[Converter, float, Float64]:
     return Converter(film, *size, part), scale, np.array([x, y, x, y], np.float64)
 
 
-def _notes(film: Film, count: int, repeated: int) -> list[str]:
+def _notes(film: Film, count: int, repeated: int, combed: bool) -> list[str]:
     """What of the pictures was changed or is poor."""
     notes = []
     if film.rate and film.rate < FEW_PICTURES:
@@ -126,16 +130,20 @@ def _notes(film: Film, count: int, repeated: int) -> list[str]:
         )
     if film.interlaced:
         notes.append("the pictures are interlaced and were deinterlaced")
+    if combed:
+        notes.append(
+            "the pictures are interlaced, although the file does not say so, and were deinterlaced"
+        )
     if film.colour.name:
         notes.append(f"the colours ({film.colour.name}) were converted to BT.709")
     return notes
 
 
-def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any]:
-    """Write ori_imgs/. keep: existing pictures are valid and stay."""
+def write_frames(step: Step, facts: dict[str, Any], keep: bool) -> dict[str, Any]:
+    """Write ori_imgs/. facts: of `examine_video`. keep: existing pictures are valid and stay."""
     step.make("ori_imgs")
     film = film_of(step.video)
-    crop, count = Crop(*found["crop"]), int(found["frames"])
+    crop, count = Crop(*facts["crop"]), int(facts["frames"])
     options = step.options
     convert = Converter(film, options.size, options.size, crop.part(film.width, film.height))
 
@@ -144,7 +152,7 @@ def write_frames(step: Step, found: dict[str, Any], keep: bool) -> dict[str, Any
 
     def cut() -> Iterator[tuple[Path, Pixels | None]]:
         pixels = None
-        found = frames(film, options.start, options.seconds, first)
+        found = frames(film, options.start, options.seconds, first, facts["combed"])
         for index, (frame, same) in enumerate(found, first):
             path = step.image(index)
             if not same:

@@ -28,7 +28,7 @@ from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
 from .voice import SOUND, VOICE, match_lips, write_sound
 
-VERSION = 5  # of the steps: a higher one makes them run again
+VERSION = 6  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
 
 STEPS = (

@@ -14,6 +14,8 @@ pytest.importorskip("mediapipe", reason="needs mediapipe: make prepare")
 from core.errors import VideoError
 from core.images.pillow import resized
 from core.prepare import shots as shots_module
+from core.prepare.choice import Look, likeness, same_person
+from core.prepare.cuts import find_cuts
 from core.prepare.fades import faded_frames
 from core.prepare.landmarks import MESHES, find_meshes, load_signals
 from core.prepare.options import PrepareOptions
@@ -104,6 +106,63 @@ def test_frames_in_a_cross_fade_are_left_out(film: tuple[Shots, dict[str, object
     assert np.flatnonzero(shots.reason == REASONS.index("in a cross-fade")).min() > 200
 
 
+@pytest.mark.parametrize("mixed", [1, 2, 4, 6])
+def test_a_short_cross_fade_is_left_out_and_ends_the_shot(mixed: int) -> None:
+    """Into somebody else, and into the same person enlarged. mixed: pictures in it."""
+    after = [films.somebody_else(p) for p in talking(24, 90)]
+    for others in (after, [films.zoomed(p, 1.5) for p in talking(24, 90)]):
+        shares = np.clip((np.arange(48) - 23) / (mixed + 1), 0, 1)
+        frames = [
+            (a * (1 - share) + b * share + 0.5).astype(np.uint8)
+            for share, a, b in zip(
+                shares, [*talking(24), *talking(24, 24)], 2 * others, strict=True
+            )
+        ]
+        small = np.stack([resized(picture, 16, 16, "BOX") for picture in frames])
+        found = np.flatnonzero(faded_frames(small)).tolist()
+        assert set(range(24, 24 + mixed)) <= set(found) <= set(range(21, 27 + mixed))
+        cut = find_cuts(small, np.zeros((48, 478, 3)), np.ones(48, bool))
+        assert cut[found[-1] + 1]
+
+
+def test_a_cut_and_quick_movements_are_no_cross_fade() -> None:
+    frames = [*talking(20), *[films.somebody_else(p) for p in talking(20, 30)], films.black()]
+    frames += [np.roll(talking(1)[0], 4 * step, axis=1) for step in range(20)]
+    small = np.stack([resized(picture, 16, 16, "BOX") for picture in frames])
+    assert not faded_frames(small).any()
+
+
+def looking(colours: np.ndarray) -> Look:
+    return Look(0, 50, 50, np.zeros((478, 3)), colours, 40.0, np.zeros(2))
+
+
+def test_people_are_told_apart_by_pattern_and_balance_of_colours() -> None:
+    """Two faces may have nearly the same pattern, and the same person's changes a little as the
+    head turns; the balance of red, green and blue then decides."""
+    random = np.random.default_rng(1)
+    pattern, noise = random.normal(0, 30, (2, 468, 1))
+    skin = np.array([190.0, 140.0, 120.0])
+    own = looking(skin * (1 + pattern / 140))
+    other = looking(skin * [1.1, 1, 1] * (1 + (pattern + 0.45 * noise) / 140))
+    turned = looking(skin * [1.01, 1, 1] * (1 + (pattern + 0.68 * noise) / 140))
+    assert (
+        likeness(own.colours, other.colours) > 0.87 > 0.84 > likeness(own.colours, turned.colours)
+    )
+    assert not same_person(own, other)
+    assert same_person(own, turned)
+    stranger = looking(skin * (1 + (pattern + noise) / 140))
+    assert likeness(own.colours, stranger.colours) > 0.68 and not same_person(own, stranger)
+
+
+def test_without_colours_the_pattern_alone_has_to_be_more_alike() -> None:
+    random = np.random.default_rng(1)
+    pattern, noise = random.normal(0, 30, (2, 468, 1))
+    grey = np.full(3, 140.0)
+    own, nearly = (looking(grey + pattern + share * noise) for share in (0, 0.7))
+    assert 0.78 < likeness(own.colours, nearly.colours) < 0.85 and not same_person(own, nearly)
+    assert same_person(own, looking(grey + pattern + 0.4 * noise))
+
+
 def test_frozen_pictures_are_left_out_but_for_the_first(
     film: tuple[Shots, dict[str, object], str],
 ) -> None:
@@ -166,8 +225,6 @@ def test_faces_that_are_rivals_turned_or_cut_off(tmp_path: Path) -> None:
     found = step.load(MESHES)
     assert not found["rivals"].any()
     meshes = found["meshes"].astype(np.float64)
-    from core.prepare.cuts import find_cuts
-
     signals = load_signals(step)
     valid = found["valid"].astype(bool)
     cut = find_cuts(signals.small, meshes, valid)

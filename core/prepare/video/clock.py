@@ -15,15 +15,15 @@ LEAST_SEEK = 5.0  # seconds; a part that begins earlier is reached by decoding
 
 
 def frames(
-    film: Film, start: float, seconds: float | None, first: int = 0
+    film: Film, start: float, seconds: float | None, first: int = 0, combed: bool = False
 ) -> Iterator[tuple[Any, bool]]:
     """The pictures at 25 a second from `start` on: for each 1/25 s the picture nearest to it, as
     PyAV's frame, and whether it is the same as the one before. Works for any rate, also a variable
     one; nothing is kept in memory. A later part is sought, not decoded from the beginning on.
-    first: how many pictures to leave out."""
+    first: how many pictures to leave out. combed: the pictures are interlaced and do not say so."""
     limit = MAX_SECONDS if seconds is None else seconds
     index, last, last_time, shown = first, None, 0.0, False
-    for time, frame in progressive(_from(film, start + first / FPS)):
+    for time, frame in progressive(_from(film, start + first / FPS), combed):
         if last is not None:
             # The last picture is nearest until half way to this one.
             while start + index / FPS < (last_time + time) / 2:
