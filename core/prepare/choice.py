@@ -14,11 +14,11 @@ from .shape import mean_head
 from .trust import lower_half
 
 # Twelve people in twelve clips, 402 parts of 0.6 s against the whole and the halves of their own
-# clips and against the other clips. The colours at the mesh's points correlate by 0.83 and more with
-# one's own and by 0.84 at most with others', so that alone they do not tell people apart; nor does
-# the shape: turned heads differ by up to 0.027 decimetres from themselves, people by 0.008 and more.
-# But the balance of a face's colours differs by 0.025 at most from one's own, and where it differs
-# by 0.05 at most from others', they correlate by 0.72 at most.
+# clips and against the other clips. The colours at the mesh's points correlate by 0.83 and more
+# with one's own and by 0.84 at most with others', so that alone they do not tell people apart; nor
+# does the shape: turned heads differ by up to 0.027 decimetres from themselves, people by 0.008 and
+# more. But the balance of a face's colours differs by 0.025 at most from one's own, and where it
+# differs by 0.05 at most from others', they correlate by 0.72 at most.
 BALANCED, ALIKE = 0.05, 0.78
 GREY, GREY_ALIKE = 0.03, 0.85  # a face without colour, as in a black-and-white film, has no balance
 HALF_ALIKE = 0.9  # halves of faces of different people: 0.87 at most
