@@ -92,6 +92,23 @@ def write(
     return path
 
 
+def encoded(
+    path: Path, images: list[Any], codec: str = "libx264", pixel: str = "yuv420p",
+    options: dict[str, str] | None = None, **tags: Any,
+) -> Path:  # fmt: skip
+    """images: PyAV's frames; tags: of the encoder."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = images[0].width, images[0].height, pixel
+        for name, value in tags.items():
+            setattr(stream.codec_context, name, value)
+        for index, image in enumerate(images):
+            image.pts, image.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+    return path
+
+
 def turn(path: Path, quarters: int, *, mirrored: bool = False) -> None:
     """Write into an .mp4 file that its pictures are to be shown turned clockwise, as phones do, or
     first mirrored left to right, as front cameras do."""
