@@ -34,6 +34,7 @@ from .farm.opened import check_opened, map_paths
 from .farm.write import write_farm_job
 from .film.film import film_of_job
 from .film.plan import Plan, plan_for
+from .jobs import second
 from .placed import Placed
 from .requested import is_empty, jobs_of, ready_heads
 
@@ -197,7 +198,7 @@ def _export(args: argparse.Namespace, console: Console, ready: Ready) -> None:
 
 
 def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
-    """Exit code. Closes the engine, so that nothing is left running."""
+    """Exit code. Ends the engine and any second Blender, so that nothing is left running."""
     console = console_for(argv)
     try:
         with _interruptible():
@@ -215,6 +216,7 @@ def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
     except SystemExit as ended:  # --help
         return int(ended.code or 0)
     finally:
+        second.end_all()
         engines.close()
 
 

@@ -58,8 +58,8 @@ def film_of_job(
         yield Progress(0, total)
         if voice is not None:
             with closing(mix_steps(voice, sound)) as mixing:
-                for _ in mixing:
-                    yield Progress(0, total, note="mixing the voice")
+                for tick, _ in enumerate(mixing):
+                    yield Progress(0, total, note="" if tick else "mixing the voice")
         if not plan.keep_frames:
             job, existing = replace(job, directory=folder / "frames"), OVERWRITE
         yield from bake_frames(engine, job, existing)

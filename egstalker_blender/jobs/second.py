@@ -16,6 +16,14 @@ from .command import Command, OnLine, Place, Step
 RUNNER = Path(__file__).with_name("second_runs.py")
 TICK = 0.02  # seconds between two looks at it
 
+_running: set[Command] = set()
+
+
+def end_all() -> None:
+    """End every second Blender, also those that other threads wait for."""
+    for command in list(_running):
+        command.end()
+
 
 def run_second(
     script: Path, job: Mapping[str, Any], folder: Path, on_line: OnLine
@@ -28,11 +36,13 @@ def run_second(
     place = Place(folder / f"{script.stem}.txt", dict(os.environ), folder, merged=True)
     words = (*_program(), str(RUNNER), "--", str(script), str(file))
     command = Command(Step(script.stem, words), place, on_line)
+    _running.add(command)
     try:
         while (code := command.poll()) is None:
             yield
             command.wait(TICK)
     finally:
+        _running.discard(command)
         command.end()
     if not code:
         return ""

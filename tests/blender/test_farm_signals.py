@@ -49,8 +49,12 @@ def test_a_farm_that_ends_the_whole_process_group(options: list[str], tmp_path: 
     assert all((tmp_path / "out" / name).stat().st_size > 100 for name in left)
 
 
-def test_a_user_without_a_home(options: list[str], tmp_path: Path) -> None:
-    nowhere = {name: "/proc/nowhere" for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+SOUND_SERVERS = ("PULSE_SERVER", "PIPEWIRE_REMOTE", "JACK_DEFAULT_SERVER", "ALSA_CONFIG_PATH")
+
+
+def test_a_user_without_home_and_sound_device(options: list[str], tmp_path: Path) -> None:
+    names_ = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", *SOUND_SERVERS)
+    nowhere = {**dict.fromkeys(names_, "/proc/nowhere"), "SDL_AUDIODRIVER": "nothing"}
     worker = ["--engine", "worker", "--worker-python", sys.executable]
     done = subprocess.run(
         [sys.executable, str(BATCH), "--", *options, *worker], capture_output=True, text=True,

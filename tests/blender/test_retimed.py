@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +12,15 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.errors import AudioError
+from egstalker.core.system.steps import finished
+from egstalker.egstalker_blender import cli
+from egstalker.egstalker_blender.jobs import second
 from egstalker.egstalker_blender.sound import elsewhere, mixdown, strips, windows
 from egstalker.egstalker_blender.sound import voice as voices
 
 from tests.support.blender import voice, waveform_of_strip, write_wav
 from tests.support.blender_strips import put
+from tests.support.waiting import LIMIT
 
 RATE = 16000
 CAN_RETIME = bpy.app.version >= (5, 1)
@@ -96,3 +102,18 @@ def test_a_mixdown_that_writes_next_to_nothing_is_refused(
     monkeypatch.setattr(mixdown, "wav_layout", lambda _: short)
     with pytest.raises(AudioError, match=r"voice\.wav cannot be mixed down"):
         elsewhere.mixed_file(path)
+
+
+def test_a_command_that_ends_leaves_no_second_blender(tmp_path: Path) -> None:
+    """Another thread waits for it; a signal ends the main one."""
+    script = tmp_path / "sleep.py"
+    script.write_text(
+        "import time\n\ndef run(job):\n    print('begun', flush=True)\n    time.sleep(600)\n"
+    )
+    begun = threading.Event()
+    steps = second.run_second(script, {}, tmp_path, lambda line: begun.set() or True)
+    with ThreadPoolExecutor() as pool:
+        fault = pool.submit(finished, steps)
+        assert begun.wait(LIMIT)
+        assert cli.main(["--nothing"]) == 2
+        assert "ended with code" in fault.result(LIMIT)
