@@ -260,7 +260,9 @@ def test_an_existing_film_is_replaced_only_if_the_user_says_so(scene: Any, head:
     assert asked == [str(path)] and operator._confirmed
 
 
-def test_a_film_from_the_command_line(scene: Any, avatar_path: Path, tmp_path: Path) -> None:
+def test_a_film_from_the_command_line(
+    scene: Any, avatar_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bpy.ops.egstalker.import_avatar(filepath=str(avatar_path))
     bpy.ops.egstalker.add_training_camera()
     sound = write_wav(tmp_path / "voice.wav", voice(0.2))
@@ -268,6 +270,7 @@ def test_a_film_from_the_command_line(scene: Any, avatar_path: Path, tmp_path: P
     options += ["--size", "40x30", "--frames", "1-4", "--video"]
     path = tmp_path / "out" / "film.webm"
     assert cli.main([*options, str(path), "--camera", "scene"]) == 0
+    assert capsys.readouterr().err.count("mixing the voice") == 1
     assert names(path.parent) == ["film.webm", "film.xmp"]
     assert GENERATED in path.with_suffix(".xmp").read_text()
     assert clip(path) == (4, 25.0, (40, 30))
