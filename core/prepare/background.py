@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..records.arrays import Float32, Float64
+from ..system.threads import for_each
 from .filling import fill, fill_coarsely
 from .mask_regions import Mask
 from .pictures import Pixels
@@ -34,17 +35,21 @@ class BackgroundMedian:
         self._frames.append(pixels)
         self._distances.append(distance.astype(np.float16))
 
-    def finish(self) -> tuple[Pixels, Mask]:
+    def finish(self, threads: int = 1) -> tuple[Pixels, Mask]:
         """The background (H, H, 3), filled where the person always stood, and a mask (H, H) of
-        where it is known: seen, or filled from nearby pixels."""
+        where it is known: seen, or filled from nearby pixels. The result does not depend on the
+        threads."""
         from scipy.ndimage import binary_dilation
 
         size = len(self._far)
         known = self._far > max(2.0, LEAST_DISTANCE * size)
         background = np.zeros((size, size, 3))
-        for first in range(0, size, STRIP):
+
+        def find(first: int) -> None:
             strip = slice(first, first + STRIP)
             background[strip] = self._median(strip)
+
+        for_each(find, range(0, size, STRIP), threads)
         return fill(background, known), binary_dilation(known, iterations=round(GOOD_FILL * size))
 
     def _median(self, strip: slice) -> Float64:

@@ -43,7 +43,7 @@ def make_background(step: Step, used: Sequence[int]) -> dict[str, Any]:
         distance = distances[index].astype(np.float32) * (size / WORK)
         background.add(step.pixels(rows[index]), enlarged(distance, size))
         step.progress(len(rows) + len(rows) * done // len(motion.alike), 2 * len(rows))
-    picture, known = background.finish()
+    picture, known = background.finish(step.cores)
     write_picture(step.folder / "bc.jpg", picture, step.options.quality)
     step.save(BACKGROUND, known=known, still=np.array(motion.kind == "still"))
     jumps = [step.options.start + rows[index] / FPS for index in motion.jumps]  # of the video

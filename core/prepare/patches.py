@@ -8,7 +8,7 @@ change, each patch's mean and contrast are normalised first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..images.sampling import bilinear
 from ..records.arrays import Float32, Float64
+from ..system.threads import for_each
 from .bundle import Solution, project
 
 STEP = 1.5  # pixels between a patch's samples
@@ -68,7 +69,9 @@ def patches_on(mesh: Float64, chosen: NDArray[np.intp], pixel: float, half: floa
     return Patches(pixel * np.stack([first, np.cross(normals, first)]), half)
 
 
-def take(pictures: Iterable[Float32], solution: Solution, patches: Patches) -> Float32:
+def take(
+    pictures: Sequence[Float32] | Float32, solution: Solution, patches: Patches, threads: int = 1
+) -> Float32:
     """(K, P, S) the patches of K pictures (H, W), each with mean 0 and contrast 1."""
     offsets = patches.offsets
     # A sample is its point plus two tangents times its offsets, before and after a rotation.
@@ -76,8 +79,10 @@ def take(pictures: Iterable[Float32], solution: Solution, patches: Patches) -> F
     anchors = np.stack([solution.points, *patches.tangents], -1)  # (P, 3 axes, 3)
     window = patches.window.astype(np.float32)
     out = np.empty((len(solution.rotations), len(anchors), len(offsets)), np.float32)
-    poses = zip(solution.rotations, solution.translations, pictures, out, strict=True)
-    for rotation, shift, picture, values in poses:
+
+    def take_one(row: int) -> None:
+        rotation, shift = solution.rotations[row], solution.translations[row]
+        picture, values = pictures[row], out[row]
         seen = np.einsum("ij,pjs->ips", rotation, anchors)
         seen[..., 0] += shift[:, None]
         x, y, depth = seen.astype(np.float32) @ shares
@@ -88,6 +93,8 @@ def take(pictures: Iterable[Float32], solution: Solution, patches: Patches) -> F
         values -= (values @ window)[:, None]
         contrast = np.sqrt((values**2) @ window)
         values /= contrast[:, None] + np.float32(0.3)
+
+    for_each(take_one, range(len(out)), threads)
     return out
 
 

@@ -16,6 +16,7 @@ from .face import LOG as PROCESS_LOG
 from .face import check_models
 from .frames import examine_video, write_frames
 from .landmarks import MESHES, SIGNALS, find_meshes
+from .lip_features import VOICE
 from .log import LOG, Log
 from .masks import mask_files, write_masks
 from .options import Note, PrepareOptions, Progress
@@ -26,7 +27,7 @@ from .segmentation.network import check_network, digest_of_network
 from .shots import SHOTS, find_shots, load_shots
 from .state import State, digest_of, digest_of_file, digest_of_video
 from .step import Step, all_there
-from .voice import SOUND, VOICE, match_lips, write_sound
+from .voice import SOUND, match_lips, write_sound
 
 VERSION = 6  # of the steps: a higher one makes them run again
 MOST_PROCESSES = 12  # unless the user names a number; each takes 0.3 GB
@@ -184,7 +185,7 @@ def _tasks(step: Step, facts: dict[str, Any]) -> list[_Task]:
         _Task(
             "lips",
             options.sound_offset,
-            lambda step, keep: match_lips(step, count, int(facts["audio_track"])),
+            lambda step, keep: match_lips(step, count, int(facts["audio_track"]), keep),
             lambda: [folder / SOUND],
             of_sound=True,
         ),

@@ -87,7 +87,15 @@ def _fitted(step: Step, meshes: Float64, shots: Shots) -> Fit:
 
         size, focal = step.options.size, step.options.focal
         fit = fit_head(
-            meshes, shots.used, shots.number, size, pictures, focal, on_round, _begun(step)
+            meshes,
+            shots.used,
+            shots.number,
+            size,
+            pictures,
+            focal,
+            on_round,
+            _begun(step),
+            threads=step.cores,
         )
         step.save(FIT, **fit.arrays())
     return _read_fit(step)[1]
@@ -135,7 +143,7 @@ def write_points(step: Step) -> dict[str, Any]:
     rows = evenly_spaced(load_shots(step).rows, POINT_FRAMES)
     heads = [to_regions(read_picture(step.parsing(row))) == HEAD for row in rows]
     turns, shifts, focal = track["rotations"], track["shifts"], float(track["focal"])
-    points = head_points(track["mesh"], turns[rows], shifts[rows], focal, heads)
+    points = head_points(track["mesh"], turns[rows], shifts[rows], focal, heads, step.cores)
     euler, trans = official(turns, shifts)
     tensors = {"euler": euler, "trans": trans, "focal": track["focal"], "vertices": points[None]}
     tensors["focal"] = tensors["focal"].reshape(1)

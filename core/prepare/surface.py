@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..records.arrays import Float64
+from ..system.threads import in_order
 from .bundle import project
 from .mask_regions import Mask
 from .mesh import SKIN_POINTS
@@ -27,6 +28,7 @@ def head_points(
     shifts: Float64,
     focal: float,
     heads: Sequence[Mask],
+    threads: int = 1,
 ) -> Float64:
     """(P, 3) in the head's frame, at most 30,000, the same for the same input: `mesh` (478, 3), and
     poses (K, 3, 3), (K, 3) and head masks (H, W) of K frames."""
@@ -36,11 +38,14 @@ def head_points(
     farthest = 1 + WIDER * (1 - np.abs(directions[:, 2]))
     farthest = np.where(directions[:, 1] < 0, 1.0, farthest)
     radii = np.linspace(0.45, 1, RADII)
-    fits = np.zeros(len(directions))
-    for radius in radii:  # the largest that fits is used
+
+    def inside(radius: float) -> Mask:
         points = (directions * (radius * farthest)[:, None] * ROUND + MIDDLE) * scale
-        ok = _share_inside(points, rotations, shifts, focal, heads) >= INSIDE
-        fits = np.where(ok, radius, fits)
+        return np.asarray(_share_inside(points, rotations, shifts, focal, heads) >= INSIDE)
+
+    fits = np.zeros(len(directions))
+    for radius, ok in zip(radii, in_order(inside, radii.tolist(), threads), strict=True):
+        fits = np.where(ok, radius, fits)  # the largest that fits is used
     shell = ((directions * (fits * farthest)[:, None] * ROUND + MIDDLE) * scale)[fits > 0]
     shell = shell[~_before_the_face(shell, mesh)]
     if len(shell) > SHELL_POINTS:

@@ -78,11 +78,12 @@ def _upward(out: Pixels, pixels: Pixels, region: Mask, covered: Mask, rows: int)
     blurred = (
         gaussian_filter(colour, (SOFT, 0)) / np.maximum(gaussian_filter(there, SOFT), 1e-6)[:, None]
     )
-    for step in range(1, rows + 1):
-        row = tops - step
-        ok = row >= 0
-        at, across = row[ok], columns[ok]
-        free = (out[at, across, 3] == 0) & covered[at, across]
-        values = blurred[across[free]] * DARKER**step
-        out[at[free], across[free], :3] = np.clip(values, 0, 255)
-        out[at[free], across[free], 3] = 255
+    steps = np.arange(1, rows + 1)
+    at = (tops - steps[:, None]).ravel()
+    across = np.tile(columns, rows)
+    darker = np.repeat([DARKER**step for step in steps.tolist()], len(columns))
+    free = at >= 0
+    free[free] = (out[at[free], across[free], 3] == 0) & covered[at[free], across[free]]
+    at, across = at[free], across[free]
+    out[at, across, :3] = np.clip(blurred[across] * darker[free, None], 0, 255)
+    out[at, across, 3] = 255

@@ -69,6 +69,7 @@ def fit_head(
     focal: float | None,
     on_round: Callable[[int, Solution], None],
     begun: Begun | None = None,
+    threads: int = 1,
 ) -> Fit:
     """Fit the head to its key frames, and give every frame a first pose. meshes (F, 478, 3) in
     pixels as MediaPipe gives them, valid (F,): frames to use, shots (F,): a number for each. focal:
@@ -92,7 +93,9 @@ def fit_head(
             ),
         )
         on_round(*begun)
-    solution, patches, appearance = _match_keys(begun, mesh, pictures(keys), size, focal, on_round)
+    solution, patches, appearance = _match_keys(
+        begun, mesh, pictures(keys), size, focal, on_round, threads
+    )
     rotations[rows], shifts[rows] = _first_poses(solution, centred, rows, keys, shots)
     _fill(rotations, shifts, valid)
     return Fit(mesh, solution.points, solution.focal, rotations, shifts, patches, appearance)
@@ -131,6 +134,7 @@ def _match_keys(
     size: int,
     focal: float | None,
     on_round: Callable[[int, Solution], None],
+    threads: int,
 ) -> tuple[Solution, Patches, Appearance]:
     """Match the patches, fit the head to their positions, and repeat. At least the last round is
     left to do."""
@@ -139,7 +143,7 @@ def _match_keys(
         pixel = float(solution.translations[:, 2].mean()) / solution.focal
         half = (WIDE if turn < WIDE_ROUNDS else FINE) / pixel
         patches = patches_on(mesh, STABLE, pixel, half)
-        taken = take(grey, solution, patches)
+        taken = take(grey, solution, patches, threads)
         appearance = median_appearance(taken, patches)
         places, whiten = find(taken, appearance, solution, patches)
         solution = adjust(
@@ -153,7 +157,7 @@ def _match_keys(
             focal_weight=ALIKE,
         )
         on_round(turn + 1, solution)
-    return solution, patches, median_appearance(take(grey, solution, patches), patches)
+    return solution, patches, median_appearance(take(grey, solution, patches, threads), patches)
 
 
 def _first_poses(

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.phonetic import pieces
-from ..audio.wav import load_wav
-from ..errors import OutputError
 from ..records.voice import RATE, Waveform
 from .landmarks import MESHES
+from .lip_features import VOICE, load_voice, remove_parts, voice_features
 from .lip_sync import Offset, find_offset, mouth_measures
 from .options import FPS
 from .pictures import write_bytes
@@ -21,7 +19,7 @@ from .step import Step
 from .video.container import film_of
 from .video.sound import sound
 
-SOUND, VOICE = "aud.wav", "voice.wav"  # of the dataset; of the side folder
+SOUND = "aud.wav"  # of the dataset
 # An offset is mended if the clip leaves little doubt, and if it is larger than those of clips in
 # sync: they lie within 0.05 s, and viewers notice from 0.045 s (sound early) to 0.125 s (late) on
 # (ITU-R BT.1359).
@@ -51,9 +49,10 @@ def write_sound(step: Step, count: int) -> dict[str, Any]:
     }
 
 
-def match_lips(step: Step, count: int, track: int) -> dict[str, Any]:
+def match_lips(step: Step, count: int, track: int, keep: bool) -> dict[str, Any]:
     """Find by how much voice.wav comes after the lips, and write aud.wav, moved by that if it is to
-    be mended. track: the sound track that `write_sound` used. Returns the facts
+    be mended. track: the sound track that `write_sound` used. keep: finished parts of the features
+    are valid and stay. Returns the facts
 
     sound_offset_ms: by which the video's sound comes after the lips, negative where it comes first;
     0 with no confidence. sound_offset_confidence: 0 to 1. sound_offset_correlation: of the lips and
@@ -61,14 +60,13 @@ def match_lips(step: Step, count: int, track: int) -> dict[str, Any]:
     lips' movements to be theirs, None if that is not certain. sound_offset_applied_ms: by which the
     sound was moved forward. peak: of the sound's samples, 1 is full scale."""
     options = step.options
-    voice = load_wav(step.side / VOICE)
-    if voice is None:
-        raise OutputError(f"{step.side / VOICE} is damaged; remove it and run it again")
-    offset = _offset(step, voice, count)
+    voice = Waveform(load_voice(step), RATE)
+    offset = _offset(step, count, keep)
     applied = _applied(offset, options.sound_offset)
     if applied:
         voice = sound(film_of(step.video), options.start + applied, count, track).voice
     write_bytes(step.folder / SOUND, wav_bytes(voice))
+    remove_parts(step)
     step.progress(1, 1)
     note = _note(offset, applied, options.sound_offset)
     if note:
@@ -84,19 +82,15 @@ def match_lips(step: Step, count: int, track: int) -> dict[str, Any]:
     }
 
 
-def _offset(step: Step, voice: Waveform, count: int) -> Offset:
+def _offset(step: Step, count: int, keep: bool) -> Offset:
     """By the middle of the clip, if it is long."""
     first = max((count - MOST_FRAMES) // 2, 0)
     rows = slice(first, first + MOST_FRAMES)
     found = step.load(MESHES)
     measures = mouth_measures(found["meshes"][rows].astype(np.float64))
-    samples = voice.samples[first * RATE // FPS :][: len(measures) * RATE // FPS]
-    features = pieces(samples)
-    while True:
-        try:
-            step.progress(round(100 * next(features)), 100)
-        except StopIteration as end:
-            return find_offset(measures, load_shots(step).used[rows], end.value)
+    begin, stop = (frame * RATE // FPS for frame in (first, first + len(measures)))
+    features = voice_features(step, begin, stop, keep)
+    return find_offset(measures, load_shots(step).used[rows], features)
 
 
 def _applied(offset: Offset, wanted: float | None) -> float:

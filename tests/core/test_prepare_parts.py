@@ -122,6 +122,7 @@ def test_a_patch_is_found_where_it_has_moved_to() -> None:
     patches = patches_on(points, np.arange(len(points)), 7.5 / 400, 9.0)
     pictures = np.stack([look(0, 0), look(0, 0), look(*true_shift[0])])
     taken = take(pictures, solution, patches)
+    assert_array_equal(take(pictures, solution, patches, threads=3), taken)
     places, whiten = find(taken, median_appearance(taken, patches), solution, patches)
     moved = places - project(points, turns, solution.translations, 400.0)
     assert np.abs(moved[:2]).max() < 0.05
@@ -145,5 +146,5 @@ def test_points_fill_the_head_as_its_masks_show_it() -> None:
     far = np.hypot(seen[:, 0] - 64, seen[:, 1] - 52)
     assert far.max() < 37.5 and (far > 33).mean() > 0.1
     assert shell[:, 1].max() > 0.95 and shell[:, 2].min() < -0.8
-    again = head_points(mesh, turns, np.tile(place, (3, 1)), focal, [head] * 3)
+    again = head_points(mesh, turns, np.tile(place, (3, 1)), focal, [head] * 3, threads=2)
     assert_array_equal(points, again)

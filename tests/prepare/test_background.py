@@ -9,10 +9,10 @@ from numpy.testing import assert_array_equal
 from core.dataset.pictures import over
 from core.prepare.background import BackgroundMedian, distance_to, own_background
 from core.prepare.background_motion import SIDE as SMALL
-from core.prepare.background_motion import Motion, judge
+from core.prepare.background_motion import Motion, _difference, _quick_difference, judge
 from core.prepare.filling import fill
 from core.prepare.mask_regions import BACKGROUND, HEAD, NECK, TORSO
-from core.prepare.torso import torso_picture
+from core.prepare.torso import DARKER, _upward, torso_picture
 
 from ..support.drawn_person import BLUE, SKIN, WALL, Drawn, draw
 
@@ -46,6 +46,26 @@ def test_the_background_is_put_together_from_where_the_person_is_not() -> None:
     found, known = background_of([(with_person(wall(), p), p) for p in people])
     assert known.all()
     assert np.abs(found.astype(int) - wall()).max() <= 1
+
+
+def test_the_background_does_not_depend_on_the_threads() -> None:
+    random = np.random.default_rng(0)
+    background = BackgroundMedian(SIDE)
+    for place in (30, 64, 98, 50):
+        pixels = random.integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
+        background.add(pixels, distance_to(standing(place)))
+    for one, other in zip(background.finish(), background.finish(3), strict=True):
+        assert_array_equal(one, other)
+
+
+def test_the_quick_difference_of_two_frames_is_the_plain_one() -> None:
+    random = np.random.default_rng(0)
+    for share in (0.0, 0.0005, 0.01, 0.3, 0.9, 1.0):
+        a, b = random.uniform(0, 255, (2, SMALL, SMALL, 3)).astype(np.float32)
+        where = random.random((SMALL, SMALL)) < share
+        flat = [np.ascontiguousarray(frame.reshape(-1, 3).T) for frame in (a, b)]
+        quick = _quick_difference(*flat, where.ravel())
+        assert quick == pytest.approx(_difference(a, b, where), rel=1e-6)
 
 
 def test_what_covers_the_wall_for_a_moment_is_left_out() -> None:
@@ -158,3 +178,21 @@ def test_the_torso_has_no_holes_where_hair_hangs_over_it() -> None:
     assert np.abs(torso[under][:, :3].astype(int) - BLUE).mean() < 12
     beside = (truth == HEAD) & (y > 100) & (y < 140) & (np.abs(x - 128) > 50)
     assert (torso[beside][:, 3] == 0).all()  # beside the face there is no body
+
+
+def test_rows_under_the_head_are_extended_as_one_after_the_other() -> None:
+    """Each row is the blurred colours below the region's top, darker by a constant factor."""
+    pixels, truth, _ = draw(Drawn())
+    found = np.zeros((*pixels.shape[:2], 4), np.uint8)
+    _upward(found, pixels, truth == NECK, truth == HEAD, 20)
+    once = np.zeros_like(found)
+    _upward(once, pixels, truth == NECK, truth == HEAD, 1)
+    added = found[..., 3] > 0
+    assert added.sum() > 4 * (once[..., 3] > 0).sum() > 0
+    assert ((truth == HEAD) | ~added).all()
+    for column in np.flatnonzero((once[..., 3] > 0).any(0)):
+        top = int(once[:, column, 3].argmax())
+        for row in range(top - 1, top - 20, -1):
+            if added[row, column]:
+                true = once[top, column, :3] * DARKER ** (top - row)
+                assert np.abs(found[row, column, :3] - true).max() <= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,16 @@ import numpy as np
 import pytest
 
 from core.audio.files import decoded
-from core.audio.phonetic import phonetic
-from core.errors import ArgumentError
+from core.audio.phonetic import CORE, phonetic, pieces
+from core.errors import ArgumentError, CancelledError
+from core.prepare import lip_features
+from core.prepare.lip_features import load_voice, voice_features
 from core.prepare.lip_sync import LEAD, Offset, belongs, find_offset, mouth_measures
 from core.prepare.options import PrepareOptions
+from core.prepare.step import Step
+from core.prepare.voice import wav_bytes
+from core.records.arrays import Float32
+from core.records.voice import RATE, Samples, Waveform
 
 CLIP = Path(__file__).resolve().parents[3] / "shared" / "talker_clip"
 FRAMES = 500
@@ -166,3 +173,35 @@ def test_an_offset_that_is_none() -> None:
     for value in (20000.0, float("nan")):
         with pytest.raises(ArgumentError, match="--sound-offset"):
             PrepareOptions(sound_offset=value)
+
+
+def test_features_are_made_in_parts_that_a_stopped_run_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have the same bits as those of the whole sound at once."""
+    samples = np.random.default_rng(0).normal(0, 0.1, 20 * RATE).astype(np.float32)
+    begin, stop = RATE, 19 * RATE
+    stopped = [False]
+    step = Step(
+        Path("film.mp4"), tmp_path, PrepareOptions(), "lips", lambda *seen: None,
+        lambda text: None, lambda: stopped[0],
+    )  # fmt: skip
+    step.make("prepare")
+    (tmp_path / "prepare" / lip_features.VOICE).write_bytes(wav_bytes(Waveform(samples)))
+    monkeypatch.setattr(lip_features, "PART", CORE)
+    made: list[range] = []
+
+    def counted(sound: Samples, part: range) -> Generator[float, None, Float32]:
+        made.append(part)
+        stopped[0] = len(made) == 1
+        return pieces(sound, part)
+
+    monkeypatch.setattr(lip_features, "pieces", counted)
+    with pytest.raises(CancelledError):
+        voice_features(step, begin, stop, False)
+    assert made == [range(CORE)]
+    stopped[0] = False
+    found = voice_features(step, begin, stop, True)
+    assert made == [range(CORE), range(CORE, 2 * CORE), range(2 * CORE, 901)]
+    whole = phonetic(load_voice(step)[begin:stop])
+    assert np.array_equal(found, whole)
