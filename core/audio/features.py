@@ -17,6 +17,7 @@ from ..records.voice import AnyVoice, Voice, Waveform, rows_of_samples
 from ..system.steps import finished
 from .extractor import extractor_of
 from .files import decoded, sound_length
+from .mouth import mouth_track
 from .npy import rows_of_npy, track_from_npy
 from .samples import samples_of
 from .windows import Part, normalise, steps_of, windowed
@@ -102,4 +103,5 @@ def _pieces(
     outside = None
     if spec.outside == "silence":
         outside = normalise(extractor.silence()[None], spec, clip=steps)[0]
-    return replace(windowed(normalise(steps, spec), spec, rows, outside, part), notes=notes)
+    track = windowed(normalise(steps, spec), spec, rows, outside, part)
+    return replace(mouth_track(track, spec), notes=notes)

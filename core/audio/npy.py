@@ -19,6 +19,7 @@ from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from ..system.files import open_regular
 from .extractor import COMPUTED
+from .mouth import mouth_track
 from .waveform import MAX_SECONDS
 from .windows import check_spec, normalise, windowed
 
@@ -47,10 +48,11 @@ def track_from_npy(
     check_spec(spec)
     array = load_array(path)
     if _is_windows(array.shape, spec, path.name):
-        return AudioTrack(_own_windows(array, spec))
+        return mouth_track(AudioTrack(_own_windows(array, spec)), spec)
     steps = as_steps(array, spec.dim)
     steps = _at_rate(steps, spec.rate, _rate_of(len(steps), spec.rate, seconds, rate))
-    return windowed(normalise(steps, spec), spec, -(-len(steps) // spec.stride))
+    rows = -(-len(steps) // spec.stride)
+    return mouth_track(windowed(normalise(steps, spec), spec, rows), spec)
 
 
 def rows_of_npy(path: Path, spec: FeatureSpec) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, FeatureMismatchError
 from ..records.audio_track import AROUND, MARGIN, AudioTrack
-from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec
+from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec, MouthMap
 from ..records.timeline import ROW_RATE
 
 MAX_STEPS = 64  # limit of window, stride and pad
@@ -46,9 +46,21 @@ def check_spec(spec: FeatureSpec) -> None:
         spec.normalisation == "fixed" and min(spec.std) <= 0
     ):
         wrong = "a mean or deviation that is not finite, or a deviation that is not positive"
+    elif spec.mouth is not None and (fault := _wrong_mouth(spec, spec.mouth)):
+        wrong = fault
     else:
         return
     raise FeatureMismatchError(f"the avatar asks for {wrong}; convert or train it again")
+
+
+def _wrong_mouth(spec: FeatureSpec, mouth: MouthMap) -> str | None:
+    numbers = len(mouth.bias)
+    if mouth.bins < 1 or spec.window % mouth.bins:
+        return f"{mouth.bins} equal parts of a window of {spec.window} steps"
+    limits = (len(mouth.low), len(mouth.high))
+    if len(mouth.weights) != numbers * mouth.bins * spec.dim or limits != (numbers, numbers):
+        return f"{numbers} numbers of the mouth from a map of {len(mouth.weights)} weights"
+    return None
 
 
 def normalise(

@@ -1,6 +1,7 @@
 """The avatar file, .egs: one file in the safetensors layout, written atomically, read in one go.
 
-Version 2. Metadata: "format" = "egs", "version", "avatar" (the JSON document of `header.py`).
+Version 3; an avatar whose features have no MouthMap is written as version 2, which has no
+"mouth" in them. Metadata: "format" = "egs", "version", "avatar" (the JSON document of `header.py`).
 Tensors, float32 unless said otherwise (float16 where saved with `half`, marked *):
 
     gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
@@ -45,7 +46,7 @@ from .frozen import frozen_of, frozen_tensors
 from .header import MAX_GAUSSIANS, NetworkConfig, document_of, header_of, is_rigid
 
 FORMAT = "egs"
-VERSION = 2
+VERSION = 3
 SUFFIX = ".egs"
 HALF_MAX = 65504.0  # the largest float16
 
@@ -57,8 +58,12 @@ def _to_2(document: dict[str, Any], tensors: dict[str, Array]) -> None:
     document["body"] = None
 
 
+def _to_3(document: dict[str, Any], tensors: dict[str, Array]) -> None:
+    """Version 3 added the map from sound features to the mouth's shape, which may be left out."""
+
+
 # Version k -> function that upgrades a document and its tensors to version k + 1, in place.
-UPGRADES: dict[int, Upgrade] = {1: _to_2}
+UPGRADES: dict[int, Upgrade] = {1: _to_2, 2: _to_3}
 
 
 def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
@@ -90,7 +95,9 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
         tensors |= frozen_tensors(avatar.frozen_gaussians)
     tensors = {name: _halved(name, array, half) for name, array in tensors.items()}
     document = json.dumps(document_of(avatar), ensure_ascii=False, allow_nan=False)
-    metadata = {"format": FORMAT, "version": str(VERSION), "avatar": document}
+    plain = avatar.features is None or avatar.features.mouth is None
+    version = 2 if plain else VERSION  # so that older programs read all that they can use
+    metadata = {"format": FORMAT, "version": str(version), "avatar": document}
     return write_tensors(Path(path), tensors, metadata)
 
 
@@ -212,9 +219,9 @@ def _network(config: NetworkConfig, tensors: Mapping[str, Array]) -> NetworkWeig
 def _check_features(features: FeatureSpec | None, network: NetworkWeights | None) -> None:
     if (features is None) != (network is None):
         raise AvatarFileError("a network and its sound features go together; the file is damaged")
-    if features is not None and network is not None and features.dim != sound_values(network):
+    if features is not None and network is not None and features.values != sound_values(network):
         raise AvatarFileError(
-            f"the header names {features.dim} sound values a step, the network takes "
+            f"the header names {features.values} sound values a step, the network takes "
             f"{sound_values(network)}; the file is damaged"
         )
 

@@ -2,7 +2,7 @@
 
     {"name", "licence", "provenance",
      "network":  {"kind", "frozen", "agents", "heads"} or null for a still,
-     "features": FeatureSpec field by field, or null,
+     "features": FeatureSpec field by field, or null; without "mouth" if it has none,
      "camera":   {"convention", "viewmat", "fx", "fy", "cx", "cy", "width", "height"},
      "held":     {"worst", "mean", "frames", "sound"} or null, see records.avatar.Measured,
      "body":     {"gaussians"} or null for a head alone}
@@ -23,7 +23,7 @@ from ..errors import AvatarFileError, CameraError
 from ..network.architecture import KINDS
 from ..records.avatar import Avatar, Measured
 from ..records.camera import Camera
-from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec
+from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec, MouthMap
 from ..records.gaussians import WIDTHS
 
 CONVENTION = (
@@ -74,7 +74,7 @@ def document_of(avatar: Avatar) -> dict[str, Any]:
             "agents": network.agents,
             "heads": network.heads,
         },
-        "features": None if features is None else asdict(features),
+        "features": None if features is None else _features_document(features),
         "camera": {
             "convention": CONVENTION,
             "viewmat": camera.viewmat.tolist(),
@@ -90,6 +90,13 @@ def document_of(avatar: Avatar) -> dict[str, Any]:
         else asdict(avatar.frozen_gaussians.measured),
         "body": None if avatar.body is None else {"gaussians": len(avatar.body)},
     }
+
+
+def _features_document(features: FeatureSpec) -> dict[str, Any]:
+    document = asdict(features)
+    if features.mouth is None:
+        del document["mouth"]
+    return document
 
 
 def header_of(document: Any) -> Header:
@@ -196,6 +203,7 @@ def _features(entries: _Entries) -> FeatureSpec:
         mean=entries.numbers("mean"),
         std=entries.numbers("std"),
         outside=entries.choice("outside", OUTSIDE),
+        mouth=None if (mouth := entries.optional("mouth")) is None else _mouth(mouth, entries),
     )
     if spec.rate <= 0:
         raise AvatarFileError(f"feature rate {spec.rate:g} must be positive")
@@ -206,6 +214,18 @@ def _features(entries: _Entries) -> FeatureSpec:
             f"positive deviations, the file has {len(spec.mean)} and {len(spec.std)}"
         )
     return spec
+
+
+def _mouth(entries: _Entries, features: _Entries) -> MouthMap:
+    bins, bias = entries.whole("bins", 1, 4096), entries.numbers("bias")
+    numbers = len(bias)
+    return MouthMap(
+        bins=bins,
+        weights=entries.numbers("weights", numbers * bins * features.whole("dim", 1, 4096)),
+        bias=bias,
+        low=entries.numbers("low", numbers),
+        high=entries.numbers("high", numbers),
+    )
 
 
 def _measured(entries: _Entries) -> Measured:

@@ -49,7 +49,7 @@ def made_track(avatar: Avatar) -> AudioTrack:
         return AudioTrack(np.zeros((0, 1, 1), np.float32))
     if spec.kind == KIND:
         return track_from_waveform(made_sound(), spec)
-    shape = (int(MADE_SECONDS * 25), spec.window, spec.dim)
+    shape = (int(MADE_SECONDS * 25), spec.steps, spec.values)
     return AudioTrack(np.random.default_rng(0).normal(size=shape).astype(np.float32))
 
 

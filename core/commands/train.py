@@ -42,6 +42,7 @@ PARTS = {
     "ppe": "the positional encoding",
     "hash": "the hash tables of the tri-plane (dense planes instead)",
     "static_init": "the static stage",
+    "mouth": "the numbers of the mouth's shape (the network hears all features instead)",
     "body": "neck and shoulders (a flat picture behind the head instead)",
 }
 

@@ -44,6 +44,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no-hash": ("--no-hash",),
     "no-static-init": ("--no-static-init",),
     "no-body": ("--no-body",),
+    "no-mouth": ("--no-mouth",),
 }
 # Options of `train` that only this command may set.
 _PARTS = (option for options in VARIANTS.values() for option in options)

@@ -15,11 +15,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset.landmarks import MOUTH
 from ..images.sampling import bilinear
 from ..records.arrays import Float64
 from ..records.camera import Camera
 from .landmarks import projected
-from .lips import MOUTH
 
 GRID = (18, 28)  # rows and columns of a patch
 OVERSAMPLING = 3  # samples per patch value along each axis, averaged

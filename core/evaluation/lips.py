@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dataset.landmarks import LOWER_INNER, MOUTH, UPPER_INNER
 from ..records.arrays import Float64
 
-MOUTH = slice(48, 68)
-UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)
 # Upper and lower lids, right eye and left eye.
 UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
-# Bridge of the nose and corners of the eyes, which speech and blinks do not move.
-STATIC = (27, 28, 29, 30, 36, 39, 42, 45)
 
 
 def lip_gap(landmarks: Float64, up: Float64) -> Float64:

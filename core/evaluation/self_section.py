@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..dataset.landmarks import STATIC
 from ..pages.records import Curve, Strip
 from ..records.arrays import Float64
 from . import lips
@@ -125,7 +126,7 @@ def _openings(
 
 def _jitter(driven: SelfDriven) -> tuple[Metric, ...]:
     # Relative to the head's own motion, places at rest do not move.
-    still = list(lips.STATIC)
+    still = list(STATIC)
     shown = acceleration(driven.rows, (driven.surface - driven.still)[:, still])
     true = acceleration(driven.rows, (driven.true - driven.still)[:, still])
     change, true_change, error_change = driven.flicker.means()

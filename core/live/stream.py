@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..audio.extractor import extractor_of
+from ..audio.mouth import mouth_track
 from ..audio.waveform import mono
 from ..audio.windows import FLAT, normalise
 from ..records.arrays import Float32
@@ -78,7 +79,8 @@ class SoundStream:
             inside = wanted >= oldest
             steps[inside] = known[np.minimum(wanted[inside], self.count - 1) - oldest]
         views = np.lib.stride_tricks.sliding_window_view(steps, spec.window, axis=0)
-        return AudioTrack(np.ascontiguousarray(views[:: spec.stride].transpose(0, 2, 1)))
+        windows = np.ascontiguousarray(views[:: spec.stride].transpose(0, 2, 1))
+        return mouth_track(AudioTrack(windows), spec)
 
     def _outside(self) -> Float32:
         """(D,) the step before the sound, also used until another one is known."""

@@ -11,6 +11,20 @@ OUTSIDE = ("zeros", "silence")
 
 
 @dataclass(frozen=True)
+class MouthMap:
+    """A linear map from a window of features to a few numbers that say how the mouth is shaped;
+    they then are the network's only sound input. bins: equal parts of the window, whose steps are
+    averaged. weights (numbers * bins * dim), number by number; bias (numbers). low, high (numbers):
+    the limits of the result. Units: standard deviations of the training's frames."""
+
+    bins: int
+    weights: tuple[float, ...]
+    bias: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class FeatureSpec:
     """kind: "log-mel", "phonetic" or "log-mel+phonetic" (computed here), or a kind that is only
     read from .npy files: "deepspeech", "wav2vec2", "hubert". version: of the extractor. dim: values
@@ -19,7 +33,7 @@ class FeatureSpec:
     parameters: of the extractor. normalisation: "none", "clip" (mean and deviation of the clip
     itself) or "fixed" (mean, std below, per value). outside: the features before and after the
     sound: "zeros", as the official loader does, or "silence", the features of no sound (kinds that
-    are computed here only)."""
+    are computed here only). mouth: what becomes of a window; None: the window itself."""
 
     kind: str
     dim: int
@@ -33,3 +47,14 @@ class FeatureSpec:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     outside: str = "zeros"
+    mouth: MouthMap | None = None
+
+    @property
+    def values(self) -> int:
+        """Values a step that the network takes."""
+        return self.dim if self.mouth is None else len(self.mouth.bias)
+
+    @property
+    def steps(self) -> int:
+        """Steps of a window that the network takes."""
+        return self.window if self.mouth is None else 1

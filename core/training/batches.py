@@ -24,6 +24,7 @@ BOX_FRAMES = 60  # whose masks determine the box around the head
 BLINK = 0.1  # eye closure above which a frame is sampled more often
 BLINK_WEIGHT = 3.0
 EDGE = 0.012  # of the picture's width: the head's outline, through which the background may show
+MOUTH_NOISE = 0.1  # standard deviations of the numbers in the film
 QUIET = 0.08  # share of the loudest window's distance from silence, below which a row is silent
 
 
@@ -56,7 +57,8 @@ class Batches:
 
     landmark_points (68, 3): the landmarks' mean places in the head's frame, decimetres; None if the
     clip cannot give them. landmark_rows: rows with landmarks. quiet (F,): rows of silence.
-    silence (8, D, W): the window of digital silence, or None if the track does not have it."""
+    silence (8, D, W): the window of digital silence, or None if the track does not have it.
+    mouth: the track holds numbers of the mouth's shape (mouth.py), not features of a sound."""
 
     def __init__(
         self,
@@ -65,8 +67,9 @@ class Batches:
         config: TrainConfig,
         rows: tuple[int, ...],
         device: str,
+        mouth: bool = False,
     ) -> None:
-        self.clip, self.config, self.device = clip, config, device
+        self.clip, self.config, self.device, self.mouth = clip, config, device, mouth
         self.rows = np.array(rows)
         self.box = _box(clip, rows, config.scale)
         self._crops: ByteCache[_CachedCrop] = ByteCache(
@@ -116,9 +119,13 @@ class Batches:
 
     def augmented_windows(self, rows: NDArray[np.int64], stage: str, step: int) -> Tensor:
         """`windows`, augmented so that the network learns speech and not this recording: random
-        level, noise, bands set to zero. Half of the quiet rows become digital silence."""
+        level, noise, bands set to zero. Half of the quiet rows become digital silence. Numbers of
+        the mouth get a little noise."""
         rng = generator(self.config.seed, stage + " sound", step)
         windows = self.windows(rows)
+        if self.mouth:
+            noise = rng.normal(0, MOUTH_NOISE, windows.shape).astype(np.float32)
+            return windows + torch.from_numpy(noise).to(self.device)
         batch, _, dim, _ = windows.shape
         noise = rng.normal(0, 0.2, windows.shape)
         noise += rng.normal(0, 0.2, (batch, 1, 1, 1))
@@ -129,6 +136,14 @@ class Batches:
             silent = self.quiet[rows] & (rng.random(batch) < 0.5)
             windows[torch.from_numpy(silent).to(self.device)] = self.silence
         return windows
+
+    def landmark_poses(self, rows: NDArray[np.int64], step: int) -> Tensor:
+        """(B, 12) head poses that the network receives with the landmarks of these rows. With
+        numbers of the mouth they are those of other rows: a few film seconds show each pose with
+        few shapes, and a mouth that follows the pose would move in silence."""
+        if self.mouth:
+            rows = generator(self.config.seed, "pose", step).choice(self.rows, len(rows))
+        return self.poses[torch.from_numpy(rows).to(self.device)]
 
     def crop(self, row: int) -> HeadCrop:
         y0, y1, x0, x1 = self.box

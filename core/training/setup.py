@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from ..audio.extractor import COMPUTED
 from ..dataset.clip import TrainingClip
 from ..dataset.load import load_clip
 from ..dataset.rows import rows_to_train
 from ..dataset.sound import shortened, training_track
+from ..records.audio_track import AudioTrack
 from ..records.avatar import Background
 from ..records.feature_spec import FeatureSpec
 from ..system.machine import available_cores
@@ -20,6 +22,7 @@ from .config import TrainConfig
 from .folder import check_places, make_work_folder
 from .head import Head, first_colours, first_points, new_head
 from .job import TrainJob
+from .mouth import HeardMouth, heard_mouth
 from .rasterisers.choose import splatter_for
 from .rasterisers.record import Splatter
 from .result import background_for, still_row
@@ -27,17 +30,25 @@ from .schedule import BODY, LIPS, MOTION, STATIC
 
 
 @dataclass(frozen=True, eq=False)
+class Sound:
+    """What an avatar hears of its film, as its network receives it, and the features' spec."""
+
+    track: AudioTrack
+    spec: FeatureSpec
+
+
+@dataclass(frozen=True, eq=False)
 class Setup:
-    """splat: the differentiable rasteriser of the job's device. spec: of the audio features.
-    background: image and torso behind the head, and their frame. head: untrained. stages: their
-    names, in order. preview_rows: held-out frames. notes: for the user. body: None for a head
-    alone."""
+    """splat: the differentiable rasteriser of the job's device. sound: what the avatar hears of the
+    film; batches.track is what it is trained on. background: image and torso behind the head, and
+    their frame. head: untrained. stages: their names, in order. preview_rows: held-out frames.
+    notes: for the user. body: None for a head alone."""
 
     job: TrainJob
     splat: Splatter
     background: tuple[Background, int]
     batches: Batches
-    spec: FeatureSpec
+    sound: Sound
     head: Head
     stages: tuple[str, ...]
     preview_rows: tuple[int, ...]
@@ -53,7 +64,7 @@ def set_up(job: TrainJob) -> Setup:
     use_all_cores()
     clip = load_clip(job.dataset)
     background = background_for(clip)
-    batches, spec, notes = open_batches(job, clip)
+    batches, sound, notes = open_batches(job, clip)
     head = first_head(job, batches)
     body = None
     if job.config.body:
@@ -68,7 +79,7 @@ def set_up(job: TrainJob) -> Setup:
         splat=splat,
         background=background,
         batches=batches,
-        spec=spec,
+        sound=sound,
         head=head,
         stages=(*stages_of(job.config, batches), *([BODY] if body else [])),
         preview_rows=clip.val_rows or clip.train_rows,
@@ -84,13 +95,29 @@ def use_all_cores() -> None:
         torch.set_num_threads(available_cores())
 
 
-def open_batches(job: TrainJob, clip: TrainingClip) -> tuple[Batches, FeatureSpec, list[str]]:
-    """The training samples, the spec of their audio features, and notes on these features."""
+def open_batches(job: TrainJob, clip: TrainingClip) -> tuple[Batches, Sound, list[str]]:
+    """The training samples, what the avatar hears, and notes on its audio features."""
     config = job.config
     notes: list[str] = []
+    rows = rows_to_train(clip, job.rows)
     track, spec = training_track(clip, config.features, files=job.feature_files, notes=notes)
+    if config.mouth and config.arrangement == "paper":
+        found = _mouth(clip, track, spec, rows)
+        if isinstance(found, HeardMouth):
+            notes.append(f"lips from the sound, on unseen frames: {found.correlation:.2f}")
+            batches = Batches(clip, found.shown, config, rows, job.device, mouth=True)
+            return batches, Sound(found.heard, found.spec), notes
+        notes.append(f"the network hears all sound features: {found}")
     track, spec = shortened(track, spec, config.window)
-    return Batches(clip, track, config, rows_to_train(clip, job.rows), job.device), spec, notes
+    return Batches(clip, track, config, rows, job.device), Sound(track, spec), notes
+
+
+def _mouth(
+    clip: TrainingClip, track: AudioTrack, spec: FeatureSpec, rows: tuple[int, ...]
+) -> HeardMouth | str:
+    if spec.kind not in COMPUTED:
+        return f"{spec.kind} features are not computed here"
+    return heard_mouth(clip, track, spec, rows)
 
 
 def first_head(job: TrainJob, batches: Batches) -> Head:

@@ -146,7 +146,7 @@ class _AudioStage:
         codes = self.head.network.encode_audio(batches.augmented_windows(rows, LIPS, step))
         raw = _points_alone(points)
         moved, _ = self.head.network.deform(
-            raw, x, first, codes, batches.eyes[index], batches.poses[index]
+            raw, x, first, codes, batches.eyes[index], batches.landmark_poses(rows, step)
         )
         view = batches.viewmats[index]
         camera = torch.einsum("bij,bkj->bki", view[:, :3, :3], moved.means) + view[:, None, :3, 3]

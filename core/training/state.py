@@ -30,7 +30,7 @@ from .schedule import STATIC
 FORMAT, VERSION = "egs-training", "1"
 
 # Settings that older states do not have, where they were trained otherwise than today's default.
-_EARLIER = {"hash": False}
+_EARLIER = {"hash": False, "mouth": False}
 
 Sections = dict[str, dict[str, Tensor]]
 Shapes = dict[str, tuple[int, ...]]

@@ -285,7 +285,7 @@ class _Training:
         avatar = avatar_of(
             head,
             self.batches.clip,
-            setup.spec,
+            setup.sound.spec,
             job,
             setup.background,
             facts,
@@ -293,7 +293,7 @@ class _Training:
             self.batches.landmark_points,
         )
         save_avatar(avatar, job.out, half=True)  # already here: freezing may be interrupted
-        avatar = with_frozen_gaussians(avatar, self.batches.track, job)
+        avatar = with_frozen_gaussians(avatar, setup.sound.track, job)
         save_avatar(avatar, job.out, half=True)
         self.events.emit("preview", path=picture, psnr=preview.psnr)
         self.events.emit("done", path=job.out, psnr=preview.psnr, seconds=self.clock.total())
