@@ -40,8 +40,9 @@ class TrainConfig:
     to 16; a shorter window overfits less to the clip. kan, esaa, ppe, hash, static_init: False
     leaves that part out (the paper's ablations; the official arrangement always has dense planes
     in place of hash tables). body: False leaves neck and shoulders a flat picture behind the head.
-    mouth: the sound reaches the network as numbers of the mouth's shape (mouth.py; only with
-    features that are computed here); the official arrangement never has it. seed: same seed and steps give the same bits.
+    mouth: the sound reaches the network as numbers of the mouth's shape (mouth.py), if the features
+    are computed here; never in the official arrangement. seed: same seed and steps give the same
+    bits.
 
     *_steps: of the stages: static (one face for all frames), lips (landmarks alone), motion, body.
     minutes: stop after that long, all stages scaled to it; the steps then depend on the machine.
