@@ -23,6 +23,7 @@ HANGS = 600.0  # seconds after which a run counts as hanging
 ENDS = 60.0  # seconds that its other processes have to end after it; a worker has 10
 TICK = 0.004
 SHARED_MEMORY = Path("/dev/shm")
+OTHERS = "sem.mp-*"  # semaphores of Python's pools of processes: no activity has one, others may
 # How the last line begins; that of numpy's library, which ends a process without memory itself.
 REASONS = ("error: ", '{"event": "failed"', "OpenBLAS error: Memory allocation")
 
@@ -138,7 +139,8 @@ class Running:
         elif code > 0 and not self.last_line().startswith(REASONS[: None if self.fatal else 2]):
             wrong.append(f"code {code} without a reason: {text[-500:]}")
         if SHARED_MEMORY.is_dir():
-            new = [path for path in SHARED_MEMORY.iterdir() if path not in self._shared]
+            new = {path for path in SHARED_MEMORY.iterdir() if not path.match(OTHERS)}
+            new -= self._shared
             left = [path for path in new if _abandoned(path)]
             if left:  # or another program is just making or removing it
                 time.sleep(1.0)
