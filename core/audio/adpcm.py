@@ -62,7 +62,9 @@ class Blocks:
         blocks = np.frombuffer(raw, np.uint8).reshape(-1, self.size)
         decoded = (_ima if self.code == IMA else _microsoft)(self, blocks)
         # (samples of a block, blocks, channels)
-        return decoded.swapaxes(0, 1).reshape(-1, self.channels).astype(np.float32) / 32768
+        return decoded.swapaxes(0, 1).reshape(-1, self.channels).astype(np.float32) / np.float32(
+            32768
+        )
 
 
 def _ima(layout: Blocks, blocks: NDArray[np.uint8]) -> NDArray[np.int16]:

@@ -79,8 +79,6 @@ def _decode(
     if there < stop - first * each:
         raise AudioError(f"{path.name} became shorter while it was read; try again")
     if layout.blocks is not None:
-        decoded = layout.blocks.decode(raw)
-    else:
-        samples = samples_of_bytes(raw, layout.code, layout.width, layout.order)
-        decoded = samples.reshape(-1, layout.channels)
-    return decoded[start - first * each : stop - first * each]
+        return layout.blocks.decode(raw)[start - first * each : stop - first * each]
+    samples = samples_of_bytes(raw, layout.code, layout.width, layout.order)
+    return samples.reshape(-1, layout.channels)

@@ -144,7 +144,7 @@ class _Section:
         coded = rows["sh"].reshape(len(rows), -1).astype(np.float32)
         if self._level == 2:
             low, high = self.range
-            coded = low + coded / 255 * np.float32(high - low)
+            coded = (low + coded / 255 * (high - low)).astype(np.float32)
         out, place = np.empty((len(rows), self._rest, 3), np.float32), 0
         for first, size in ((0, 3), (3, 5), (8, 7)):
             if first < self._rest:

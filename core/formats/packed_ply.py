@@ -79,7 +79,7 @@ def packed_cloud(header: Header, read: ReadRows) -> Cloud:
             means=_between(box, BOUNDS, _parts(rows["packed_position"], *axes)),
             log_scales=_between(box, SCALE_BOUNDS, _parts(rows["packed_scale"], *axes)),
             quats=_rotations(rows["packed_rotation"]),
-            opacity_logits=logits_of(colours[:, 3].astype(np.float32)),
+            opacity_logits=logits_of(colours[:, 3]),
             sh=sh,
         )
 
@@ -132,7 +132,6 @@ def with_largest(others: NDArray[np.floating], largest: NDArray[Any]) -> Float32
 
 def _harmonic(coded: NDArray[np.uint8]) -> Float32:
     """From -4 to 4: both ends exactly, else the middle of a byte's range."""
-    share = (coded + np.float32(0.5)) / 256
+    share = (coded + 0.5) / 256
     share[coded == 0], share[coded == 255] = 0, 1
-    made: Float32 = (share - np.float32(0.5)) * 8
-    return made
+    return (8 * share - 4).astype(np.float32)

@@ -53,8 +53,7 @@ def _gaussians(rows: NDArray[Any]) -> Gaussians:
     )
 
 
-def logits_of(opacities: Float32) -> Float32:
+def logits_of(opacities: NDArray[np.floating]) -> Float32:
     """Infinite for 0 and 1."""
     with np.errstate(divide="ignore"):
-        made: Float32 = np.log(opacities) - np.log1p(-opacities)
-    return made
+        return (np.log(opacities) - np.log1p(-opacities)).astype(np.float32)

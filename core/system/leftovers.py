@@ -56,12 +56,16 @@ def part_of(path: Path, suffix: str = "", process: int | None = None) -> Path:
     """The temporary name, in the same folder, under which a process of this system writes the file;
     None: this process. The name in it is shortened where the whole would be too long for a file
     system."""
-    name = path.name
+    return path.with_name(f".{short_name(path.name)}.{owner(process)}{PART}{suffix}")
+
+
+def short_name(name: str) -> str:
+    """`name` itself, or its beginning and a digest of the whole: MOST_NAME bytes at most."""
     coded = os.fsencode(name)
-    if len(coded) > MOST_NAME:
-        digest = hashlib.sha256(coded).hexdigest()[:16]
-        name = coded[: MOST_NAME - 17].decode("utf-8", "ignore") + f"-{digest}"
-    return path.with_name(f".{name}.{owner(process)}{PART}{suffix}")
+    if len(coded) <= MOST_NAME:
+        return name
+    digest = hashlib.sha256(coded).hexdigest()[:16]
+    return coded[: MOST_NAME - 17].decode("utf-8", "ignore") + f"-{digest}"
 
 
 def remove_parts(folder: Path, process: int) -> None:

@@ -13,7 +13,7 @@ from ...core.errors import OutputError
 from ...core.images.mp4 import xmp_box
 from ...core.records.progress import Progress
 from ...core.system.files import Staged, reason, write_atomic
-from ...core.system.leftovers import temporary_folder
+from ...core.system.leftovers import short_name, temporary_folder
 from ..jobs.second import run_second
 
 ENCODER = Path(__file__).with_name("encoder.py")
@@ -97,7 +97,7 @@ def _folder_for(film: Film) -> Generator[Path, None, None]:
     """A hidden folder where the film will be, so that its last step is a rename."""
     parent = film.path.parent.absolute()
     try:
-        made = temporary_folder(parent, f".{film.path.stem}.")
+        made = temporary_folder(parent, f".{short_name(film.path.stem)}.")
     except OSError as error:
         raise OutputError(
             f"folder {parent} cannot be written: {reason(error)}; choose another"

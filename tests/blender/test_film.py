@@ -98,7 +98,8 @@ def test_the_same_film_twice_is_the_same_file_and_a_stop_leaves_nothing(
 ) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    made = film_of(folder / "a.mp4", pictures, xmp="")
+    longest = f"{'ä' * 125}x.mp4"  # 255 bytes
+    made = film_of(folder / longest, pictures, xmp="")
     with closing(encode_steps(made)) as steps:
         assert next(steps).stage == "encoding"
         assert len(names(folder)) == 1  # the hidden folder
@@ -107,7 +108,7 @@ def test_the_same_film_twice_is_the_same_file_and_a_stop_leaves_nothing(
     first = made.path.read_bytes()
     assert b"uuid" not in boxes(made.path)
     list(encode_steps(made))
-    assert made.path.read_bytes() == first and names(folder) == ["a.mp4"]
+    assert made.path.read_bytes() == first and names(folder) == [longest]
 
 
 def test_a_film_that_cannot_be_encoded_keeps_the_old_one(
