@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..core.errors import ArgumentError
+from ..core.system.names import printable
 
 
 def absolute(path: str, owner: Any = None) -> Path:
@@ -22,8 +23,13 @@ def absolute(path: str, owner: Any = None) -> Path:
 
 def stored_path(path: Path) -> str:
     """The path as Blender writes it: relative to the .blend if there is one on the same drive, and
-    the preference Relative Paths is on."""
+    the preference Relative Paths is on. ArgumentError for a name that is no text: Blender's
+    properties hold UTF-8 alone."""
     full = str(path.resolve())
+    if full != printable(full):
+        raise ArgumentError(
+            f"{path}: this name has bytes that are no UTF-8, which Blender cannot hold; rename it"
+        )
     if not bpy.data.filepath or not bpy.context.preferences.filepaths.use_relative_paths:
         return full
     try:

@@ -25,10 +25,10 @@ FROM_DROP = {"HIDDEN", "SKIP_SAVE"}  # what a file handler sets; never remembere
 def import_avatar(context: Any, path: Path) -> Any:
     """A new object in the active collection, selected and active. A bad file raises AvatarFileError
     and leaves nothing behind."""
-    avatar = load_avatar(path)
+    avatar, stored = load_avatar(path), stored_path(path)
     obj = bpy.data.objects.new(printable(avatar.name), mesh_of(avatar))
     obj.display_type = "BOUNDS"  # as points the mesh would hide the splats; a box can be clicked on
-    obj.egstalker.avatar_path = stored_path(path)
+    obj.egstalker.avatar_path = stored
     obj.egstalker.content_hash = avatar.content_hash
     if native.SUPPORTED:
         native.attach(obj)
