@@ -46,7 +46,8 @@ class Settings:
     None (a still). frames: scene frames in order, None for the whole sound. size: (width, height)
     in pixels, None for the camera's own. camera, pose, file_format: as core names them. unit: see
     Camera; for the training camera. shutter: of motion blur. xmp: see BakeJob. existing: what
-    happens to files that are there. instance: see placed.Placed."""
+    happens to files that are there. instance: see placed.Placed. meshes: those of the scene hide
+    parts of the head."""
 
     avatar_path: Path
     avatar_hash: str
@@ -65,6 +66,7 @@ class Settings:
     xmp: bool = True
     existing: Existing = OVERWRITE
     instance: str = ""
+    meshes: bool = False
 
     def instants(self, frame: int) -> tuple[float, ...]:
         """The scene frames whose controls and camera a picture needs: its own, then those of its
@@ -93,6 +95,7 @@ def read_settings(
         size=(props.width, props.height) if props.size_source == "OWN" else None,
         pose=props.pose_source,
         background=props.use_plate,
+        meshes=props.use_meshes,
         file_format=props.file_format,
         directory=directory,
         stem=stem,
@@ -169,8 +172,9 @@ def gather_steps(
     if len(frames) > MAX_FRAMES:
         raise ArgumentError(f"{len(frames)} frames are more than {MAX_FRAMES}; bake them in parts")
     instants = [instant for number in frames for instant in settings.instants(number)]
-    with_camera, size = settings.camera == "scene", settings.size
-    states = tuple(states_at(context, obj, instants, with_camera, size, settings.instance))
+    with_camera, place = settings.camera == "scene", settings.instance
+    meshes = frozenset(frames if settings.meshes else ())
+    states = tuple(states_at(context, obj, instants, with_camera, settings.size, place, meshes))
     return Gathered(settings, avatar, voice, start, frames, states, loaded.voice_digest)
 
 
@@ -189,11 +193,12 @@ def job_steps(gathered: Gathered) -> Generator[None, None, BakeJob]:
 
     tasks, states, drawn = [], iter(gathered.states), 0
     for number in frames:
+        given = [(next(states), instant) for instant in settings.instants(number)]
         own, *blur = (
-            instant_of(avatar, settings, state, instant, gathered.start)
-            for instant, state in zip(settings.instants(number), states, strict=False)
+            instant_of(avatar, settings, state, instant, gathered.start) for state, instant in given
         )
-        tasks.append(FrameTask(number, own.moment, own.camera, tuple(blur)))
+        meshes = given[0][0].meshes
+        tasks.append(FrameTask(number, own.moment, own.camera, tuple(blur), meshes))
         drawn += 1 + len(blur)
         if drawn >= SLICE:
             drawn = 0

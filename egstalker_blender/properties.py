@@ -9,8 +9,8 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, 
 
 from ..core.errors import ArgumentError
 from ..core.records.camera import MAX_SIDE
-from ..core.records.shutter import MAX_SAMPLES
 from . import blocks
+from .bake_properties import BakePictures
 from .control_properties import OVERRIDABLE, AvatarControls, touched
 from .sound import scenes, strips
 
@@ -62,7 +62,7 @@ def _strip_chosen(props: Any, context: Any) -> None:
     touched(props, context)
 
 
-class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
+class EGSTALKER_PG_avatar(AvatarControls, BakePictures, bpy.types.PropertyGroup):
     avatar_block: PointerProperty(
         name="Avatar Data-Block",
         description="The data-block that names, and may contain, the avatar file",
@@ -173,30 +173,8 @@ class EGSTALKER_PG_avatar(AvatarControls, bpy.types.PropertyGroup):
     frame_end: IntProperty(
         name="End", description="Last frame to bake", default=100, override=OVERRIDABLE
     )
-    use_plate: BoolProperty(
-        name="Background",
-        description="Draw the head over the avatar's background and torso (training camera only)",
-        default=True,
-        override=OVERRIDABLE,
-    )
     file_format: EnumProperty(
         name="Format", description="File format", items=FORMAT_ITEMS, override=OVERRIDABLE
-    )
-    use_motion_blur: BoolProperty(
-        name="Motion Blur",
-        description="Average several moments for each picture, as long as the shutter of the scene "
-        "is open (Render Properties > Motion Blur)",
-        default=False,
-        override=OVERRIDABLE,
-    )
-    motion_blur_samples: IntProperty(
-        name="Samples",
-        description="Number of moments that are averaged for a picture. Each takes as long as a "
-        "picture without motion blur",
-        default=8,
-        min=2,
-        max=MAX_SAMPLES,
-        override=OVERRIDABLE,
     )
     output_path: StringProperty(
         name="Output",

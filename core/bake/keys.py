@@ -25,8 +25,8 @@ KEY_VERSION = 1
 
 def picture_key(job: BakeJob, task: FrameTask) -> str:
     """SHA-256, hexadecimal, of everything that determines the picture: avatar, what it hears of the
-    voice, every field of the moments and cameras to the last bit, and what the file holds; not its
-    folder, name and number. The job's voice_digest is known."""
+    voice, every field of the moments and cameras to the last bit, the meshes before the head, and
+    what the file holds; not its folder, name and number. The job's voice_digest is known."""
     voice = heard(job.voice_digest, (instant.moment.seconds for instant in task.instants))
     digest = hashlib.sha256(
         f"{KEY_VERSION} {job.avatar_hash} {voice} {job.file_format} {job.background} "
@@ -35,6 +35,9 @@ def picture_key(job: BakeJob, task: FrameTask) -> str:
     for instant in task.instants:
         digest.update(_bytes_of(instant.moment))
         digest.update(_bytes_of(instant.camera))
+    if task.meshes is not None:
+        digest.update(f"{task.meshes.left} {task.meshes.top} {task.meshes.size}".encode())
+        digest.update(np.ascontiguousarray(task.meshes.depth).tobytes())
     return digest.hexdigest()
 
 

@@ -21,9 +21,9 @@ from ..images.queue import WriteQueue
 from ..network.deformer import Deformer, splats_at
 from ..records.audio_track import AudioTrack
 from ..records.avatar import Avatar
-from ..records.job import BakeJob, FrameTask
+from ..records.job import RAW, BakeJob, FrameTask
 from ..records.progress import Progress, progress_during
-from ..render.layers import layers_of
+from ..render.layers import behind_meshes, layers_of
 from ..system.files import reason
 from ..system.leftovers import remove_abandoned
 from ..system.threads import in_order
@@ -105,6 +105,9 @@ def pictures(
     each moment, over the avatar's background if the job asks for it; Layers if its files have
     some. in_bytes: Pixels are accepted; a backend that draws one picture at a time still gives
     Images, which make the same PNG. A picture with motion blur is the mean of its instants."""
+    if any(task.meshes is not None for task in job.frames):
+        yield from _behind_meshes(job, avatar, deformer, backend)
+        return
     if not any(task.blur for task in job.frames):
         yield from _sharp(job, avatar, deformer, backend, in_bytes)
         return
@@ -118,6 +121,20 @@ def pictures(
         for task in job.frames:
             samples = (cast(Image | Layers, next(drawn)) for _ in task.instants)
             yield mean_of(samples)
+
+
+def _behind_meshes(
+    job: BakeJob, avatar: Avatar, deformer: Deformer, backend: Backend
+) -> Generator[Image | Layers, None, None]:
+    """`pictures` of tasks of which meshes hide parts, which takes the head's depth."""
+    whole = tuple(replace(task, meshes=None) for task in job.frames)
+    every = replace(job, frames=whole, file_format=job.file_format if job.layered else RAW)
+    with contextlib.closing(pictures(every, avatar, deformer, backend)) as drawn:
+        for task in job.frames:
+            layers = cast(Layers, next(drawn))
+            if task.meshes is not None:
+                layers = behind_meshes(layers, task.meshes)
+            yield layers if job.layered else layers.image
 
 
 def _sharp(

@@ -243,8 +243,9 @@ class WorkerEngine:
         finally:
             if not answered:
                 _stop(process, number, replies)
-            self._files.drop(name)
-            self._files.drop(sound)
+            for used in (name, sound, str(fields["meshes"])):
+                if used:
+                    self._files.drop(used)
 
 
 def _stamps(voice: AnyVoice) -> list[tuple[int, int] | None]:

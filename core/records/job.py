@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import ArgumentError
 from .audio_track import AudioTrack
 from .camera import Camera
+from .mesh_depth import MeshDepth
 from .moment import Moment
 from .voice import AnyVoice
 
@@ -28,12 +29,14 @@ class Instant:
 class FrameTask:
     """number: the scene frame, which names the file. Moment and camera, with the job's avatar and
     voice, fully determine the picture. blur: instants while the shutter is open, each as long as
-    the others, all of the camera's size; then the picture is their mean. Empty for a sharp one."""
+    the others, all of the camera's size; then the picture is their mean. Empty for a sharp one.
+    meshes: what hides parts of the head, None for nothing; they are sharp in a blurred picture."""
 
     number: int
     moment: Moment
     camera: Camera
     blur: tuple[Instant, ...] = ()
+    meshes: MeshDepth | None = None
 
     @property
     def instants(self) -> tuple[Instant, ...]:

@@ -8,6 +8,7 @@ from ..images.image import Image
 from ..images.layers import Layers
 from ..records.arrays import Float32
 from ..records.camera import Camera
+from ..records.mesh_depth import MeshDepth
 from .picture import finish
 from .rasteriser import EMPTY
 
@@ -20,3 +21,19 @@ def layers_of(image: Image, depth: Float32, camera: Camera, background: Float32 
     if background is not None:
         image = finish(image[..., :3], 1 - matte, background)
     return Layers(image, scaled.astype(np.float32), matte)
+
+
+def behind_meshes(layers: Layers, meshes: MeshDepth) -> Layers:
+    """Without what meshes hide: of each pixel the share of its four corners remains at which no
+    mesh is nearer than the head, so that edges are soft. Makes new arrays."""
+    (height, width), far = meshes.size, meshes.depth
+    rows = slice(meshes.top, meshes.top + height)
+    columns = slice(meshes.left, meshes.left + width)
+    head = layers.depth[rows, columns]
+    corners = [far[y : y + height, x : x + width] for y in (0, 1) for x in (0, 1)]
+    seen = np.mean([head <= corner for corner in corners], axis=0, dtype=np.float32)
+    image, depth, matte = layers.image.copy(), layers.depth.copy(), layers.matte.copy()
+    image[rows, columns] *= seen[..., None]
+    matte[rows, columns] *= seen
+    depth[rows, columns][seen == 0] = EMPTY
+    return Layers(image, depth, matte)

@@ -22,6 +22,7 @@ from ..records.moment import Moment
 from ..records.splat_blocks import FIELDS, blocks_of, fields_from, width
 from ..records.voice import RATE, AnyVoice, PlacedSound, SoundMix, SoundPart, Waveform
 from ..system.files import reason
+from . import mesh_table
 from .protocol import Message, value
 
 # The numbers of a Moment except its poses, by name, in the order of a frame table.
@@ -36,6 +37,7 @@ VIEW_COLUMN = BODY_COLUMN + 12
 LENS_COLUMN = VIEW_COLUMN + 16
 INSTANT_COLUMN = LENS_COLUMN + 7
 TASK_COLUMNS = INSTANT_COLUMN + 1
+MESHES = "meshes_"  # before the name of the frame table's file
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -132,7 +134,7 @@ def moment_from(fields: Mapping[str, Any]) -> Moment:
 
 def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
     """The job as plain JSON data; its frames and their instants go to the file `name`,
-    (F, TASK_COLUMNS) float64. voice: as voice_fields."""
+    (F, TASK_COLUMNS) float64, and meshes to another (mesh_table). voice: as voice_fields."""
     rows = np.empty((sum(1 + len(task.blur) for task in job.frames), TASK_COLUMNS), np.float64)
     at = 0
     for task in job.frames:
@@ -140,6 +142,9 @@ def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
             _fill_row(rows[at], task.number, instant, number)
             at += 1
     _save(inside(folder, name), rows)
+    meshes = mesh_table.packed(job.frames)
+    if len(meshes):
+        _save(inside(folder, MESHES + name), meshes)
     return {
         "avatar_path": str(job.avatar_path.absolute()),
         "avatar_hash": job.avatar_hash,
@@ -152,6 +157,7 @@ def write_job(folder: Path, name: str, job: BakeJob, voice: Message) -> Message:
         "voice_digest": job.voice_digest,
         "voice": voice,
         "frames": name,
+        "meshes": MESHES + name if len(meshes) else "",
     }
 
 
@@ -161,11 +167,13 @@ def read_job(folder: Path, fields: Mapping[str, Any]) -> BakeJob:
         raise ProtocolError(f"a frame table has {rows.shape[1]} columns, not {TASK_COLUMNS}")
     if not np.isfinite(rows).all():
         raise ProtocolError("a frame table holds a number that is not finite")
+    meshes = value(fields, "meshes", str)
+    depths = _load(inside(folder, meshes), np.float32, 1) if meshes else np.empty(0, np.float32)
     return BakeJob(
         avatar_path=Path(value(fields, "avatar_path", str)),
         avatar_hash=value(fields, "avatar_hash", str),
         voice=voice_from(folder, value(fields, "voice", dict)),
-        frames=_tasks(rows),
+        frames=mesh_table.unpacked(depths, _tasks(rows)),
         directory=Path(value(fields, "directory", str)),
         stem=value(fields, "stem", str),
         file_format=value(fields, "file_format", str),

@@ -28,7 +28,7 @@ from .. import errors
 from ..errors import EgsError, EngineError, ProtocolError
 from ..system import memory
 
-VERSION = 8
+VERSION = 9
 MAX_BYTES = 16 * 1024 * 1024
 HEARTBEAT = 1.0  # seconds
 

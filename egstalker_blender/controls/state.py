@@ -15,6 +15,7 @@ from ...core.avatar.turning import Turn, nodding_body_pose, turned_viewmat
 from ...core.records.arrays import Float32, Float64
 from ...core.records.avatar import Avatar
 from ...core.records.camera import Camera
+from ...core.records.mesh_depth import MeshDepth
 from ..camera import head_motion, hung_on_bone
 from .curves import curves_of, scene_time, stands_still
 
@@ -30,7 +31,8 @@ ANIMATED = (
 class State:
     """The values that may change from frame to frame, in the units of the properties. head: the
     followed object's motion (4, 4) in the head's frame, None where no object is followed; located:
-    its translation counts. camera: None for the training camera."""
+    its translation counts. camera: None for the training camera. meshes: before the head, None
+    where there are none or nobody asked."""
 
     audio_offset: float
     strength: float
@@ -50,6 +52,7 @@ class State:
     head: Float64 | None = None
     located: bool = False
     camera: Camera | None = None
+    meshes: MeshDepth | None = None
 
     @property
     def turn(self) -> Turn:

@@ -112,6 +112,9 @@ def draw_bake(layout: Any, context: Any, obj: Any) -> None:
     row = col.row()
     row.active = props.camera_source == "training"
     row.prop(props, "use_plate")
+    row = col.row()
+    row.active = props.camera_source == "scene"
+    row.prop(props, "use_meshes")
     col.operator(EGSTALKER_OT_add_training_camera.bl_idname, icon="CAMERA_DATA")
     col = layout.column()
     col.prop(props, "size_source")

@@ -1,0 +1,95 @@
+"""The meshes of the scene that stand before a head, as the scene's camera sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.images.layers import EMPTY
+from ..core.records.arrays import Float32, Float64
+from ..core.records.camera import Camera
+from ..core.records.mesh_depth import MeshDepth
+from ..core.render.rays import Area, area_around, corner_rays, depths_of, picture_of
+from .camera import HEAD_TO_OBJECT, world_of
+from .properties import is_avatar
+
+ROOM = 1.5  # of the box of the neutral head, about its middle, in which the head moves and turns
+
+
+def meshes_before(
+    depsgraph: Any, obj: Any, camera: Camera, instance: str = ""
+) -> MeshDepth | None:
+    """What hides parts of the avatar `obj` in the picture of `camera`, the scene's camera relative
+    to the object; None for nothing. Every mesh counts that the depsgraph shows and that is neither
+    hidden in renders nor from cameras, whatever its material. instance: see world_of. CameraError as world_of."""
+    head = _room(obj)
+    limits, farthest = area_around(camera, head), depths_of(camera, head).max()
+    to_world = world_of(depsgraph, obj, instance) @ HEAD_TO_OBJECT
+    found: list[tuple[Area, Float32]] = []
+    for instance in depsgraph.object_instances:
+        if not _hides(instance):
+            continue
+        # The scene's units become the head's frame, in which the camera is.
+        local = np.linalg.inv(to_world) @ np.array(instance.matrix_world, np.float64)
+        box = np.array(instance.object.bound_box, np.float64) @ local[:3, :3].T + local[:3, 3]
+        area = area_around(camera, box).within(limits)
+        if not area.is_empty and depths_of(camera, box).min() < farthest:
+            depth = _cast(instance.object, np.linalg.inv(local), camera, area)
+            if (depth < EMPTY).any():
+                found.append((area, depth))
+    return _nearest(found, camera) if found else None
+
+
+def _room(obj: Any) -> Float64:
+    """(8, 3) corners in the head's frame."""
+    box = np.array(obj.bound_box, np.float64)
+    middle = box.mean(axis=0)
+    return ((box - middle) * ROOM + middle) @ np.linalg.inv(HEAD_TO_OBJECT[:3, :3]).T
+
+
+def _hides(instance: Any) -> bool:
+    shown = instance.object
+    source = shown.original or shown
+    if shown.type != "MESH" or not instance.show_self or is_avatar(source):
+        return False
+    collections = source.users_collection
+    is_off = bool(collections) and all(collection.hide_render for collection in collections)
+    return bool(len(shown.data.polygons)) and not (
+        source.hide_render or is_off or not source.visible_camera
+    )
+
+
+def _cast(shown: Any, to_local: Float64, camera: Camera, area: Area) -> Float32:
+    """(h + 1, w + 1) distances along the camera's axis in units of the scene. to_local (4, 4): from
+    the head's frame to the mesh."""
+    origin = to_local[:3, :3] @ camera.centre + to_local[:3, 3]
+    rays = corner_rays(camera, area) @ to_local[:3, :3].T
+    start, flat = origin.tolist(), rays.reshape(-1, 3)
+    hits = [(index, shown.ray_cast(start, ray)) for index, ray in enumerate(flat.tolist())]
+    hits = [(index, hit[1]) for index, hit in hits if hit[0]]
+    out = np.full(rays.shape[:2], EMPTY, np.float32)
+    if hits:
+        indices, places = zip(*hits, strict=True)
+        along = flat[list(indices)]
+        distances = ((np.array(places) - origin) * along).sum(1) / np.square(along).sum(1)
+        out.reshape(-1)[list(indices)] = distances * camera.unit
+    return out
+
+
+def _nearest(found: list[tuple[Area, Float32]], camera: Camera) -> MeshDepth:
+    """All areas in one."""
+    areas = [area for area, _ in found]
+    all_of_them = Area(
+        min(area.left for area in areas),
+        min(area.top for area in areas),
+        max(area.right for area in areas),
+        max(area.bottom for area in areas),
+    ).within(picture_of(camera))
+    height, width = all_of_them.bottom - all_of_them.top, all_of_them.right - all_of_them.left
+    out = np.full((height + 1, width + 1), EMPTY, np.float32)
+    for area, depth in found:
+        top, left = area.top - all_of_them.top, area.left - all_of_them.left
+        part = out[top : top + depth.shape[0], left : left + depth.shape[1]]
+        np.minimum(part, depth, out=part)
+    return MeshDepth(all_of_them.left, all_of_them.top, out)
