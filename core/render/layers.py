@@ -30,8 +30,9 @@ def behind_meshes(layers: Layers, meshes: MeshDepth) -> Layers:
     rows = slice(meshes.top, meshes.top + height)
     columns = slice(meshes.left, meshes.left + width)
     head = layers.depth[rows, columns]
-    corners = [far[y : y + height, x : x + width] for y in (0, 1) for x in (0, 1)]
-    seen = np.mean([head <= corner for corner in corners], axis=0, dtype=np.float32)
+    seen = np.zeros(head.shape, np.float32)
+    for y, x in np.ndindex(2, 2):
+        seen += np.float32(0.25) * (head <= far[y : y + height, x : x + width])
     image, depth, matte = layers.image.copy(), layers.depth.copy(), layers.matte.copy()
     image[rows, columns] *= seen[..., None]
     matte[rows, columns] *= seen

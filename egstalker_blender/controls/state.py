@@ -61,7 +61,7 @@ class State:
 
 def state_of(props: Any, camera: Camera | None = None, head: Float64 | None = None) -> State:
     """The current controls. props: settings of the evaluated object."""
-    numbers = {name: float(getattr(props, name)) for name in ANIMATED}
+    numbers: dict[str, Any] = {name: float(getattr(props, name)) for name in ANIMATED}
     return State(
         **numbers,
         eye_source=props.eye_source,
