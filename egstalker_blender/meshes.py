@@ -17,25 +17,24 @@ from .properties import is_avatar
 ROOM = 1.5  # of the box of the neutral head, about its middle, in which the head moves and turns
 
 
-def meshes_before(
-    depsgraph: Any, obj: Any, camera: Camera, instance: str = ""
-) -> MeshDepth | None:
+def meshes_before(depsgraph: Any, obj: Any, camera: Camera, instance: str = "") -> MeshDepth | None:
     """What hides parts of the avatar `obj` in the picture of `camera`, the scene's camera relative
     to the object; None for nothing. Every mesh counts that the depsgraph shows and that is neither
-    hidden in renders nor from cameras, whatever its material. instance: see world_of. CameraError as world_of."""
+    hidden in renders nor from cameras, whatever its material. instance: as world_of, whose
+    CameraError it raises."""
     head = _room(obj)
     limits, farthest = area_around(camera, head), depths_of(camera, head).max()
     to_world = world_of(depsgraph, obj, instance) @ HEAD_TO_OBJECT
     found: list[tuple[Area, Float32]] = []
-    for instance in depsgraph.object_instances:
-        if not _hides(instance):
+    for shown in depsgraph.object_instances:
+        if not _hides(shown):
             continue
         # The scene's units become the head's frame, in which the camera is.
-        local = np.linalg.inv(to_world) @ np.array(instance.matrix_world, np.float64)
-        box = np.array(instance.object.bound_box, np.float64) @ local[:3, :3].T + local[:3, 3]
+        local = np.linalg.inv(to_world) @ np.array(shown.matrix_world, np.float64)
+        box = np.array(shown.object.bound_box, np.float64) @ local[:3, :3].T + local[:3, 3]
         area = area_around(camera, box).within(limits)
         if not area.is_empty and depths_of(camera, box).min() < farthest:
-            depth = _cast(instance.object, np.linalg.inv(local), camera, area)
+            depth = _cast(shown.object, np.linalg.inv(local), camera, area)
             if (depth < EMPTY).any():
                 found.append((area, depth))
     return _nearest(found, camera) if found else None
