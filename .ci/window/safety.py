@@ -7,7 +7,7 @@ from functools import partial
 import addon_utils
 import bpy
 
-from . import bakes, files, heads, renders, talking, training
+from . import bakes, exports, files, heads, renders, talking, training
 from .driver import EXTENSION, PAUSE, Session, Step, Wait, check
 
 PLAY_SECONDS = 3.0
@@ -159,6 +159,7 @@ STEPS: list[Step] = [
     bakes.bake_again_to_the_end,
     bakes.open_a_file_during_a_bake,
     *renders.STEPS,
+    *exports.STEPS,
     disable_and_enable,
     training.train_on,
     bakes.quit_during_a_bake,  # the last: the driver quits while it runs

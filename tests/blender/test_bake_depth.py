@@ -13,7 +13,8 @@ from egstalker.core.errors import ArgumentError
 from core.images.image import to_linear
 from core.images.layers import EMPTY, mean_of
 from tests.support.blender import HEIGHT, WIDTH, job_of, names, read_png
-from tests.support.blender_compositor import passes_of
+from tests.support.blender_compositor import compositor, passes_of, render_float
+from tests.support.blender_native import add_plane, prepare
 
 
 def test_blender_reads_the_layers_as_passes(head: Any, scene: Any, tmp_path: Path) -> None:
@@ -51,6 +52,41 @@ def test_the_matte_remains_over_a_background(head: Any, scene: Any, tmp_path: Pa
     matte = found["matte"][..., 0]
     assert matte.min() == 0 and matte.max() > 0.5
     assert ((found["Depth"][..., 0] < 1e9) == (matte > 0)).all()
+
+
+def test_blender_combines_a_bake_with_meshes_by_depth(
+    head: Any, scene: Any, tmp_path: Path
+) -> None:
+    """Z Combine of a baked file and a render of meshes. The plane is black: there is no light."""
+    bpy.ops.egstalker.add_training_camera()
+    props = head.egstalker
+    props.camera_source, props.file_format, props.use_meshes = "scene", "exr-multilayer", False
+    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
+    scene.frame_start = scene.frame_end = 3
+    scene.frame_set(3)
+    plane = add_plane(scene, -0.5)  # before the right half of the picture
+    assert bpy.ops.egstalker.bake(engine="builtin") == {"FINISHED"}
+    head.hide_render = True  # what is seen of it is the file's
+    prepare(scene, samples=1)
+    scene.view_layers[0].use_pass_z = True
+    tree, output = compositor(scene)
+    image, combine = (tree.nodes.new(f"CompositorNode{kind}") for kind in ("Image", "Zcombine"))
+    image.image = bpy.data.images.load(str(tmp_path / "out" / "frame_0003.exr"))
+    layers = tree.nodes.new("CompositorNodeRLayers")
+    sources = (
+        *(layers.outputs[name] for name in ("Image", "Depth")),
+        *(image.outputs[name] for name in ("Combined", "Depth")),
+    )
+    for source, target in zip(sources, combine.inputs, strict=False):
+        tree.links.new(source, target)
+    tree.links.new(combine.outputs[0], output.inputs[0])
+    half = WIDTH // 2
+    before = render_float(scene, tmp_path / "before.exr")
+    plane.location.y = 1.5  # now behind it
+    behind = render_float(scene, tmp_path / "behind.exr")
+    assert before[:, half + 4 :, :3].max() == 0 < behind[:, half + 4 :, :3].max()
+    np.testing.assert_allclose(before[:, : half - 4], behind[:, : half - 4], atol=1e-6)
+    assert behind[:, : half - 4, :3].max() > 0.2
 
 
 def test_motion_blur_takes_the_shutter_of_the_scene(head: Any, scene: Any) -> None:
