@@ -283,7 +283,7 @@ def test_a_pose_that_cannot_be_fitted_ends_in_one_sentence(
 ) -> None:
     from core.prepare import poses
 
-    def singular(*values: object) -> None:
+    def singular(*values: object, threads: int) -> None:
         raise np.linalg.LinAlgError("Singular matrix")
 
     before = digest(dataset)
