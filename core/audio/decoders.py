@@ -84,7 +84,7 @@ def _by_soundfile(path: Path) -> tuple[Channels, int, int, int]:
             f"({_one_line(error)}); install it, or convert the sound to WAV"
         ) from None
 
-    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+    class Forward(soundfile.SoundFile):
         """It seeks after every read otherwise, by which an MP3 loses what its frames share."""
 
         def seekable(self) -> bool:

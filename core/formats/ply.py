@@ -98,7 +98,7 @@ def _reader(path: Path, header: Header) -> ReadRows:
         rows = np.empty(stop - start, dtypes[element.name])
         with path.open("rb") as file:
             file.seek(starts[element.name] + start * element.stride)
-            if file.readinto(memoryview(rows.view(np.uint8))) != rows.nbytes:  # type: ignore[arg-type]
+            if file.readinto(memoryview(rows.view(np.uint8))) != rows.nbytes:
                 raise PlyError(f"{path} changed while it was read; try again")
         return rows
 
