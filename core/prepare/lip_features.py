@@ -11,7 +11,7 @@ from ..audio.phonetic_network import STEP as SAMPLES
 from ..audio.wav import load_wav
 from ..errors import OutputError
 from ..records.arrays import Float32
-from ..records.voice import Samples
+from ..records.voice import Samples, Waveform
 from ..system.steps import finished
 from .step import Files, Step, all_there
 
@@ -21,12 +21,12 @@ PARTS = "lips"  # folder of the finished parts, while the step runs
 PART = 5 * CORE  # steps: 40 s
 
 
-def load_voice(files: Files) -> Samples:
-    """The samples of voice.wav, 16 kHz. OutputError if it is damaged."""
+def load_voice(files: Files) -> Waveform:
+    """voice.wav, 16 kHz. OutputError if it is damaged."""
     voice = load_wav(files.side / VOICE)
     if voice is None:
         raise OutputError(f"{files.side / VOICE} is damaged; remove it and run it again")
-    return voice.samples
+    return voice
 
 
 def voice_features(step: Step, first: int, stop: int, keep: bool) -> Float32:
@@ -35,7 +35,7 @@ def voice_features(step: Step, first: int, stop: int, keep: bool) -> Float32:
     if not keep:
         shutil.rmtree(step.side / PARTS, ignore_errors=True)
     step.make(f"{step.side.name}/{PARTS}")
-    count = 1 + len(load_voice(step)[first:stop]) // SAMPLES
+    count = 1 + len(load_voice(step).samples[first:stop]) // SAMPLES
     parts = [range(k, min(k + PART, count)) for k in range(0, count, PART)]
     missing = [(first, stop, part) for part in parts if not all_there([step.side / _name(part)])]
     kept = count - sum(len(part) for _, _, part in missing)
@@ -53,7 +53,7 @@ def _name(part: range) -> str:
 
 
 def _with_voice(files: Files) -> tuple[Files, Samples]:
-    return files, load_voice(files)
+    return files, load_voice(files).samples
 
 
 def _make_part(tool: tuple[Files, Samples], item: tuple[int, int, range]) -> None:

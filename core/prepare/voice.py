@@ -60,7 +60,7 @@ def match_lips(step: Step, count: int, track: int, keep: bool) -> dict[str, Any]
     lips' movements to be theirs, None if that is not certain. sound_offset_applied_ms: by which the
     sound was moved forward. peak: of the sound's samples, 1 is full scale."""
     options = step.options
-    voice = Waveform(load_voice(step), RATE)
+    voice = load_voice(step)
     offset = _offset(step, count, keep)
     applied = _applied(offset, options.sound_offset)
     if applied:

@@ -203,5 +203,5 @@ def test_features_are_made_in_parts_that_a_stopped_run_keeps(
     stopped[0] = False
     found = voice_features(step, begin, stop, True)
     assert made == [range(CORE), range(CORE, 2 * CORE), range(2 * CORE, 901)]
-    whole = phonetic(load_voice(step)[begin:stop])
+    whole = phonetic(load_voice(step).samples[begin:stop])
     assert np.array_equal(found, whole)
