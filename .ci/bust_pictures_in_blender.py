@@ -207,7 +207,8 @@ def read(path: Path) -> Pixels:
 
 def over_backdrop(picture: Pixels) -> Pixels:
     alpha = picture[..., 3:]
-    return picture[..., :3] * alpha + np.float32(BACKDROP) * (1 - alpha)
+    behind = np.array(BACKDROP, np.float32)
+    return np.asarray(picture[..., :3] * alpha + behind * (1 - alpha), np.float32)
 
 
 def write_row(path: Path, pictures: Sequence[Pixels]) -> None:
