@@ -19,7 +19,9 @@ def mouth_track(track: AudioTrack, spec: FeatureSpec) -> AudioTrack:
     mouth = spec.mouth
     if mouth is None:
         return track
-    outside = np.zeros((spec.window, spec.dim)) if track.outside is None else track.outside
+    outside = track.outside
+    if outside is None:
+        outside = np.zeros((spec.window, spec.dim), np.float32)
     return replace(
         track,
         windows=_numbers(track.windows, mouth)[:, None],
@@ -44,4 +46,4 @@ def _numbers(windows: Float32, mouth: MouthMap) -> Float32:
         for number, row in enumerate(weights):
             # Not a product of matrices: its bits may depend on the number of rows.
             out[first : first + len(part), number] = (part * row).sum(axis=1) + bias[number]
-    return np.clip(out, np.float32(mouth.low), np.float32(mouth.high))
+    return np.clip(out, *(np.array(limit, np.float32) for limit in (mouth.low, mouth.high)))

@@ -34,7 +34,7 @@ from ..system.lru import LRU
 from ..system.machine import available_cores
 from .deformers import prepare_numba, prepare_numpy, torch_deformers
 
-PACKAGES = ("numpy", "torch", "numba", "gsplat", "soundfile")
+PACKAGES = ("numpy", "torch", "numba", "gsplat", "librosa")
 KEPT_AVATARS = 2
 
 Batches = Callable[

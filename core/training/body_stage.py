@@ -111,7 +111,7 @@ class BodyStage:
         """Move what no frame shows behind the trained head. The same for the same head."""
         trained = len(self.body.means)
         farthest = torch.zeros(len(self.body.unseen_means), device=self.batches.device)
-        for row in evenly_spaced(self.batches.rows, HIDING_FRAMES):
+        for row in evenly_spaced(self.batches.rows.tolist(), HIDING_FRAMES):
             head, body = self._parts(row)
             hidden = RawTensors(*(value[trained:] for value in body))
             needed = missing_depth(head, hidden, self.frames.frame(row).camera, self.splat)

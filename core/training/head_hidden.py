@@ -28,7 +28,7 @@ def remove_hidden(head: Head, batches: Batches, splat: Splatter) -> None:
     with torch.no_grad():
         field = head.field()
     shares = torch.zeros(len(head), device=batches.device)
-    for row in evenly_spaced(batches.rows, FRAMES):
+    for row in evenly_spaced(batches.rows.tolist(), FRAMES):
         shares = torch.maximum(shares, _shares_at(head, batches, row, field, splat))
     keep = shares >= HIDDEN
     keep[: batches.config.agents] = True

@@ -58,7 +58,7 @@ CHOICES = (
     ),
 )
 SPACE = {"cpu": 1.0e9, "cpu_torch": 3.0e9, "cuda": 12.0e9}  # bytes, including unpacked files
-_WORKER_IMPORTS = ("numba", "soundfile", "audioread", "scipy.spatial")
+_WORKER_IMPORTS = ("numba", "soundfile", "audioread", "librosa.feature", "scipy.spatial")
 IMPORTS = {
     "cpu": _WORKER_IMPORTS,
     "cpu_torch": (*_WORKER_IMPORTS, "torch"),
