@@ -24,7 +24,10 @@ HIDDEN = 0.01  # share of a Gaussian's own area
 
 
 def remove_hidden(head: Head, batches: Batches, splat: Splatter) -> None:
-    """In place; the same for the same head. The agents of ESAA stay."""
+    """In place; the same for the same head. The agents of ESAA stay, and so does all of an official
+    head, as in the authors' code."""
+    if not head.is_paper:
+        return
     with torch.no_grad():
         field = head.field()
     shares = torch.zeros(len(head), device=batches.device)
