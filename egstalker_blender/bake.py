@@ -21,7 +21,7 @@ from . import engines, preferences
 from .blocks import file_of
 from .gather import NOTHING, Gathered, gather_steps, job_steps, read_settings
 from .output import output_of
-from .placed import Placed, active_place, place_problem, rendered_places
+from .placed import Placed, active_place, place_problem, places, rendered_places
 from .properties import avatars_in
 from .reasoned import NO_AVATAR, Reasoned
 from .sound.strips import link_problem
@@ -88,24 +88,26 @@ def blocker(context: Any) -> str:
     return blocker_of(context.scene, placed) if placed is not None else NO_AVATAR
 
 
-def blocker_of(scene: Any, placed: Placed) -> str:
-    """The same for a head of the scene."""
+def blocker_of(scene: Any, placed: Placed, there: Sequence[Placed] | None = None) -> str:
+    """The same for a head of the scene. there: as output_of."""
     obj = placed.obj
+    there = places(scene) if there is None else there
     try:
-        output_of(scene, obj, placed.instance)
+        output_of(scene, obj, placed.instance, there)
     except EgsError as error:
         return head_blocker(scene, obj) or str(error)
     if obj.egstalker.camera_source == "scene" and scene.camera is None:
         return head_blocker(scene, obj) or "The scene has no camera"
-    return head_blocker(scene, obj) or place_problem(scene, placed)
+    return head_blocker(scene, obj) or place_problem(scene, placed, there)
 
 
 def blocker_of_all(scene: Any) -> str:
     """The reason why *Bake All* cannot run, empty if it can."""
-    heads = rendered_places(scene)
+    there = places(scene)
+    heads = rendered_places(scene, there)
     if not heads:
         return "The scene has no avatar that is enabled in renders"
-    problems = ((placed.name, blocker_of(scene, placed)) for placed in heads)
+    problems = ((placed.name, blocker_of(scene, placed, there)) for placed in heads)
     return next((f"{name}: {problem}" for name, problem in problems if problem), "")
 
 

@@ -24,13 +24,13 @@ def meshes_before(depsgraph: Any, obj: Any, camera: Camera, instance: str = "") 
     CameraError it raises."""
     head = _room(obj)
     limits, farthest = area_around(camera, head), depths_of(camera, head).max()
-    to_world = world_of(depsgraph, obj, instance) @ HEAD_TO_OBJECT
+    from_world = np.linalg.inv(world_of(depsgraph, obj, instance) @ HEAD_TO_OBJECT)
     found: list[tuple[Area, Float32]] = []
     for shown in depsgraph.object_instances:
         if not _hides(shown):
             continue
         # The scene's units become the head's frame, in which the camera is.
-        local = np.linalg.inv(to_world) @ np.array(shown.matrix_world, np.float64)
+        local = from_world @ np.array(shown.matrix_world, np.float64)
         box = np.array(shown.object.bound_box, np.float64) @ local[:3, :3].T + local[:3, 3]
         area = area_around(camera, box).within(limits)
         if not area.is_empty and depths_of(camera, box).min() < farthest:

@@ -7,6 +7,7 @@ the same files.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,25 @@ from ..core.errors import ArgumentError
 from ..core.system.names import distinct_names, safe_name
 from .paths import absolute
 from .placed import Placed, places
-from .properties import avatars_in
 
 OBJECT, SCENE = "{object}", "{scene}"
+Names = Mapping[tuple[Any, str], str]  # (avatar, instance) -> name of its files
 STEM = "frame_"  # where there is one head and its name is not chosen
 
 
-def output_of(scene: Any, obj: Any, instance: str = "") -> tuple[Path, str]:
+def output_of(
+    scene: Any, obj: Any, instance: str = "", there: Sequence[Placed] | None = None
+) -> tuple[Path, str]:
     """Folder of the head's frames, and the start of their names. instance: see placed.Placed. A
-    head of a library writes beside the open .blend, not beside the library. ArgumentError where the
-    frames of another head, or of the same head in another scene, would be overwritten."""
+    head of a library writes beside the open .blend, not beside the library. there: placed.places of
+    the scene, if they are known. ArgumentError where the frames of another head, or of the same
+    head in another scene, would be overwritten."""
     props = obj.egstalker
-    mine = _files(scene, obj, instance)
-    for other in places(scene):
-        theirs = _files(scene, other.obj, other.instance)
+    there = places(scene) if there is None else there
+    names = _names(there)
+    mine = _files(scene, obj, instance, names)
+    for other in there:
+        theirs = _files(scene, other.obj, other.instance, names)
         same = other.obj == obj and instance in ("", other.instance)
         if not same and _key(*theirs, other.obj) == _key(*mine, obj):
             raise ArgumentError(
@@ -51,17 +57,18 @@ def output_in(
 ) -> tuple[Path, str]:
     """The same for a folder that is chosen for all heads at once; own_folder: in a folder of the
     head's name below it. A name that the head's settings choose stays."""
-    name = _name_in(scene, obj, instance)
+    names = _names(places(scene))
+    name = _name_of(obj, instance, names)
     stem = f"{name}_" if own_folder else STEM
     if obj.egstalker.is_property_set("file_stem"):
-        stem = _files(scene, obj, instance)[1]
+        stem = _files(scene, obj, instance, names)[1]
     return (folder / name if own_folder else folder), stem
 
 
-def _files(scene: Any, obj: Any, instance: str) -> tuple[str, str]:
+def _files(scene: Any, obj: Any, instance: str, names: Names) -> tuple[str, str]:
     """Folder, as Blender writes it, and stem."""
     props = obj.egstalker
-    name, scene_name = _name_in(scene, obj, instance), safe_name(scene.name)
+    name, scene_name = _name_of(obj, instance, names), safe_name(scene.name)
 
     def filled(text: str) -> str:
         return text.replace(OBJECT, name).replace(SCENE, scene_name)
@@ -69,15 +76,16 @@ def _files(scene: Any, obj: Any, instance: str) -> tuple[str, str]:
     return filled(props.output_path), filled(props.file_stem)
 
 
-def _name_in(scene: Any, obj: Any, instance: str) -> str:
-    """The head's name, distinct among all heads of the scene and their instances, whatever is
-    baked."""
-    heads = [Placed(head) for head in avatars_in(scene)]
-    heads += [placed for placed in places(scene) if placed.instance]
-    mine = [placed for placed in heads if (placed.obj, placed.instance) == (obj, instance)]
-    if not mine:
-        return safe_name(instance or obj.name)
-    return distinct_names([head.name for head in heads])[heads.index(mine[0])]
+def _names(there: Sequence[Placed]) -> Names:
+    """The names of all heads of the scene and their instances, distinct whatever is baked."""
+    heads = [Placed(avatar) for avatar in dict.fromkeys(placed.obj for placed in there)]
+    heads += [placed for placed in there if placed.instance]
+    names = distinct_names([head.name for head in heads])
+    return {(head.obj, head.instance): name for head, name in zip(heads, names, strict=True)}
+
+
+def _name_of(obj: Any, instance: str, names: Names) -> str:
+    return names.get((obj, instance)) or safe_name(instance or obj.name)
 
 
 def _key(folder: str, stem: str, obj: Any) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .properties import active_avatar, avatars_in, instanced_by, is_avatar
+from .properties import active_avatar, avatars_in, instanced_by, is_avatar, order_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Placed:
 def places(scene: Any) -> list[Placed]:
     """Every avatar of the scene, once for each of its places; hidden ones, too."""
     there = _by_avatar(scene)
-    return [placed for avatar in avatars_in(scene) for placed in there[avatar]]
+    return [placed for avatar in sorted(there, key=order_of) for placed in there[avatar]]
 
 
 def places_of(scene: Any, avatar: Any) -> list[Placed]:
@@ -38,11 +38,12 @@ def places_of(scene: Any, avatar: Any) -> list[Placed]:
     return _by_avatar(scene).get(avatar, [])
 
 
-def rendered_places(scene: Any) -> list[Placed]:
+def rendered_places(scene: Any, there: Iterable[Placed] | None = None) -> list[Placed]:
     """What *Bake All* and a command line that names no head bake: all that is not disabled in
-    renders. The training camera sees an avatar from everywhere alike, so there it is one."""
+    renders. The training camera sees an avatar from everywhere alike, so there it is one. there:
+    `places` of the scene, if they are known."""
     found = []
-    for placed in places(scene):
+    for placed in places(scene) if there is None else there:
         by = scene.objects[placed.instance] if placed.instance else placed.obj
         if placed.obj.hide_render or by.hide_render:
             continue
@@ -71,30 +72,38 @@ def active_place(context: Any) -> Placed | None:
     avatar, active = active_avatar(context), context.object
     if avatar is None:
         return None
-    there = places_of(context.scene, avatar)
-    mine = [placed for placed in there if active is not None and placed.instance == active.name]
-    return mine[0] if mine else Placed(avatar)
+    if active is None or active == avatar:
+        return Placed(avatar)
+    mine = (each for each in places_of(context.scene, avatar) if each.instance == active.name)
+    return next(mine, Placed(avatar))
 
 
-def place_problem(scene: Any, placed: Placed) -> str:
+def place_problem(scene: Any, placed: Placed, there: Iterable[Placed] | None = None) -> str:
     """The reason why the scene's camera cannot see the head: nobody chose one of its instances.
-    Empty if it can."""
+    Empty if it can. there: as rendered_places."""
     if placed.instance or placed.obj.egstalker.camera_source != "scene":
         return ""
-    there = places_of(scene, placed.obj)
-    if len(there) < 2 or placed in there:
+    every = places(scene) if there is None else there
+    mine = [each for each in every if each.obj == placed.obj]
+    if len(mine) < 2 or placed in mine:
         return ""
-    names = ", ".join(repr(each.instance) for each in there)
+    names = ", ".join(repr(each.instance) for each in mine)
     return f"{placed.obj.name!r} is instanced by {names}; select one of them"
 
 
 def _by_avatar(scene: Any) -> dict[Any, list[Placed]]:
     found: dict[Any, list[Placed]] = {}
-    for obj in sorted(scene.objects, key=lambda each: str(each.name)):
+    for obj in scene.objects:
         for placed in [Placed(obj)] if is_avatar(obj) else _instances_by(obj):
             found.setdefault(placed.obj, []).append(placed)
-    only = {avatar: [Placed(avatar)] for avatar, there in found.items() if len(there) == 1}
-    return found | only
+    return {
+        avatar: sorted(there, key=_order) if len(there) > 1 else [Placed(avatar)]
+        for avatar, there in found.items()
+    }
+
+
+def _order(placed: Placed) -> str:
+    return placed.instance or str(placed.obj.name)
 
 
 def _instances_by(obj: Any) -> list[Placed]:

@@ -248,7 +248,12 @@ def avatars_in(scene: Any) -> list[Any]:
     for obj in scene.objects:
         for avatar in [obj] if is_avatar(obj) else instanced_by(obj):
             found[avatar.session_uid] = avatar
-    return sorted(found.values(), key=lambda o: (o.name, o.library.name if o.library else ""))
+    return sorted(found.values(), key=order_of)
+
+
+def order_of(obj: Any) -> tuple[str, str]:
+    """The key by which avatars are listed: name, then library."""
+    return obj.name, obj.library.name if obj.library else ""
 
 
 def active_avatar(context: Any) -> Any:

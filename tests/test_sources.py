@@ -34,7 +34,7 @@ ARCHIVES = {
     "core/formats/torch_writer.py",
     "core/metrics/lpips_weights.py",
     "core/network/official/reference_file.py",
-    "core/prepare/step.py",
+    "core/system/archives.py",  # names their errors, opens none
 }
 TEMPORARY = "core/system/leftovers.py"
 
@@ -174,7 +174,6 @@ BREACHES: list[tuple[Check, str, str]] = [
     (names_the_variables_of_processes, "core/a.py", "import subprocess\nsubprocess.run(['a'])"),
     (names_the_variables_of_processes, "core/a.py", "import os\nos.execv('a', ['a'])"),
     (opens_archives_where_they_are_bounded, "core/a.py", "import zipfile"),
-    (opens_archives_where_they_are_bounded, "core/prepare/step.py", "archive.extractall('a')"),
     (makes_private_temporary_files, "core/a.py", "import tempfile\ntempfile.mktemp()"),
     (makes_private_temporary_files, "core/a.py", "import tempfile\ntempfile.gettempdir()"),
     (fits_a_page, "core/a.py", "a = 1\n" * (MAX_LINES + 1)),

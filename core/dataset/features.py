@@ -21,6 +21,7 @@ from ..errors import ArgumentError, DatasetError, FeatureMismatchError
 from ..formats.npy import read_header
 from ..records.arrays import Float32
 from ..records.feature_spec import FeatureSpec
+from ..system.archives import ZIP_ERRORS
 from ..system.files import open_regular
 
 KINDS = ("log-mel", "deepspeech", "wav2vec2", "hubert")
@@ -105,14 +106,7 @@ def read_stats(path: Path) -> dict[str, NDArray[Any]]:
                 if f"{key}.npy" in names:
                     with archive.open(f"{key}.npy") as member:
                         found[key] = _array(member.read(MAX_ARRAY + 1))
-    except (
-        zipfile.BadZipFile,
-        OSError,
-        ValueError,
-        NotImplementedError,
-        EOFError,
-        RuntimeError,
-    ):
+    except ZIP_ERRORS:
         raise DatasetError(f"{path} is not a valid .npz file of numbers; write it again") from None
     for key in ("mean", "std"):
         if key not in found:

@@ -41,6 +41,7 @@ def read_ksplat(path: Path) -> Cloud:
     sections = struct.unpack_from("<I", data, 4)[0]
     level = struct.unpack_from("<H", data, 20)[0]
     low, high = struct.unpack_from("<2f", data, 36)
+    low, high = low or -WIDEST, high or WIDEST
     if level not in NUMBERS or not 0 < sections <= MOST_SECTIONS:
         raise PlyError(
             f"{path}: its header promises {sections} sections of compression level {level}, which "
@@ -49,8 +50,7 @@ def read_ksplat(path: Path) -> Cloud:
     place = HEADER + sections * SECTION
     parts: list[_Section] = []
     for number in range(sections):
-        part = _Section(path, data, HEADER + number * SECTION, place, level)
-        part.range = (low or -WIDEST, high or WIDEST)
+        part = _Section(path, data, HEADER + number * SECTION, place, level, (low, high))
         place = part.end
         parts.append(part)
     ends = np.cumsum([part.count for part in parts])
@@ -71,12 +71,18 @@ def read_ksplat(path: Path) -> Cloud:
 
 
 class _Section:
-    """count: its Gaussians. end: the byte after it. range: of harmonics in bytes."""
+    """count: its Gaussians. end: the byte after it."""
 
-    range = (-WIDEST, WIDEST)
-
-    def __init__(self, path: Path, data: bytes, at: int, place: int, level: int) -> None:
-        """at: of its header. PlyError."""
+    def __init__(
+        self,
+        path: Path,
+        data: bytes,
+        at: int,
+        place: int,
+        level: int,
+        harmonics: tuple[float, float],
+    ) -> None:
+        """at: of its header. harmonics: the range of those in bytes. PlyError."""
         count, most, bucket_size, buckets = struct.unpack_from("<4I", data, at)
         block, width, reach = struct.unpack_from("<fHxxI", data, at + 16)
         full, partial, degree = struct.unpack_from("<2IH", data, at + 32)
@@ -100,7 +106,7 @@ class _Section:
                 f"{path}: its header promises {count} Gaussians, which it does not hold; it is cut "
                 "off or damaged, copy it again"
             )
-        self.count, self._level, self._rest = count, level, rest
+        self.count, self._level, self._rest, self._range = count, level, rest, harmonics
         self._rows = np.frombuffer(data, row, count, start)
         self._step = np.float32(block / 2 / (reach or RANGE[level]))
         self._reach = reach or RANGE[level]
@@ -143,7 +149,7 @@ class _Section:
         """(n, coefficients, 3): in the file each degree has red, green, blue one after another."""
         coded = rows["sh"].reshape(len(rows), -1).astype(np.float32)
         if self._level == 2:
-            low, high = self.range
+            low, high = self._range
             coded = (low + coded / 255 * (high - low)).astype(np.float32)
         out, place = np.empty((len(rows), self._rest, 3), np.float32), 0
         for first, size in ((0, 3), (3, 5), (8, 7)):

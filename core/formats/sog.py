@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from ..errors import MissingPackageError, PlyError
 from ..records.arrays import Float32
 from ..records.gaussians import SH_COEFFICIENTS, Gaussians
+from ..system.archives import ZIP_ERRORS
 from ..system.files import open_regular
 from .cloud import Cloud
 from .packed_ply import with_largest
@@ -32,9 +31,6 @@ MOST = 4_000_000  # Gaussians
 MOST_PIXELS = 2**24  # of a picture
 Bytes = NDArray[np.uint8]
 FORMATS = ("WEBP", "PNG")
-DAMAGED = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError,
-)  # fmt: skip
 PALETTE = 64  # entries in a row of the picture of harmonics
 COEFFICIENTS = {1: 3, 2: 8, 3: 15}
 LARGEST_FIRST = 252  # alpha of a rotation: 252 and which component is the largest
@@ -49,7 +45,7 @@ def read_sog(path: Path) -> Cloud:
                 return _Sog(archive).cloud()
         except PlyError as error:
             raise PlyError(f"{path} {error}") from None
-        except DAMAGED as error:
+        except ZIP_ERRORS as error:
             said = " ".join(str(error).split()) or type(error).__name__
             raise PlyError(f"{path} is no .sog file, or damaged ({said}); copy it again") from None
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import EgsError, MissingPackageError
 from ..records.arrays import Float32, Float64
+from ..system.archives import ZIP_ERRORS
 from ..system.files import open_regular
 from .stand_ins import stand_in
 
@@ -115,7 +116,7 @@ def check_zip(path: Path, error: type[EgsError], limit: int) -> None:
             start = file.read(512)
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except ZIP_ERRORS:
         raise error(f"{path} {_not_zip(start)}") from None
     if any(member.filename.endswith("constants.pkl") for member in members):
         raise error(

@@ -6,13 +6,13 @@ The file holds conv{0..4}.weight (O, I, k, k), conv{0..4}.bias (O,) and lin{0..4
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError, MissingPackageError
 from ..records.arrays import Float32
+from ..system.archives import NPZ_ERRORS
 from ..system.files import open_regular
 
 Arrays = dict[str, Float32]
@@ -54,10 +54,7 @@ def _read(path: Path) -> Arrays:
             file.seek(0)
             with np.load(file, allow_pickle=False) as table:
                 return {name: np.asarray(table[name], np.float32) for name in table.files}
-    except (
-        *(ValueError, OSError, EOFError, KeyError, AttributeError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-    ):
+    except NPZ_ERRORS:
         raise InputError(
             f"{path} is not a .npz table of arrays (a .pth or .ckpt has to be converted); {ADVICE}"
         ) from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..dataset.pictures import read_picture
 from ..errors import CancelledError, OutputError
+from ..system.archives import NPZ_ERRORS
 from ..system.files import reason
 from ..system.processes import Processes
 from .face import quiet
@@ -27,11 +26,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SIDE_FOLDER = "prepare"  # of files that only a preparation needs: meshes, track, overlays, log
-# What numpy raises for an archive that is none, is cut off or promises too much.
-DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError),
-    *(ValueError, KeyError, AttributeError, MemoryError),
-)
 FEW = 64  # frames for which other processes would take longer to start than to work
 
 
@@ -76,7 +70,7 @@ class Files:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
-        except DAMAGED:
+        except NPZ_ERRORS:
             raise OutputError(
                 f"{path} is missing or damaged; give a new folder, or remove {self.folder}"
             ) from None

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,23 +30,26 @@ QUIET = 0.08  # share of the loudest window's distance from silence, below which
 @dataclass(frozen=True, eq=False)
 class HeadCrop:
     """One frame, cropped to the head: the camera of the crop, target and background (h, w, 3) and
-    head mask (h, w), float32 in 0..1; the lips' box in the crop, or None."""
+    head mask (h, w), float32 in 0..1; inside (h, w): the mask without its outline, bool; the lips'
+    box in the crop, or None."""
 
     row: int
     camera: Camera
     target: Tensor
     background: Tensor
     head: Tensor
+    inside: Tensor
     lips: Box | None
 
 
 @dataclass(frozen=True, eq=False)
 class _CachedCrop:
-    """The images of a HeadCrop as uint8."""
+    """The images of a HeadCrop as uint8, `inside` as bool."""
 
     target: NDArray[np.uint8]
     background: NDArray[np.uint8]
     head: NDArray[np.uint8]
+    inside: NDArray[np.bool_]
     lips: Box | None
 
 
@@ -73,7 +75,7 @@ class Batches:
         self.rows = np.array(rows)
         self.box = _box(clip, rows, config.scale)
         self._crops: ByteCache[_CachedCrop] = ByteCache(
-            CACHE_BYTES, lambda crop: 3 * crop.head.nbytes + crop.target.nbytes
+            CACHE_BYTES, lambda crop: 4 * crop.head.nbytes + crop.target.nbytes
         )
         self._background: NDArray[np.uint8] | None = None
         self.track = track
@@ -159,7 +161,8 @@ class Batches:
         camera = replace(
             camera, cx=camera.cx - x0, cy=camera.cy - y0, width=x1 - x0, height=y1 - y0
         )
-        return HeadCrop(row, camera, target, background, head, cached.lips)
+        inside = torch.from_numpy(cached.inside).to(self.device)
+        return HeadCrop(row, camera, target, background, head, inside, cached.lips)
 
     def wrong_background(self, crop: HeadCrop, stage: str, step: int) -> Tensor:
         """The background of a crop with one random colour where the head must hide it, all but the
@@ -169,13 +172,12 @@ class Batches:
             return crop.background
         rng = generator(self.config.seed, f"{stage} behind {crop.row}", step)
         colour = torch.from_numpy(rng.random(3, np.float32)).to(self.device)
-        margin = max(1, round(EDGE * self.clip.width * self.config.scale))
-        outside = F.pad((1 - crop.head)[None, None], (margin,) * 4, value=1.0)
-        inside = F.max_pool2d(outside, 2 * margin + 1, stride=1)[0, 0] == 0
-        return torch.where(inside[..., None], colour, crop.background)
+        return torch.where(crop.inside[..., None], colour, crop.background)
 
     def _decode_crop(self, row: int) -> _CachedCrop:
         """Decode a frame and keep the part inside the box, about a tenth of its bytes."""
+        from scipy.ndimage import minimum_filter
+
         frame = self.clip.decode(row)
         y0, y1, x0, x1 = self.box
         images = [frame.image, frame.background, frame.head[..., None].astype(np.uint8) * 255]
@@ -187,7 +189,10 @@ class Batches:
             background = self._background  # most datasets have one torso for all frames
         else:
             self._background = background
-        return _CachedCrop(target, background, head[..., 0], self._lips(frame.lips))
+        whole = head[..., 0]
+        margin = max(1, round(EDGE * self.clip.width * scale))
+        inside = minimum_filter(whole, 2 * margin + 1, mode="constant") == 255
+        return _CachedCrop(target, background, whole, inside, self._lips(frame.lips))
 
     def _lips(self, lips: Box | None) -> Box | None:
         if lips is None:

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 import pytest
 from egstalker.core.errors import ArgumentError
-from egstalker.egstalker_blender import bake, cli
+from egstalker.egstalker_blender import bake, cli, placed
 from egstalker.egstalker_blender.output import output_of
 from egstalker.egstalker_blender.placed import Placed
 
@@ -64,6 +64,21 @@ def test_files_of_another_head_are_not_overwritten(
     assert (
         bake.blocker_of(scene, Placed(heads[0])) == bake.blocker_of(scene, Placed(heads[1])) == ""
     )
+
+
+def test_a_redraw_goes_through_the_scene_once_however_many_heads_there_are(
+    heads: list[Any], scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[Any] = []
+    search = placed._by_avatar
+
+    def counted(where: Any) -> Any:
+        passes.append(where)
+        return search(where)
+
+    monkeypatch.setattr(placed, "_by_avatar", counted)
+    assert bake.blocker_of_all(scene) == "" and len(passes) == 1
+    assert bake.blocker(bpy.context) == "" and len(passes) == 2
 
 
 def test_scenes_of_one_head_are_kept_apart(heads: list[Any], scene: Any, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from core.engine.worker import WorkerEngine
 from core.errors import EngineError
 from tests.core.test_live_worker import MOMENT, avatar  # noqa: F401
 from tests.support.live_sources import vowel
+from tests.support.waiting import until
 
 RATE = 48000
 BEGINS = 1.5  # seconds of silence before the vowel
@@ -67,12 +68,10 @@ def sound_system(tmp_path_factory):
             stdout=log,
             stderr=log,
         )
-    limit = time.monotonic() + 10
-    while not ((folder / "native").exists() and (folder / "pipe").exists()):
-        if server.poll() is not None or time.monotonic() > limit:
-            server.kill()
-            pytest.skip("a virtual input device needs a PulseAudio that starts; this one does not")
-        time.sleep(0.02)
+    files = folder / "native", folder / "pipe"
+    until(lambda: server.poll() is not None or all(file.exists() for file in files))
+    if server.poll() is not None:
+        pytest.skip("a virtual input device needs a PulseAudio that starts; this one does not")
     yield settings, folder / "pipe", server
     server.kill()
     server.wait()

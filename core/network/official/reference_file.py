@@ -6,9 +6,7 @@ its header and bounded before memory is allocated, and nothing is unpickled.
 
 from __future__ import annotations
 
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -22,6 +20,7 @@ from ...formats.npy import read_header
 from ...records.arrays import Float32
 from ...records.gaussians import SH_COEFFICIENTS, Gaussians
 from ...records.weights import NetworkWeights
+from ...system.archives import ZIP_ERRORS
 from ...system.files import open_regular
 from ..architecture import architecture_named, kind_of, tensor_names
 from ..checks import check_weights
@@ -47,17 +46,6 @@ STATIC_OUTPUTS: dict[str, tuple[int, ...]] = {
     "static_shs": (SH_COEFFICIENTS, 3),
 }
 
-# The errors that zipfile raises for a damaged or encrypted member.
-_UNPACK_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
-
 
 @dataclass(frozen=True, eq=False)
 class ReferenceFile:
@@ -78,7 +66,7 @@ def read_reference(path: Path) -> ReferenceFile:
     with file:
         try:
             archive = zipfile.ZipFile(file)
-        except (*_UNPACK_ERRORS, struct.error):
+        except ZIP_ERRORS:
             raise InputError(f"{path} is not a complete .npz; copy or export it again") from None
         return _read(_Arrays(archive, path))
 
@@ -181,7 +169,7 @@ class _Arrays:
                 data = file.read(size)
                 if len(data) < size or file.read(1):
                     raise InputError(f"{self.path}: {name} is not as long as its header says")
-        except _UNPACK_ERRORS:
+        except ZIP_ERRORS:
             raise InputError(f"{self.path}: {name} cannot be unpacked; copy it again") from None
         return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
