@@ -25,6 +25,7 @@ MEASURES = {
     "psnr_body": Measure("PSNR of neck and body", "dB", "up"),
     "psnr_neck": Measure("PSNR of the neck band", "dB", "up"),
     "psnr_background": Measure("PSNR of the background", "dB", "up"),
+    "fringe": Measure("Fringe of the film's background", "px a frame", "down"),
     "ssim": Measure("SSIM", "", "up"),
     "ssim_head": Measure("SSIM inside the head", "", "up"),
     "lpips": Measure("LPIPS (AlexNet)", "", "down"),

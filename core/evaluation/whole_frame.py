@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..avatar.rotations import rotation_matrix
 from ..dataset.clip import TrainingClip, grown
 from ..dataset.masks import NECK, REST, TORSO, USUAL, parts_of
+from ..images.image import Image
 from ..metrics.pictures import psnr
 from ..network.deformer import splats_at
 from ..network.skinning import rigid_inverse
@@ -25,6 +26,7 @@ from ..records.avatar import Avatar, Background
 from ..records.camera import pose_vector
 from ..records.moment import Moment
 from ..render.background import background_of
+from .fringe import fringe_pixels
 from .measures import measured
 from .record import Section, Strip, mean_of
 from .render import Renderer, opaque_rgb
@@ -43,8 +45,9 @@ TURNS = {
 ABOUT = (
     "The same held-out frames with nothing of the true picture but the bare background. Neck, "
     "shoulders and chest are the avatar's body, or the torso picture of a head alone. The neck "
-    "band is the neck and a little around it, where the seams are. The camera orbits the still "
-    "avatar; then the head turns on its body."
+    "band is the neck and a little around it, where the seams are. The fringe counts pixels of the "
+    "outline in which the avatar carries more than a tenth of the film's background, and would "
+    "show it before any other. The camera orbits the still avatar; then the head turns on its body."
 )
 
 
@@ -56,9 +59,11 @@ def whole_section(
     some = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, MOST).round().astype(int))]
     shown = {some[k] for k in np.linspace(0, len(some) - 1, SHOWN).round().astype(int)}
     scores: dict[str, list[float]] = {}
-    columns = []
+    columns, fringes = [], []
     for done, row in enumerate(some, start=1):
-        picture = _picture(renderer, voice, row)
+        image, background = _drawn(renderer, voice, row)
+        picture = opaque_rgb(image[..., :3] + (1 - image[..., 3:]) * background)
+        fringes.append(_fringe(renderer, image, row))
         truth = clip.original(row).astype(np.float32) / 255
         for name, mask in _regions(clip, row).items():
             if mask.any():
@@ -71,6 +76,7 @@ def whole_section(
         measured(f"psnr_{name}", mean_of(scores.get(name, [])), f"{len(some)} frames")
         for name in ("picture", "body", "neck", "background")
     )
+    metrics = (*metrics, measured("fringe", mean_of(fringes), "pixels of the outline"))
     strips = (Strip("Whole frames", ("true", "avatar"), tuple(columns)), *_views(renderer, voice))
     return Section("whole_frame", "The whole frame", ABOUT, metrics, (), strips)
 
@@ -88,8 +94,8 @@ def _regions(clip: TrainingClip, row: int) -> dict[str, NDArray[np.bool_]]:
     }
 
 
-def _picture(renderer: Renderer, voice: Voice, row: int) -> Float32:
-    """(H, W, 3) frame `row` as the avatar shows it."""
+def _drawn(renderer: Renderer, voice: Voice, row: int) -> tuple[Image, Float32]:
+    """The avatar alone at frame `row`, and (H, W, 3) what is behind it."""
     clip, avatar = renderer.clip, renderer.avatar
     splats = splats_at(renderer.deformer, voice.track, _moment(renderer, voice, row))
     camera = clip.camera(row)
@@ -97,7 +103,17 @@ def _picture(renderer: Renderer, voice: Voice, row: int) -> Float32:
     if torso is not None and torso.shape[:2] != (clip.height, clip.width):
         torso = None
     background = background_of(Background(clip.bare_background(row), torso), camera)
-    return opaque_rgb(renderer.backend.rasterise(splats, camera, background))
+    return renderer.backend.rasterise(splats, camera), background
+
+
+def _fringe(renderer: Renderer, image: Image, row: int) -> float:
+    """The fringe of the whole person, or of a head alone."""
+    clip = renderer.clip
+    if renderer.avatar.body is None:
+        frame = clip.frame(row)
+        return float(fringe_pixels(image, frame.original, frame.background, frame.head))
+    person = parts_of(clip.parsing(row)) != USUAL.index(REST)
+    return float(fringe_pixels(image, clip.original(row), clip.bare_background(row), person))
 
 
 def _moment(renderer: Renderer, voice: Voice, row: int) -> Moment:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..dataset.cache import ByteCache
-from ..dataset.clip import Box, TrainingClip
+from ..dataset.clip import Box, Frame, TrainingClip
 from ..dataset.landmarks import triangulate
+from ..dataset.matte import margin_of, outline
 from ..images.pillow import resized
-from ..records.arrays import Float64
+from ..records.arrays import Float32, Float64
 from ..records.audio_track import AudioTrack
 from ..records.camera import Camera, pose_vector
 from .config import TrainConfig
@@ -22,7 +23,6 @@ CACHE_BYTES = 2**30  # of cropped frames in memory; the others are decoded again
 BOX_FRAMES = 60  # whose masks determine the box around the head
 BLINK = 0.1  # eye closure above which a frame is sampled more often
 BLINK_WEIGHT = 3.0
-EDGE = 0.012  # of the picture's width: the head's outline, through which the background may show
 MOUTH_NOISE = 0.1  # standard deviations of the numbers in the film
 QUIET = 0.08  # share of the loudest window's distance from silence, below which a row is silent
 
@@ -30,26 +30,23 @@ QUIET = 0.08  # share of the loudest window's distance from silence, below which
 @dataclass(frozen=True, eq=False)
 class HeadCrop:
     """One frame, cropped to the head: the camera of the crop, target and background (h, w, 3) and
-    head mask (h, w), float32 in 0..1; inside (h, w): the mask without its outline, bool; the lips'
-    box in the crop, or None."""
+    the head's share of each pixel (h, w), float32 in 0..1; the lips' box in the crop, or None."""
 
     row: int
     camera: Camera
     target: Tensor
     background: Tensor
     head: Tensor
-    inside: Tensor
     lips: Box | None
 
 
 @dataclass(frozen=True, eq=False)
 class _CachedCrop:
-    """The images of a HeadCrop as uint8, `inside` as bool."""
+    """The images of a HeadCrop as uint8."""
 
     target: NDArray[np.uint8]
     background: NDArray[np.uint8]
     head: NDArray[np.uint8]
-    inside: NDArray[np.bool_]
     lips: Box | None
 
 
@@ -75,7 +72,7 @@ class Batches:
         self.rows = np.array(rows)
         self.box = _box(clip, rows, config.scale)
         self._crops: ByteCache[_CachedCrop] = ByteCache(
-            CACHE_BYTES, lambda crop: 4 * crop.head.nbytes + crop.target.nbytes
+            CACHE_BYTES, lambda crop: crop.head.nbytes + 2 * crop.target.nbytes
         )
         self._background: NDArray[np.uint8] | None = None
         self.track = track
@@ -161,26 +158,28 @@ class Batches:
         camera = replace(
             camera, cx=camera.cx - x0, cy=camera.cy - y0, width=x1 - x0, height=y1 - y0
         )
-        inside = torch.from_numpy(cached.inside).to(self.device)
-        return HeadCrop(row, camera, target, background, head, inside, cached.lips)
+        return HeadCrop(row, camera, target, background, head, cached.lips)
 
-    def wrong_background(self, crop: HeadCrop, stage: str, step: int) -> Tensor:
-        """The background of a crop with one random colour where the head must hide it, all but the
-        outline: a head that is half transparent there shows the colour and learns not to be. The
-        true background would pass through it unnoticed, until something else stands behind."""
+    def on_wrong_background(self, crop: HeadCrop, stage: str, step: int) -> HeadCrop:
+        """The crop as it would look before one random colour. A head that is transparent where it
+        must not be, or has the film's background in its outline, shows it here; before the true
+        background both would pass unnoticed, until something else stands behind."""
         if not self.config.losses.mask:
-            return crop.background
+            return crop
         rng = generator(self.config.seed, f"{stage} behind {crop.row}", step)
         colour = torch.from_numpy(rng.random(3, np.float32)).to(self.device)
-        return torch.where(crop.inside[..., None], colour, crop.background)
+        change = (1 - crop.head)[..., None] * (colour - crop.background)
+        return replace(
+            crop, target=crop.target + change, background=colour.expand_as(crop.background)
+        )
 
     def _decode_crop(self, row: int) -> _CachedCrop:
         """Decode a frame and keep the part inside the box, about a tenth of its bytes."""
-        from scipy.ndimage import minimum_filter
-
         frame = self.clip.decode(row)
         y0, y1, x0, x1 = self.box
-        images = [frame.image, frame.background, frame.head[..., None].astype(np.uint8) * 255]
+        share = self._share(frame)
+        head = (share[..., None] * 255).round().astype(np.uint8)
+        images = [frame.image, frame.background, head]
         if (scale := self.config.scale) != 1.0:
             size = (round(self.clip.width * scale), round(self.clip.height * scale))
             images = [_resized(image, *size) for image in images]
@@ -189,10 +188,17 @@ class Batches:
             background = self._background  # most datasets have one torso for all frames
         else:
             self._background = background
-        whole = head[..., 0]
-        margin = max(1, round(EDGE * self.clip.width * scale))
-        inside = minimum_filter(whole, 2 * margin + 1, mode="constant") == 255
-        return _CachedCrop(target, background, whole, inside, self._lips(frame.lips))
+        return _CachedCrop(target, background, head[..., 0], self._lips(frame.lips))
+
+    def _share(self, frame: Frame) -> Float32:
+        """(H, W) the head's share of each pixel, soft in the outline."""
+        share = frame.head.astype(np.float32)
+        if self.config.losses.mask:
+            y0, y1, x0, x1 = self.box if self.config.scale == 1 else (None,) * 4
+            box = np.s_[y0:y1, x0:x1]
+            pictures = (frame.original[box], frame.background[box], frame.head[box])
+            share[box] = outline(*pictures, margin_of(self.clip.width)).alpha
+        return share
 
     def _lips(self, lips: Box | None) -> Box | None:
         if lips is None:

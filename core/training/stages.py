@@ -95,13 +95,13 @@ class StaticStage:
         batches, head = self.batches, self.head
         head.degree = min(3, int(progress * 5))
         crop = batches.crop(int(batches.sample_rows(self.name, step, 1)[0]))
+        crop = batches.on_wrong_background(crop, self.name, step)
         x = head.network.features(head.canonical["means"])
         self._probe = torch.zeros(len(head), 2, device=batches.device, requires_grad=True)
         raw = static_raw(head, x)
         drawn = draw(raw, crop.camera, head.degree, self.splat, self._probe)
         self._radii = drawn.radii
-        behind = batches.wrong_background(crop, self.name, step)
-        picture = drawn.colour + (1 - drawn.alpha)[..., None] * behind
+        picture = drawn.colour + (1 - drawn.alpha)[..., None] * crop.background
         loss = picture_loss(
             picture, crop.target, drawn.alpha, crop.head, crop.lips, batches.config.losses
         )
@@ -243,9 +243,9 @@ class MotionStage(_AudioStage):
         return loss, quality
 
     def _picture(self, step: int, crop: HeadCrop, raw: RawTensors) -> tuple[Tensor, float]:
+        crop = self.batches.on_wrong_background(crop, self.name, step)
         drawn = draw(raw, crop.camera, self.head.degree, self.splat)
-        behind = self.batches.wrong_background(crop, self.name, step)
-        picture = drawn.colour + (1 - drawn.alpha)[..., None] * behind
+        picture = drawn.colour + (1 - drawn.alpha)[..., None] * crop.background
         loss = picture_loss(
             picture,
             crop.target,

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from scipy.ndimage import minimum_filter
 
 from core.dataset.load import TrainingClip, load_clip
+from core.dataset.matte import margin_of
 from core.dataset.sound import shortened, training_track
 from core.records.audio_track import AudioTrack
 from core.training.batches import BLINK, Batches, generator
@@ -132,7 +135,9 @@ def test_a_crop_is_the_frame_around_the_head(
     if scale == 1:
         target = frame.image[y0:y1, x0:x1] / np.float32(255)
         np.testing.assert_allclose(crop.target, target, atol=1e-6)
-        assert np.array_equal(crop.head.numpy() > 0.5, frame.head[y0:y1, x0:x1])
+        inside = minimum_filter(frame.head, 2 * margin_of(clip.width) + 1)[y0:y1, x0:x1]
+        assert (crop.head.numpy()[inside] == 1).all() and inside.sum() > 100
+        assert not crop.head.numpy()[~frame.head[y0:y1, x0:x1]].any()
         assert frame.head[y0:y1, x0:x1].sum() == frame.head.sum()  # nothing of it is cut off
     # A point of the head falls on the same place in both.
     whole, cut = clip.camera(9), crop.camera
@@ -149,20 +154,35 @@ def test_a_crop_is_the_frame_around_the_head(
     assert right == pytest.approx(frame.lips[3] * scale - x0, abs=1)
 
 
-def test_the_wrong_background_is_where_the_head_must_hide_it(
+def test_before_a_wrong_background_the_head_stays_and_the_rest_is_one_colour(
     clip: TrainingClip, track: AudioTrack, batches: Batches
 ) -> None:
     crop = batches.crop(9)
-    wrong = batches.wrong_background(crop, "motion", 3)
-    changed = (wrong != crop.background).any(-1)
-    assert 0.5 < changed.sum() / (crop.head == 1).sum() < 1 and not changed[crop.head < 1].any()
-    assert len(wrong[changed].unique(dim=0)) == 1
-    assert (wrong == batches.wrong_background(crop, "motion", 3)).all()  # a resumed training's too
-    assert (wrong != batches.wrong_background(crop, "motion", 4))[changed].all()
+    wrong = batches.on_wrong_background(crop, "motion", 3)
+    inside, outside = crop.head == 1, crop.head == 0
+    assert 0.5 < inside.sum() / (crop.head > 0).sum() < 1
+    assert torch.equal(wrong.target[inside], crop.target[inside])
+    colours = wrong.background.unique(dim=0).unique(dim=1)
+    assert colours.shape[:2] == (1, 1)
+    far = (crop.target - crop.background).abs().amax(-1) == 0
+    torch.testing.assert_close(
+        wrong.target[outside & far], wrong.background[outside & far], rtol=0, atol=1e-6
+    )
+    # In the outline the background that a pixel shows is exchanged in the same share.
+    mixed = (crop.head > 0.2) & (crop.head < 0.8)
+    change = wrong.target[mixed] - crop.target[mixed]
+    expected = (1 - crop.head[mixed])[:, None] * (wrong.background - crop.background)[mixed]
+    torch.testing.assert_close(change, expected, rtol=0, atol=1e-6)
+    again = batches.on_wrong_background(crop, "motion", 3)  # a resumed training's too
+    assert torch.equal(wrong.background, again.background)
+    other = batches.on_wrong_background(crop, "motion", 4)
+    assert (wrong.background != other.background).any()
     # The official code has no mask.
     losses = replace(SMALL.losses, mask=0.0)
     official = Batches(clip, track, replace(SMALL, losses=losses), clip.train_rows, "cpu")
-    assert official.wrong_background(crop, "motion", 3) is crop.background
+    hard = official.crop(9)
+    assert official.on_wrong_background(hard, "motion", 3) is hard
+    assert set(hard.head.unique().tolist()) <= {0.0, 1.0}
 
 
 def test_first_colours_are_what_the_frames_show(clip: TrainingClip) -> None:
