@@ -166,12 +166,15 @@ class Batches:
         background both would pass unnoticed, until something else stands behind."""
         if not self.config.losses.mask:
             return crop
-        rng = generator(self.config.seed, f"{stage} behind {crop.row}", step)
-        colour = torch.from_numpy(rng.random(3, np.float32)).to(self.device)
-        change = (1 - crop.head)[..., None] * (colour - crop.background)
-        return replace(
-            crop, target=crop.target + change, background=colour.expand_as(crop.background)
+        target, background = exchanged(
+            crop.target, crop.background, crop.head, self.wrong_colour(crop.row, stage, step)
         )
+        return replace(crop, target=target, background=background)
+
+    def wrong_colour(self, row: int, stage: str, step: int) -> Tensor:
+        """(3,) a random colour in 0..1."""
+        rng = generator(self.config.seed, f"{stage} behind {row}", step)
+        return torch.from_numpy(rng.random(3, np.float32)).to(self.device)
 
     def _decode_crop(self, row: int) -> _CachedCrop:
         """Decode a frame and keep the part inside the box, about a tenth of its bytes."""
@@ -207,6 +210,15 @@ class Batches:
         top, bottom, left, right = (round(side * self.config.scale) for side in lips)
         box = (max(top - y0, 0), min(bottom, y1) - y0, max(left - x0, 0), min(right, x1) - x0)
         return box if box[1] > box[0] and box[3] > box[2] else None
+
+
+def exchanged(
+    target: Tensor, background: Tensor, share: Tensor, colour: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The target (h, w, 3) with one colour (3,) in place of the background (h, w, 3), and that
+    background. share (h, w): of what stands before it, which does not change."""
+    change = (1 - share)[..., None] * (colour - background)
+    return target + change, colour.expand_as(background)
 
 
 def generator(seed: int, stage: str, step: int) -> np.random.Generator:

@@ -13,10 +13,11 @@ from torch import Tensor
 from ..dataset.cache import ByteCache
 from ..dataset.clip import TrainingClip
 from ..dataset.masks import REST, USUAL, parts_of
+from ..dataset.matte import margin_of, outline
 from ..images.pillow import resized
 from ..network.torch.network import RawTensors
 from ..records.camera import Camera
-from .batches import Batches
+from .batches import Batches, exchanged
 from .body import BodyPlan, TrainableBody, motion_tensors
 from .body_hidden import missing_depth
 from .head import Head, draw, head_at
@@ -43,8 +44,9 @@ FARTHEST = 0.3  # decimetres that it may move for that; beyond, it is inside the
 
 
 class WholeFrame(NamedTuple):
-    """camera: of the rows that show the body. target, background (h, w, 3), person (h, w): float32
-    in 0..1; the background is the frame's own, without a torso."""
+    """camera: of the rows that show the body. target, background (h, w, 3), person (h, w), the
+    person's share of each pixel: float32 in 0..1; the background is the frame's own, without a
+    torso."""
 
     camera: Camera
     target: Tensor
@@ -77,11 +79,9 @@ class WholeFrames:
     def _decode(self, row: int) -> list[NDArray[np.uint8]]:
         clip = self._clip
         person = parts_of(clip.parsing(row)) != USUAL.index(REST)
-        images = [
-            clip.original(row),
-            clip.bare_background(row),
-            (person * 255).astype(np.uint8),
-        ]
+        original, background = clip.original(row), clip.bare_background(row)
+        share = outline(original, background, person, margin_of(clip.width)).alpha
+        images = [original, background, (share * 255).round().astype(np.uint8)]
         if self._scale == 1.0:
             return images
         size = round(clip.width * self._scale), round(clip.height * self._scale)
@@ -133,10 +133,12 @@ class BodyStage:
         frame = self.frames.frame(row)
         raw = behind(*self._parts(row))
         drawn = draw(raw, frame.camera, self.head.degree, self.splat)
-        picture = drawn.colour + (1 - drawn.alpha)[..., None] * frame.background
-        loss = picture_loss(picture, frame.target, drawn.alpha, frame.person, None, weights)
+        colour = batches.wrong_colour(row, self.name, step)
+        target, background = exchanged(frame.target, frame.background, frame.person, colour)
+        picture = drawn.colour + (1 - drawn.alpha)[..., None] * background
+        loss = picture_loss(picture, target, drawn.alpha, frame.person, None, weights)
         loss = loss + DEPTH * self.body.away() + SIZE * self.body.large()
-        return loss, psnr(picture.detach(), frame.target)
+        return loss, psnr(picture.detach(), target)
 
     def after(self, step: int, progress: float) -> None:
         pass

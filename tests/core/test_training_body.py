@@ -166,7 +166,7 @@ def test_the_whole_frame_is_measured_and_shown(clip: TrainingClip, whole: TrainJ
         renderer = renderer_for(avatar, backend, clip)
         sections.append(whole_section(renderer, voice, clip.val_rows[::5], lambda *_: None))
     ours, theirs = sections
-    for key in ("psnr_picture", "psnr_body", "psnr_neck", "psnr_background"):
+    for key in ("psnr_picture", "psnr_body", "psnr_neck", "psnr_background", "fringe"):
         assert ours.value(key) is not None and theirs.value(key) is not None
     for key in ("psnr_body", "psnr_picture"):
         assert (ours.value(key) or 0) > (theirs.value(key) or 0)
