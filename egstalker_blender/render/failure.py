@@ -36,9 +36,9 @@ def failure() -> str:
 
 
 def reset() -> None:
-    """A render begins."""
-    global _failure
-    _failure = ""
+    """A render begins, or another file was opened."""
+    global _failure, _to_show
+    _failure, _to_show = "", False
 
 
 def begin_frame(scene: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from ...core.errors import ArgumentError
 from ...core.images.layers import in_depth_order, nothing
 from ...core.records.arrays import Float32
+from ...core.records.camera import Camera
 from ...core.records.job import RAW, BakeJob, FrameTask, Instant
 from ...core.system.leftovers import temporary_folder
 from .. import engines
@@ -21,6 +22,7 @@ from ..bake import bake_frames
 from ..camera import scene_camera
 from ..controls.frames import step_to
 from ..gather import seen_by_head, shutter_of
+from ..meshes import holdouts_before
 from ..properties import is_avatar
 from ..timeline.heads import Head
 from . import origin
@@ -76,8 +78,10 @@ class LayerFrames:
             assert head.avatar is not None
             origin.saw(head.avatar)
             own = _instant(scene, depsgraph, head, frame.number, frame.region)
-            blur = frame.blur.get(obj.session_uid, ())
-            frame.drawn[obj.session_uid] = _picture(head, own, blur)
+            task = FrameTask(0, own.moment, own.camera, frame.blur.get(obj.session_uid, ()))
+            camera = frame.region.camera(_whole(scene, depsgraph, obj, frame.region))
+            holdouts = holdouts_before(depsgraph, obj, camera)
+            frame.drawn[obj.session_uid] = _picture(head, replace(task, meshes=holdouts))
         return bool(new)
 
     def _read_blur(self, scene: Any, frame: Frame) -> None:
@@ -119,17 +123,21 @@ def _rendered(scene: Any) -> Iterator[tuple[Any, Any]]:
 def _instant(scene: Any, depsgraph: Any, head: Head, number: float, region: Region) -> Instant:
     assert head.avatar is not None
     moment = head.moment_in(depsgraph, number).moment
-    whole = scene_camera(scene, depsgraph, head.obj, (region.width, region.height))
+    whole = _whole(scene, depsgraph, head.obj, region)
     return Instant(moment, region.camera(seen_by_head(head.avatar, head.pose, whole, moment)))
 
 
-def _picture(head: Head, own: Instant, blur: tuple[Instant, ...]) -> Float32:
+def _whole(scene: Any, depsgraph: Any, obj: Any, region: Region) -> Camera:
+    """Of the whole picture, relative to the object."""
+    return scene_camera(scene, depsgraph, obj, (region.width, region.height))
+
+
+def _picture(head: Head, task: FrameTask) -> Float32:
     """(H, W, 6), by the path of a bake: the engine writes the layers and they are read back."""
     assert head.avatar is not None
     assert head.sound is not None
     path = head.avatar_name[1]
     assert isinstance(path, Path)
-    task = FrameTask(0, own.moment, own.camera, blur)
     with temporary_folder(Path(bpy.app.tempdir) if bpy.app.tempdir else None) as folder:
         job = BakeJob(
             avatar_path=path,

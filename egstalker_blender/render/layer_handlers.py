@@ -99,6 +99,12 @@ def _on_end(*_: Any) -> None:
 
 
 @persistent
+def _after_load(*_: Any) -> None:
+    """The last render was of another file."""
+    failure.reset()
+
+
+@persistent
 def _before_save(*_: Any) -> None:
     empty_images()
 
@@ -116,6 +122,7 @@ HANDLERS = (
     ("render_post", _on_post),
     ("render_complete", _on_end),
     ("render_cancel", _on_end),
+    ("load_post", _after_load),
     ("save_pre", _before_save),
 )
 

@@ -13,20 +13,22 @@ from egstalker.egstalker_blender.render import cloud, native
 from numpy.typing import NDArray
 
 from tests.support.blender_native import (
+    EEVEE,
     ENGINES,
     add_plane,
     animation,
     baked,
     decibels,
-    flat_workbench,
     needs_splats,
     prepare,
     rendered,
     timed,
+    use_engine,
 )
 
 pytestmark = needs_splats
 SIDE = 128  # of the picture that bake and render are compared at: splats thinner than its pixels
+SAMPLES = {"CYCLES": 64, EEVEE: 16}
 
 
 @pytest.fixture
@@ -51,9 +53,8 @@ def test_the_render_shows_what_the_bake_shows(scene: Any, tmp_path: Path, engine
     scene.frame_set(20)
     head.egstalker.file_stem = "frame_"
     wanted = baked(head, scene, tmp_path)
-    prepare(scene, samples=64)
-    scene.render.engine, scene.eevee.taa_render_samples = engine, 32
-    flat_workbench(scene)
+    prepare(scene)
+    use_engine(scene, engine, SAMPLES.get(engine, 0))
     assert timed(scene, tmp_path / "render.png", f"native, {SIDE} x {SIDE}", wanted) >= 38
 
 
@@ -100,9 +101,12 @@ def test_holdout_percentage_and_region(shot: Any, scene: Any, tmp_path: Path) ->
     assert alpha(rendered(scene, tmp_path / "hidden.png")) == 0
 
 
-def test_depth_matte_and_index(shot: Any, scene: Any, tmp_path: Path) -> None:
+def test_depth_mist_matte_and_index(shot: Any, scene: Any, tmp_path: Path) -> None:
     layer = scene.view_layers[0]
     layer.use_pass_z = layer.use_pass_object_index = layer.use_pass_cryptomatte_object = True
+    layer.use_pass_mist, scene.world = True, bpy.data.worlds.new("mist")
+    mist = scene.world.mist_settings
+    mist.start, mist.depth, mist.falloff = 0.25, 2.0, "LINEAR"
     shot.pass_index = 7
     tree = bpy.data.node_groups.new("passes", "CompositorNodeTree")
     tree.interface.new_socket(name="Image", in_out="OUTPUT", socket_type="NodeSocketColor")
@@ -123,9 +127,13 @@ def test_depth_matte_and_index(shot: Any, scene: Any, tmp_path: Path) -> None:
     there = depth < 1e9
     assert 0.2 < there.mean() < 0.95
     assert abs(np.median(depth[there]) - away) < 0.15
+    hazy = result(layers.outputs["Mist"], "mist")
+    solid = there & (hazy < 1)
+    assert np.median(hazy[solid]) == pytest.approx((away - mist.start) / mist.depth, abs=0.05)
     index = result(layers.outputs["Object Index"], "index")
     assert index[there].max() == pytest.approx(7) and index.mean() > 1
     seen = result(layers.outputs["Alpha"], "alpha")
+    assert hazy[seen == 0].min() == 1
     cut = result(matte.outputs["Matte"], "matte")
     assert np.abs(cut - seen).mean() < 0.02 and cut[seen == 0].max() == 0 < cut.mean()
 
@@ -176,10 +184,9 @@ def test_scenes_and_view_layers(shot: Any, scene: Any, tmp_path: Path) -> None:
     assert alpha(rendered(other, tmp_path / "other.png")) > 0.2
 
 
-def test_workbench_shows_the_head(shot: Any, scene: Any, tmp_path: Path) -> None:
-    """EEVEE does too, but compiles its shaders for minutes without a GPU."""
+@pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine != "CYCLES"])
+def test_other_engines_show_the_head(shot: Any, scene: Any, tmp_path: Path, engine: str) -> None:
     cycles = rendered(scene, tmp_path / "cycles.png")
-    scene.render.engine = "BLENDER_WORKBENCH"
-    flat_workbench(scene)
+    use_engine(scene, engine, 4)
     other = rendered(scene, tmp_path / "other.png")
     assert decibels(other, cycles) > 17 and abs(alpha(other) - alpha(cycles)) < 0.05

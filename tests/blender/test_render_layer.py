@@ -14,6 +14,7 @@ from egstalker.egstalker_blender.render import failure, layer_group, layer_tree,
 from tests.support.blender import read_pixels
 from tests.support.blender_compositor import compositor
 from tests.support.blender_native import (
+    EEVEE,
     ENGINES,
     add_plane,
     animation,
@@ -23,6 +24,7 @@ from tests.support.blender_native import (
     prepare,
     rendered,
     timed,
+    use_engine,
 )
 
 
@@ -46,7 +48,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_it_equals_the_bake(shot: Any, scene: Any, tmp_path: Path, engine: str) -> None:
     bake = baked(shot, scene, tmp_path)
-    scene.render.engine, scene.eevee.taa_render_samples = engine, 1
+    use_engine(scene, engine, 1)
     assert timed(scene, tmp_path / "render.png", "render layer", bake) >= 50
     picture = read_pixels(tmp_path / "render.png")
     assert bake[..., 3].mean() > 0.1
@@ -83,6 +85,39 @@ def test_meshes_hide_the_head_and_are_hidden_by_it(shot: Any, scene: Any, tmp_pa
     assert solid[:, half + 4 :].sum() > 20
     assert np.abs(behind - free)[..., :3][solid].max() < 0.05
     assert alone[:, : half - 4].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("held_out", "engine"),
+    [("object", EEVEE), *((way, "CYCLES") for way in ("object", "collection", "instance"))],
+)
+def test_a_holdout_cuts_the_head(
+    shot: Any, scene: Any, tmp_path: Path, held_out: str, engine: str
+) -> None:
+    """It writes no depth, in no engine. Behind the head it cuts nothing of it."""
+    use_engine(scene, engine, 1)
+    free, half = rendered(scene, tmp_path / "free.png"), scene.render.resolution_x // 2
+    plane = add_plane(scene, -0.5)  # before the right half of the picture
+    if held_out == "object":
+        plane.is_holdout = True
+    else:
+        props = bpy.data.collections.new("props")
+        props.objects.link(plane)
+        scene.collection.objects.unlink(plane)
+        if held_out == "collection":
+            scene.collection.children.link(props)
+            scene.view_layers[0].layer_collection.children["props"].holdout = True
+        else:
+            empty = bpy.data.objects.new("instance", None)
+            empty.instance_type, empty.instance_collection = "COLLECTION", props
+            empty.is_holdout = True
+            scene.collection.objects.link(empty)
+    cut = rendered(scene, tmp_path / "cut.png")
+    assert cut[:, half + 4 :, 3].max() == 0 < free[:, half + 4 :, 3].max()
+    assert np.array_equal(cut[:, : half - 4], free[:, : half - 4])
+    plane.location.y = 1.5
+    behind = rendered(scene, tmp_path / "behind.png")
+    assert np.abs(behind - free).max() < 0.01
 
 
 def test_percentage_and_border(shot: Any, scene: Any, tmp_path: Path) -> None:
@@ -138,6 +173,9 @@ def test_a_failed_frame_ends_the_render(
     monkeypatch.setattr(layer_frames, "bake_frames", fail)
     assert rendered(scene, tmp_path / "one.png").max() == 0
     assert left == [("frame 3 is not rendered: the engine is gone", 1)]
+    assert "engine is gone" in failure.failure()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    assert failure.failure() == ""  # it was about another file
 
 
 def test_stereo_is_refused(

@@ -3,7 +3,6 @@ CPU with a few samples."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -34,13 +33,8 @@ needs_splats = pytest.mark.skipif(
     not SUPPORTED, reason="Blender renders Gaussian splats from version 5.3 on"
 )
 
-
 EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0) else "BLENDER_EEVEE_NEXT"
-needs_eevee = pytest.mark.skipif(
-    not os.environ.get("EGSTALKER_EEVEE"),
-    reason="EEVEE compiles its shaders for minutes without a GPU; set EGSTALKER_EEVEE=1 to try it",
-)
-ENGINES = ("CYCLES", "BLENDER_WORKBENCH", pytest.param(EEVEE, marks=needs_eevee))
+ENGINES = ("CYCLES", "BLENDER_WORKBENCH", EEVEE)
 
 
 def prepare(scene: Any, samples: int = 4, transparent: bool = True) -> None:
@@ -53,6 +47,16 @@ def prepare(scene: Any, samples: int = 4, transparent: bool = True) -> None:
     scene.view_settings.view_transform = "Standard"
     render.image_settings.file_format = "PNG"
     render.image_settings.color_mode = "RGBA"
+
+
+def use_engine(scene: Any, engine: str, samples: int) -> None:
+    """samples: of Cycles and EEVEE. EEVEE without what takes long without a GPU and no test
+    needs."""
+    scene.render.engine, scene.cycles.samples = engine, samples
+    eevee = scene.eevee
+    eevee.taa_render_samples, eevee.use_shadows, eevee.use_raytracing = samples, False, False
+    eevee.shadow_pool_size = eevee.gi_irradiance_pool_size = "16"
+    flat_workbench(scene)
 
 
 def flat_workbench(scene: Any) -> None:
@@ -88,8 +92,12 @@ def decibels(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 def timed(scene: Any, path: Path, what: str, wanted: NDArray[np.float32]) -> float:
     """Decibels of a render from what is wanted; prints its line of the table in
-    docs/performance.md, with the milliseconds of a second render, when all is loaded."""
+    docs/performance.md, with the milliseconds of a second render, when all is loaded and EEVEE's
+    shaders are compiled."""
+    samples = scene.cycles.samples, scene.eevee.taa_render_samples
+    scene.cycles.samples = scene.eevee.taa_render_samples = 1
     rendered(scene, path)
+    scene.cycles.samples, scene.eevee.taa_render_samples = samples
     start = time.perf_counter()
     found = decibels(rendered(scene, path), wanted)
     milliseconds = 1000 * (time.perf_counter() - start)
