@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..images.pillow import resized
-from ..records.arrays import Float32
+from ..records.arrays import Float32, Float64
 from .mask_regions import Mask
 from .pictures import Pixels
 
@@ -22,15 +22,16 @@ PART = 90  # percentile of the pixels: a tenth of the background must show a cha
 STILL = 6.0
 JUMP = 3.0  # a change between two frames that is so many times the usual one is a jump
 MOST_JUMPS = 6  # more of them are a moving background
+ZOOMED = 0.01  # logarithm by which frames of the usual background may be enlarged
 SLOW = 0.5  # neighbours of a drifting background differ by less than this share of any two frames
 
 
 @dataclass(frozen=True)
 class Motion:
-    """kind: "still", "drifts", "jumps" or "moves". change: grey levels by which the background
-    differs from the clip's one picture, in a tenth of its pixels and of the frames. jumps: indices
-    of the frames after a jump. alike: indices of the frames whose background is the most usual
-    one, from which the clip's picture is made."""
+    """kind: "still", "drifts", "jumps", "zooms" or "moves". change: grey levels by which the
+    background differs from the clip's one picture, in a tenth of its pixels and of the frames.
+    jumps: indices of the frames after a jump. alike: indices of the frames whose background is the
+    most usual one, from which the clip's picture is made."""
 
     kind: str
     change: float
@@ -66,6 +67,13 @@ def judge(frames: Sequence[Float32], empty: Sequence[Mask]) -> Motion:
         _kind(change, typical, jumps, apart), round(change, 2),
         tuple(map(int, jumps)), tuple(map(int, alike)),
     )  # fmt: skip
+
+
+def zooming(motion: Motion, zooms: Float64) -> Motion:
+    """The same of a film that zooms slowly. zooms (K,): logarithms of the frames' scales."""
+    near = np.abs(zooms[:, None] - zooms) <= ZOOMED
+    usual = np.flatnonzero(near[int(near.sum(1).argmax())])
+    return replace(motion, kind="zooms", jumps=(), alike=tuple(map(int, usual)))
 
 
 def _kind(change: float, typical: float, jumps: NDArray[np.intp], apart: Float32) -> str:

@@ -6,26 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.stride_tricks import sliding_window_view
 
-from ..images.pillow import resized
-from ..records.arrays import Float32
-from .background import BackgroundMedian, distance_to, evenly_spaced
-from .background_motion import MARGIN, SIDE, Motion, judge, reduced
+from ..records.arrays import Float64
+from .background import BackgroundMedian, evenly_spaced
+from .background_motion import Motion, judge, zooming
+from .landmarks import MESHES
 from .options import FPS
-from .outlines import Outlines, outlines_of
+from .outlines import outlines_of
 from .pictures import write_picture
 from .segmentation.filters import enlarged
 from .segmentation.view import SIDE as WORK
 from .step import Step
+from .surroundings import surroundings
+from .zooms import face_sizes, slow_zoom
 
 FRAMES = 96  # at most, for the background
 MOST_BYTES = 200 * 2**20  # of these frames in memory
 BACKGROUND = "plate.npz"  # its name stays, so that preparations begun earlier can continue
+NEAR = 4  # frames on both sides, whose faces are as large
 OWN = "bc_imgs"  # the folder of the frames' own backgrounds, where one picture cannot serve
 KINDS = {
     "drifts": "drifts",
     "jumps": "jumps",
+    "zooms": "is enlarged by a slow zoom",
     "moves": "moves, or the camera does",
 }
 
@@ -35,12 +39,14 @@ def make_background(step: Step, used: Sequence[int]) -> dict[str, Any]:
     size = step.options.size
     rows = evenly_spaced(used, min(FRAMES, MOST_BYTES // (3 * size * size)))
     span = (0, len(rows), 2 * len(rows))
-    found = list(step.spread(_look, rows, outlines_of, span=span))
-    distances = [distance for distance, _ in found]
-    motion = judge([small for _, small in found], [_far(distance) for distance in distances])
+    found = list(step.spread(surroundings, rows, outlines_of, span=span))
+    motion = judge([one.small for one in found], [one.empty for one in found])
+    zooms = slow_zoom(found, _sizes(step, rows))
+    if zooms is not None:
+        motion = zooming(motion, zooms)
     background = BackgroundMedian(size)
     for done, index in enumerate(motion.alike, 1):
-        distance = distances[index].astype(np.float32) * (size / WORK)
+        distance = found[index].distance.astype(np.float32) * (size / WORK)
         background.add(step.pixels(rows[index]), enlarged(distance, size))
         step.progress(len(rows) + len(rows) * done // len(motion.alike), 2 * len(rows))
     picture, known = background.finish(step.cores)
@@ -57,6 +63,13 @@ def make_background(step: Step, used: Sequence[int]) -> dict[str, Any]:
     }
 
 
+def _sizes(step: Step, rows: Sequence[int]) -> Float64:
+    """(K,) logarithms of the sizes of the face in some frames: medians over those next to them."""
+    sizes = face_sizes(step.load(MESHES)["meshes"].astype(np.float64))
+    near = np.pad(sizes, NEAR, "edge")
+    return np.asarray(np.median(sliding_window_view(near, 2 * NEAR + 1)[list(rows)], axis=1))
+
+
 def _line(motion: Motion, jumps: list[float]) -> str:
     where = ""
     if motion.kind == "jumps":
@@ -66,19 +79,3 @@ def _line(motion: Motion, jumps: list[float]) -> str:
         f"the background {KINDS[motion.kind]}{where} (by {motion.change:.0f} of 255 grey levels): "
         f"each frame is trained on its own, in {OWN}; the avatar keeps one still picture"
     )
-
-
-def _look(outlines: Outlines, row: int) -> tuple[NDArray[np.uint8], Float32]:
-    """(WORK, WORK) the distance to everything that may be a person, pixels at that size; and the
-    frame as of `reduced`."""
-    pixels = outlines.files.pixels(row)
-    possible = outlines.possible(outlines.see(row, pixels))
-    small = resized((255 * possible).astype(np.uint8), WORK, WORK, "BOX") > 0
-    return np.minimum(distance_to(small), 255).astype(np.uint8), reduced(pixels)
-
-
-def _far(distance: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(SIDE, SIDE) pixels that are surely background."""
-    factor = WORK // SIDE
-    nearest = distance.reshape(SIDE, factor, SIDE, factor).min((1, 3))
-    return np.asarray(nearest > MARGIN * factor)

@@ -25,6 +25,7 @@ HALF_ALIKE = 0.9  # halves of faces of different people: 0.87 at most
 # A punch-in is 1.1 or more; people who lean forward stay below 1.06 in most shots.
 ZOOMED = 1.07
 MOVED = 1.2  # radii of the face; people who move stay below 1
+LEVEL = 0.012  # logarithm of a zoom below which two framings are the same
 SHORT = 12  # trusted frames that a shot needs to be judged
 JUDGED = 16  # frames of a shot whose meshes are averaged
 
@@ -33,7 +34,7 @@ JUDGED = 16  # frames of a shot whose meshes are averaged
 class Look:
     """One shot: first and stop rows; trusted frames; head (478, 3), the mean face; colours
     (468, 3); radius of the face and middle (2,), pixels. Without trusted frames the rest is
-    empty."""
+    empty. zoom: logarithm of the picture's scale against the film's first, as far as known."""
 
     first: int
     stop: int
@@ -42,6 +43,7 @@ class Look:
     colours: Float64
     radius: float
     middle: Float64
+    zoom: float = 0.0
 
 
 def look_of(
@@ -103,7 +105,7 @@ def same_framing(a: Look, b: Look) -> bool:
     """True if the face is as large and about at the same place."""
     ratio = max(a.radius, b.radius) / max(min(a.radius, b.radius), 1e-9)
     moved = float(np.linalg.norm(a.middle - b.middle)) / max(a.radius, b.radius, 1e-9)
-    return ratio <= ZOOMED and moved <= MOVED
+    return ratio <= ZOOMED and moved <= MOVED and abs(a.zoom - b.zoom) <= LEVEL
 
 
 def chosen(looks: list[Look]) -> tuple[list[int], int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ from .face import FaceMesher, quiet
 from .fades import faded_frames
 from .landmarks import MESHES, load_signals, save_meshes
 from .options import FPS, MIN_SECONDS
+from .outlines import outlines_of
 from .signals import Signals, signals_of
 from .step import Files, Step
+from .surroundings import Surroundings, surroundings
 from .trust import PROFILE, at_border, covered, turned
+from .zooms import face_sizes, levels, punch_ins
 
 SHOTS = "shots.npz"
 # Frames after a cut whose mesh is found anew: the mesher looks where the face was before the cut.
@@ -81,7 +85,8 @@ def find_shots(step: Step) -> dict[str, Any]:
         save_meshes(step, meshes, valid, rivals)
         meshes = step.load(MESHES)["meshes"]
     exact = meshes.astype(np.float64)
-    shots = choose(signals, exact, valid, rivals.astype(bool), cut, step.options.size)
+    zooms = _punch_ins(step, exact, valid, cut)
+    shots = choose(signals, exact, valid, rivals.astype(bool), cut, step.options.size, zooms)
     step.save(SHOTS, number=shots.number, reason=shots.reason)
     name = str(step.video)
     check(shots, name)
@@ -124,6 +129,20 @@ def _mend(
             step.stop_if_cancelled()
 
 
+def _punch_ins(
+    step: Step, meshes: Float64, valid: NDArray[np.bool_], cut: NDArray[np.bool_]
+) -> Float64:
+    """(F,) as of `punch_ins`."""
+    outlines = cache(lambda: outlines_of(step.files))  # most films need none
+
+    def look(row: int) -> Surroundings:
+        step.stop_if_cancelled()
+        return surroundings(outlines(), row)
+
+    with quiet(step.side):
+        return punch_ins(face_sizes(meshes), valid, cut, look)
+
+
 def choose(
     signals: Signals,
     meshes: Float64,
@@ -131,9 +150,13 @@ def choose(
     rivals: NDArray[np.bool_],
     cut: NDArray[np.bool_],
     size: int,
+    zooms: Float64 | None = None,
 ) -> Shots:
     """Judge every frame: meshes (F, 478, 3), valid (F,): a face was found, rivals (F,): another one
-    is as large, cut (F,): first frames of shots, size of the pictures."""
+    is as large, cut (F,): first frames of shots, size of the pictures, zooms (F,): as of
+    `punch_ins`."""
+    zooms = np.zeros(len(cut)) if zooms is None else zooms
+    level, cut = levels(zooms), cut | (zooms != 0)
     number = np.cumsum(cut).astype(np.int32)
     reason = np.zeros(len(cut), np.int8)
 
@@ -150,7 +173,7 @@ def choose(
     borders = [*np.flatnonzero(np.diff(number, prepend=-1)), len(number)]
     trusted = reason == USED
     looks = [
-        look_of(int(a), int(b), trusted, meshes, signals.skin)
+        replace(look_of(int(a), int(b), trusted, meshes, signals.skin), zoom=float(level[a]))
         for a, b in itertools.pairwise(borders)
     ]
     members, seed = chosen(looks)

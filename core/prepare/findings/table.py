@@ -84,6 +84,10 @@ PICTURE: tuple[Rule, ...] = (
                 FAIR, "The background jumps; each frame is trained on its own.",
                 "Use one uncut take, or a part of it with --start and --seconds.",
             ),
+            "zooms": Case(
+                FAIR, "The picture zooms slowly; each frame is trained on its own background.",
+                "Leave out the zoom that was added in editing, or film without one.",
+            ),
             "moves": Case(
                 FAIR, "The background moves, or the camera does; each frame is trained on its own.",
                 "Put the camera on a tripod and use a background that does not move.",
