@@ -1,6 +1,6 @@
-"""JPEG and PNG pictures by Pillow, which Blender's Python lacks: encoded, resized.
+"""Pictures by Pillow, which Blender's Python lacks: resized, encoded as JPEG.
 
-PNG files of renders are written without Pillow (png.py)."""
+PNG files are written without Pillow (png.py)."""
 
 from __future__ import annotations
 
@@ -32,13 +32,6 @@ def encode_jpeg(pixels: Bytes, quality: int, *, full_colour: bool = False) -> by
     data = io.BytesIO()
     picture = pillow().fromarray(np.ascontiguousarray(pixels))
     picture.save(data, "JPEG", quality=quality, subsampling=0 if full_colour else -1)
-    return data.getvalue()
-
-
-def encode_png(pixels: Bytes, level: int = 3) -> bytes:
-    """The file's bytes of (H, W), (H, W, 3) or (H, W, 4). level: of compression, 1 is fastest."""
-    data = io.BytesIO()
-    pillow().fromarray(np.ascontiguousarray(pixels)).save(data, "PNG", compress_level=level)
     return data.getvalue()
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OutputError
-from ..images.pillow import encode_jpeg, encode_png
+from ..images.pillow import encode_jpeg
+from ..images.png import encode_png
 from ..system.files import reason
 from ..system.leftovers import part_of, remove
 
@@ -17,12 +18,12 @@ Pixels = NDArray[np.uint8]
 
 
 def write_picture(path: Path, pixels: Pixels, quality: int = 97) -> None:
-    """Write (H, W), (H, W, 3) or (H, W, 4) as .jpg or .png by the name's suffix, atomically.
+    """Write (H, W, 3) as .jpg, or (H, W, 3 or 4) as .png, by the name's suffix, atomically.
     OutputError if the disk is full or the folder is gone."""
     if path.suffix == ".jpg":
         write_bytes(path, encode_jpeg(pixels, quality, full_colour=True))
     else:
-        write_bytes(path, encode_png(pixels, level=1))
+        write_bytes(path, encode_png(pixels))
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:

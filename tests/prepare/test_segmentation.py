@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from core.images.pillow import resized
 from core.prepare.mask_regions import COLOURS, HEAD, NECK, TORSO, to_regions
 from core.prepare.mesh import JAW_LINE
 from core.prepare.segmentation.coordinates import face_coordinates
@@ -16,11 +17,13 @@ from core.prepare.segmentation.filters import (
     enlarged,
     enlarged_by_pillow,
     eroded,
+    softened,
+    solid,
 )
 from core.prepare.segmentation.outline import sharpen
 from core.prepare.segmentation.person import Person, learn_person, load_person, save_person
-from core.prepare.segmentation.split import split
-from core.prepare.segmentation.view import view_of
+from core.prepare.segmentation.split import preferred, preferred_anywhere, split
+from core.prepare.segmentation.view import grey, view_of
 
 from ..support.drawn_person import BROWN, SIDE, WALL, Drawn, draw, face_at, frames
 
@@ -193,20 +196,45 @@ def test_the_guided_filter_keeps_the_edges_of_its_picture() -> None:
 
 
 def test_grown_and_shrunk_masks() -> None:
+    from scipy.ndimage import binary_fill_holes, binary_opening
+
     mask = np.zeros((30, 30), bool)
     mask[10:20, 12:18] = True
     grown = dilated(mask, 3)
     assert grown.sum() == 16 * 12 and grown[7, 9] and not grown[6, 9]
     assert_array_equal(eroded(grown, 3), mask)
+    mask[15, 15] = False  # a hole
+    mask[2, 2] = mask[29, 0:9] = True  # a speck and a thin line at the border
+    mask[20:, 20:] = True  # a piece at the border
+    assert_array_equal(solid(mask), binary_fill_holes(binary_opening(mask)))
+    assert not solid(np.zeros_like(mask)).any()
 
 
 def test_quick_filters_equal_those_of_the_libraries() -> None:
-    from scipy.ndimage import uniform_filter
+    from scipy.ndimage import gaussian_filter, uniform_filter
 
     values = np.random.default_rng(0).uniform(0, 255, (40, 30)).astype(np.float32)
     for radius in (1, 2, 3, 6, 9):
         slow = uniform_filter(values.astype(np.float64), 2 * radius + 1, mode="nearest")
         assert_allclose(box(values, radius), slow, atol=1e-4)
+    assert_allclose(softened(values), gaussian_filter(values, 0.6), atol=1e-3)
     square = values[:30]
     assert_allclose(enlarged(square, 60), enlarged_by_pillow(square, 60), atol=1e-4)
     assert enlarged(square, 45).shape == (45, 45)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [((NECK,), (TORSO,)), ((HEAD,), (NECK, TORSO)), ((), (HEAD,)), ((TORSO,), ())]
+)
+def test_edges_are_found_in_a_part_of_the_frame_as_in_the_whole(
+    one: tuple[int, ...], other: tuple[int, ...]
+) -> None:
+    pixels, truth, _ = draw(Drawn(locks=(True, False)))
+    fine = grey(resized(pixels, 512, 512, "BICUBIC"))
+    guide = Guide.of(grey(pixels), 2, 40.0)
+    masks = np.isin(truth, one), np.isin(truth, other)
+    quick = preferred(*masks, guide, fine)
+    assert quick.any() == bool(one)
+    whole = preferred_anywhere(*masks, guide, fine)
+    near = dilated(masks[0], 4).repeat(2, 0).repeat(2, 1)
+    assert_array_equal(quick & near, whole & near)

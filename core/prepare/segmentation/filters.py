@@ -10,6 +10,9 @@ from ...images.pillow import pillow
 from ...records.arrays import Float32
 from ..mask_regions import Mask
 
+_BELL = np.exp(-(np.arange(-2, 3) ** 2) / (2 * 0.6**2))
+TAPS = (_BELL / _BELL.sum()).astype(np.float32)
+
 
 def box(values: Float32, radius: int) -> Float32:
     """The mean of the (2 radius + 1) squared pixels around each pixel of (H, W); beyond the picture
@@ -41,6 +44,27 @@ def _sums(values: Float32, radius: int, axis: int) -> Float32:
             return out
         window = part(window, 0, -length) + part(window, length, None)
         length *= 2
+
+
+def softened(values: Float32) -> Float32:
+    """(H, W) blurred by a Gaussian of 0.6 pixels, in half of scipy's time."""
+    for axis in (0, 1):
+        values = _softened(values, axis)
+    return values
+
+
+def _softened(values: Float32, axis: int) -> Float32:
+    count = values.shape[axis]
+    edges = values.take([1, 0], axis), values.take([count - 1, count - 2], axis)
+    wide = np.concatenate([edges[0], values, edges[1]], axis)
+    parts = [wide[k : k + count] if axis == 0 else wide[:, k : k + count] for k in range(len(TAPS))]
+    out = parts[1] + parts[3]
+    out *= TAPS[1]
+    out += parts[2] * TAPS[2]
+    ends = parts[0] + parts[4]
+    ends *= TAPS[0]
+    out += ends
+    return out
 
 
 def dilated(mask: Mask, radius: int) -> Mask:
@@ -93,6 +117,12 @@ class Guide:
     def of(cls, picture: Float32, radius: int, noise: float) -> Guide:
         mean = box(picture, radius)
         return cls(picture, radius, noise, mean, box(picture * picture, radius) - mean * mean)
+
+    def part(self, rows: slice, columns: slice) -> Guide:
+        """Of a part of the picture. Its edges are right only beside the picture's own."""
+        layers = (layer[rows, columns] for layer in (self.picture, self.mean, self.spread))
+        picture, mean, spread = layers
+        return Guide(picture, self.radius, self.noise, mean, spread)
 
     def lines(self, values: Float32) -> tuple[Float32, Float32]:
         """Slope and offset (H, W) such that slope * picture + offset is `values` filtered."""
@@ -173,4 +203,14 @@ def solid(mask: Mask) -> Mask:
     """The mask without specks and holes."""
     from scipy.ndimage import binary_fill_holes, binary_opening
 
-    return np.asarray(binary_fill_holes(binary_opening(mask)))
+    out = np.zeros_like(mask)
+    if mask.any():
+        part = tuple(span(mask.any(axis), 1) for axis in (1, 0))
+        out[part] = binary_fill_holes(binary_opening(mask[part]))
+    return out
+
+
+def span(line: Mask, more: int) -> slice:
+    """From the first to the last place of a line (S,) that is True, and `more` on both sides."""
+    places = np.flatnonzero(line)
+    return slice(max(int(places[0]) - more, 0), min(int(places[-1]) + 1 + more, len(line)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...records.arrays import Float32
 from ..mask_regions import Mask
 from ..pictures import Pixels
-from .filters import dilated, eroded, majority
+from .filters import dilated, eroded, majority, softened
 
 # Probabilities of the network, whose outline lies a little inside the true one. Below the second
 # there is only background.
@@ -26,8 +26,6 @@ def sharpen(person: Mask, pixels: Pixels, background: Pixels, known: Mask) -> Ma
     """The person's outline where it differs from the empty background (where known), within a
     narrow band around the network's outline. All are (H, W), both sides even; pixels and
     background (H, W, 3)."""
-    from scipy.ndimage import gaussian_filter
-
     width = max(2, round(BAND * len(person)))
     half = max(1, width // 2)
     any_of, all_of = _halved(person, np.maximum), _halved(person, np.minimum)
@@ -36,7 +34,7 @@ def sharpen(person: Mask, pixels: Pixels, background: Pixels, known: Mask) -> Ma
         return person
     difference = np.maximum(pixels, background) - np.minimum(pixels, background)
     largest = np.maximum(np.maximum(difference[..., 0], difference[..., 1]), difference[..., 2])
-    apart = gaussian_filter(largest.astype(np.float32), 0.6)
+    apart = softened(largest.astype(np.float32))
     outside = known & _doubled(~dilated(any_of, width))
     noise = float(np.percentile(apart[outside][::7], 98)) if outside.any() else 0.0
     full = _largest_near(apart, half)

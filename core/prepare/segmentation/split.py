@@ -12,10 +12,10 @@ import numpy as np
 from ...records.arrays import Float32, Float64
 from ..mask_regions import BACKGROUND, HEAD, NECK, TORSO, Mask, Regions
 from ..pictures import Pixels
-from .filters import Guide, dilated, enlarged, eroded, small_pieces, solid, touching
+from .filters import Guide, dilated, doubled, enlarged, eroded, small_pieces, solid, span, touching
 from .hair import Hair, by_side
 from .person import WIDER, WIDEST, Person, without_halo
-from .view import View, grey, view_of
+from .view import SIDE, View, grey, view_of
 
 # Half widths of the face: cheeks and ears below the nose reach no farther.
 EARS = 1.35
@@ -126,6 +126,8 @@ def _hanging(hair: Mask, head: Mask, view: View, found: Hair) -> Mask:
     """The hair below the mouth that hangs from hair above it."""
     from scipy.ndimage import binary_opening
 
+    if not hair.any():
+        return hair
     place, across = view.place, np.abs(view.place.across)
     hangs, _ = by_side(found, place.across)
     hair = np.asarray(binary_opening(hair))
@@ -148,14 +150,40 @@ def enlarge_regions(regions: Regions, view: View, pixels: Pixels, outline: Mask)
     fine = grey(pixels)
 
     def prefers(one: Mask, other: Mask) -> Mask:
-        """(H, H) pixels that belong to the first mask rather than to the second."""
-        if not one.any():
-            return np.zeros((size, size), bool)
-        slope, offset = guide.lines(one.astype(np.float32) - other)
-        return enlarged(slope, size) * fine + enlarged(offset, size) > 0
+        return preferred(one, other, guide, fine)
 
     head, neck, torso = (regions == region for region in (HEAD, NECK, TORSO))
     out = np.where(prefers(neck, torso), np.uint8(NECK), np.uint8(TORSO))
     out[prefers(head, neck | torso)] = HEAD
     out[~outline | prefers(view.outline & ~view.person, view.person)] = BACKGROUND
     return out
+
+
+def preferred(one: Mask, other: Mask, guide: Guide, fine: Float32) -> Mask:
+    """(H, H) pixels of the frame `fine`, twice as large as the masks, that belong to the first mask
+    rather than to the second. Only what the filter reaches from the first mask is computed."""
+    size = len(fine)
+    if not one.any():
+        return np.zeros((size, size), bool)
+    if size != 2 * SIDE:
+        return preferred_anywhere(one, other, guide, fine)
+    reach = 2 * guide.radius  # two boxes, one after the other
+    inner = [span(one.any(axis), reach) for axis in (1, 0)]
+    outer = [slice(max(a.start - reach - 1, 0), a.stop + reach + 1) for a in inner]
+    rows, columns = outer
+    part = guide.part(rows, columns)
+    slope, offset = part.lines(one[rows, columns].astype(np.float32) - other[rows, columns])
+    out = np.zeros((size, size), bool)
+    wide = tuple(slice(2 * a.start, 2 * a.stop) for a in inner)
+    within = tuple(
+        slice(2 * (a.start - b.start), 2 * (a.stop - b.start))
+        for a, b in zip(inner, outer, strict=True)
+    )
+    out[wide] = doubled(slope)[within] * fine[wide] + doubled(offset)[within] > 0
+    return out
+
+
+def preferred_anywhere(one: Mask, other: Mask, guide: Guide, fine: Float32) -> Mask:
+    """The twin of `preferred`, for any size."""
+    slope, offset = guide.lines(one.astype(np.float32) - other)
+    return enlarged(slope, len(fine)) * fine + enlarged(offset, len(fine)) > 0
