@@ -1,5 +1,5 @@
 # Each target is one script or tool. `.ci/python` finds a Python 3.11 or later.
-.PHONY: setup lock prepare demo test bench fuzz faults lint zip screenshots window architecture clean
+.PHONY: setup lock prepare demo test bench fuzz faults lint zip screenshots pictures window architecture clean
 
 setup: ; @.ci/python .ci/environments.py setup
 lock: ; @.ci/python .ci/lock.py
@@ -12,6 +12,7 @@ faults: ; @.ci/python .ci/faults.py $(FAULTS)
 lint:  ; @.ci/python .ci/lint.py
 zip:   ; @.ci/python .ci/build_zip.py
 screenshots: ; @.ci/python .ci/screenshots.py $(WINDOW)
+pictures: ; @.ci/python .ci/pictures.py $(PICTURES)
 window: ; @.ci/python .ci/window_session.py $(WINDOW)
 architecture: ; @.ci/python -m tools.architecture
 clean: ; rm -rf .venv .venv-prepare .venv-blender-* dist demo_out .ruff_cache .pytest_cache .hypothesis

@@ -1,11 +1,12 @@
-"""Pictures of a bust for docs/images, from a Python with bpy 5.3. None is bundled: name an avatar
-with a body, and a sound:
+"""Pictures of a bust for docs/images, from a Python with bpy 5.3:
 
-    .venv-blender-5.3/bin/python .ci/bust_pictures_in_blender.py turn BUST.egs VOICE.wav OUT.jpg
-    .venv-blender-5.3/bin/python .ci/bust_pictures_in_blender.py rig BUST.egs VOICE.wav OUT.jpg
+    .venv-blender-5.3/bin/python .ci/bust_pictures_in_blender.py turn OUT.jpg [BUST.egs VOICE.wav]
+    .venv-blender-5.3/bin/python .ci/bust_pictures_in_blender.py rig OUT.jpg [BUST.egs VOICE.wav]
 
 turn     baked: still, then turned by keys to either side, up and down, and tilted
 rig      in Cycles: on the bones of a rig, which turn chest and head; glasses hang on a landmark
+
+Without an avatar it is the bundled one, which must have a body.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
 from mathutils import Euler, Matrix
-from numpy.typing import NDArray
-from pictures_in_blender import QUALITY, add, load_extension, start_empty
+from pictures_in_blender import ROOT, add, load_extension, start_empty
+from rows_in_blender import Pixels, over_backdrop, read, write_row
 
 FRAME = 20
 SIDE = 260  # pixels of a picture
-BACKDROP = (0.80, 0.82, 0.84)
+ASSETS = ROOT / "egstalker_blender" / "assets"
 TURNS = ((0, 0, 0), (-25, 0, 0), (25, 0, 0), (0, -15, 0), (0, 15, 0), (0, 0, -15), (0, 0, 15))
 NECK, CHEST, CROWN = (0.0, -0.006, -0.044), (0.0, 0.0, -0.2), (0.0, -0.006, 0.13)  # metres
 STILL = (0.0, 0.0, 0.0)
@@ -36,7 +36,6 @@ LEANING = (0.0, radians(8), radians(-22))
 LOOKING_BACK = (radians(8), radians(-8), radians(24))
 POSES = ((STILL, STILL), (LEANING, STILL), (LEANING, LOOKING_BACK))  # of chest and head
 SAMPLES = 32
-Pixels = NDArray[np.float32]
 
 
 def set_the_scene(avatar: Path, voice: Path) -> Any:
@@ -195,38 +194,12 @@ def show_bone(armature: Any, name: str, colour: Sequence[float]) -> Any:
     return shape
 
 
-def read(path: Path) -> Pixels:
-    """(H, W, 4) as stored, straight alpha, first row at the bottom."""
-    image = bpy.data.images.load(str(path))
-    image.colorspace_settings.name, image.alpha_mode = "Non-Color", "CHANNEL_PACKED"
-    values = np.empty(len(image.pixels), np.float32)
-    image.pixels.foreach_get(values)
-    width, height = image.size
-    return values.reshape(height, width, 4)
-
-
-def over_backdrop(picture: Pixels) -> Pixels:
-    alpha = picture[..., 3:]
-    behind = np.array(BACKDROP, np.float32)
-    return np.asarray(picture[..., :3] * alpha + behind * (1 - alpha), np.float32)
-
-
-def write_row(path: Path, pictures: Sequence[Pixels]) -> None:
-    """Side by side, as JPEG."""
-    row = np.concatenate([over_backdrop(picture) for picture in pictures], axis=1)
-    height, width = row.shape[:2]
-    image = bpy.data.images.new("row", width, height)
-    image.pixels.foreach_set(np.dstack([row, np.ones((height, width), np.float32)]).ravel())
-    image.filepath_raw, image.file_format = str(path.absolute()), "JPEG"
-    image.save(quality=QUALITY)
-
-
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bust_pictures_in_blender.py", description=__doc__)
     parser.add_argument("picture", choices=("turn", "rig"))
-    parser.add_argument("avatar", type=Path)
-    parser.add_argument("voice", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("avatar", type=Path, nargs="?", default=ASSETS / "demo.egs")
+    parser.add_argument("voice", type=Path, nargs="?", default=ASSETS / "demo.wav")
     args = parser.parse_args(argv)
     head = set_the_scene(args.avatar, args.voice)
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,8 @@
     .venv-blender-5.3/bin/python .ci/pictures_in_blender.py usdc OUT.jpg
 
 layer    the render layer: the bundled avatar among meshes, in Cycles
+render   Blender's own splats of it, in Cycles and in EEVEE
+relight  the same in Cycles, lit by the lamp of the scene
 usdc     its exported .usdc, played by a Blender that has not loaded the extension, in Cycles
 """
 
@@ -22,12 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from rows_in_blender import QUALITY, read, write_row
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (480, 360)
 FRAMES = (20, 32)  # of the .usdc
-FRAME = 26
-QUALITY = 88
+FRAME = 20
+SAMPLES = {"CYCLES": 24, "BLENDER_EEVEE": 24}
 
 
 def load_extension() -> None:
@@ -79,14 +82,16 @@ def set_the_scene() -> None:
     scene.world = world
 
 
-def render(out: Path) -> None:
+def render(out: Path, engine: str = "CYCLES") -> None:
     scene = bpy.context.scene
-    scene.render.engine = "CYCLES"
-    scene.cycles.device, scene.cycles.samples, scene.cycles.use_denoising = "CPU", 12, False
+    scene.render.engine = engine
+    scene.cycles.device, scene.cycles.use_denoising = "CPU", False
+    scene.cycles.samples = scene.eevee.taa_render_samples = SAMPLES[engine]
+    scene.eevee.shadow_pool_size = scene.eevee.gi_irradiance_pool_size = "64"  # enough
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.view_settings.view_transform = "Standard"
     settings = scene.render.image_settings
-    settings.file_format, settings.quality = "JPEG", QUALITY
+    settings.file_format, settings.quality = ("JPEG" if out.suffix == ".jpg" else "PNG"), QUALITY
     scene.render.filepath = str(out.absolute())
     bpy.ops.render.render(write_still=True)
 
@@ -98,7 +103,8 @@ def start_empty() -> Any:
     return scene
 
 
-def layer(out: Path) -> None:
+def head_among_meshes() -> None:
+    """The bundled avatar, active, at its frame."""
     load_extension()
     scene = start_empty()
     bpy.ops.egstalker.add_talking_head()
@@ -106,7 +112,36 @@ def layer(out: Path) -> None:
     set_the_scene()
     bpy.context.view_layer.objects.active = head
     scene.frame_set(FRAME)
+
+
+def layer(out: Path) -> None:
+    head_among_meshes()
     bpy.ops.egstalker.add_render_layer()
+    render(out)
+
+
+def native(out: Path) -> None:
+    head_among_meshes()
+    pictures = []
+    with tempfile.TemporaryDirectory() as folder:
+        for engine in SAMPLES:
+            path = Path(folder) / f"{engine}.png"
+            render(path, engine)
+            pictures.append(read(path))
+    write_row(out, pictures)
+
+
+def relight(out: Path) -> None:
+    head_among_meshes()
+    bpy.ops.egstalker.add_material()
+    group = next(group for group in bpy.data.node_groups if "egstalker_material" in group)
+    node = next(
+        node
+        for material in bpy.data.materials
+        for node in material.node_tree.nodes
+        if node.type == "GROUP" and node.node_tree == group
+    )
+    node.inputs["Relight"].default_value = 0.75
     render(out)
 
 
@@ -130,12 +165,15 @@ def export(out: Path) -> None:
     bpy.ops.egstalker.export_usdc(filepath=str(out), sh_degree=0)
 
 
+PICTURES = {"layer": layer, "render": native, "relight": relight, "usdc": usdc, "export": export}
+
+
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="pictures_in_blender.py", description=__doc__)
-    parser.add_argument("picture", choices=("layer", "usdc", "export"))
+    parser.add_argument("picture", choices=PICTURES)
     parser.add_argument("out", type=Path)
     args = parser.parse_args(argv)
-    {"layer": layer, "usdc": usdc, "export": export}[args.picture](args.out)
+    PICTURES[args.picture](args.out)
     return 0 if args.out.is_file() else 1
 
 

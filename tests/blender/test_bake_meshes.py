@@ -9,8 +9,10 @@ import bpy
 import numpy as np
 import pytest
 from egstalker.core.errors import ArgumentError
+from egstalker.egstalker_blender import meshes
 from egstalker.egstalker_blender.controls import frames
 
+from core.images.layers import EMPTY
 from tests.support.blender import job_of
 from tests.support.blender_native import add_plane, baked, decibels, prepare, rendered
 
@@ -70,6 +72,33 @@ def test_it_cuts_where_a_render_cuts(shot: Any, scene: Any, tmp_path: Path) -> N
     render = rendered(scene, tmp_path / "render.png")
     assert decibels(render, whole) < 15
     assert decibels(render, cut) > 25
+
+
+def test_triangles_at_once_are_what_rays_find(
+    shot: Any, scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of quads with a modifier, scaled and turned, of a mesh that reaches behind the camera, and of
+    one of triangles alone."""
+    bpy.ops.mesh.primitive_monkey_add(size=0.2, location=(0.02, -0.2, 0), rotation=(0.3, 1, 2))
+    bpy.context.object.scale = (1, 0.7, 1.3)
+    bpy.context.object.modifiers.new("finer", "SUBSURF").levels = 1
+    bpy.ops.mesh.primitive_grid_add(size=3, x_subdivisions=7, location=(0, -1, -0.02))
+    bpy.ops.mesh.primitive_torus_add(
+        major_radius=0.03, minor_radius=0.002, location=(-0.05, -0.4, 0.05)
+    )
+    bpy.context.object.modifiers.new("row", "ARRAY").count = 3
+    bpy.context.object.modifiers.new("triangles", "TRIANGULATE")
+    bpy.context.view_layer.objects.active = shot
+    at_once = meshes_of(shot)
+    monkeypatch.setattr(meshes, "nearest_triangles", lambda *_: None)
+    one_by_one = meshes_of(shot)
+    assert (at_once.left, at_once.top) == (one_by_one.left, one_by_one.top)
+    there = one_by_one.depth < EMPTY
+    assert 0.2 < there.mean() < 0.95
+    both = there & (at_once.depth < EMPTY)
+    assert (there != (at_once.depth < EMPTY)).mean() < 0.002  # rounding at outlines
+    differs = np.abs(at_once.depth - one_by_one.depth)[both] > 1e-4
+    assert differs.mean() < 0.002
 
 
 def test_which_meshes_count(shot: Any, scene: Any) -> None:
