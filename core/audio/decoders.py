@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Generator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from ..errors import AudioError, MissingPackageError
 from ..records.arrays import Float32
 from ..system.files import open_regular
 from .channels import Channels, MonoSound, voice_of
-from .encoder_delay import seconds_before
+from .encoder_delay import names_length, seconds_before
+from .lengthened import Lengthened
 from .sequential import Sequential
 from .wav import MAX_FILE_BYTES
 from .waveform import MAX_SECONDS, check_layout
 
+WAITS = 300.0  # seconds that ffmpeg may take for the next piece
 PIECE = 1 << 18  # samples of one channel that are decoded at a time
 # Subtypes of soundfile that give the same samples after a seek; MP3 and Opus do not.
 SEEKABLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "ALAC_")
@@ -94,12 +97,15 @@ def _by_soundfile(path: Path) -> tuple[Channels, int, int, int]:
     how = {**how, "subtype": "GSM610"} if _is_raw_gsm(path) else {}
 
     def pieces() -> Generator[Float32, None, None]:
-        with Forward(path, **how) as file:
+        with ExitStack() as stack:
+            source = stack.enter_context(Lengthened(path)) if endless else path
+            file = stack.enter_context(Forward(source, **how))
             while len(piece := file.read(PIECE, dtype="float32", always_2d=True)):
                 yield piece
 
     with soundfile.SoundFile(path, **how) as file:
         rate, channels, length = file.samplerate, file.channels, file.frames
+        endless = file.subtype.startswith("MPEG_LAYER") and not names_length(path)
         seekable = file.seekable() and file.subtype.startswith(SEEKABLE)
         if seekable and 0 < length <= MAX_SECONDS * rate:
             file.seek(length - 1)
@@ -125,16 +131,21 @@ def _by_audioread(path: Path) -> tuple[Channels, int, int, int]:
     with warnings.catch_warnings():  # it imports deprecated modules
         warnings.simplefilter("ignore")
         import audioread
+        import audioread.ffdec
 
         with audioread.audio_open(path) as file:
             rate, channels = file.samplerate, file.channels
+    if not channels:  # ffmpeg knows the suffix and finds nothing inside
+        raise ValueError("no sound is in it")
     check_layout(0, channels, rate, path.name)
     frame = 2 * channels
 
     def pieces() -> Generator[Float32, None, None]:
         rest = b""
         with audioread.audio_open(path) as file:
-            for data in file:
+            # It gives up after 10 s without data otherwise, as on a busy machine.
+            patient = isinstance(file, audioread.ffdec.FFmpegAudioFile)
+            for data in file.read_data(WAITS) if patient else file:
                 data = rest + data
                 whole = len(data) // frame * frame
                 rest = data[whole:]

@@ -18,6 +18,8 @@ AAC_RATES = (
 )  # fmt: skip
 MP3_RATES = (44100, 48000, 32000)
 TAGS = (b"LAME", b"Lavf", b"Lavc")  # their tag has the delay
+HEADERS = (b"Xing", b"Info", b"VBRI")  # of a whole MP3, in its first frame
+MOST_ID3 = 8  # tags of other programs, one before the other
 HEAD = 4096  # bytes that are looked at
 SIDE = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}
 
@@ -25,17 +27,7 @@ SIDE = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 1
 def seconds_before(path: Path) -> float:
     """Seconds to leave out at the beginning of what a decoder gives; 0 for most files. AudioError
     if the file cannot be read."""
-    file, _ = open_regular(path, AudioError, MAX_FILE_BYTES)
-    with file:
-        head = file.read(10)
-        if head[:3] == b"ID3" and len(head) == 10:  # its size is in 4 bytes of 7 bits
-            size = 0
-            for byte in head[6:]:
-                size = size << 7 | byte & 127
-            file.seek(10 + size + (10 if head[5] & 16 else 0))
-        else:
-            file.seek(0)
-        head = file.read(HEAD)
+    head = _head(path)
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0.0
     layer = head[1] >> 1 & 3
@@ -46,6 +38,31 @@ def seconds_before(path: Path) -> float:
     if layer != 1 or version == 1 or index == 3 or _is_told(head, version == 3):
         return 0.0
     return MP3 / (MP3_RATES[index] >> {3: 0, 2: 1, 0: 2}[version])
+
+
+def names_length(path: Path) -> bool:
+    """Whether the first frame of an MP3 says how many follow. AudioError if the file cannot be
+    read."""
+    head = _head(path)
+    return any(header in head for header in HEADERS)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of the file, behind its ID3 tags."""
+    file, _ = open_regular(path, AudioError, MAX_FILE_BYTES)
+    at = 0
+    with file:
+        for _ in range(MOST_ID3):
+            file.seek(at)
+            head = file.read(10)
+            if head[:3] != b"ID3" or len(head) < 10:
+                break
+            size = 0
+            for byte in head[6:]:  # 7 bits each
+                size = size << 7 | byte & 127
+            at += 10 + size + (10 if head[5] & 16 else 0)
+        file.seek(at)
+        return file.read(HEAD)
 
 
 def _is_told(head: bytes, mpeg_1: bool) -> bool:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, MissingPackageError
 from ..records.arrays import Float32
@@ -53,8 +55,14 @@ def _read(path: Path) -> Arrays:
                 raise InputError(f"{path} unpacks to {unpacked / 1e6:.0f} MB; {ADVICE}")
             file.seek(0)
             with np.load(file, allow_pickle=False) as table:
-                return {name: np.asarray(table[name], np.float32) for name in table.files}
+                return {name: _real(table[name]) for name in table.files}
     except NPZ_ERRORS:
         raise InputError(
             f"{path} is not a .npz table of arrays (a .pth or .ckpt has to be converted); {ADVICE}"
         ) from None
+
+
+def _real(array: NDArray[Any]) -> Float32:
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{array.dtype} is no number")
+    return array.astype(np.float32)

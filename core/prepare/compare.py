@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from ..dataset.eyes import read_eyes
 from ..dataset.files import torso_files
-from ..dataset.pictures import over, read_picture
+from ..dataset.landmarks import read_landmarks
+from ..dataset.pictures import Size, over, read_picture
+from ..dataset.report import Report
+from ..dataset.transforms import Lens, lens_of, poses_of, read_documents
 from ..errors import DatasetError
 from ..metrics.pictures import psnr
 from ..records.arrays import Float64
-from ..system.files import read_bounded
 from .background import evenly_spaced
-from .mask_regions import HEAD, Mask, to_regions
+from .mask_regions import HEAD, Mask, Regions, to_regions
 from .pictures import Pixels
 
 FRAMES = 60  # whose masks, torso and background are compared
 SKIN = slice(17, 68)  # landmarks without the outline, which slides along the cheek
-MAX_TEXT = 2**28
+LEAST_FRAMES = 4  # with poses in both: their changes of the turn are compared, too
 
 
 def compare(found: Path, truth: Path) -> dict[str, float]:
-    """Figures by name, which contains the unit. DatasetError if a file is missing."""
+    """Figures by name, which contains the unit. DatasetError if a file is missing or damaged, or if
+    the two are of other films."""
     figures: dict[str, float] = {}
+    size = _size(found, truth)
     ours, true = _landmarks(found), _landmarks(truth)
     count = min(len(ours), len(true))
     apart = ours[:count] - true[:count]
@@ -39,48 +42,61 @@ def compare(found: Path, truth: Path) -> dict[str, float]:
     figures |= _poses(found, truth, count)
     eyes = read_eyes(found, count, lambda: ours[:count].astype(np.float32), [])
     true_eyes = read_eyes(truth, count, lambda: true[:count].astype(np.float32), [])
-    figures["eye closure correlation"] = float(np.corrcoef(eyes, true_eyes)[0, 1])
+    # NaN where one has no blink.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figures["eye closure correlation"] = float(np.corrcoef(eyes, true_eyes)[0, 1])
     figures["eye closure mean error"] = float(np.abs(eyes - true_eyes).mean())
-    figures |= _pictures(found, truth, count)
+    figures |= _pictures(found, truth, count, size)
     return figures
 
 
 def _landmarks(folder: Path) -> Float64:
-    """(F, 68, 2)."""
+    """(F, 68, 2) of the frames from 0 up to the first that has none."""
     rows: list[Float64] = []
     while (path := folder / "ori_imgs" / f"{len(rows)}.lms").exists():
-        words = read_bounded(path, DatasetError, MAX_TEXT).split()
-        rows.append(np.array(words, np.float64).reshape(68, 2))
+        found = read_landmarks(path)
+        if found is None:
+            raise DatasetError(f"{path} does not hold 68 landmarks; make the dataset again")
+        rows.append(found.astype(np.float64))
     if not rows:
         raise DatasetError(f"{folder} has no landmarks (ori_imgs/0.lms); give a whole dataset")
     return np.stack(rows)
 
 
-def _viewmats(folder: Path) -> tuple[Float64, float]:
-    """Poses (F, 4, 4) by frame, NaN where left out, and the focal length: from the JSON files,
-    which are read without PyTorch."""
-    poses: dict[int, Float64] = {}
-    focal = 0.0
-    for name in ("train", "val"):
-        path = folder / f"transforms_{name}.json"
-        document = json.loads(read_bounded(path, DatasetError, MAX_TEXT))
-        focal = float(document["focal_len"])
-        for frame in document["frames"]:
-            pose = np.linalg.inv(np.array(frame["transform_matrix"], np.float64))
-            pose[:3, 3] *= 10
-            poses[frame["img_id"]] = np.diag([1.0, -1.0, -1.0, 1.0]) @ pose
-    out = np.full((max(poses) + 1, 4, 4), np.nan)
-    for row, pose in poses.items():
-        out[row] = pose
-    return out, focal
+def _size(found: Path, truth: Path) -> Size:
+    """Of the pictures of both."""
+    sizes = [_camera(folder)[0][1:] for folder in (found, truth)]
+    if sizes[0] != sizes[1]:
+        (a, b), (c, d) = sizes
+        raise DatasetError(
+            f"the pictures of {found} are {a}x{b} pixels, those of {truth} {c}x{d}; prepare the "
+            "film in the size of the true dataset (--size)"
+        )
+    return sizes[0]
+
+
+def _camera(folder: Path) -> tuple[Lens, Float64]:
+    """The lens, and poses (F, 4, 4) by frame, NaN where left out: from the JSON files, which are
+    read without PyTorch."""
+    report = Report()
+    documents = read_documents(folder, report)
+    lens = lens_of(folder, documents, report)
+    report.finish()
+    assert lens is not None  # else an error is in the report
+    return lens, poses_of(documents)
 
 
 def _poses(found: Path, truth: Path, count: int) -> dict[str, float]:
     """Errors of the turns, after one rotation for the clip has aligned the two head frames."""
-    ours, focal = _viewmats(found)
-    true, true_focal = _viewmats(truth)
+    (focal, *_), ours = _camera(found)
+    (true_focal, *_), true = _camera(truth)
     count = min(count, len(ours), len(true))
     rows = np.flatnonzero(np.isfinite(ours[:count] + true[:count]).all((1, 2)))
+    if len(rows) < LEAST_FRAMES:
+        raise DatasetError(
+            f"{found} and {truth} have poses of {len(rows)} frames in common; give two datasets of "
+            "one film"
+        )
     a, b = ours[rows, :3, :3], true[rows, :3, :3]
     u, _, vt = np.linalg.svd((np.swapaxes(a, 1, 2) @ b).mean(0))
     laid = a @ (u @ vt)
@@ -109,24 +125,24 @@ def _angles(rotations: Float64) -> Float64:
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
-def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
+def _pictures(found: Path, truth: Path, count: int, size: Size) -> dict[str, float]:
     rows = evenly_spaced(range(count), FRAMES)
     both: dict[str, list[float]] = {name: [] for name in ("head", "person", "torso", "edge")}
-    images = [read_picture(folder / "bc.jpg") for folder in (found, truth)]
+    images = [read_picture(folder / "bc.jpg", "RGB", size) for folder in (found, truth)]
     torsos = [bool(torso_files(folder)) for folder in (found, truth)]
     for row in rows:
-        a, b = (to_regions(read_picture(f / "parsing" / f"{row}.png")) for f in (found, truth))
+        a, b = (_regions(folder, row, size) for folder in (found, truth))
         both["head"].append(_overlap(a == HEAD, b == HEAD))
         both["person"].append(_overlap(a > 0, b > 0))
         if all(torsos):
             laid = [
-                over(read_picture(folder / "torso_imgs" / f"{row}.png", "RGBA"), background)
+                over(read_picture(folder / "torso_imgs" / f"{row}.png", "RGBA", size), background)
                 for folder, background in zip((found, truth), images, strict=True)
             ]
             # Training sees it only outside both heads.
             seen = (a != HEAD) & (b != HEAD)
             both["torso"].append(_psnr(laid[0][seen], laid[1][seen]))
-    person = to_regions(read_picture(truth / "parsing" / f"{rows[0]}.png")) > 0
+    person = _regions(truth, rows[0], size) > 0
     return {
         "head mask IoU": float(np.mean(both["head"])),
         "person mask IoU": float(np.mean(both["person"])),
@@ -134,6 +150,10 @@ def _pictures(found: Path, truth: Path, count: int) -> dict[str, float]:
         "background everywhere PSNR dB": _psnr(*images),
         "torso over background, outside heads, PSNR dB": float(np.mean(both["torso"] or [0.0])),
     }
+
+
+def _regions(folder: Path, row: int, size: Size) -> Regions:
+    return to_regions(read_picture(folder / "parsing" / f"{row}.png", "RGB", size))
 
 
 def _overlap(a: Mask, b: Mask) -> float:

@@ -39,7 +39,8 @@ def _decode(path: Path) -> Waveform:
         sound = aud.Sound(str(path))
         rate, channels = sound.specs
         check_layout(sound.length, channels, rate, path.name)
-        samples = sound.data()
+        # `data` alone ends the process where the file can no longer be read; `cache` raises.
+        samples = sound.cache().data()
     except aud.error as error:
         raise AudioError(f"{path.name} cannot be decoded ({error}); convert it to WAV") from None
     return from_samples(samples[round(seconds_before(path) * rate) :], rate, path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,15 @@ from egstalker.egstalker_blender.sound.voice import Undecoded, voice_from
 from egstalker.egstalker_blender.sound.windows import add_strip, window_of_strip
 
 from core.audio.files import load_waveform
-from tests.support.blender import ramp, voice, waveform_of_strip, write_wav
+from tests.support.blender import (
+    ROOT,
+    clean_environment,
+    python_here,
+    ramp,
+    voice,
+    waveform_of_strip,
+    write_wav,
+)
 
 SECONDS = 4.0
 RATE = 16000
@@ -213,3 +222,42 @@ def test_noise_that_is_no_sound(scene: Any, tmp_path: Path) -> None:
     path.write_bytes(b"this is no sound" * 100)
     with pytest.raises(AudioError, match=r"noise\.mp3"):
         decode.waveform_of_file(path)
+
+
+VANISHES = """
+import os, runpy, sys
+from pathlib import Path
+import bpy
+runpy.run_path("egstalker_blender/batch.py")["load_extension"]()
+from egstalker.core.errors import AudioError
+from egstalker.egstalker_blender.sound import decode
+
+path, check = Path(sys.argv[1]), decode.check_layout
+
+def vanish(*args):
+    path.unlink()
+    check(*args)
+
+decode.check_layout = vanish
+try:
+    decode.waveform_of_file(path)
+except AudioError as error:
+    print(error, flush=True)
+os._exit(0)
+"""
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_one_line(tmp_path: Path) -> None:
+    """In a process of its own, which audaspace ends if it is asked in the wrong way."""
+    path = write_flac(tmp_path / "voice.flac", voice(1.0, 44100), 44100)
+    done = subprocess.run(
+        python_here("-c", VANISHES, path),
+        cwd=ROOT,
+        env=clean_environment(tmp_path / "profile"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("voice.flac cannot be decoded"), done.stdout
+    assert done.stdout.count("\n") == 1

@@ -81,6 +81,34 @@ def test_audioread_follows_soundfile(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(load_waveform(path)) == len(TONE) // 2
 
 
+def test_ffmpeg_may_take_its_time_on_a_busy_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audioread = pytest.importorskip("audioread", reason="needs audioread")
+    ffdec = pytest.importorskip("audioread.ffdec", reason="needs audioread")
+    asked = []
+
+    class File:
+        channels, samplerate = 1, 16000
+
+        def __enter__(self) -> File:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def read_data(self, timeout: float = 10.0) -> Iterator[bytes]:
+            asked.append(timeout)
+            return iter([encoded(TONE, 1, 16)])
+
+    monkeypatch.setattr(ffdec, "FFmpegAudioFile", File)
+    monkeypatch.setattr(audioread, "audio_open", lambda path: File())
+    path = tmp_path / "voice.m4a"
+    path.write_bytes(b"something")
+    assert len(load_waveform(path)) == len(TONE)
+    assert min(asked) >= 60
+
+
 def test_a_header_that_lies_about_its_length_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,8 +80,10 @@ def test_a_pickle_is_refused_and_nothing_runs(tmp_path, content):
         with pytest.raises(InputError, match=r"has to be converted.*docs/training\.md"):
             find_weights(tmp_path / name)
     np.savez(tmp_path / "objects.npz", lin0=np.array([Trap()], object))
-    with pytest.raises(InputError, match=r"docs/training\.md"):
-        find_weights(tmp_path / "objects.npz")
+    np.savez(tmp_path / "complex.npz", lin0=np.ones(3, complex))
+    for name in ("objects.npz", "complex.npz"):
+        with pytest.raises(InputError, match=r"docs/training\.md"):
+            find_weights(tmp_path / name)
     assert not (tmp_path / "sprung").exists()
 
 

@@ -10,12 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 
-from core.audio.files import load_waveform
-from core.audio.npy import load_features
-from core.audio.wav import load_wav
 from core.avatar.file import load_avatar, save_avatar
 from core.dataset.eye_table import read_table
 from core.dataset.files import list_frames
@@ -37,12 +33,11 @@ from core.worker.protocol import encode, read_message
 from tests.fuzz.case import Case, Maker
 from tests.fuzz.checkpoints import READERS as CHECKPOINTS
 from tests.fuzz.documents import READERS as DOCUMENTS
+from tests.fuzz.pictures import READERS as PICTURES
+from tests.fuzz.sounds import READERS as SOUNDS
 from tests.support.avatar_inputs import small_avatar, small_camera
-from tests.support.sound_files import chunk, encoded, wav
 from tests.support.synthetic import random_body
 from tests.support.training_inputs import FOCAL, FRAMES, SIDE, make_clip
-
-TONE = np.sin(np.linspace(0, 60, 2000)) / 2
 
 
 def avatar(folder: Path) -> Case:
@@ -72,47 +67,6 @@ def tensors(folder: Path) -> Case:
     header = b'{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"__metadata__":{"k":"v"}}'
     seed = struct.pack("<Q", len(header)) + header + bytes(24)
     return Case(path, (seed,), lambda: read_tensors(path))
-
-
-def npy(folder: Path) -> Case:
-    path = folder / "x.npy"
-    seeds = []
-    for shape in ((50, 29), (20, 16, 29), (10, 2, 64)):
-        file = io.BytesIO()
-        np.save(file, np.zeros(shape, np.float32))
-        seeds.append(file.getvalue())
-    return Case(path, tuple(seeds), lambda: load_features(path))
-
-
-def wave(folder: Path) -> Case:
-    path = folder / "x.wav"
-    seeds = (
-        wav(encoded(TONE, 1, 16), before=chunk(b"LIST", b"abc")),
-        wav(encoded(TONE, 3, 32), 3, bits=32, extensible=True),
-        wav(encoded(TONE, 1, 24), channels=2, bits=24, rate=48000),
-        *(adpcm(subtype) for subtype in ("IMA_ADPCM", "MS_ADPCM")),
-    )
-    return Case(path, seeds, lambda: load_wav(path))
-
-
-def adpcm(subtype: str) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, TONE, 16000, format="WAV", subtype=subtype)
-    return file.getvalue()
-
-
-def other_sound(folder: Path) -> Case:
-    """Through soundfile: FLAC, Ogg Vorbis, MP3 and raw GSM."""
-    path = folder / "x.sound"
-    seeds = []
-    for kind in ("FLAC", "OGG", "MP3"):
-        file = io.BytesIO()
-        soundfile.write(file, TONE, 16000, format=kind)
-        seeds.append(file.getvalue())
-    file = io.BytesIO()
-    soundfile.write(file, TONE, 8000, format="RAW", subtype="GSM610")
-    seeds.append(file.getvalue())
-    return Case(path, tuple(seeds), lambda: load_waveform(path))
 
 
 def in_clip(folder: Path, name: str, read: Callable[[Path], object], *more: bytes) -> Case:
@@ -213,9 +167,7 @@ READERS: dict[str, Maker] = {
     "header of an avatar": avatar_header,
     "safetensors": tensors,
     **CHECKPOINTS,
-    "features (.npy)": npy,
-    "WAV": wave,
-    "FLAC, Ogg, MP3": other_sound,
+    **SOUNDS,
     "transforms_*.json": transforms,
     "dataset folder": dataset,
     "au.csv": eye_table,
@@ -228,4 +180,5 @@ READERS: dict[str, Maker] = {
     "message to the worker": message,
     "bake sent to the worker": job,
     **DOCUMENTS,
+    **PICTURES,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...audio.encoder_delay import MP3
 from ...audio.waveform import check_layout
 from ...errors import AudioError, VideoError
 from ...records.arrays import Float32
@@ -47,6 +48,10 @@ def _decoded(film: Film, index: int, stop: float, seek: float | None) -> Iterato
 
     with opened(film.path) as container:
         stream = container.streams[index]
+        # An AVI file alone cannot say how much an encoder put before the sound.
+        unsaid = (
+            MP3 if container.format.name == "avi" and stream.codec.name.startswith("mp3") else 0
+        )
         if seek is not None:
             try:
                 container.seek(int((film.zero + seek) / stream.time_base), stream=stream)
@@ -62,7 +67,7 @@ def _decoded(film: Film, index: int, stop: float, seek: float | None) -> Iterato
                 names = tuple(one.name for one in layout.channels)
                 _check(film, frame)
             if frame.pts is not None:
-                time = float(frame.pts * frame.time_base) - film.zero
+                time = float(frame.pts * frame.time_base) - film.zero - unsaid / rate
             elif end is not None:
                 time = end
             else:
