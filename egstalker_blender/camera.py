@@ -181,9 +181,17 @@ def render_size(scene: Any) -> tuple[int, int]:
 def scene_camera(
     scene: Any, depsgraph: Any, obj: Any, size: tuple[int, int], instance: str = ""
 ) -> Camera:
-    """The scene's evaluated camera, relative to the head's frame of `obj`. size: width, height in
-    pixels. instance: as for world_of. CameraError if there is no camera, or if it is not a
-    perspective one."""
+    """The scene's evaluated camera, relative to the head's frame of `obj`. instance: as for
+    world_of. The rest is that of camera_before."""
+    return camera_before(scene, depsgraph, world_of(depsgraph, obj, instance), size, obj.name)
+
+
+def camera_before(
+    scene: Any, depsgraph: Any, world: Float64, size: tuple[int, int], name: str
+) -> Camera:
+    """The scene's evaluated camera, relative to the frame of a head whose object, or instance of
+    it, has the (4, 4) matrix `world`. size: width, height in pixels. name: of the object.
+    CameraError if there is no camera, or if it is not a perspective one."""
     if scene.camera is None or scene.camera.type != "CAMERA":
         raise CameraError(f"scene {scene.name!r} has no camera; add one or use the training camera")
     camera = scene.camera.evaluated_get(depsgraph)
@@ -191,12 +199,7 @@ def scene_camera(
         raise CameraError(
             f"camera {scene.camera.name!r} is {camera.data.type.lower()}; make it perspective"
         )
-    world = world_of(depsgraph, obj, instance)
-    viewmat = viewmat_between(
-        world,
-        np.array(camera.matrix_world, np.float64),
-        obj.name,
-    )
+    viewmat = viewmat_between(world, np.array(camera.matrix_world, np.float64), name)
     data, render = camera.data, scene.render
     lens = Lens(
         lens=data.lens,

@@ -20,20 +20,35 @@ from .properties import is_avatar
 ROOM = 1.5  # of the box of the neutral head, about its middle, in which the head moves and turns
 
 
-def meshes_before(
-    depsgraph: Any,
-    obj: Any,
-    camera: Camera,
-    instance: str = "",
-    counts: Callable[[Any], bool] = lambda shown: True,
-) -> MeshDepth | None:
+def meshes_before(depsgraph: Any, obj: Any, camera: Camera, instance: str = "") -> MeshDepth | None:
     """What hides parts of the avatar `obj` in the picture of `camera`, the scene's camera relative
     to the object; None for nothing. Every mesh counts that the depsgraph shows and that is neither
     hidden in renders nor from cameras, whatever its material. instance: as world_of, whose
-    CameraError it raises. counts: of the depsgraph's instances, which may count at all."""
+    CameraError it raises."""
+    world = world_of(depsgraph, obj, instance)
+    return _before(depsgraph, obj, camera, world, lambda shown: True)
+
+
+def holdouts_before(depsgraph: Any, obj: Any, camera: Camera, world: Float64) -> MeshDepth | None:
+    """As meshes_before, of the meshes that the view layer holds out: by themselves, by a collection
+    or as instances of an object that does. Renders write no depth of these. world: (4, 4) matrix of
+    the avatar, or of its instance."""
+    layer = depsgraph.view_layer
+
+    def is_held_out(shown: Any) -> bool:
+        both = (shown.object, shown.parent)
+        return any(one is not None and one.original.holdout_get(view_layer=layer) for one in both)
+
+    return _before(depsgraph, obj, camera, world, is_held_out)
+
+
+def _before(
+    depsgraph: Any, obj: Any, camera: Camera, world: Float64, counts: Callable[[Any], bool]
+) -> MeshDepth | None:
+    """counts: of the depsgraph's instances, which may count at all."""
     head = _room(obj)
     limits, farthest = area_around(camera, head), depths_of(camera, head).max()
-    from_world = np.linalg.inv(world_of(depsgraph, obj, instance) @ HEAD_TO_OBJECT)
+    from_world = np.linalg.inv(world @ HEAD_TO_OBJECT)
     found: list[tuple[Area, Float32]] = []
     for shown in depsgraph.object_instances:
         if not (_hides(shown) and counts(shown)):
@@ -47,18 +62,6 @@ def meshes_before(
             if (depth < EMPTY).any():
                 found.append((area, depth))
     return _nearest(found, camera) if found else None
-
-
-def holdouts_before(depsgraph: Any, obj: Any, camera: Camera) -> MeshDepth | None:
-    """As meshes_before, of the meshes that the view layer holds out: by themselves, by a collection
-    or as instances of an object that does. Renders write no depth of these."""
-    layer = depsgraph.view_layer
-
-    def is_held_out(shown: Any) -> bool:
-        both = (shown.object, shown.parent)
-        return any(one is not None and one.original.holdout_get(view_layer=layer) for one in both)
-
-    return meshes_before(depsgraph, obj, camera, counts=is_held_out)
 
 
 def _room(obj: Any) -> Float64:

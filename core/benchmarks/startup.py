@@ -30,6 +30,13 @@ tasks = training_tasks(avatar, [1])
 job = BakeJob(Path(sys.argv[1]), avatar.content_hash, made_track(avatar), tasks, Path())
 picture(job, tasks[0], avatar, backend.prepare(avatar), backend)
 """
+PLAN = """
+from pathlib import Path
+from core.avatar.file import load_avatar
+from core.bake.plan import training_tasks
+from core.records.timeline import MAX_FRAMES
+training_tasks(load_avatar(Path(sys.argv[1])), range(1, MAX_FRAMES + 1))
+"""
 TRIES = 3
 
 
@@ -45,6 +52,7 @@ def startup(path: Path, backend: str) -> list[Row]:
         return [
             _row("import core", "", seconds(IMPORT)),
             _row("and load .egs", "", seconds(LOAD)),
+            _row("plan 100,000 frames", "", seconds(PLAN, 1)),
             _row("worker to hello", backend, [_hello(backend, environ) for _ in range(TRIES)]),
             _row("first frame, cold", backend, cold),
             _row("first frame, warm", backend, seconds(FRAME)),

@@ -28,14 +28,14 @@ class Rule:
     source: PurePath
     destination: str
 
-    def apply(self, path: str) -> str | None:
+    def apply(self, path: str, here: type[PurePath] = PurePath) -> str | None:
         """The path here, None if it is not inside `source`. Windows takes upper and lower case, and
-        both slashes, as the same."""
+        both slashes, as the same. here: the notation of this machine."""
         try:
             rest = type(self.source)(path).relative_to(self.source)
         except ValueError:
             return None
-        return str(Path(self.destination, *rest.parts))
+        return str(here(self.destination, *rest.parts))
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
@@ -63,5 +63,6 @@ def _rule(entry: dict[str, Any]) -> Rule:
 
 
 def mapped(path: str, rules: tuple[Rule, ...]) -> str:
-    """The path by the first rule that holds it, unchanged if there is none."""
+    """The full path by the first rule that holds it, unchanged if there is none. `//server/share`
+    is a share of a network here, not a path relative to the .blend."""
     return next((here for rule in rules if (here := rule.apply(path)) is not None), path)

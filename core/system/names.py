@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -23,6 +24,17 @@ def safe_name(text: str) -> str:
     if not name:
         return EMPTY
     return f"_{name}" if _DEVICES.fullmatch(name) else name
+
+
+def full_path(path: str, windows: bool = os.name == "nt") -> str:
+    """A full path as Blender must be given it, for which `//` is the folder of the .blend: shares
+    of a network begin with two backslashes on Windows, and elsewhere nothing begins with two
+    slashes."""
+    if path[:2] not in ("//", "\\/", "/\\"):
+        return path
+    if windows:
+        return "\\\\" + path[2:].replace("/", "\\")
+    return "/" + path.lstrip("/") if path.startswith("//") else path
 
 
 def printable(text: str) -> str:

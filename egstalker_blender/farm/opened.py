@@ -15,6 +15,7 @@ import bpy
 
 from ...core.errors import ArgumentError
 from ...core.farm.mapping import Rule, mapped, read_rules
+from ...core.system.names import full_path
 from ..blocks import KEY
 
 SUFFIX = ".blend"
@@ -59,6 +60,8 @@ def _blocks() -> list[Any]:
 
 def _map(block: Any, rules: tuple[Rule, ...]) -> None:
     path = block.filepath
-    here = path if path.startswith("//") and not path.startswith("///") else mapped(path, rules)
+    if path.startswith("//") and not path.startswith("///"):  # relative to the .blend
+        return  # Blender writes shares of a network with backslashes
+    here = full_path(mapped(path, rules))
     if here != path:
         block.filepath = here

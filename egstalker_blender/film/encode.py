@@ -14,6 +14,7 @@ from ...core.images.mp4 import xmp_box
 from ...core.records.progress import Progress
 from ...core.system.files import Staged, reason, write_atomic
 from ...core.system.leftovers import short_name, temporary_folder
+from ...core.system.names import full_path
 from ..jobs.second import run_second
 
 ENCODER = Path(__file__).with_name("encoder.py")
@@ -80,15 +81,16 @@ def encode_steps(film: Film) -> Generator[Progress, None, None]:
 
 def _job(film: Film, part: Path) -> dict[str, Any]:
     return {
-        "pictures": [str(path.absolute()) for path in film.pictures],
+        "pictures": [full_path(str(path.absolute())) for path in film.pictures],
         "width": film.size[0],
         "height": film.size[1],
         "fps": film.fps,
         "fps_base": film.fps_base,
         "kind": film.kind,
         "alpha": film.alpha,
-        "sound": str(film.sound.absolute()) if film.sound else "",
-        "output": str(part).replace("{", "{{").replace("}", "}}"),  # Blender fills in {names}
+        "sound": full_path(str(film.sound.absolute())) if film.sound else "",
+        # Blender fills in {names}
+        "output": full_path(str(part)).replace("{", "{{").replace("}", "}}"),
     }
 
 

@@ -1,8 +1,7 @@
 """The sound of a film: the voice of a head, mixed as Blender plays it in its scene.
 
 A copy of the scene, with nothing in it but its sound, is written to a .blend file, which a second
-Blender mixes, so that this one does not wait. The sequencer of another scene, played by a scene
-strip, is mixed here.
+Blender mixes, so that this one does not wait.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ...core.audio.features import is_feature_file
-from ...core.bake.plan import FIRST_FRAME
 from ...core.errors import ArgumentError
 from ..blocks import file_of
-from ..sound.elsewhere import Voice, write_scene
-from ..sound.mixdown import empty, mix_down, removed
+from ..sound.copies import removed, write_scene
+from ..sound.elsewhere import Voice
 from ..sound.scenes import scene_driving
 from ..sound.strips import linked_pieces, linked_strips
-from ..sound.windows import all_strips, frame_rate, mute_others, place_sound
+from ..sound.windows import frame_rate, mute_others, place_sound
 
 
 def voice_of(scene: Any, obj: Any, first: int, last: int, folder: Path) -> Voice | None:
@@ -57,12 +55,6 @@ def voice_of(scene: Any, obj: Any, first: int, last: int, folder: Path) -> Voice
         mute_others(copy, names)
         for window in films:  # Blender plays their sound only if it is a strip of its own
             place_sound(copy, window)
-        if any(strip.type == "SCENE" and not strip.mute for strip in all_strips(copy)):
-            # What such a strip plays would have to be written with all that is in its scene.
-            empty(copy)
-            mixed = folder / "mixed.wav"
-            mix_down(copy, first - shift, last - shift, obj.name, mixed)
-            return _voice(scene, mixed, "", FIRST_FRAME, FIRST_FRAME + last - first, obj.name)
         blend = folder / "voice.blend"
         write_scene(copy, blend)
         return _voice(scene, blend, copy.name, first - shift, last - shift, obj.name)

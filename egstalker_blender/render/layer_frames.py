@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ from ...core.records.job import RAW, BakeJob, FrameTask, Instant
 from ...core.system.leftovers import temporary_folder
 from .. import engines
 from ..bake import bake_frames
-from ..camera import scene_camera
+from ..camera import camera_before
 from ..controls.frames import step_to
 from ..gather import seen_by_head, shutter_of
 from ..meshes import holdouts_before
-from ..properties import is_avatar
 from ..timeline.heads import Head
 from . import origin
+from .layer_places import Key, Seen, avatars_of, places_of, seen_in
 from .loaded_heads import LoadedHeads
 from .region import Region, region_of
 
@@ -35,17 +34,22 @@ UNLOCKED = (
     "without a window"
 )
 
+UNSEEN = (
+    "The motion blur of {} cannot be found, because the viewport does not show it while the "
+    "shutter is open; show it there, or render without motion blur"
+)
+
 
 @dataclass(eq=False)
 class Frame:
-    """One frame of a scene. number: whole or not. blur: the instants of each avatar while the
-    shutter is open, by session_uid; empty for a sharp picture. drawn: the heads so far, by
-    session_uid, (H, W, 6) each."""
+    """One frame of a scene. number: whole or not. blurred: with motion blur. blur: the instants of
+    each head while the shutter is open. drawn: the heads so far, (H, W, 6) each."""
 
     number: float
     region: Region
-    blur: dict[int, tuple[Instant, ...]] = field(default_factory=dict)
-    drawn: dict[int, Float32] = field(default_factory=dict)
+    blurred: bool = False
+    blur: dict[Key, tuple[Instant, ...]] = field(default_factory=dict)
+    drawn: dict[Key, Float32] = field(default_factory=dict)
 
     def heads(self) -> Float32:
         """(H, W, 6) of the render's size."""
@@ -64,24 +68,27 @@ class LayerFrames:
         """Call it before Blender evaluates the frame: motion blur steps the scene. EgsError."""
         if scene.render.use_multiview:
             raise ArgumentError(STEREO)
-        frame = Frame(float(scene.frame_current_final), region_of(scene))
-        if scene.render.use_motion_blur:
+        blurred = scene.render.use_motion_blur
+        frame = Frame(float(scene.frame_current_final), region_of(scene), blurred)
+        if blurred:
             self._read_blur(scene, frame)
         return frame
 
     def add(self, scene: Any, depsgraph: Any, frame: Frame) -> bool:
         """Draw the heads that `depsgraph`, of one view layer at the frame itself, has evaluated and
         that are not drawn yet. False where there are none. EgsError."""
-        new = [obj for obj in avatars_in(depsgraph) if obj.session_uid not in frame.drawn]
-        for obj in new:
-            head = self._heads.get(scene, depsgraph.view_layer, obj)
+        new = [seen for seen in seen_in(depsgraph) if seen.key not in frame.drawn]
+        for seen in new:
+            if frame.blurred and seen.key not in frame.blur:
+                raise ArgumentError(UNSEEN.format(repr(seen.name)))
+            head = self._heads.get(scene, depsgraph.view_layer, seen.obj)
             assert head.avatar is not None
             origin.saw(head.avatar)
-            own = _instant(scene, depsgraph, head, frame.number, frame.region)
-            task = FrameTask(0, own.moment, own.camera, frame.blur.get(obj.session_uid, ()))
-            camera = frame.region.camera(_whole(scene, depsgraph, obj, frame.region))
-            holdouts = holdouts_before(depsgraph, obj, camera)
-            frame.drawn[obj.session_uid] = _picture(head, replace(task, meshes=holdouts))
+            own = _instant(scene, depsgraph, head, seen, frame.number, frame.region)
+            task = FrameTask(0, own.moment, own.camera, frame.blur.get(seen.key, ()))
+            camera = frame.region.camera(_whole(scene, depsgraph, seen, frame.region))
+            holdouts = holdouts_before(depsgraph, seen.obj, camera, seen.world)
+            frame.drawn[seen.key] = _picture(head, replace(task, meshes=holdouts))
         return bool(new)
 
     def _read_blur(self, scene: Any, frame: Frame) -> None:
@@ -89,47 +96,41 @@ class LayerFrames:
         if not (here or scene.render.use_lock_interface):
             raise ArgumentError(UNLOCKED)
         before, subframe = scene.frame_current, scene.frame_subframe
-        found: dict[int, list[Instant]] = {}
-        heads = [self._heads.get(scene, layer, obj) for layer, obj in _rendered(scene)]
         try:
-            for head in heads:
-                shutter = shutter_of(scene, head.obj.egstalker.motion_blur_samples)
-                instants = found.setdefault(head.uid, [])
-                for number in shutter.frames(frame.number):
-                    step_to(scene, number)
-                    depsgraph = head.layer.depsgraph
-                    instants.append(_instant(scene, depsgraph, head, number, frame.region))
+            for layer in (layer for layer in scene.view_layers if layer.use):
+                for obj in avatars_of(layer):
+                    head = self._heads.get(scene, layer, obj)
+                    for key, instants in _blur_of(scene, head, frame).items():
+                        frame.blur.setdefault(key, instants)
         finally:
             scene.frame_set(before, subframe=subframe)
-        frame.blur = {uid: tuple(instants) for uid, instants in found.items()}
 
 
-def avatars_in(depsgraph: Any) -> list[Any]:
-    """The avatars that the depsgraph shows; not those that others in it merely need."""
-    shown = (obj.original for obj in depsgraph.objects if is_avatar(obj))
-    return [obj for obj in shown if obj is not None]
+def _blur_of(scene: Any, head: Head, frame: Frame) -> dict[Key, tuple[Instant, ...]]:
+    """The instants of a head, for each of its places that the view layer shows all the time."""
+    numbers = shutter_of(scene, head.obj.egstalker.motion_blur_samples).frames(frame.number)
+    found: dict[Key, list[Instant]] = {}
+    for number in numbers:
+        step_to(scene, number)
+        for seen in places_of(head.layer, head.obj):
+            instant = _instant(scene, head.layer.depsgraph, head, seen, number, frame.region)
+            found.setdefault(seen.key, []).append(instant)
+    return {key: tuple(there) for key, there in found.items() if len(there) == len(numbers)}
 
 
-def _rendered(scene: Any) -> Iterator[tuple[Any, Any]]:
-    """Every avatar that is not hidden in renders, once, with a view layer that has it."""
-    seen = set()
-    for layer in scene.view_layers:
-        for obj in layer.objects if layer.use else ():
-            if is_avatar(obj) and not obj.hide_render and obj.session_uid not in seen:
-                seen.add(obj.session_uid)
-                yield layer, obj
-
-
-def _instant(scene: Any, depsgraph: Any, head: Head, number: float, region: Region) -> Instant:
+def _instant(
+    scene: Any, depsgraph: Any, head: Head, seen: Seen, number: float, region: Region
+) -> Instant:
     assert head.avatar is not None
     moment = head.moment_in(depsgraph, number).moment
-    whole = _whole(scene, depsgraph, head.obj, region)
+    whole = _whole(scene, depsgraph, seen, region)
     return Instant(moment, region.camera(seen_by_head(head.avatar, head.pose, whole, moment)))
 
 
-def _whole(scene: Any, depsgraph: Any, obj: Any, region: Region) -> Camera:
-    """Of the whole picture, relative to the object."""
-    return scene_camera(scene, depsgraph, obj, (region.width, region.height))
+def _whole(scene: Any, depsgraph: Any, seen: Seen, region: Region) -> Camera:
+    """Of the whole picture, relative to the object at its place."""
+    size = region.width, region.height
+    return camera_before(scene, depsgraph, seen.world, size, seen.obj.name)
 
 
 def _picture(head: Head, task: FrameTask) -> Float32:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..properties import is_avatar
+from ..properties import avatars_in
 from ..reasoned import NO_AVATAR, Reasoned
 from . import layer_tree, shadow
 
@@ -23,7 +23,7 @@ class EGSTALKER_OT_add_render_layer(Reasoned, bpy.types.Operator):
     @classmethod
     def reason(cls, context: Any) -> str:
         scene = context.scene
-        if not any(is_avatar(obj) for obj in scene.objects):
+        if not avatars_in(scene):
             return NO_AVATAR
         if layer_tree.node_of(scene) is not None and not shadow.missing(scene):
             return "This scene has a render layer already"

@@ -1,7 +1,8 @@
 """Sound mixed down by a second Blender, so that this one does not wait: retimed strips, files that
 nothing else decodes, and the voice of a film.
 
-Of a strip, a copy of its scene, with nothing in it but its sound, is written to a .blend file here.
+Of a strip, a copy of its scene, with nothing in it but its sound, is written to a .blend file here
+(copies.py).
 """
 
 from __future__ import annotations
@@ -10,19 +11,18 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import bpy
 
 from ...core.bake.plan import FIRST_FRAME
-from ...core.errors import AudioError, OutputError
+from ...core.errors import AudioError
 from ...core.records.voice import Waveform
 from ...core.system.leftovers import temporary_folder
+from ...core.system.names import full_path
 from ...core.system.steps import finished
 from ..jobs.command import to_log
 from ..jobs.second import run_second
-from .mixdown import MIX_FPS, MIX_RATE, alone, check_mixed, empty, loaded, loud, range_of, undecoded
-from .windows import StripWindow, all_strips, is_mono, remove_strip
+from .copies import alone, write_scene
+from .mixdown import MIX_FPS, MIX_RATE, check_mixed, loaded, loud, range_of, undecoded
+from .windows import StripWindow, is_mono
 
 MIXER = Path(__file__).with_name("mixer.py")
 
@@ -87,7 +87,7 @@ def mix_steps(voice: Voice, path: Path) -> Generator[None, None, bool]:
 
     job = {
         **asdict(voice),
-        "source": str(voice.source.absolute()),
+        "source": full_path(str(voice.source.absolute())),
         "begin": FIRST_FRAME,
         "rate": MIX_RATE,
         "output": str(path),
@@ -99,25 +99,3 @@ def mix_steps(voice: Voice, path: Path) -> Generator[None, None, bool]:
     seconds = (last - voice.first + 1) * voice.fps_base / voice.fps
     check_mixed(path, seconds, voice.name)
     return mono
-
-
-def write_scene(scene: Any, blend: Path) -> None:
-    """Write a copied scene with its sound alone to a .blend file: what a scene uses is written with
-    it. OutputError."""
-    empty(scene)
-    scene.camera = scene.world = scene.background_set = None
-    if bpy.app.version >= (5, 3):
-        for effect in list(scene.compositor_effects):
-            scene.compositor_effects.remove(effect)
-    elif bpy.app.version >= (5, 0):
-        scene.compositing_node_group = None
-    elif scene.node_tree is not None:  # a copy of its own
-        scene.node_tree.nodes.clear()
-    # Scene strips are muted here. What they show would be written too, and Blender crashes when it
-    # mixes one that shows nothing.
-    for name in [strip.name for strip in all_strips(scene) if strip.type == "SCENE"]:
-        remove_strip(scene, name)
-    try:
-        bpy.data.libraries.write(str(blend), {scene}, path_remap="ABSOLUTE")
-    except (RuntimeError, OSError) as error:
-        raise OutputError(f"its sound cannot be written to {blend.parent}: {error}") from None

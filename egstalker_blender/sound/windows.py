@@ -135,13 +135,6 @@ def place_sound(scene: Any, window: StripWindow) -> None:
         setattr(strip, end, round(frame))
 
 
-def remove_strip(scene: Any, name: str) -> None:
-    """Remove a strip, and the effects on it."""
-    strip = strip_named(scene, name)
-    outer = strip.parent_meta() or scene.sequence_editor
-    outer.strips.remove(strip)
-
-
 def is_mono(scene: Any, name: str) -> bool:
     sound = strip_named(scene, name).sound
     return bool(sound.channels == "MONO" or sound.use_mono)

@@ -12,7 +12,7 @@ import bpy
 import pytest
 from egstalker.core.errors import ArgumentError
 from egstalker.egstalker_blender import cli
-from egstalker.egstalker_blender.farm.opened import check_opened
+from egstalker.egstalker_blender.farm.opened import check_opened, map_paths
 
 from tests.support.blender import make_avatar, voice, write_wav
 
@@ -100,6 +100,24 @@ def test_files_of_another_machine_are_found(
     assert cli.main([*options, "--path-mapping", str(tmp_path / "rules.json")]) == 0
     assert [path.name for path in out.iterdir()] == ["frame_0002.png"]
     assert cli.main([*options, "--path-mapping", str(tmp_path / "nothing.json")]) == 2
+
+
+def test_a_share_of_a_network_is_mapped_and_a_relative_path_is_not(
+    head: Any, tmp_path: Path
+) -> None:
+    """In Blender `//` is the folder of the .blend, whatever stands behind it."""
+    rule = {"source_path_format": "WINDOWS", "source_path": r"\\Büro\頭 №1",
+            "destination_path": f"/{tmp_path}"}  # fmt: skip
+    (tmp_path / "rules.json").write_text(json.dumps({"path_mapping_rules": [rule]}))
+    for path, here in (
+        (r"\\BÜRO\頭 №1\Ünï {x}\head.egs", f"{tmp_path}/Ünï {{x}}/head.egs"),
+        ("//Büro/頭 №1/head.egs", "//Büro/頭 №1/head.egs"),
+        (r"\\Büro\other\head.egs", r"\\Büro\other\head.egs"),
+    ):
+        head.egstalker.avatar_path = path
+        assert head.egstalker.avatar_path == path
+        map_paths(tmp_path / "rules.json")
+        assert head.egstalker.avatar_path == here
 
 
 def test_threads_change_no_picture(shot: Path, tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_a_user_without_home_and_sound_device(options: list[str], tmp_path: Path
 def test_paths_that_begin_with_two_slashes(
     scene: object, options: list[str], tmp_path: Path
 ) -> None:
-    """So begin shares of a network and, in Blender, paths relative to the .blend."""
+    """So begin shares of a network and, in Blender, paths relative to the .blend. A film, too."""
     shared = [f"/{word}" if word.startswith("/") else word for word in options]
-    assert cli.main([*shared, "--engine", "builtin", "--frames", "2"]) == 0
-    assert names(tmp_path / "out") == ["frame_0002.png"]
+    film = ["--video", f"/{tmp_path}/film.mp4", "--size", "32x32"]
+    assert cli.main([*shared, "--engine", "builtin", "--frames", "2", *film]) == 0
+    assert names(tmp_path / "out") == ["frame_0002.png"] and (tmp_path / "film.mp4").is_file()

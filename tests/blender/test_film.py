@@ -24,9 +24,10 @@ from egstalker.egstalker_blender.gather import read_settings
 from egstalker.egstalker_blender.sound import windows
 from egstalker.egstalker_blender.sound.elsewhere import mix_steps
 
+from core.audio.files import load_waveform
 from tests.support.blender import names, voice, write_wav
 from tests.support.blender_compositor import compositor
-from tests.support.blender_film import RATE, boxes, clip, heard, picture, state_of
+from tests.support.blender_film import RATE, boxes, clip, heard, picture, state_of, write_voice
 from tests.support.blender_strips import mixdown, noise
 
 FLASH, COUNT = 12, 20  # frames
@@ -125,20 +126,6 @@ def test_a_film_that_cannot_be_encoded_keeps_the_old_one(
     assert [name for name in names(tmp_path) if name.startswith(".")] == []
 
 
-def write_voice(scene: Any, head: Any, first: int, last: int, path: Path) -> bool:
-    """False if the head has no sound. The second Blender mixes what was read, and nothing else."""
-    before = state_of(scene)
-    voice = voice_of(scene, head, first, last, path.parent)
-    assert state_of(scene) == before
-    if voice is None:
-        return False
-    if voice.scene:
-        with bpy.data.libraries.load(str(voice.source)) as (there, _):
-            assert not there.objects and not there.images and not there.volumes
-    assert sum(1 for _ in mix_steps(voice, path)) > 1  # it yields while it waits
-    return True
-
-
 # The voice ------------------------------------------------------------------------------------
 
 
@@ -161,8 +148,6 @@ def test_the_voice_is_what_blender_plays_of_its_strips(
     tree.nodes.new("CompositorNodeRLayers").scene = scene
     assert write_voice(scene, head, 3, 32, tmp_path / "voice.wav")
     assert not music.mute
-    from core.audio.files import load_waveform
-
     ours = load_waveform(tmp_path / "voice.wav").samples
     music.mute = True
     truth = mixdown(scene, tmp_path, 3, 33)
@@ -194,8 +179,6 @@ def test_the_sound_of_a_movie_strip_is_heard_at_its_place(
     strip = scene.sequence_editor_create().strips.new_movie("take", str(made.path), 1, 31)
     head.egstalker.sound_strip = strip.name
     assert write_voice(scene, head, 21, 60, tmp_path / "voice.wav")
-    from core.audio.files import load_waveform
-
     sound = np.abs(load_waveform(tmp_path / "voice.wav").samples)
     loud = np.flatnonzero(sound > 0.3 * sound.max())
     assert 25 * loud[0] / RATE + 21 == pytest.approx(30 + FLASH, abs=1)
@@ -219,18 +202,6 @@ def test_one_button_makes_a_film(scene: Any, head: Any, tmp_path: Path) -> None:
     assert names(tmp_path / "x") == ["b.v2.mp4"]
     assert (tmp_path / "x" / "b.v2.mp4").read_bytes() == path.read_bytes()
     assert state_of(scene) == before
-
-
-def test_a_sequencer_inside_a_scene_strip_is_heard(scene: Any, head: Any, tmp_path: Path) -> None:
-    outer = bpy.data.scenes.new("edit")
-    outer.render.fps = 25
-    strip = outer.sequence_editor_create().strips.new_scene(scene.name, scene, 1, 1)
-    strip.scene_input = "SEQUENCER"
-    head.egstalker.sound_scene, head.egstalker.sound_strip = outer.name, scene.name
-    assert write_voice(scene, head, 1, 20, tmp_path / "voice.wav")
-    from core.audio.files import load_waveform
-
-    assert np.abs(load_waveform(tmp_path / "voice.wav").samples).max() > 0.1
 
 
 def test_a_sound_that_cannot_be_mixed_is_named(scene: Any, head: Any, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from egstalker.egstalker_blender.export.gather import places_of
 from egstalker.egstalker_blender.placed import Placed, active_place, place_problem, rendered_places
 from egstalker.egstalker_blender.properties import active_avatar, avatars_in, instanced_by
 from egstalker.egstalker_blender.render import native, native_handlers
+from egstalker.egstalker_blender.render.layer_frames import LayerFrames
 from egstalker.egstalker_blender.sound import strips
 from egstalker.egstalker_blender.timeline import heads
 from egstalker.egstalker_blender.viewport.gather import entries_of, instanced, instances_of
@@ -24,6 +25,7 @@ from egstalker.egstalker_blender.viewport.stage import Shown
 from core.avatar.file import load_avatar
 from core.records.gaussians import activate
 from tests.support.blender import job_of, names, voice, write_wav
+from tests.support.blender_native import decibels, prepare, rendered
 
 SIZE = (64, 48)
 
@@ -224,3 +226,50 @@ def test_renders_refuse_a_linked_head_and_draw_its_override(shot: Any, ann: Any)
     (mine,) = avatars_in(scene)
     native_handlers.Render().hand_over(scene, bpy.context.evaluated_depsgraph_get())
     assert len(native.cloud_of(mine).points) == 200
+
+
+@pytest.mark.parametrize("shot", ["linked", "nested"], indirect=True)
+def test_the_render_layer_draws_every_instance(shot: Any, ann: Any, tmp_path: Path) -> None:
+    """At its place, as it draws the avatar itself there; with motion blur, too. A disabled one is
+    not drawn."""
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    prepare(scene, samples=1)
+    render = scene.render
+    render.engine, render.resolution_x, render.resolution_y = "BLENDER_WORKBENCH", *SIZE
+    scene.camera.location, scene.camera.rotation_euler = (0, -2, 0), (np.pi / 2, 0, 0)
+    shot.location, shot.rotation_euler = (-0.2, 0, 0), (0, 0, 0.3)
+    assert bpy.ops.egstalker.add_render_layer() == {"FINISHED"}
+    one = rendered(scene, tmp_path / "one.png")
+    assert one[:, : SIZE[0] // 2, 3].mean() > 0.02 and one[:, SIZE[0] // 2 :, 3].max() < 0.05
+    twin = instance_of(shot.instance_collection, "Twin")
+    twin.location = (0.2, 0, 0)
+    both = rendered(scene, tmp_path / "both.png")
+    assert np.abs(both - one)[:, : SIZE[0] // 2].max() < 0.05
+    assert both[:, SIZE[0] // 2 :, 3].mean() > 0.02
+    for frame, z in ((0, -0.1), (2, 0.1)):
+        twin.location.z = z
+        twin.keyframe_insert("location", frame=frame)
+    scene.frame_set(1)
+    render.use_motion_blur, render.motion_blur_shutter = True, 1.0
+    blurred = rendered(scene, tmp_path / "blurred.png")
+    assert np.abs(blurred - both)[:, : SIZE[0] // 2].max() < 0.05
+    assert decibels(blurred, both) < 40
+    copy = ann.copy()  # the same in the scene itself
+    scene.collection.objects.link(copy)
+    copy.animation_data_create().action = twin.animation_data.action
+    if hasattr(copy.animation_data, "action_slot"):
+        copy.animation_data.action_slot = twin.animation_data.action_slot
+    twin.hide_render = True
+    assert decibels(rendered(scene, tmp_path / "itself.png"), blurred) > 50
+    copy.hide_render = True
+    twin.hide_render, twin.hide_viewport = False, True
+    layer.update()
+    frames = LayerFrames()
+    frame = frames.begin(scene)
+    depsgraph = SimpleNamespace(
+        object_instances=[SimpleNamespace(
+            object=ann, parent=twin, is_instance=True, show_self=True, matrix_world=np.eye(4)
+        )]
+    )  # fmt: skip
+    with pytest.raises(ArgumentError, match="motion blur of 'Twin' cannot be found"):
+        frames.add(scene, depsgraph, frame)

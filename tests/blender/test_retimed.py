@@ -15,11 +15,11 @@ from egstalker.core.errors import AudioError
 from egstalker.core.system.steps import finished
 from egstalker.egstalker_blender import cli
 from egstalker.egstalker_blender.jobs import second
-from egstalker.egstalker_blender.sound import elsewhere, mixdown, strips, windows
+from egstalker.egstalker_blender.sound import copies, elsewhere, mixdown, strips, windows
 from egstalker.egstalker_blender.sound import voice as voices
 
 from tests.support.blender import voice, waveform_of_strip, write_wav
-from tests.support.blender_strips import put
+from tests.support.blender_strips import mix_down, put
 from tests.support.waiting import LIMIT
 
 RATE = 16000
@@ -78,11 +78,11 @@ def test_a_second_blender_mixes_what_this_one_would(
     head.egstalker.sound_strip = strip.name
     window = strips.linked_window(scene, head)
     mixed = tmp_path / "mixed.wav"
-    with mixdown.alone(window) as copy:
-        mixdown.mix_down(copy, *mixdown.range_of(window), window.name, mixed)
+    with copies.alone(window) as copy:
+        first, last = mixdown.range_of(window)
+        mix_down(copy, first, last, mixed, mixdown.MIX_RATE)
     here = mixdown.loud(mixdown.loaded(mixed), mono=True).samples
     assert np.abs(here).max() > 0.1
-    monkeypatch.setattr(mixdown, "mix_down", lambda *_: pytest.fail("mixed in this Blender"))
     counts = (len(bpy.data.scenes), len(bpy.data.sounds))
     found = voices.voice_from(window)
     assert isinstance(found, voices.Undecoded) and found.longest == window.seconds

@@ -69,6 +69,7 @@ def test_every_part_has_its_figures(path, capsys):
     assert {"prepare", "deform", "rasterise", "bake", "write"} <= names
     assert {"import core", "and load .egs", "worker to hello"} <= names
     assert {("first frame, cold", "numpy"), ("deform", "authors' order")} <= stages
+    assert ("plan 100,000 frames", "-") in stages
     assert result["machine"]["cores"] >= 1 and result["machine"]["packages"]["numpy"]
     assert {backend for stage, backend in stages if stage in ("prepare", "bake")} == {"numpy"}
 

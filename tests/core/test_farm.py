@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from core.errors import ArgumentError, AudioError, OutputError
 from core.farm import check
 from core.farm.check import Check, check_output, check_space, exit_code, failure
 from core.farm.frames import frames_text
-from core.farm.mapping import mapped, read_rules
+from core.farm.mapping import Rule, mapped, read_rules
 from core.records.timeline import parse_frames
 from core.system.machine import THREADS, available_cores, limited_threads
 from tests.support.farm import SAVED, STEP
@@ -61,6 +61,23 @@ def test_paths_are_mapped_by_the_longest_source(tmp_path: Path) -> None:
     empty = tmp_path / "empty.json"
     empty.write_text("{}")
     assert read_rules(empty) == ()
+
+
+def test_a_path_keeps_the_share_of_a_network_that_it_is_mapped_to() -> None:
+    """Also with letters of any language; with one blank less it would be another file."""
+    share, local = PureWindowsPath(r"\\Büro\頭 №1"), PurePosixPath("/mnt/頭")
+    inside = r"\\BÜRO\頭 №1\Ünï {x}\100% #1.egs"
+    for source, destination, kind, path, here in (
+        (share, "/mnt/b", PurePosixPath, inside, "/mnt/b/Ünï {x}/100% #1.egs"),
+        (share, r"\\nas\x", PureWindowsPath, inside, r"\\nas\x\Ünï {x}\100% #1.egs"),
+        (share, "//nas/x", PureWindowsPath, inside, r"\\nas\x\Ünï {x}\100% #1.egs"),
+        (local, r"\\nas\x", PureWindowsPath, "/mnt/頭/a b.wav", r"\\nas\x\a b.wav"),
+        (share, "/mnt/b", PurePosixPath, r"\\Büro\頭 №1", "/mnt/b"),
+        (share, "/mnt/b", PurePosixPath, r"\\Büro\頭 №12\a.egs", None),
+        (share, "/mnt/b", PurePosixPath, r"\Büro\頭 №1\a.egs", None),
+        (PureWindowsPath("Z:/x"), "/mnt/b", PurePosixPath, r"\\Z\x\a.egs", None),
+    ):
+        assert Rule(source, destination).apply(path, kind) == here
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import subprocess
 import time
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import pytest
@@ -56,6 +56,28 @@ def test_what_a_user_named_stands_in_parameters_alone(tmp_path: Path) -> None:
         "inputs": {"filenames": [str(tmp_path / "a.egs"), str(tmp_path / "b.wav")]},
         "outputs": {"directories": [str(tmp_path / "frames")]},
     }
+
+
+def test_jobs_of_windows_keep_shares_of_a_network(tmp_path: Path) -> None:
+    """In the bundle and in Flamenco's commands, with letters of any language."""
+    share = PureWindowsPath("//Büro/頭 №1")
+    head, shot = share / "Ünï {x}" / "head.egs", share / "100% #1.blend"
+    job = farm_job(
+        share, extension=share / "ext", blend=shot, out=share / "frames", inputs=(head, shot)
+    )
+    files = bundle(job)
+    values = json.loads(json.dumps(files["openjd_values.json"]))
+    assert values["BlendFile"] == r"\\Büro\頭 №1\100% #1.blend"
+    assert values["Output"] == r"\\Büro\頭 №1\frames"
+    assert values["Extension"] == r"\\Büro\頭 №1\ext"
+    there = files["asset_references.json"]["assetReferences"]
+    assert there["inputs"]["filenames"] == sorted([str(head), str(shot)])
+    script, output = r"\\Büro\頭 №1\ext\batch.py", r"\\Büro\頭 №1\Ünï {x}"
+    found = compiled(tmp_path, frames="1-3", output=output, blendfile=str(shot), script=script)
+    given = found["tasks"][1]["commands"][0]["parameters"]
+    words = given["args"]
+    assert given["blendfile"] == str(shot) and words[words.index("--out") + 1] == output
+    assert words[words.index("--python") + 1] == script
 
 
 def test_values_that_no_farm_takes_are_refused(tmp_path: Path) -> None:

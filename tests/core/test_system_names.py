@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.system.names import LONGEST, distinct_names, safe_name
+from core.system.names import LONGEST, distinct_names, full_path, safe_name
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,21 @@ def test_names_are_distinct_also_without_case() -> None:
     long = distinct_names(["x" * 200] * 3)
     assert len(set(long)) == 3 and all(len(name) <= LONGEST for name in long)
     assert len(set(distinct_names(["a", "a-2", "a", "a"]))) == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "windows", "posix"),
+    [
+        ("//server/share/頭 1.egs", r"\\server\share\頭 1.egs", "/server/share/頭 1.egs"),
+        (r"\\server\share\a.egs", r"\\server\share\a.egs", r"\\server\share\a.egs"),
+        (r"\/server/share\a.egs", r"\\server\share\a.egs", r"\/server/share\a.egs"),
+        ("///a", "\\\\\\a", "/a"),
+        ("/a//b", "/a//b", "/a//b"),
+        ("C:/a", "C:/a", "C:/a"),
+        ("", "", ""),
+    ],
+)
+def test_a_full_path_is_not_taken_for_one_beside_the_blend(
+    path: str, windows: str, posix: str
+) -> None:
+    assert (full_path(path, True), full_path(path, False)) == (windows, posix)

@@ -8,6 +8,8 @@ from typing import Any
 
 import bpy
 import numpy as np
+from egstalker.egstalker_blender.film.voice import voice_of
+from egstalker.egstalker_blender.sound.elsewhere import mix_steps
 from numpy.typing import NDArray
 
 from core.audio.files import load_waveform
@@ -83,3 +85,17 @@ def state_of(scene: Any) -> dict[str, Any]:
             for each in (editor.strips_all if editor else ())
         ],
     }
+
+
+def write_voice(scene: Any, head: Any, first: int, last: int, path: Path) -> bool:
+    """False if the head has no sound. The second Blender mixes what was read, and nothing else."""
+    before = state_of(scene)
+    voice = voice_of(scene, head, first, last, path.parent)
+    assert state_of(scene) == before
+    if voice is None:
+        return False
+    if voice.scene:
+        with bpy.data.libraries.load(str(voice.source)) as (there, _):
+            assert not there.objects and not there.images and not there.volumes
+    assert sum(1 for _ in mix_steps(voice, path)) > 1  # it yields while it waits
+    return True

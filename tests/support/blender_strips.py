@@ -49,11 +49,17 @@ def names(scene: Any, obj: Any) -> list[str]:
 
 def mixdown(scene: Any, folder: Path, first: int, last: int) -> np.ndarray:
     """The scene's sound from frame `first` to before `last`, mono at 16 kHz."""
-    scene.frame_start, scene.frame_end = first, last - 1
-    scene.render.ffmpeg.audio_mixrate = RATE
     path = folder / "mixed.wav"
-    bpy.ops.sound.mixdown(filepath=str(path), container="WAV", codec="PCM", format="S16")
+    mix_down(scene, first, last - 1, path)
     return load_waveform(path).samples
+
+
+def mix_down(scene: Any, first: int, last: int, path: Path, rate: int = RATE) -> None:
+    """Write the scene's sound from frame `first` to `last` to a WAV file, by this Blender."""
+    scene.frame_start, scene.frame_end = first, last
+    scene.render.ffmpeg.audio_mixrate = rate
+    with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+        bpy.ops.sound.mixdown(filepath=str(path), container="WAV", codec="PCM", format="S16")
 
 
 def agrees(scene: Any, obj: Any, folder: Path) -> None:
