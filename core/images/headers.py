@@ -83,7 +83,7 @@ def _read_exr(file: BinaryIO, size: int, texts: dict[str, str]) -> bool:
     for _ in range(MAX_PARTS):
         name = _name(file)
         if not name:
-            return bool(rows > 0) and _blocks_end(file, rows) == size
+            return bool(rows > 0) and _blocks_end(file, rows, size) == size
         kind = _name(file)
         (length,) = struct.unpack("<i", file.read(4))
         if kind == b"string" and 0 <= length <= MAX_TEXT:
@@ -106,11 +106,13 @@ def _name(file: BinaryIO) -> bytes:
     return out
 
 
-def _blocks_end(file: BinaryIO, rows: int) -> int:
-    """The place where the last block of rows ends."""
+def _blocks_end(file: BinaryIO, rows: int, size: int) -> int:
+    """The place where the last block of rows ends. ValueError if it begins beyond the file."""
     last = -(-rows // BLOCK_ROWS) - 1
     file.seek(8 * last, os.SEEK_CUR)
     (start,) = struct.unpack("<Q", file.read(8))
+    if start > size:
+        raise ValueError("no such place")
     file.seek(start)
     _, length = struct.unpack("<ii", file.read(8))
     return int(start + 8 + length)

@@ -95,7 +95,8 @@ def torch_arguments(
     if not index:
         return hashed((BUILD,), videos)
     constraints = FOLDER / f"constraints{videos.suffix if videos else ''}.txt"
-    return (*index, f"--constraint={constraints}", TORCH)
+    # What it needs is there by hash already, and nothing else is taken from this index.
+    return (*index, "--no-deps", f"--constraint={constraints}", TORCH)
 
 
 def space_for(choice: str, videos: bool = False) -> float:

@@ -42,6 +42,7 @@ def test_torch_is_installed_by_hash_except_from_its_own_index(platform: str) -> 
         other = (choice, platform) in (("cpu_torch", "linux"), ("cuda", "win32"))
         assert ("--extra-index-url" in words, plan.TORCH in words) == (other, other)
         assert ("--require-hashes" in words) == (not other)
+        assert "--no-deps" in words  # the rest is in the lists
 
 
 @pytest.mark.parametrize("videos", [None, plan.WITH_MODELS, plan.WITHOUT_MODELS])

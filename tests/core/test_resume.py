@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from core.bake.loop import bake
 from core.bake.resume import unfinished
 from core.cli import main
 from core.errors import ArgumentError, AudioError
+from core.images.exr import encode_exr
 from core.images.headers import Headers, _read, read_headers
-from core.images.notes import AVATAR, KEY
+from core.images.notes import AVATAR, KEY, Notes
 from core.records.avatar import Avatar
 from core.records.camera import Camera
 from core.records.job import BakeJob, Existing, FrameTask, Instant
@@ -88,6 +90,19 @@ def test_a_cut_file_is_not_finished(
     assert left(job) == [1]
     path.write_bytes(b"")
     assert left(job) == [1]
+
+
+@pytest.mark.parametrize("place", [2**40, 2**63 - 1, 2**63, 2**64 - 1])
+def test_an_exr_whose_rows_lie_nowhere_is_not_finished(tmp_path: Path, place: int) -> None:
+    notes = Notes(avatar="0" * 64, key="1" * 64)
+    data = bytearray(encode_exr(np.full((4, 3, 4), 0.5, np.float32), notes=notes))
+    path, size = tmp_path / "a.exr", len(data)
+    path.write_bytes(data)
+    assert read_headers(path) == Headers(notes.avatar, notes.key, whole=True)
+    [table] = (at for at in range(size - 8) if struct.unpack_from("<Q", data, at) == (at + 8,))
+    struct.pack_into("<Q", data, table, place)
+    path.write_bytes(data)
+    assert read_headers(path) == Headers(notes.avatar, notes.key)
 
 
 @pytest.mark.parametrize("file_format", ["png", "exr"])

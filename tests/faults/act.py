@@ -26,8 +26,20 @@ def act(name: str, folder: str, seed: str) -> int:
     os.environ["XDG_CACHE_HOME"] = os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(place.cache)
     if "FAULT_CLOCK" in os.environ:
         start_jumping(float(os.environ["FAULT_CLOCK"]))
+    without_semaphores()
     ACTIVITIES[name].act(place, int(seed))
     return 0
+
+
+def without_semaphores() -> None:
+    """From now on this process cannot make one of Python's: running.py does not look for those,
+    which other programs leave."""
+    from multiprocessing import synchronize
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("work that faults are tried on makes a semaphore: look for it")
+
+    synchronize.SemLock.__init__ = refuse  # type: ignore[method-assign]
 
 
 def main(name: str, folder: str, seed: str) -> int:

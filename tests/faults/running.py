@@ -23,7 +23,7 @@ HANGS = 600.0  # seconds after which a run counts as hanging
 ENDS = 60.0  # seconds that its other processes have to end after it; a worker has 10
 TICK = 0.004
 SHARED_MEMORY = Path("/dev/shm")
-OTHERS = "sem.mp-*"  # semaphores of Python's pools of processes: no activity has one, others may
+OTHERS = "sem.mp-*"  # Python's semaphores, which act.py refuses: they are other programs'
 # How the last line begins; that of numpy's library, which ends a process without memory itself.
 REASONS = ("error: ", '{"event": "failed"', "OpenBLAS error: Memory allocation")
 

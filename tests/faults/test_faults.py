@@ -3,12 +3,14 @@ A few pairs with fixed seeds; `make faults` tries all of them, 1,000 kills among
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
+from multiprocessing import synchronize
 from pathlib import Path
 
 import pytest
 
-from tests.faults import running
+from tests.faults import act, running
 from tests.faults.activity import Place, digests
 from tests.faults.running import Running
 from tests.faults.trial import (
@@ -69,6 +71,13 @@ def test_a_run_that_fails_badly_is_noticed(tmp_path: Path, monkeypatch: pytest.M
     until(lambda: not run.processes())
     run = Running("render", place_in(tmp_path / "two"), 0, program=("-c", "exit(3)"))
     assert run.end() == (3, ["code 3 without a reason: "])
+
+
+def test_work_that_makes_semaphores_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synchronize.SemLock, "__init__", synchronize.SemLock.__init__)  # put back
+    act.without_semaphores()
+    with pytest.raises(AssertionError, match="makes a semaphore"):
+        multiprocessing.get_context("spawn").Lock()
 
 
 def test_half_files_and_files_that_stay_are_noticed(tmp_path: Path) -> None:
