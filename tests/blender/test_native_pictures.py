@@ -12,6 +12,7 @@ import pytest
 from egstalker.egstalker_blender.render import cloud, native
 from numpy.typing import NDArray
 
+from tests.support.blender import read_pixels
 from tests.support.blender_native import (
     EEVEE,
     ENGINES,
@@ -155,6 +156,35 @@ def test_the_head_casts_a_shadow(shot: Any, scene: Any, tmp_path: Path) -> None:
     assert floor.name and without[..., :3].mean() > 0.2
     assert (dark > 0.2).mean() > 0.01
     assert not np.array_equal(with_head, shadow)
+
+
+def test_a_face_that_moves_is_blurred(shot: Any, scene: Any, tmp_path: Path) -> None:
+    """By its deformation alone: the object stands still."""
+    prepare(scene, samples=16)
+    scene.render.motion_blur_shutter = 1.0
+    changes = []
+    for strength in (0.0, 8.0):
+        shot.egstalker.strength = strength
+        pictures = []
+        for is_on in (False, True):
+            scene.render.use_motion_blur = is_on
+            scene.frame_set(3)
+            pictures.append(rendered(scene, tmp_path / f"{strength}{is_on}.png"))
+        changes.append(float(np.abs(pictures[0] - pictures[1]).mean()))
+    still, speaking = changes
+    assert speaking > 4 * still
+
+
+def test_both_eyes_of_a_stereo_render_see_the_head(shot: Any, scene: Any, tmp_path: Path) -> None:
+    scene.render.use_multiview = True
+    scene.render.image_settings.views_format = "INDIVIDUAL"
+    scene.camera.data.stereo.interocular_distance = 0.05
+    scene.camera.data.stereo.convergence_distance = 0.75
+    scene.render.filepath = str(tmp_path / "eye.png")
+    bpy.ops.render.render(write_still=True)
+    left, right = (read_pixels(tmp_path / f"eye_{side}.png") for side in "LR")
+    assert alpha(left) > 0.2 < alpha(right)
+    assert abs(alpha(left) - alpha(right)) < 0.05 < np.abs(left - right).max()
 
 
 def test_two_heads_that_speak_differently(shot: Any, scene: Any, tmp_path: Path) -> None:
