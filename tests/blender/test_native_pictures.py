@@ -28,7 +28,7 @@ from tests.support.blender_native import (
 )
 
 pytestmark = needs_splats
-SIDE = 128  # of the picture that bake and render are compared at: splats thinner than its pixels
+SIDE = 256  # of the picture that bake and render are compared at: splats thinner than its pixels
 SAMPLES = {"CYCLES": 64, EEVEE: 16}
 
 
