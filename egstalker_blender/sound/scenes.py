@@ -6,6 +6,7 @@ counts. So a frame of the head's scene lasts as long as one of the sequencer's s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -47,13 +48,17 @@ def scene_driving(scene: Any, obj: Any) -> Any:
     )
 
 
-def seen_from(scene: Any, home: Any, window: StripWindow) -> StripWindow:
-    """The window of a strip of scene `home` in the frames of `scene`. AudioError where the strip
-    that shows `scene` is retimed."""
+def seen_from(scene: Any, home: Any) -> Callable[[StripWindow], StripWindow]:
+    """What makes of the window of a strip of scene `home` that in the frames of `scene`. Looks
+    through the strips of `home` once. AudioError where the strip that shows `scene` is retimed."""
     shift = 0.0 if home == scene else _shift(scene, home)
-    if not shift:
-        return window
-    return replace(window, left=window.left + shift, right=window.right + shift, shift=shift)
+
+    def seen(window: StripWindow) -> StripWindow:
+        if not shift:
+            return window
+        return replace(window, left=window.left + shift, right=window.right + shift, shift=shift)
+
+    return seen
 
 
 def _shift(scene: Any, home: Any) -> float:

@@ -90,7 +90,7 @@ def linked_window(scene: Any, obj: Any) -> StripWindow:
     home = scene_driving(scene, obj)
     strip = linked_strip(home, obj)
     window = window_of_strip(home, strip.name if strip else obj.egstalker.sound_strip)
-    return seen_from(scene, home, window)
+    return seen_from(scene, home)(window)
 
 
 def mark(scene: Any, name: str, old: str = "") -> str:
@@ -200,7 +200,8 @@ def linked_pieces(scene: Any, obj: Any, with_packed: bool = False) -> list[Piece
             )
         raise ArgumentError(why_not(home, None, props.sound_strip))
     found = _sounding(home, strips, with_packed)
-    return [replace(piece, window=seen_from(scene, home, piece.window)) for piece in found]
+    seen = seen_from(scene, home)
+    return [replace(piece, window=seen(piece.window)) for piece in found]
 
 
 def check_strips(scene: Any, strips: Sequence[Any], name: str) -> None:

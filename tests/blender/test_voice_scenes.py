@@ -66,6 +66,22 @@ def test_a_scene_strip_says_which_frame_is_which(edit: Any, head: Any, scene: An
     assert task.moment.seconds == pytest.approx((25 - (scene.frame_start - 11)) / 50)
 
 
+def test_many_pieces_are_placed_by_one_look_at_the_strips(
+    edit: Any, head: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A panel draws them with each redraw."""
+    shot_strip(edit, scene)
+    path = write_wav(tmp_path / "more.wav", voice(0.2))
+    for frame in (300, 400, 500):
+        windows.add_strip(edit, path, frame)
+    link.link_strip(edit, head, "*")
+    looks, shift = [], scenes._shift
+    monkeypatch.setattr(scenes, "_shift", lambda *given: looks.append(given) or shift(*given))
+    found = strips.linked_pieces(scene, head)
+    assert len(found) == 4 and len(looks) == 1
+    assert {piece.window.shift for piece in found} == {11 - 81}
+
+
 @pytest.mark.skipif(
     bpy.app.version[:2] != (5, 2),
     reason="tried in Blender 5.2 alone: 5.3.0 without a GPU crashes when it renders a scene strip",
