@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ..records.arrays import Float64
 from .background import BackgroundMedian, evenly_spaced
@@ -65,9 +64,10 @@ def make_background(step: Step, used: Sequence[int]) -> dict[str, Any]:
 
 def _sizes(step: Step, rows: Sequence[int]) -> Float64:
     """(K,) logarithms of the sizes of the face in some frames: medians over those next to them."""
-    sizes = face_sizes(step.load(MESHES)["meshes"].astype(np.float64))
-    near = np.pad(sizes, NEAR, "edge")
-    return np.asarray(np.median(sliding_window_view(near, 2 * NEAR + 1)[list(rows)], axis=1))
+    meshes = step.load(MESHES)["meshes"]
+    near = np.clip(np.array(rows)[:, None] + np.arange(-NEAR, NEAR + 1), 0, len(meshes) - 1)
+    sizes = face_sizes(meshes[near.ravel()].astype(np.float64))
+    return np.asarray(np.median(sizes.reshape(near.shape), axis=1))
 
 
 def _line(motion: Motion, jumps: list[float]) -> str:

@@ -22,7 +22,7 @@ EXPLAINED = 0.7  # of the background's change may be left by a zoom
 FACE_LEAST, FACE_MOST, LEANS = 0.4, 1.6, 0.01  # growth of the face, in zooms; and in itself
 # A punch-in happens between two frames: half of the face's growth over AROUND frames on both sides.
 AROUND, AT_ONCE, STEP = 4, 0.5, 0.01
-SEARCHED = 200  # places at most
+SEARCHED = 100  # places at most: some 8 s of work
 
 Look = Callable[[int], Surroundings]
 
