@@ -39,7 +39,7 @@ def outline(
 
     inside = minimum_filter(mask, 2 * margin + 1, mode="nearest")
     if not inside.any():
-        return Outline(mask.astype(np.float32), picture.astype(np.float32) / 255)
+        return Outline(mask.astype(np.float32), np.asarray(picture / 255, np.float32))
     seen, behind = (image.astype(np.float32) / 255 for image in (picture, background))
     size = (margin | 1, margin | 1)
     weight = uniform_filter(inside.astype(np.float32), size)
