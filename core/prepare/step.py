@@ -68,7 +68,8 @@ class Files:
         """Arrays that `save` saved. OutputError if the file was damaged since."""
         path = self.side / name
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # numpy leaves a file that it opens itself and cannot read to the garbage collector.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
         except NPZ_ERRORS:
             raise OutputError(
