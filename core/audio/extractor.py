@@ -76,10 +76,16 @@ class LogMelExtractor:
         return LogMelStream(self.mel, keep)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhoneticExtractor:
-    dim = phonetic.DIM
+    """own (LAYERS, K): weights of an avatar's own values, which follow the common ones."""
+
+    own: Float32 | None = None
     effort = 0.015
+
+    @property
+    def dim(self) -> int:
+        return phonetic.DIM + (0 if self.own is None else self.own.shape[1])
 
     def count(self, samples: int) -> int:
         return 1 + samples // phonetic.STEP
@@ -87,13 +93,13 @@ class PhoneticExtractor:
     def pieces(
         self, samples: Samples, part: range | None = None
     ) -> Generator[float, None, Float32]:
-        return phonetic.pieces(samples, part)
+        return phonetic.pieces(samples, part, self.own)
 
     def silence(self) -> Float32:
-        return phonetic.silent_step()
+        return phonetic.silent_step() if self.own is None else phonetic.own_silence(self.own)
 
     def stream(self, keep: int) -> Stream:
-        return PhoneticStream(keep)
+        return PhoneticStream(keep, self.own)
 
 
 @dataclass(frozen=True)
@@ -189,8 +195,9 @@ def _phonetic(spec: FeatureSpec, parameters: Mapping[str, Any], dim: int) -> Pho
             f"the avatar was trained on {spec.kind} features at {spec.rate:g} Hz, this program "
             f"makes them at {phonetic.STEPS_PER_SECOND:g} Hz; train it again"
         )
-    phonetic.check_parameters(parameters, spec.version, dim)
-    return PhoneticExtractor()
+    own = phonetic.own_readout(parameters)
+    phonetic.check_parameters(parameters, spec.version, dim - own.shape[1])
+    return PhoneticExtractor(own if own.size else None)
 
 
 def _joined(spec: FeatureSpec) -> Joined:

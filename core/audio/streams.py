@@ -68,15 +68,17 @@ class PhoneticStream:
     difference from the steps of the whole sound, relative to their standard deviation: 62 % with no
     step after it, 37 % with 2, 27 % with 4, 21 % with 8, 18 % with 13."""
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, own: Float32 | None = None) -> None:
+        """own: weights of an avatar's own values (`phonetic.own_readout`)."""
         self.count = 0
-        self.steps = np.empty((0, phonetic.DIM), np.float32)
-        self._keep = keep
+        width = phonetic.DIM + (0 if own is None else own.shape[1])
+        self.steps = np.empty((0, width), np.float32)
+        self._keep, self._own = keep, own
         self._samples = np.empty(0, np.float32)
         self._first = 0  # the step that is centred on the first of _samples
 
     def push(self, samples: Float32) -> Float32:
-        """(n, 22): the steps that these (m,) samples complete."""
+        """(n, 22 + K): the steps that these (m,) samples complete."""
         self._samples = np.concatenate([self._samples, samples])
         received = self._first * STEP + len(self._samples)
         ready = max(self.count, (received - N_FFT // 2) // STEP + 1)
@@ -87,7 +89,8 @@ class PhoneticStream:
         weights = load_weights()
         latest = self._samples[(first - self._first) * STEP :]
         used = latest[: (ready - 1 - first) * STEP + N_FFT // 2 + 1]
-        made = phonetic.readout(hidden_layers(bands(used, weights), weights), weights)
+        layers = hidden_layers(bands(used, weights), weights)
+        made = phonetic.read(layers, weights, self._own)
         revised = max(first, self.count - REVISED, self.count - len(self.steps))
         older = self.steps[: len(self.steps) - (self.count - revised)]
         self.steps = np.concatenate([older, made[revised - first :]])[-self._keep :]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..audio import phonetic
 from ..formats.ply import read_ply
 from ..network.names import HASH_LEVELS, grid_name, level_count
 from ..network.numpy.hash_grid import levels_of, shared
@@ -58,7 +59,8 @@ def summarise(path: Path) -> dict[str, Any]:
             "window": features.window,
             "stride": features.stride,
             "pad": features.pad,
-            "parameters": dict(features.parameters),
+            "parameters": {k: v for k, v in features.parameters.items() if k != phonetic.OWN},
+            "own_values": len(features.parameters.get(phonetic.OWN, ())) // phonetic.LAYERS,
             "normalisation": features.normalisation,
         },
         "camera": camera,

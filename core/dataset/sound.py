@@ -60,6 +60,13 @@ def training_track(
     return track if clip.sound_rows is None else track.at_rows(clip.sound_rows), spec
 
 
+def track_of(clip: TrainingClip, spec: FeatureSpec) -> AudioTrack:
+    """The track of all frames of `clip` as `spec`, of features that are computed here, makes it.
+    Errors as `training_track`."""
+    track = track_from_waveform(sound_of(clip, []), spec)
+    return track if clip.sound_rows is None else track.at_rows(clip.sound_rows)
+
+
 def _whole_track(
     clip: TrainingClip, kind: str, files: Sequence[Path], notes: list[str]
 ) -> tuple[AudioTrack, FeatureSpec]:

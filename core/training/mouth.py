@@ -2,8 +2,9 @@
 
 A network that hears all features of a short clip learns the clip by heart. So the sound reaches it
 as numbers of the mouth's shape alone, as the eyes reach it as their closure: a ridge regression,
-fitted once, predicts them from a window of features. In training, frames with landmarks have the
-measured numbers instead, so that the network learns to show exactly what it is given."""
+fitted once (mouth_fit.py), predicts them from a window of features. In training, frames with
+landmarks have the measured numbers instead, so that the network learns to show exactly what it is
+given."""
 
 from __future__ import annotations
 
@@ -12,29 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.features import track_from_waveform
-from ..audio.mouth import binned, mouth_track
+from ..audio.mouth import mouth_track
 from ..dataset.clip import TrainingClip
 from ..dataset.landmarks import LOWER_INNER, MOUTH, STATIC, UPPER_INNER, triangulate
+from ..dataset.sound import track_of
 from ..records.arrays import Float64
 from ..records.audio_track import AudioTrack
-from ..records.feature_spec import FeatureSpec, MouthMap
-from ..records.voice import RATE, Waveform
-from .ridge import Penalised, best_penalty, ridge
+from ..records.feature_spec import FeatureSpec
+from .mouth_fit import fit_mouth
+from .mouth_layers import layers_of
 
-BINS = 8  # parts of a window
 SHAPES = 3  # numbers beside the gap between the lips
 MIN_ROWS = 100  # 4 s with landmarks
 MIN_GAP = 0.005  # decimetres; a gap that deviates less from its mean tells nothing
-LIMITS = (1, 99)  # percentiles of the measured numbers; what is heard stays between them
-# Regression shrinks what it does not know; the numbers get back the spread that they have in the
-# film, as far as this factor: a number that the sound hardly explains would be noise.
-MAX_FACTOR = 2.5
-CLOSED = 0.1  # share of the frames, those with the smallest gap, that show the mouth at rest
-# Weight of the sounds at rest, as a share of that of the frames.
-REST_WEIGHT = 0.05
-NOISES = ((0, -30), (0, -50), (1, -30), (1, -50), (2, -30), (2, -50))  # 1/f^k power, dB
-NOISE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +57,11 @@ def heard_mouth(
     numbers = mouth_numbers(moved)
     if numbers is None:
         return "the mouth hardly moves"
-    heard, correlation = _fitted(track, spec, numbers, chosen)
-    spec = replace(spec, mouth=heard)
-    out = mouth_track(track, spec)
+    layers = layers_of(clip, spec)
+    spec, correlation = fit_mouth(track, spec, layers, numbers, chosen)
+    out = mouth_track(track, spec) if spec.dim == track.windows.shape[2] else track_of(clip, spec)
     windows = out.windows.copy()
-    windows[chosen + track.margin, 0] = numbers
+    windows[chosen + out.margin, 0] = numbers
     return HeardMouth(spec, out, replace(out, windows=windows), correlation)
 
 
@@ -104,45 +95,3 @@ def mouth_numbers(moved: Float64) -> Float64 | None:
     _, _, axes = np.linalg.svd(mouth, full_matrices=False)
     others = mouth @ axes[:SHAPES].T
     return np.column_stack([gap, others / others.std(axis=0)])
-
-
-def _fitted(
-    track: AudioTrack, spec: FeatureSpec, numbers: Float64, rows: NDArray[np.int64]
-) -> tuple[MouthMap, float]:
-    """The map from windows to numbers, and the correlation of the first number."""
-    inputs = binned(track.windows[rows + track.margin], BINS)
-    resting = binned(_windows_at_rest(track, spec), BINS)
-    closed = numbers[np.argsort(numbers[:, 0])[: max(1, int(CLOSED * len(rows)))]].mean(axis=0)
-    each = REST_WEIGHT * len(rows) / max(len(resting), 1)
-    weights, biases, correlations = [], [], []
-    for wanted, rest in zip(numbers.T, closed, strict=True):
-        factor = 1.0
-        for _ in range(2):  # the second time with a rest that the factor brings to its place
-            samples = Penalised(inputs, wanted, resting, np.full(len(resting), rest / factor), each)
-            penalty, unseen = best_penalty(samples, rows)
-            factor = min(1 / max(float(unseen.std()), 1e-6), MAX_FACTOR)
-        weight, bias = ridge(samples, penalty)
-        weights.append(factor * weight)
-        biases.append(factor * bias)
-        correlations.append(float(np.corrcoef(unseen, wanted)[0, 1]))
-    low, high = np.percentile(numbers, LIMITS, axis=0)
-    numbers_of = [tuple(float(v) for v in values) for values in (biases, low, high)]
-    flat = tuple(float(v) for v in np.concatenate(weights).astype(np.float32))
-    return MouthMap(BINS, flat, *numbers_of), correlations[0]
-
-
-def _windows_at_rest(track: AudioTrack, spec: FeatureSpec) -> NDArray[np.float32]:
-    """(R, W, D) windows of silence and of room noise, at which the mouth rests."""
-    assert track.outside is not None
-    rng = np.random.default_rng(0)
-    found = []
-    count = int(NOISE_SECONDS * RATE)
-    frequencies = np.arange(count // 2 + 1) + 1.0
-    for power, level in NOISES:
-        spectrum = np.fft.rfft(rng.normal(size=count)) / frequencies ** (power / 2)
-        noise = np.fft.irfft(spectrum, count)
-        noise *= 10 ** (level / 20) / noise.std()
-        heard = track_from_waveform(Waveform(noise.astype(np.float32)), spec)
-        found.append(heard.windows[2 * heard.margin : -2 * heard.margin])
-    silence = np.repeat(track.outside[None], len(found[0]), axis=0)
-    return np.concatenate([*found, silence])

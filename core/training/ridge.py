@@ -17,8 +17,9 @@ BETWEEN = 12
 
 @dataclass(frozen=True, eq=False)
 class Penalised:
-    """inputs (R, N) and wanted (R,): one row a frame. more_inputs (M, N), more_wanted (M,): rows
-    that belong to no frame and are in every fit, each with `weight` of a frame."""
+    """inputs (R, N) and wanted (R,) or, for M regressions of the same inputs, (R, M): one row a
+    frame. more_inputs (S, N), more_wanted (S,) or (S, M): rows that belong to no frame and are in
+    every fit, each with `weight` of a frame."""
 
     inputs: Float64
     wanted: Float64
@@ -29,37 +30,58 @@ class Penalised:
 
 def ridge(
     samples: Penalised, penalty: float, used: NDArray[np.bool_] | None = None
-) -> tuple[Float64, float]:
-    """weights (N,) and bias. The bias is not penalised. used (R,): the frames to fit."""
-    inputs, wanted = samples.inputs, samples.wanted
-    if used is not None:
-        inputs, wanted = inputs[used], wanted[used]
-    weights = np.concatenate(
-        [np.ones(len(wanted)), np.full(len(samples.more_wanted), samples.weight)]
-    )
-    inputs = np.concatenate([inputs, samples.more_inputs])
-    wanted = np.concatenate([wanted, samples.more_wanted])
-    mean = weights @ inputs / weights.sum()
-    middle = float(weights @ wanted / weights.sum())
-    inputs = inputs - mean
-    weighted = inputs * weights[:, None]
-    normal = weighted.T @ inputs + penalty * np.eye(inputs.shape[1])
-    solution = np.linalg.solve(normal, weighted.T @ (wanted - middle))
-    return solution, middle - float(mean @ solution)
+) -> tuple[Float64, Float64]:
+    """weights (N,) or (N, M) and bias () or (M,). The bias is not penalised. used (R,): the frames
+    to fit."""
+    return _Normal(samples, used).solution(penalty)
 
 
 def best_penalty(samples: Penalised, rows: NDArray[np.int64]) -> tuple[float, Float64]:
     """The one of PENALTIES with the smallest squared error on frames that it did not see, and its
-    predictions (R,) for them: each of BLOCKS parts of the film from the others. rows (R,): the
-    frames' numbers, ascending."""
-    best, least, found = PENALTIES[0], np.inf, samples.wanted
-    for penalty in PENALTIES:
-        unseen = np.empty(len(rows))
-        for block in np.array_split(np.arange(len(rows)), BLOCKS):
-            first, last = rows[block[0]] - BETWEEN, rows[block[-1]] + BETWEEN
-            weights, bias = ridge(samples, penalty, (rows < first) | (rows > last))
-            unseen[block] = samples.inputs[block] @ weights + bias
-        error = float(((unseen - samples.wanted) ** 2).mean())
-        if error < least:
-            best, least, found = penalty, error, unseen
-    return best, found
+    predictions (R,) for them. rows (R,): the frames' numbers, ascending."""
+    found = unseen(samples, rows)
+    best = int(((found - samples.wanted) ** 2).mean(axis=1).argmin())
+    return PENALTIES[best], found[best]
+
+
+def unseen(samples: Penalised, rows: NDArray[np.int64]) -> Float64:
+    """(PENALTIES, R) or (PENALTIES, R, M): with each penalty, the predictions for each of BLOCKS
+    parts of the film from the others. rows (R,): the frames' numbers, ascending."""
+    found = np.empty((len(PENALTIES), *samples.wanted.shape))
+    for block in np.array_split(np.arange(len(rows)), BLOCKS):
+        first, last = rows[block[0]] - BETWEEN, rows[block[-1]] + BETWEEN
+        normal = _Normal(samples, (rows < first) | (rows > last))
+        for number, penalty in enumerate(PENALTIES):
+            weights, bias = normal.solution(penalty)
+            found[number, block] = samples.inputs[block] @ weights + bias
+    return found
+
+
+class _Normal:
+    """The normal equations of some frames and all other rows; each penalty is one solution. With
+    fewer rows than inputs, the smaller equations of the rows have the same solution."""
+
+    def __init__(self, samples: Penalised, used: NDArray[np.bool_] | None) -> None:
+        inputs, wanted = samples.inputs, samples.wanted
+        if used is not None:
+            inputs, wanted = inputs[used], wanted[used]
+        weights = np.concatenate(
+            [np.ones(len(wanted)), np.full(len(samples.more_wanted), samples.weight)]
+        )
+        inputs = np.concatenate([inputs, samples.more_inputs])
+        wanted = np.concatenate([wanted, samples.more_wanted])
+        self._mean = weights @ inputs / weights.sum()
+        self._middle = weights @ wanted / weights.sum()
+        roots = np.sqrt(weights)
+        inputs = roots[:, None] * (inputs - self._mean)
+        right = (roots * (wanted - self._middle).T).T
+        self._across = inputs if len(inputs) < inputs.shape[1] else None
+        self._matrix = inputs @ inputs.T if self._across is not None else inputs.T @ inputs
+        self._right = right if self._across is not None else inputs.T @ right
+
+    def solution(self, penalty: float) -> tuple[Float64, Float64]:
+        matrix = self._matrix + penalty * np.eye(len(self._matrix))
+        weights = np.linalg.solve(matrix, self._right)
+        if self._across is not None:
+            weights = self._across.T @ weights
+        return weights, np.asarray(self._middle - self._mean @ weights)

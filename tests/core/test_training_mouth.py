@@ -84,11 +84,12 @@ def test_the_first_number_is_the_gap_and_the_others_do_not_contain_it() -> None:
     assert mouth_numbers(moved) is None
 
 
+@pytest.mark.parametrize("kind", ["log-mel", "phonetic"])
 def test_heard_numbers_are_those_of_the_avatar_and_shown_ones_the_measured(
-    folder: Path, short: None
+    folder: Path, short: None, kind: str
 ) -> None:
     clip = load_clip(folder)
-    track, spec = training_track(clip, "log-mel")
+    track, spec = training_track(clip, kind)
     found = heard_mouth(clip, track, spec, clip.train_rows)
     assert isinstance(found, HeardMouth) and found.spec.values == 4
     own = track_from_waveform(sound_of(clip, []), found.spec)
