@@ -16,7 +16,7 @@ from .driver import EXTENSION, Session, Step, Wait
 
 TALKING_FRAME = 37
 RING_HEIGHT = -0.3  # of the head's height, from its middle
-SCROLL = 360  # pixels, to the live panel
+SCROLLS = 16  # of 40 pixels, whatever is asked for: to the live panel
 
 
 def make_the_scene(session: Session) -> Wait:
@@ -106,7 +106,8 @@ def show_the_live_panel(session: Session) -> Wait:
         area = session.area()
         region = session.region(area, "UI")
         with bpy.context.temp_override(window=session.window, area=area, region=region):
-            bpy.ops.view2d.scroll_down(deltay=SCROLL)
+            for _ in range(SCROLLS):
+                bpy.ops.view2d.scroll_down()
         yield from session.save("live.png", region)
     preferences.worker_python = ""
 
