@@ -8,8 +8,6 @@ from typing import Any
 
 import bpy
 import numpy as np
-from egstalker.egstalker_blender.film.voice import voice_of
-from egstalker.egstalker_blender.sound.elsewhere import mix_steps
 from numpy.typing import NDArray
 
 from core.audio.files import load_waveform
@@ -89,6 +87,10 @@ def state_of(scene: Any) -> dict[str, Any]:
 
 def write_voice(scene: Any, head: Any, first: int, last: int, path: Path) -> bool:
     """False if the head has no sound. The second Blender mixes what was read, and nothing else."""
+    # Here, because a Blender without the extension uses the readers above.
+    from egstalker.egstalker_blender.film.voice import voice_of
+    from egstalker.egstalker_blender.sound.elsewhere import mix_steps
+
     before = state_of(scene)
     voice = voice_of(scene, head, first, last, path.parent)
     assert state_of(scene) == before
