@@ -88,6 +88,7 @@ def _reader(path: Path, header: Header) -> ReadRows:
     """Reads rows of elements without lists, in binary."""
     dtypes, starts, start = {}, {}, header.length
     for element in header.elements:
+        _check_once(element)
         dtypes[element.name] = np.dtype(
             [(name, header.order + str(kind)) for name, kind in element.properties]
         )
@@ -135,10 +136,14 @@ def _split(elements: Sequence[Element]) -> tuple[list[Element], Element]:
     return before, element
 
 
+def _check_once(element: Element) -> None:
+    if len({name for name, _ in element.properties}) != len(element.properties):
+        raise PlyError("a property appears twice in the header; the file is damaged")
+
+
 def _check_names(vertex: Element) -> None:
     names = [name for name, _ in vertex.properties]
-    if len(set(names)) != len(names):
-        raise PlyError("a property appears twice in the header; the file is damaged")
+    _check_once(vertex)
     coloured = set(RGB) <= set(names)
     missing = [n for n in REQUIRED if n not in names and not (coloured and n in COLOUR)]
     if missing:
