@@ -218,7 +218,7 @@ def _other_pictures(place: Place) -> None:
 ACTIVITIES: dict[str, Activity] = {
     "bake": Activity(_speaker, _bake, worker="core.worker", change=_other_speaker),
     "scrub": Activity(_speaker, _scrub, worker="core.worker", change=_other_speaker),
-    "render": Activity(_speaker, _render, change=_other_speaker),
+    "render": Activity(_speaker, _render, change=_other_speaker, takes_changed=True),
     "train": Activity(_clip, _train, _tensors, change=_other_pictures),
     "set up": Activity(_nothing, _set_up, _environment, worker="-I"),
 }

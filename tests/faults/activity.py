@@ -58,11 +58,13 @@ def visible(folder: Path) -> Iterator[Path]:
 class Activity:
     """make: creates what is in `inputs`. act: the work; run again it continues or begins anew, and
     in the end `results` are the same. worker: a word of the command of the process that a fault
-    meets, a child of the first; empty: the first process itself. changes: inputs that a fault
-    replaces by other valid ones, and how. seed: of `act`."""
+    meets, a child of the first; empty: the first process itself. change: inputs that a fault
+    replaces by other valid ones, and how; takes_changed: before it has read them, such inputs are
+    as good as the first. seed: of `act`."""
 
     make: Callable[[Path], None]
     act: Callable[[Place, int], None]
     results: Callable[[Place], Results] = digests
     worker: str = ""
     change: Callable[[Place], None] | None = None
+    takes_changed: bool = False

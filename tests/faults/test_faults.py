@@ -17,6 +17,7 @@ from tests.faults.trial import (
     Outcome,
     Reference,
     check_files,
+    check_results,
     leftovers,
     reference,
     try_fault,
@@ -31,6 +32,7 @@ SHORT = [
     ("scrub", "two at once", 1),
     ("scrub", "clock jumps", 1),
     ("render", "power cut", 1),
+    ("render", "inputs changed", 1),
     ("set up", "power cut", 1),
 ]
 
@@ -83,7 +85,7 @@ def test_work_that_makes_semaphores_is_noticed(monkeypatch: pytest.MonkeyPatch) 
 def test_half_files_and_files_that_stay_are_noticed(tmp_path: Path) -> None:
     place = place_in(tmp_path)
     (place.out / "1.png").write_bytes(b"whole")
-    known = Reference("render", 0, place.inputs, digests(place), 1.0)
+    known = Reference("render", 0, place.inputs, digests(place), None, 1.0)
     assert known.results and not list(leftovers(place))
     (place.out / "1.png").write_bytes(b"who")
     outcome = Outcome(ended=[-9])
@@ -98,3 +100,18 @@ def test_half_files_and_files_that_stay_are_noticed(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.touch()
     assert set(leftovers(place)) == left
+
+
+def test_changed_inputs_may_be_taken_but_not_mixed(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    first, second = ({f"{n}.png": f"{name}{n}" for n in (1, 2)} for name in ("old", "new"))
+    known = Reference("render", 0, place.inputs, first, second, 1.0)
+    for results, wrong in (
+        (first, []),
+        (second, []),
+        ({"1.png": "new1"}, ["it reports success without all results"]),
+        ({"1.png": "new1", "2.png": "old2"}, ["['1.png'] differ from those without the fault"]),
+    ):
+        outcome = Outcome(ended=[0])
+        check_results(known, results, outcome)
+        assert outcome.wrong == wrong
