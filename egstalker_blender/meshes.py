@@ -48,7 +48,7 @@ def _before(
     """counts: of the depsgraph's instances, which may count at all."""
     head = _room(obj)
     limits, farthest = area_around(camera, head), depths_of(camera, head).max()
-    from_world = np.linalg.inv(world @ HEAD_TO_OBJECT)
+    from_world = np.linalg.inv(world @ HEAD_TO_OBJECT).astype(np.float64)
     found: list[tuple[Area, Float32]] = []
     for shown in depsgraph.object_instances:
         if not (_hides(shown) and counts(shown)):
@@ -93,7 +93,10 @@ def _depth(shown: Any, local: Float64, camera: Camera, area: Area) -> Float32:
         mesh.vertices.foreach_get("co", points.reshape(-1))
         places = points @ local[:3, :3].T + local[:3, 3]
         found = nearest_triangles(camera, places, _corners(mesh), area)
-    return _cast(shown, np.linalg.inv(local), camera, area) if found is None else found
+    if found is not None:
+        return found
+    to_mesh = np.linalg.inv(local).astype(np.float64)
+    return _cast(shown, to_mesh, camera, area)
 
 
 def _corners(mesh: Any) -> NDArray[np.int32]:

@@ -125,14 +125,14 @@ def _regressions(
         for _ in range(2):  # the second time with a rest that the factor brings to its place
             guesses = predicted[..., number] + rest / factor * predicted[..., -1]
             errors = ((guesses - values) ** 2).mean(axis=2)
-            scale, penalty = np.unravel_index(errors.argmin(), errors.shape)
-            guess = guesses[scale, penalty]
+            best, penalty = map(int, np.unravel_index(errors.argmin(), errors.shape))
+            guess = guesses[best, penalty]
             factor = min(1 / max(float(guess.std()), 1e-6), MAX_FACTOR)
-        both, biases = ridge(samples[scale], PENALTIES[penalty])
+        both, biases = ridge(samples[best], PENALTIES[penalty])
         weights = factor * (both[:, number] + rest / factor * both[:, -1])
         bias = factor * float(biases[number] + rest / factor * biases[-1])
         width = features.frames.shape[1]
-        read = scales[scale] * weights[width:].reshape(len(PARTS), -1) if scale else None
+        read = scales[best] * weights[width:].reshape(len(PARTS), -1) if best else None
         out.append(_Found(weights[:width], read, bias, float(np.corrcoef(guess, values)[0, 1])))
     return out
 

@@ -205,7 +205,7 @@ def solid(mask: Mask) -> Mask:
 
     out = np.zeros_like(mask)
     if mask.any():
-        part = tuple(span(mask.any(axis), 1) for axis in (1, 0))
+        part = tuple(span(np.any(mask, axis), 1) for axis in (1, 0))
         out[part] = binary_fill_holes(binary_opening(mask[part]))
     return out
 

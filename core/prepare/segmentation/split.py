@@ -168,7 +168,7 @@ def preferred(one: Mask, other: Mask, guide: Guide, fine: Float32) -> Mask:
     if size != 2 * SIDE:
         return preferred_anywhere(one, other, guide, fine)
     reach = 2 * guide.radius  # two boxes, one after the other
-    inner = [span(one.any(axis), reach) for axis in (1, 0)]
+    inner = [span(np.any(one, axis), reach) for axis in (1, 0)]
     outer = [slice(max(a.start - reach - 1, 0), a.stop + reach + 1) for a in inner]
     rows, columns = outer
     part = guide.part(rows, columns)
