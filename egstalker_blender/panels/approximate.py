@@ -11,7 +11,7 @@ from .labels import draw_text, translated
 
 def draw(layout: Any, context: Any, obj: Any) -> None:
     layout.prop(obj.egstalker, "approximate")
-    avatar = _avatar_of(obj)
+    avatar = _avatar_of(context.scene, obj)
     if obj.egstalker.approximate and avatar is not None:
         draw_text(layout, context, text_of(avatar), "INFO")
 
@@ -26,8 +26,8 @@ def text_of(avatar: Avatar) -> str:
     ).format(share=share, worst=avatar.frozen_gaussians.measured.worst)
 
 
-def _avatar_of(obj: Any) -> Avatar | None:
+def _avatar_of(scene: Any, obj: Any) -> Avatar | None:
     """The avatar that the timeline has loaded, None before that."""
     service = timer.service()
-    head = service.heads.get(obj.session_uid) if service else None
+    head = service.head_of(scene, obj) if service else None
     return head.avatar if head else None

@@ -35,7 +35,7 @@ class LoadedHeads:
 def _take_loaded(head: Head) -> None:
     """Spare what the timeline has loaded already."""
     service = timer.service()
-    known = service.heads.get(head.uid) if service else None
+    known = service.head_of(head.scene, head.obj) if service else None
     if known is None or known.avatar is None or known.sound is None:
         return
     if (known.avatar_name, known.voice_name) == (head.avatar_name, head.voice_name):

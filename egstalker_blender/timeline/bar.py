@@ -32,10 +32,10 @@ def runs(first: int, last: int, place: Callable[[int], str]) -> Iterator[Run]:
             start = number + 1
 
 
-def cached_runs(obj: Any, first: int, last: int) -> list[Run]:
+def cached_runs(scene: Any, obj: Any, first: int, last: int) -> list[Run]:
     """Runs of frames from first to last, by where they are cached: "memory", "disk" or "" (not)."""
     service = timer.service()
-    head = service.heads.get(obj.session_uid) if service and obj is not None else None
+    head = service.head_of(scene, obj) if service and obj is not None else None
     if head is None or last < first:
         return []
     places = {
@@ -54,7 +54,7 @@ def _draw() -> None:
         view = region.view2d
         left, right = view.region_to_view(0, 0)[0], view.region_to_view(region.width, 0)[0]
         start, end = wanted.frame_range(context.scene)
-        found = cached_runs(obj, max(start, int(left) - 1), min(end, int(right) + 1))
+        found = cached_runs(context.scene, obj, max(start, int(left) - 1), min(end, int(right) + 1))
         if found:
             _draw_runs(found, view, context.preferences.system.ui_scale)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..live.state import is_live
 from ..properties import instanced_by, is_avatar
 from ..sound.strips import VoiceStrips, fingerprint
 from ..sound.windows import StripWindow, frame_rate
+from ..viewport.stage import Key, key_of
 from . import wanted
 from .sources import Sound, Sources
 
@@ -67,15 +68,16 @@ class Playhead:
 class Head:
     """One avatar object.
 
-    obj, scene, layer: Blender's, valid until the next undo or load. avatar_name, voice_name: change
-    with the content of the avatar file and of the sound. start: scene frame at which the sound
-    begins. fps: of the scene. pose: the property pose_source. moments: by scene frame, of all
-    frames seen so far; certain: the frames that were read since the scene last changed; lookup:
-    number of frames of the range that `Service.survey` has read. current: moment at the playhead.
+    key: on the stage. obj, scene, layer: Blender's, valid until the next undo or load. avatar_name,
+    voice_name: change with the content of the avatar file and of the sound. start: scene frame at
+    which the sound begins. fps: of the scene. pose: the property pose_source. moments: by scene
+    frame, of all frames seen so far; certain: the frames that were read since the scene last
+    changed; lookup: number of frames of the range that `Service.survey` has read. current: moment
+    at the playhead.
     animation: of the controls, valid only within one tick. shown: key of the frame in the viewport;
     stale: it is not the one at the playhead. reason: why nothing can be computed, else empty."""
 
-    uid: int
+    key: Key
     obj: Any
     scene: Any
     layer: Any
@@ -186,20 +188,28 @@ class Head:
 Scenes = Iterable[tuple[Any, Any]]  # each with its view layer
 
 
-def find(scenes: Scenes, heads: dict[int, Head]) -> dict[int, Head]:
-    """The visible avatars of the scenes, by session_uid. Known heads keep their state."""
-    found: dict[int, Head] = {}
-    for scene, layer, obj in _visible(scenes):
-        uid = obj.session_uid
-        if uid not in found:
-            found[uid] = heads.get(uid) or Head(uid, obj, scene, layer)
-            found[uid].link(scene, layer, obj)
+def find(scenes: Scenes, heads: Mapping[Key, Head]) -> dict[Key, Head]:
+    """The visible avatars of the scenes, by key. Known heads keep their state."""
+    found: dict[Key, Head] = {}
+    for key, scene, layer, obj in _keyed(scenes):
+        if key not in found:
+            found[key] = heads.get(key) or Head(key, obj, scene, layer)
+            found[key].link(scene, layer, obj)
     return found
 
 
-def uids(scenes: Scenes) -> Iterator[int]:
-    """session_uid of each avatar that `find` would return."""
-    return (obj.session_uid for _, _, obj in _visible(scenes))
+def keys(scenes: Scenes) -> set[Key]:
+    """Those of `find`."""
+    return {key for key, *_ in _keyed(scenes)}
+
+
+def _keyed(scenes: Scenes) -> Iterator[tuple[Key, Any, Any, Any]]:
+    """The visible avatars, the same one of another window's scene under a key of its own: each
+    scene has its frame, its strips and its controls at that frame."""
+    first: dict[int, Any] = {}
+    for scene, layer, obj in _visible(scenes):
+        own = first.setdefault(obj.session_uid, scene) == scene
+        yield key_of(obj, None if own else scene), scene, layer, obj
 
 
 def _visible(scenes: Scenes) -> Iterator[tuple[Any, Any, Any]]:

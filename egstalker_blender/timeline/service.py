@@ -40,7 +40,7 @@ class Service:
         self.clock = clock
         self.background = Background()
         self.sources = Sources()
-        self.heads: dict[int, Head] = {}
+        self.heads: dict[stage.Key, Head] = {}
         self.seconds = 0.0
         self.error = ""
         self.waiting = False
@@ -61,13 +61,18 @@ class Service:
         """Find the visible avatars of these (scene, view layer) pairs again."""
         self._store.configure()
         self.heads = find(scenes, self.heads)
+        stage.keep_scenes(self.heads)
         names = {name for h in self.heads.values() for name in (h.avatar_name, h.voice_name)}
         self.sources.keep(names)
         self._failed.clear()
 
+    def head_of(self, scene: Any, obj: Any) -> Head | None:
+        """The object as it is in this scene."""
+        return self.heads.get(stage.key_of(obj, scene)) or self.heads.get(stage.key_of(obj))
+
     def loaded(self, scene: Any, obj: Any) -> Loaded:
         """Avatar and track of this object, as far as they are loaded and up to date."""
-        head = self.heads.get(obj.session_uid)
+        head = self.head_of(scene, obj)
         return head.loaded(scene, obj) if head is not None else NOTHING
 
     def step(self, playing: bool) -> bool:
@@ -175,24 +180,24 @@ class Service:
     def _put(self, head: Head, at: FrameMoment, stale: bool) -> bool:
         key = at.key
         frame = self._store.memory.get(key)
-        there = head.uid in stage.shown()
+        there = head.key in stage.shown()
         if frame is None or (there and (head.shown, head.stale) == (key, stale)):
             return False
         assert head.avatar is not None
         place = head_in_object(head.avatar, head.pose, at.moment.pose)
-        stage.put(head.uid, frame.splats(), stale, place)
+        stage.put(head.key, frame.splats(), stale, place)
         head.shown, head.stale = key, stale
         head.playhead.shown_at = self.clock()
         return True
 
     def _mark_late(self, head: Head) -> bool:
-        if head.uid not in stage.shown() and head.avatar is not None:
+        if head.key not in stage.shown() and head.avatar is not None:
             # The head at rest, so that one just imported, or without a sound, can be placed.
-            stage.put(head.uid, activate(head.avatar.whole()), stale=True)
+            stage.put(head.key, activate(head.avatar.whole()), stale=True)
             head.shown, head.stale = "", True
             return True
-        changed = head.uid in stage.shown() and not head.stale
-        stage.mark_stale(head.uid)
+        changed = head.key in stage.shown() and not head.stale
+        stage.mark_stale(head.key)
         head.stale = True
         return changed
 

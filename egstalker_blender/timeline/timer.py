@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from . import store
-from .heads import uids
+from .heads import keys
 from .service import Service
 from .stopwatch import stopwatch
 
@@ -74,12 +74,12 @@ class Loop:
             self._scanned = now
             # Keyframes can hide a head, and a script may link an object and change the frame at
             # once: in both cases Blender calls only the handler of the frame.
-            if changed or set(uids(scenes())) != self.service.heads.keys():
+            if changed or keys(scenes()) != self.service.heads.keys():
                 self.service.scan(scenes())
 
     def _show_bar(self, now: float) -> None:
         heads = self.service.heads.values()
-        state = (store.store.version, [(head.uid, len(head.moments)) for head in heads])
+        state = (store.store.version, [(head.key, len(head.moments)) for head in heads])
         if state != self._bar and now - self._drawn >= BAR_EVERY:
             self._bar, self._drawn = state, now
             redraw(BAR_AREAS)

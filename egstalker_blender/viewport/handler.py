@@ -32,9 +32,9 @@ class Session:
     def __init__(self) -> None:
         self.renderer = Renderer()
         self.failure = ""
-        self.failed: frozenset[int] = frozenset()
+        self.failed: frozenset[stage.Key] = frozenset()
         self.handles: list[Any] = []
-        self.pruned: tuple[int, frozenset[int]] = (0, frozenset())
+        self.pruned: tuple[int, frozenset[stage.Key]] = (0, frozenset())
 
     def draw(self, context: Any) -> None:
         """Draw one region. An error would occur again at every redraw, so drawing stops after the
@@ -51,8 +51,8 @@ class Session:
             self.renderer.release()
 
     def _draw(self, context: Any) -> None:
-        shown, layer = stage.shown(), context.view_layer
-        space, scene = context.space_data, context.scene
+        space, scene, layer = context.space_data, context.scene, context.view_layer
+        shown = stage.seen_in(scene)
         objects, inner = known(layer, shown), instanced(layer, shown)
         if not objects and not inner:
             self.renderer.update(())
@@ -75,7 +75,7 @@ class Session:
         """Draw a line at the bottom of the region that names the stale heads."""
         if self.failure or context.space_data is None:
             return
-        shown, layer = stage.shown(), context.view_layer
+        shown, layer = stage.seen_in(context.scene), context.view_layer
         stale = [obj for obj in known(layer, shown) if shown[obj.session_uid].stale]
         names = ", ".join(obj.name for obj in visible(stale, layer, context.space_data))
         if names:
@@ -93,8 +93,9 @@ class Session:
             return
         self.pruned = state
         alive = {obj.session_uid for obj in bpy.data.objects}
-        for key in [key for key in stage.shown() if key not in alive]:
-            stage.remove(key)
+        for key in list(stage.shown()):
+            if (key if isinstance(key, int) else key[0]) not in alive:
+                stage.remove(key)
         if not stage.shown():
             self.renderer.release()
 

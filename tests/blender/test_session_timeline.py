@@ -108,7 +108,7 @@ def test_a_head_whose_strip_stayed_in_the_other_file_rests(
     settle()
     assert shown() == {obj.session_uid}
     assert stage.shown()[obj.session_uid].stale
-    (reason,) = status.problems(obj)
+    (reason,) = status.problems(bpy.context.scene, obj)
     assert f"no sound strip {strip!r}" in reason
 
 

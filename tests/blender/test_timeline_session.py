@@ -156,11 +156,11 @@ def test_clear_cache_forgets_and_the_frame_comes_back(
 def test_the_bar_knows_where_each_frame_is(talking: Any, fake: Any, scene: Any) -> None:
     scene.frame_start, scene.frame_end = 1, 6
     settle()
-    assert bar.cached_runs(talking, 1, 6) == [(1, 6, "memory")]
+    assert bar.cached_runs(scene, talking, 1, 6) == [(1, 6, "memory")]
     key = head_of(talking).moments[3].key
     store.store.memory.drop(key)
-    assert bar.cached_runs(talking, 1, 6) == [(1, 2, "memory"), (3, 3, ""), (4, 6, "memory")]
-    assert bar.cached_runs(None, 1, 6) == []
+    assert bar.cached_runs(scene, talking, 1, 6) == [(1, 2, "memory"), (3, 3, ""), (4, 6, "memory")]
+    assert bar.cached_runs(scene, None, 1, 6) == []
 
 
 def test_another_file_leaves_nothing_behind(talking: Any, fake: Any) -> None:
@@ -205,3 +205,47 @@ def test_frames_are_cached_next_to_a_saved_blend(
     timer.mark(frame=True)
     settle()
     assert list((tmp_path / store.FOLDER).glob("*.npy"))
+
+
+def frames_seen(obj: Any) -> dict[str, int]:
+    """The moment of the splats that each scene's views show, in frames of the sound."""
+    found = {}
+    for key, head in service().heads.items():
+        assert head.obj == obj and head.current is not None and head.shown == head.current.key
+        assert stage.seen_in(head.scene)[obj.session_uid] is stage.shown()[key]
+        assert not stage.shown()[key].stale
+        found[head.scene.name] = round(head.current.moment.seconds * 25)
+    return found
+
+
+def test_two_windows_show_one_head_at_the_frames_of_their_scenes(
+    talking: Any, fake: Any, scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = scene.copy()  # the same objects and the same sound
+    windows = [(one, one.view_layers[0]) for one in (scene, other)]
+    monkeypatch.setattr(timer, "scenes", lambda: windows)
+    other.frame_set(20)
+    timer.mark(data=True)
+    settle()
+    assert {4, 19} <= set(seconds_of(fake.moments))
+    assert frames_seen(talking) == {scene.name: 4, other.name: 19}
+    assert stage.seen_in(scene)[talking.session_uid] is shown(talking)
+    assert stage.seen_in(other)[talking.session_uid] is not shown(talking)
+    other.frame_set(5)
+    settle()
+    assert frames_seen(talking) == {scene.name: 4, other.name: 4}
+    # The second window is closed: its scene shows what the first one does.
+    del windows[1]
+    timer.mark(data=True)
+    settle()
+    assert set(service().heads) == set(stage.shown()) == {talking.session_uid}
+    # The first window shows the other scene now.
+    windows[:] = [(other, other.view_layers[0])]
+    other.frame_set(12)
+    timer.mark(data=True)
+    settle()
+    assert frames_seen(talking) == {other.name: 11}
+    bpy.data.scenes.remove(other)
+    windows[:] = [(scene, scene.view_layers[0])]
+    timer.mark(data=True)
+    settle()
