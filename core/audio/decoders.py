@@ -133,6 +133,8 @@ def _by_audioread(path: Path) -> tuple[Channels, int, int, int]:
         import audioread
         import audioread.ffdec
 
+        if audioread.ffdec.FFmpegAudioFile not in audioread.available_backends():
+            audioread.available_backends(flush_cache=True)  # it may have been installed since
         with audioread.audio_open(path) as file:
             rate, channels = file.samplerate, file.channels
     if not channels:  # ffmpeg knows the suffix and finds nothing inside
