@@ -1,4 +1,5 @@
-"""The header of a .npy file: shape, order and type of the numbers that follow it."""
+"""The header of a .npy file: shape, order and type of the numbers that follow it; the arrays of a
+.npz."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as layout
+from numpy.typing import NDArray
+
+from ..system.archives import ZIP_ERRORS
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
@@ -18,6 +22,11 @@ READERS: dict[tuple[int, int], Callable[[IO[bytes]], Header]] = {
     (2, 0): layout.read_array_header_2_0,
     (3, 0): layout.read_array_header_2_0,
 }
+
+HEADER_ERRORS = (
+    *(ValueError, EOFError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError),
+    tokenize.TokenError,  # numpy reads headers of Python 2 token by token
+)
 
 
 def read_header(file: IO[bytes]) -> Header:
@@ -29,14 +38,17 @@ def read_header(file: IO[bytes]) -> Header:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy's, about headers of Python 2
             return READERS[version](file)
-    except (
-        ValueError,
-        EOFError,
-        KeyError,
-        TypeError,
-        SyntaxError,
-        RecursionError,
-        MemoryError,
-        tokenize.TokenError,  # numpy reads headers of Python 2 token by token
-    ):
+    except HEADER_ERRORS:
         raise ValueError("no .npy header") from None
+
+
+def read_arrays(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Every array of a .npz, by its name. No pickles; the caller has compared what the archive
+    unpacks to with what it takes. ValueError if it is damaged, or is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as above
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+    except (*ZIP_ERRORS, *HEADER_ERRORS, AttributeError):  # AttributeError: it is a .npy
+        raise ValueError("no .npz of arrays") from None

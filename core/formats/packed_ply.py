@@ -69,7 +69,7 @@ def packed_cloud(header: Header, read: ReadRows) -> Cloud:
         sh = np.zeros((len(rows), SH_COEFFICIENTS, 3), np.float32)
         base = _between(box, COLOUR_BOUNDS, colours[:, :3]) if coloured else colours[:, :3]
         sh[:, 0] = (base - 0.5) / C0
-        if rest:
+        if rest and harmonics:
             coded = read(rest, start, stop)
             columns = np.stack([coded[f"f_rest_{i}"] for i in range(harmonics)], axis=1)
             channels = _harmonic(columns).reshape(len(rows), 3, harmonics // 3)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, MissingPackageError
+from ..formats.npy import read_arrays
 from ..records.arrays import Float32
-from ..system.archives import NPZ_ERRORS
+from ..system.archives import ZIP_ERRORS
 from ..system.files import open_regular
 
 Arrays = dict[str, Float32]
@@ -54,9 +55,8 @@ def _read(path: Path) -> Arrays:
             if unpacked > MAX_BYTES:
                 raise InputError(f"{path} unpacks to {unpacked / 1e6:.0f} MB; {ADVICE}")
             file.seek(0)
-            with np.load(file, allow_pickle=False) as table:
-                return {name: _real(table[name]) for name in table.files}
-    except NPZ_ERRORS:
+            return {name: _real(array) for name, array in read_arrays(file).items()}
+    except ZIP_ERRORS:
         raise InputError(
             f"{path} is not a .npz table of arrays (a .pth or .ckpt has to be converted); {ADVICE}"
         ) from None

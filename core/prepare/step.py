@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..dataset.pictures import read_picture
 from ..errors import CancelledError, OutputError
-from ..system.archives import NPZ_ERRORS
+from ..formats.npy import read_arrays
 from ..system.files import reason
 from ..system.processes import Processes
 from .face import quiet
@@ -69,9 +69,9 @@ class Files:
         path = self.side / name
         try:
             # numpy leaves a file that it opens itself and cannot read to the garbage collector.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except NPZ_ERRORS:
+            with path.open("rb") as file:
+                return read_arrays(file)
+        except (OSError, ValueError):
             raise OutputError(
                 f"{path} is missing or damaged; give a new folder, or remove {self.folder}"
             ) from None

@@ -10,5 +10,3 @@ ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
     *(NotImplementedError, OSError, RuntimeError, ValueError),
 )
-# numpy's of one that holds arrays, or promises larger ones than there are.
-NPZ_ERRORS = (*ZIP_ERRORS, KeyError, AttributeError, MemoryError)
