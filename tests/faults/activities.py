@@ -8,6 +8,7 @@ import sys
 import types
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -15,7 +16,9 @@ from unittest import mock
 import numpy as np
 
 from core.audio.logmel import LogMel
+from core.avatar import frozen
 from core.avatar.file import load_avatar, save_avatar
+from core.bake.freezing import freeze
 from core.bake.plan import training_tasks
 from core.engine.cache.disk import DiskCache
 from core.engine.cache.frames import frame_of
@@ -28,11 +31,11 @@ from core.records.job import BakeJob
 from core.records.moment import Moment
 from core.system.files import write_atomic
 from tests.faults.activity import Activity, Place, Results
+from tests.faults.starting import ROOT
 from tests.support.avatars import moving_avatar
 from tests.support.sound_files import encoded, wav
 from tests.support.talking import sound
 
-ROOT = Path(__file__).resolve().parents[2]
 FRAMES, SIDE, ROWS = 16, 48, 20
 SCRUBS, KEPT = 40, 12  # positions of a playhead, and frames that the cache on disk keeps
 RATE = 16000
@@ -113,27 +116,34 @@ def _clip(folder: Path) -> None:
 
 
 def _train(place: Place, seed: int) -> None:
-    """A training that saves its state all the time, resumed if there is one."""
-    from core.training import trainer
+    """A training that saves its state all the time, resumed if there is one. Few frames are looked
+    at for what may be frozen: that takes half of the time and writes nothing."""
+    from core.training import result, trainer
     from core.training.folder import has_state
     from tests.support.training_runs import job_of, train
 
     work = place.out / "work"
     job = job_of(place.inputs / "clip", place.out, resume=has_state(work))
-    with mock.patch.object(trainer, "SAVE_SECONDS", 0.05):
+    with (
+        mock.patch.object(trainer, "SAVE_SECONDS", 0.05),
+        mock.patch.object(result, "freeze", partial(freeze, frames=8)),
+    ):
         train(job)
 
 
 def _tensors(place: Place) -> dict[str, str]:
-    """Of the avatar alone: its header has seconds in it, the other files are for resuming."""
+    """Of the avatar alone: its header has seconds in it, the other files are for resuming. The
+    Gaussians that may be frozen count as a second file: the avatar is saved before they are known,
+    and again with them."""
     path = place.out / "head.egs"
     if not path.exists():
         return {}
-    tensors = read_tensors(path)[0]
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
-    return {path.name: digest.hexdigest()}
+    parts: dict[str, Any] = {}
+    for name, array in sorted(read_tensors(path)[0].items()):
+        part = f"{path.name}, frozen" if name.startswith(frozen.PREFIX) else path.name
+        digest = parts.setdefault(part, hashlib.sha256())
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return {part: digest.hexdigest() for part, digest in parts.items()}
 
 
 def _without_blender(name: str) -> Any:
@@ -218,8 +228,20 @@ def _other_pictures(place: Place) -> None:
 ACTIVITIES: dict[str, Activity] = {
     "bake": Activity(_speaker, _bake, worker="core.worker", change=_other_speaker),
     "scrub": Activity(_speaker, _scrub, worker="core.worker", change=_other_speaker),
-    "render": Activity(_speaker, _render, change=_other_speaker, takes_changed=True),
-    "train": Activity(_clip, _train, _tensors, change=_other_pictures),
+    "render": Activity(
+        _speaker,
+        _render,
+        change=_other_speaker,
+        takes_changed=True,
+        modules=("core.cli", "core.commands.render"),
+    ),
+    "train": Activity(
+        _clip,
+        _train,
+        _tensors,
+        change=_other_pictures,
+        modules=("tests.faults.loaded",),
+    ),
     "set up": Activity(_nothing, _set_up, _environment, worker="-I"),
 }
 

@@ -60,7 +60,7 @@ class Activity:
     in the end `results` are the same. worker: a word of the command of the process that a fault
     meets, a child of the first; empty: the first process itself. change: inputs that a fault
     replaces by other valid ones, and how; takes_changed: before it has read them, such inputs are
-    as good as the first. seed: of `act`."""
+    as good as the first. modules: that it loads first when it needs them. seed: of `act`."""
 
     make: Callable[[Path], None]
     act: Callable[[Place, int], None]
@@ -68,3 +68,4 @@ class Activity:
     worker: str = ""
     change: Callable[[Place], None] | None = None
     takes_changed: bool = False
+    modules: tuple[str, ...] = ()

@@ -24,7 +24,9 @@ MEGABYTE = 2**20
 class Fault:
     """meet: does the harm while the work runs. around: a context in which it runs, for a place that
     is harmed before. variables: of the run, set to random numbers. twice: two runs at once. fatal:
-    the run may end by a signal: the system or a library ends a process without memory."""
+    the run may end by a signal: the system or a library ends a process without memory. loading: the
+    loading of modules may meet it, too, so that runs need an interpreter of their own. one_of: the
+    names of others, of which each run meets one, in place of this one."""
 
     meet: Callable[[Running, float, random.Random], int]
     around: Callable[[Place, random.Random], contextlib.AbstractContextManager[None]] = (
@@ -34,6 +36,8 @@ class Fault:
     twice: bool = False
     needs_root: bool = False
     fatal: bool = False
+    loading: bool = False
+    one_of: tuple[str, ...] = ()
 
 
 def moment(longest: float, rng: random.Random) -> float:
@@ -127,7 +131,7 @@ def read_only(place: Place, rng: random.Random) -> Iterator[None]:
         yield
 
 
-FAULTS: dict[str, Fault] = {
+SINGLE: dict[str, Fault] = {
     "worker killed": Fault(kill_worker),
     "power cut": Fault(cut_power),
     "disk full": Fault(nothing, full_disk, needs_root=True),
@@ -135,6 +139,9 @@ FAULTS: dict[str, Fault] = {
     "folder read-only": Fault(nothing, read_only, needs_root=True),
     "inputs changed": Fault(change_inputs),
     "clock jumps": Fault(jump_files, variables=("FAULT_CLOCK",)),
-    "memory limited": Fault(limit_memory, fatal=True),
+    "memory limited": Fault(limit_memory, fatal=True, loading=True),
     "two at once": Fault(nothing, twice=True),
 }
+# Without changed inputs: work that is resumed with others may give others.
+MIXED = tuple(name for name in SINGLE if name != "inputs changed")
+FAULTS = {**SINGLE, "several in a row": Fault(nothing, needs_root=True, one_of=MIXED)}

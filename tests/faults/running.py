@@ -6,22 +6,21 @@ import contextlib
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.faults.activities import ACTIVITIES, ROOT
+from tests.faults.activities import ACTIVITIES
 from tests.faults.activity import Place
+from tests.faults.starting import Start, interpreter
 from tests.support.processes import processor_seconds
 from tests.support.waiting import alive
 
 TOKEN = "FAULT_TRIAL"  # a variable that all processes of a trial inherit
 HANGS = 600.0  # seconds after which a run counts as hanging
 ENDS = 60.0  # seconds that its other processes have to end after it; a worker has 10
-TICK = 0.004
+TICK = 0.01  # seconds, the unit of a process's processor time
 SHARED_MEMORY = Path("/dev/shm")
 OTHERS = "sem.mp-*"  # Python's semaphores, which act.py refuses: they are other programs'
 # How the last line begins; that of numpy's library, which ends a process without memory itself.
@@ -29,54 +28,53 @@ REASONS = ("error: ", '{"event": "failed"', "OpenBLAS error: Memory allocation")
 
 
 class Running:
-    """Starts with construction, in a session of its own. program: what runs in place of act.py."""
+    """Starts with construction, in a session of its own."""
 
     def __init__(
         self,
         name: str,
         place: Place,
         seed: int,
-        environment: Mapping[str, str] | None = None,
-        program: tuple[str, ...] = ("-m", "tests.faults.act"),
+        variables: Mapping[str, str] | None = None,
+        start: Start = interpreter,
     ) -> None:
         self.activity, self.place = ACTIVITIES[name], place
         self.token = secrets.token_hex(8)
         self.killed = self.fatal = False
         self._shared = set(SHARED_MEMORY.iterdir()) if SHARED_MEMORY.is_dir() else set()
-        self._popen = subprocess.Popen(
-            [sys.executable, *program, name, str(place.folder), str(seed)],
-            cwd=ROOT,
-            env={**os.environ, **(environment or {}), TOKEN: self.token},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,  # a file could be full, as others are
-            start_new_session=True,
-        )
+        self._reads, writes = os.pipe()  # a file could be full, as others are
+        try:
+            words = name, str(place.folder), str(seed)
+            self._process = start(words, {**(variables or {}), TOKEN: self.token}, writes)
+        finally:
+            os.close(writes)
         self._errors: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        assert self._popen.stderr is not None
-        with self._popen.stderr as stream:
+        with open(self._reads, "rb") as stream:
             self._errors += [line.decode(errors="replace") for line in stream]
 
     @property
     def pid(self) -> int:
-        return self._popen.pid
+        assert self._process.pid is not None
+        return self._process.pid
 
     @property
     def over(self) -> bool:
-        return self._popen.poll() is not None
+        return self._process.poll() is not None
 
     def processes(self) -> list[int]:
-        """All that run and belong to it, whatever session they are in."""
+        """All that run and belong to it: of its session, or with its token in another one."""
         wanted = f"{TOKEN}={self.token}".encode()
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and alive(int(entry.name)):
                 with contextlib.suppress(OSError):
-                    if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    if os.getsid(int(entry.name)) == self.pid or wanted in (
+                        entry / "environ"
+                    ).read_bytes().split(b"\0"):
                         found.append(int(entry.name))
         return found
 
@@ -117,12 +115,12 @@ class Running:
     def end(self) -> tuple[int, list[str]]:
         """Wait for the end. Its exit code, and what is wrong with how it ended."""
         wrong = []
-        try:
-            code = self._popen.wait(HANGS)
-        except subprocess.TimeoutExpired:
+        code = self._process.wait(HANGS)
+        if code is None:
             wrong.append("it hangs")
             self.kill_all(0)
-            code = self._popen.wait()
+            code = self._process.wait(None)
+            assert code is not None
         limit = time.monotonic() + ENDS
         while (left := self.processes()) and time.monotonic() < limit:
             time.sleep(TICK)

@@ -4,15 +4,21 @@ A few pairs with fixed seeds; `make faults` tries all of them, 1,000 kills among
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
 import sys
+from functools import partial
 from multiprocessing import synchronize
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from core.formats.safetensors import write_tensors
 from tests.faults import act, running
+from tests.faults.activities import ACTIVITIES
 from tests.faults.activity import Place, digests
 from tests.faults.running import Running
+from tests.faults.starting import ROOT, interpreter
 from tests.faults.trial import (
     Outcome,
     Reference,
@@ -67,11 +73,13 @@ def test_a_run_that_fails_badly_is_noticed(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(running, "ENDS", 0.2)
     child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', WAIT]); raise KeyError"
     code = f"WAIT = 'import time; time.sleep(600)'\n{child}"
-    run = Running("render", place_in(tmp_path / "one"), 0, program=("-c", code))
+    start = partial(interpreter, program=("-c", code))
+    run = Running("render", place_in(tmp_path / "one"), 0, start=start)
     _, wrong = run.end()
     assert [text.partition(":")[0] for text in wrong] == ["processes are left", "a traceback"]
     until(lambda: not run.processes())
-    run = Running("render", place_in(tmp_path / "two"), 0, program=("-c", "exit(3)"))
+    start = partial(interpreter, program=("-c", "exit(3)"))
+    run = Running("render", place_in(tmp_path / "two"), 0, start=start)
     assert run.end() == (3, ["code 3 without a reason: "])
 
 
@@ -115,3 +123,34 @@ def test_changed_inputs_may_be_taken_but_not_mixed(tmp_path: Path) -> None:
         outcome = Outcome(ended=[0])
         check_results(known, results, outcome)
         assert outcome.wrong == wrong
+
+
+def test_an_avatar_that_is_not_frozen_yet_is_whole(tmp_path: Path) -> None:
+    place, head = place_in(tmp_path), np.ones(3, np.float32)
+    results = []
+    for tensors in ({"held.rows": head, "gaussians.means": head}, {"gaussians.means": head}):
+        write_tensors(place.out / "head.egs", tensors, {})
+        results.append(ACTIVITIES["train"].results(place))
+    known, killed = Reference("train", 0, place.inputs, results[0], None, 1.0), Outcome(ended=[-9])
+    check_results(known, results[1], killed)
+    ended = Outcome(ended=[0])
+    check_results(known, results[1], ended)
+    assert (killed.wrong, ended.wrong) == ([], ["it reports success without all results"])
+
+
+COPIED = """
+import sys
+from pathlib import Path
+from tests.faults.faults import FAULTS
+from tests.faults.starting import Copy
+from tests.faults.trial import reference, try_fault
+folder = Path(sys.argv[1])
+known = reference("scrub", folder, 1, Copy)
+for fault in ("worker killed", "power cut", "two at once", "memory limited"):
+    outcome = try_fault(known, fault, folder, 1)
+    assert outcome.met and outcome.ended and not outcome.wrong, outcome
+"""
+
+
+def test_runs_may_be_copies_of_a_process_that_has_loaded_the_modules(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", COPIED, str(tmp_path)], cwd=ROOT, check=True)

@@ -14,16 +14,17 @@ from tests.faults.activities import ACTIVITIES
 from tests.faults.activity import Place, Results
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.running import TICK, Running
+from tests.faults.starting import Copy, Start, in_a_copy, interpreter
 from tests.support.processes import processor_seconds
 
-KILLS = 5  # runs in a row that a fault ends, before one in peace
+RUNS = 5  # in a row that meet a fault, before one in peace, where a fault ends them
 
 
 @dataclass
 class Reference:
     """seed: of the activity. inputs: kept for all trials. results: those without a fault. changed:
     those of changed inputs, where the activity takes them. longest: processor seconds of the
-    process that faults meet."""
+    process that faults meet. start: how its runs are started."""
 
     name: str
     seed: int
@@ -31,6 +32,7 @@ class Reference:
     results: Results
     changed: Results | None
     longest: float
+    start: Start = interpreter
 
 
 @dataclass
@@ -43,28 +45,31 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-def reference(name: str, folder: Path, seed: int) -> Reference:
+def reference(name: str, folder: Path, seed: int, start: Start = interpreter) -> Reference:
     """Make the inputs and run the activity once without a fault; once more with changed inputs
     where it takes them."""
     activity = ACTIVITIES[name]
     place = Place(folder / "reference")
     place.make()
-    activity.make(place.inputs)
-    results, longest = _in_peace(name, place, seed)
+    if start is Copy:
+        in_a_copy(lambda: activity.make(place.inputs))
+    else:
+        activity.make(place.inputs)
+    results, longest = _in_peace(name, place, seed, start)
     changed = None
     if activity.change is not None and activity.takes_changed:
         other = Place(folder / "changed")
         other.make()
-        activity.make(other.inputs)
+        shutil.copytree(place.inputs, other.inputs, dirs_exist_ok=True)
         activity.change(other)
-        changed, _ = _in_peace(name, other, seed)
+        changed, _ = _in_peace(name, other, seed, start)
         assert changed.keys() == results.keys() and changed != results
-    return Reference(name, seed, place.inputs, results, changed, longest)
+    return Reference(name, seed, place.inputs, results, changed, longest, start)
 
 
-def _in_peace(name: str, place: Place, seed: int) -> tuple[Results, float]:
+def _in_peace(name: str, place: Place, seed: int, start: Start) -> tuple[Results, float]:
     """Its results, and the processor seconds of the process that faults meet."""
-    run, longest = Running(name, place, seed), 0.0
+    run, longest = Running(name, place, seed, start=start), 0.0
     while not run.over:
         target = run.target()
         if target is not None:
@@ -79,17 +84,18 @@ def _in_peace(name: str, place: Place, seed: int) -> tuple[Results, float]:
 
 def try_fault(known: Reference, fault_name: str, folder: Path, seed: int, runs: int = 1) -> Outcome:
     """runs: how many in a row meet the fault, before the last one in peace."""
-    fault, rng, outcome = FAULTS[fault_name], random.Random(seed), Outcome()
+    named, rng, outcome = FAULTS[fault_name], random.Random(seed), Outcome()
     place = Place(folder / "trial")
     shutil.rmtree(place.folder, ignore_errors=True)
     place.make()
     _restore(known, place)
     for _ in range(runs):
+        fault = FAULTS[rng.choice(named.one_of)] if named.one_of else named
         with fault.around(place, rng):
             _meet(known, fault, place, rng, outcome)
             check_files(known, place, outcome)
     _restore(known, place)
-    run = Running(known.name, place, known.seed)
+    run = Running(known.name, place, known.seed, start=known.start)
     code, wrong = run.end()
     outcome.wrong += wrong
     if code:
@@ -115,10 +121,10 @@ def _meet(
     known: Reference, fault: Fault, place: Place, rng: random.Random, outcome: Outcome
 ) -> None:
     variables = {name: str(rng.random()) for name in fault.variables}
-    run = Running(known.name, place, known.seed, variables)
-    second = Running(known.name, place, known.seed, variables) if fault.twice else None
+    run = Running(known.name, place, known.seed, variables, known.start)
+    again = [Running(known.name, place, known.seed, variables, known.start)] if fault.twice else []
     outcome.met += fault.meet(run, known.longest, rng)
-    for each in (run, second) if second else (run,):
+    for each in (run, *again):
         each.killed, each.fatal = each.killed or fault.fatal, fault.fatal
         code, wrong = each.end()
         outcome.ended.append(code)
