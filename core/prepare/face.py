@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import ArgumentError, MissingPackageError
 from ..records.arrays import Float32, Float64
+from ..system.files import read_bounded
 from .mesh import MESH_POINTS
 from .options import PrepareOptions
 from .packages import INSTALL
@@ -24,6 +25,7 @@ from .pictures import Pixels
 
 MOST_FACES = 3
 LOG = "mediapipe.log"
+MAX_MODEL = 2**28  # bytes; face_landmarker.task has 4 million
 
 
 def mediapipe() -> Any:
@@ -67,8 +69,10 @@ class FaceFinder:
         self._detector: Any = None
         if model is None:
             solutions = _solutions("--landmark-model face_landmarker.task")
-            self._detector = solutions.face_detection.FaceDetection(
-                model_selection=1, min_detection_confidence=0.6
+            self._detector = _with_own_models(
+                lambda: solutions.face_detection.FaceDetection(
+                    model_selection=1, min_detection_confidence=0.6
+                )
             )
 
     def find(self, pixels: Pixels) -> Float64:
@@ -100,12 +104,14 @@ class FaceMesher:
             self._task = self._landmarker(model)
         else:
             solutions = _solutions("--landmark-model face_landmarker.task")
-            self._graph = solutions.face_mesh.FaceMesh(
-                static_image_mode=still,
-                max_num_faces=MOST_FACES,
-                refine_landmarks=True,
-                min_detection_confidence=0.5,
-                min_tracking_confidence=0.5,
+            self._graph = _with_own_models(
+                lambda: solutions.face_mesh.FaceMesh(
+                    static_image_mode=still,
+                    max_num_faces=MOST_FACES,
+                    refine_landmarks=True,
+                    min_detection_confidence=0.5,
+                    min_tracking_confidence=0.5,
+                )
             )
 
     def forget(self) -> None:
@@ -116,8 +122,10 @@ class FaceMesher:
     def _landmarker(self, model: Path) -> Any:
         from mediapipe.tasks.python import BaseOptions, vision
 
+        # By its content: on Windows, MediaPipe opens no path with letters outside the code page.
+        data = read_bounded(model, ArgumentError, MAX_MODEL)
         options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(model)), num_faces=MOST_FACES
+            base_options=BaseOptions(model_asset_buffer=data), num_faces=MOST_FACES
         )
         try:
             return vision.FaceLandmarker.create_from_options(options)
@@ -159,7 +167,9 @@ class PersonFinder:
 
     def __init__(self) -> None:
         solutions = _solutions("--segmenter selfie_segmenter.tflite, or --parsing FOLDER")
-        self._graph = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+        self._graph = _with_own_models(
+            lambda: solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+        )
 
     def find(self, pixels: Pixels) -> Float32:
         """(H, W) from 0 to 1."""
@@ -184,3 +194,16 @@ def _solutions(instead: str) -> Any:
             f"or give {instead}"
         )
     return package.solutions
+
+
+def _with_own_models(make: Callable[[], Any]) -> Any:
+    """make(), which loads models from MediaPipe's own folder. MissingPackageError."""
+    try:
+        return make()
+    except (OSError, RuntimeError, ValueError) as error:
+        folder = Path(mediapipe().__file__).parent
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise MissingPackageError(
+            f"mediapipe cannot load its own models from {folder} ({reason}); install it again, on "
+            "Windows in a folder whose path has only ASCII letters"
+        ) from None
