@@ -150,3 +150,23 @@ def test_one_engine_is_held_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     egstalker.unregister()
     assert opened[1][2].closed == 1
     egstalker.register()
+
+
+QUIET = """
+import os, runpy, sys
+import bpy
+runpy.run_path(sys.argv[1])["load_extension"]()
+os._exit(0)
+"""
+
+
+def test_without_a_display_nothing_is_printed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        python_here("-c", QUIET, ROOT / "egstalker_blender" / "batch.py"),
+        env=clean_environment(tmp_path / "profile"),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
