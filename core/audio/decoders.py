@@ -17,7 +17,8 @@ from ..errors import AudioError, MissingPackageError
 from ..records.arrays import Float32
 from ..system.files import open_regular
 from .channels import Channels, MonoSound, voice_of
-from .encoder_delay import names_length, seconds_before
+from .encoder_delay import MP3, names_length, seconds_before
+from .joined import header_frames
 from .lengthened import Lengthened
 from .sequential import Sequential
 from .wav import MAX_FILE_BYTES
@@ -98,14 +99,19 @@ def _by_soundfile(path: Path) -> tuple[Channels, int, int, int]:
 
     def pieces() -> Generator[Float32, None, None]:
         with ExitStack() as stack:
-            source = stack.enter_context(Lengthened(path)) if endless else path
+            source = stack.enter_context(Lengthened(path, headers)) if endless else path
             file = stack.enter_context(Forward(source, **how))
+            file.read(late, dtype="float32")
             while len(piece := file.read(PIECE, dtype="float32", always_2d=True)):
                 yield piece
 
     with soundfile.SoundFile(path, **how) as file:
         rate, channels, length = file.samplerate, file.channels, file.frames
-        endless = file.subtype.startswith("MPEG_LAYER") and not names_length(path)
+        is_mp3 = file.subtype.startswith("MPEG_LAYER")
+        headers = header_frames(path) if is_mp3 else []
+        endless = is_mp3 and (bool(headers) or not names_length(path))
+        # Without its header a decoder does not know what the encoder put before the sound.
+        late = MP3 if headers and names_length(path) else 0
         seekable = file.seekable() and file.subtype.startswith(SEEKABLE)
         if seekable and 0 < length <= MAX_SECONDS * rate:
             file.seek(length - 1)

@@ -47,8 +47,8 @@ def names_length(path: Path) -> bool:
     return any(header in head for header in HEADERS)
 
 
-def _head(path: Path) -> bytes:
-    """The first bytes of the file, behind its ID3 tags."""
+def start_of_sound(path: Path) -> int:
+    """The first byte behind the ID3 tags of the file. AudioError if the file cannot be read."""
     file, _ = open_regular(path, AudioError, MAX_FILE_BYTES)
     at = 0
     with file:
@@ -61,7 +61,14 @@ def _head(path: Path) -> bytes:
             for byte in head[6:]:  # 7 bits each
                 size = size << 7 | byte & 127
             at += 10 + size + (10 if head[5] & 16 else 0)
-        file.seek(at)
+    return at
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of the sound."""
+    file, _ = open_regular(path, AudioError, MAX_FILE_BYTES)
+    with file:
+        file.seek(start_of_sound(path))
         return file.read(HEAD)
 
 

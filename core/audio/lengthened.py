@@ -1,8 +1,10 @@
-"""MP3 files that do not say how long they are, for libsndfile."""
+"""MP3 files that do not say how long they are, or say it wrongly, for libsndfile."""
 
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 
 TIMES = 40  # 320 over 8 kbit/s: the largest first frame among the smallest others
@@ -16,10 +18,15 @@ class Lengthened(io.RawIOBase):
     Reading ends where the file does. The last bytes are those of the file: a decoder looks there
     for a tag."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, without: Sequence[range] = ()) -> None:
+        """without: bytes of the file that are left out, in order: headers that say too little."""
         super().__init__()
         self._file = path.open("rb")
-        size = self._file.seek(0, io.SEEK_END)
+        self._left_out = [(0, 0)]  # from this byte on, that many bytes of the file are missing
+        for part in without:
+            missing = self._left_out[-1][1]
+            self._left_out.append((part.start - missing, missing + len(part)))
+        size = self._file.seek(0, io.SEEK_END) - self._left_out[-1][1]
         self._end, self._gap, self._at = TIMES * size, (TIMES - 1) * size, 0
 
     def readable(self) -> bool:
@@ -36,8 +43,12 @@ class Lengthened(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._file.seek(self._at - self._gap if self._at >= self._gap else self._at)
-        count = self._file.readinto(buffer)
+        at = self._at - self._gap if self._at >= self._gap else self._at
+        part = bisect_right(self._left_out, (at, 2**63)) - 1
+        following = self._left_out[part + 1 : part + 2]
+        room = min(len(buffer), following[0][0] - at) if following else len(buffer)
+        self._file.seek(at + self._left_out[part][1])
+        count = self._file.readinto(memoryview(buffer)[:room])
         self._at += count
         return count
 

@@ -66,9 +66,10 @@ def written(
 
 
 def other_sound(folder: Path) -> Case:
-    """Through soundfile: FLAC, Ogg Vorbis, MP3 and raw GSM."""
+    """Through soundfile: FLAC, Ogg Vorbis, MP3, two of them joined, and raw GSM."""
     path = folder / "x.sound"
     seeds = [written(kind) for kind in ("FLAC", "OGG", "MP3")]
+    seeds.append(2 * seeds[-1])
     seeds.append(written("RAW", "GSM610", rate=8000))
     return Case(path, tuple(seeds), lambda: load_waveform(path))
 

@@ -94,6 +94,24 @@ def path_of(case: str, folder: Path) -> Path:
     return path
 
 
+JOINTS = (("click", "click"), ("click_vbr", "click"))
+
+
+def joined(folder: Path, names: tuple[str, str]) -> Path:
+    """An MP3 behind another in one file, with and without headers of their lengths."""
+    path = folder / "joined.mp3"
+    path.write_bytes(b"".join((SOUNDS / f"{name}.mp3").read_bytes() for name in names))
+    return path
+
+
+def check_joined(samples: NDArray[np.floating]) -> None:
+    """Both clicks; between them is what the second encoder put before its sound, too."""
+    loud = np.flatnonzero(np.abs(samples) > 0.5) / RATE
+    clicks = loud[np.append(True, np.diff(loud) > 0.1)]
+    assert np.allclose(clicks, (CLICK, SECONDS + CLICK + 0.038), atol=0.005), clicks
+    assert abs(len(samples) / RATE - 4.05) < 0.01, len(samples) / RATE
+
+
 def check(samples: NDArray[np.floating], seconds: float = SECONDS) -> None:
     """Length, place of the click, and level."""
     assert abs(len(samples) / RATE - seconds) < 0.1, len(samples) / RATE
