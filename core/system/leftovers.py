@@ -40,7 +40,8 @@ def owner(process: int | None = None) -> str:
 
 
 def runs(process: int) -> bool:
-    """False only if no process of this system has that number."""
+    """False only if no process of this system has that number, or that one has ended and nobody
+    has asked for its exit code: in a container often nobody ever does."""
     if sys.platform == "win32":  # where os.kill would end it
         return _runs_on_windows(process)
     try:
@@ -49,7 +50,11 @@ def runs(process: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state not in ("Z", "X")
 
 
 def part_of(path: Path, suffix: str = "", process: int | None = None) -> Path:

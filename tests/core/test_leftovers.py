@@ -30,6 +30,7 @@ from core.training.config import TrainConfig
 from core.training.folder import check_places, make_work_folder
 from core.training.job import TrainJob
 from tests.support.talking import small_avatar
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,16 @@ def test_a_process_that_runs_is_recognised(gone: int) -> None:
     assert leftovers.runs(os.getpid()) and not leftovers.runs(gone)
     assert leftovers.runs(1)  # of another user, perhaps
     assert not leftovers.runs(10**18)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_process_that_has_ended_runs_no_more_although_nobody_asked() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.read()  # until it ends; its parent has not asked yet
+    until(lambda: not leftovers.runs(child.pid))
+    os.kill(child.pid, 0)
+    child.communicate()
 
 
 def test_parts_of_killed_processes_go(tmp_path: Path, gone: int) -> None:
