@@ -27,14 +27,15 @@ from process import SetupError, say
 
 # Of 1,000 kills; a training is dear.
 KILLS = {"bake": 650, "scrub": 200, "render": 80, "set up": 55, "train": 15}
-KILL = "worker killed"
+KILL, CHANGE = "worker killed", "inputs changed"
 ENDURANCE = (
     (MAIN, "tests/faults/test_endurance.py"),
     (BLENDER_53, "tests/blender/test_scrubbing.py"),
 )
 LISTS = (
     "import json; from tests.faults.activities import ACTIVITIES; from tests.faults.faults import "
-    "FAULTS; print(json.dumps([list(ACTIVITIES), {n: f.needs_root for n, f in FAULTS.items()}]))"
+    "FAULTS; print(json.dumps([{n: bool(a.change) for n, a in ACTIVITIES.items()}, "
+    "{n: f.needs_root for n, f in FAULTS.items()}]))"
 )
 
 
@@ -80,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     activities, faults = child.listed(LISTS)
     unknown = {*(args.activities or ())} - {*activities} | {*(args.faults or ())} - {*faults}
     if unknown:
-        print(f"error: {sorted(unknown)}: choose from {activities} and {list(faults)}")
+        print(f"error: {sorted(unknown)}: choose from {list(activities)} and {list(faults)}")
         return 2
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     for fault in [name for name, needs_root in faults.items() if needs_root and not root]:
@@ -90,7 +91,9 @@ def main(argv: Sequence[str]) -> int:
         Pair(name, fault, max(1, KILLS[name] * args.kills // 1000) if fault == KILL else args.times)
         for fault in faults
         for name in activities
-        if name in (args.activities or activities) and fault in (args.faults or faults)
+        if name in (args.activities or activities)
+        and fault in (args.faults or faults)
+        and (fault != CHANGE or activities[name])
     ]
     seed = secrets.randbelow(2**31) if args.seed is None else args.seed
     say(f"{len(pairs)} pairs, seed {seed}\n")

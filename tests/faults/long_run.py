@@ -38,7 +38,9 @@ def main(name: str, fault: str, count: str, seed: str, folder: str) -> int:
         trials, met = trials + 1, met + outcome.met
         ended.update(outcome.ended)
         wrong += [f"seed {number}: {text}" for text in outcome.wrong]
-    if not wrong:
+    if wrong:
+        (work / "wrong.txt").write_text("\n".join(wrong))
+    else:
         shutil.rmtree(work, ignore_errors=True)
     print(json.dumps({"met": met, "trials": trials, "ended": dict(ended), "wrong": wrong}))
     return 1 if wrong else 0
