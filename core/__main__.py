@@ -15,6 +15,7 @@ def start() -> int:
     # other work on the cores, a training step took 3 to 20 times the processor time and the wall
     # time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    memory.end_without_threads()
     try:
         from .cli import main
     except (MemoryError, ImportError, OSError) as error:

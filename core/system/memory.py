@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 from ..errors import EgsError, EngineError, MissingPackageError
 
@@ -17,6 +20,22 @@ WORDS = (
     "failed to map segment",
     "can't start new thread",
 )
+ADVICE = "close other programs, or choose smaller pictures or fewer heads"
+NO_THREAD = f"error: memory ran out before a thread began; {ADVICE}\n".encode()
+
+
+def end_without_threads() -> None:
+    """For a process of our own: Python waits for ever for a thread that had no memory to begin,
+    after one line about it; from now on the process ends with an error instead."""
+    others = sys.unraisablehook
+
+    def hook(raised: Any) -> None:
+        if raised.exc_type is MemoryError and "thread started" in (raised.err_msg or ""):
+            os.write(2, NO_THREAD)  # there may be no memory for more
+            os._exit(EngineError.exit_code)
+        others(raised)
+
+    sys.unraisablehook = hook
 
 
 def ran_out(error: BaseException) -> bool:
@@ -39,9 +58,7 @@ def _line(cause: BaseException) -> EngineError:
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     said = next(filter(_named, lines), lines[0] if lines else "")
     detail = f" ({said[:200]})" if said else ""
-    return EngineError(
-        f"memory ran out{detail}; close other programs, or choose smaller pictures or fewer heads"
-    )
+    return EngineError(f"memory ran out{detail}; {ADVICE}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

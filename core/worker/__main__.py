@@ -19,6 +19,7 @@ GRACE = 10.0  # seconds for the current frame after the client has gone
 
 
 def main() -> None:
+    memory.end_without_threads()
     # The pipes get their own file descriptors; a stray print or a library's output goes to the log.
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")

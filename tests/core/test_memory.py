@@ -53,6 +53,31 @@ def test_a_defect_stays_one() -> None:
     assert memory.known(raised_from(KeyError("x"), ValueError("y"))) is None
 
 
+NO_THREAD = """
+import _thread, time
+from core.system import memory
+memory.end_without_threads()
+def begin():
+    raise MemoryError
+_thread.start_new_thread(begin, ())
+time.sleep(600)
+"""
+
+
+def test_a_thread_without_memory_to_begin_ends_the_process() -> None:
+    """Python would wait for it for ever: a bake in a worker hung."""
+    done = subprocess.run(
+        [sys.executable, "-c", NO_THREAD], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == EngineError.exit_code
+    assert done.stderr.startswith("error: memory ran out") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("program", ["core/__main__.py", "core/worker/__main__.py"])
+def test_programs_of_ours_end_so(program: str) -> None:
+    assert "memory.end_without_threads()" in (ROOT / program).read_text()
+
+
 if sys.platform == "linux":  # limits of address space are not kept elsewhere
 
     def limited(megabytes: int) -> list[str]:

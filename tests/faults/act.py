@@ -44,6 +44,7 @@ def without_semaphores() -> None:
 
 def main(name: str, folder: str, seed: str) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    memory.end_without_threads()
     try:
         return act(name, folder, seed)
     except Exception as error:
