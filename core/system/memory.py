@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import EgsError, EngineError, MissingPackageError
 
-# Words of torch, CUDA, C++, the dynamic loader and the system, in lower case.
+# Words of torch, CUDA, C++, the dynamic loader, the system and Python itself, in lower case.
 WORDS = (
     "out of memory",
     "alloc_failed",
@@ -19,6 +19,8 @@ WORDS = (
     "bad_alloc",
     "failed to map segment",
     "can't start new thread",
+    "error return without exception set",
+    "without setting an exception",
 )
 ADVICE = "close other programs, or choose smaller pictures or fewer heads"
 NO_THREAD = f"error: memory ran out before a thread began; {ADVICE}\n".encode()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import sys
-import threading
-import time
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from ..errors import EgsError
 from ..system import memory
-from ..system.leftovers import FOLDER_PREFIX
-from .protocol import encode, error_message
+
+if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
+# Other modules are imported where they are used, because they may not fit into memory.
 
 GRACE = 10.0  # seconds for the current frame after the client has gone
 
@@ -27,10 +27,6 @@ def main() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    # Ctrl-C in a terminal and a farm's SIGTERM reach the whole group; the client decides and sends
-    # a cancel, or is gone: then its end of the pipe closes.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     try:
         _serve(source, sink)
     except Exception as error:
@@ -38,14 +34,30 @@ def main() -> None:
         if failure is None:
             raise
         sys.stderr.write(f"error: {failure}\n")
-        sink.write(encode(error_message(0, failure)))
-        sink.flush()
+        _report(failure, sink)
         os._exit(1)
     os._exit(0)  # whatever a GPU library's own threads still do
 
 
+def _report(failure: EgsError, sink: BinaryIO) -> None:
+    try:
+        from .protocol import encode, error_message
+
+        sink.write(encode(error_message(0, failure)))
+        sink.flush()
+    except (MemoryError, ImportError, OSError):
+        pass  # the client sees that this process has ended
+
+
 def _serve(source: BinaryIO, sink: BinaryIO) -> None:
-    from .server import Server  # here, because numpy may not fit into memory
+    import signal
+    import threading
+
+    # Ctrl-C in a terminal and a farm's SIGTERM reach the whole group; the client decides and sends
+    # a cancel, or is gone: then its end of the pipe closes.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    from .server import Server
 
     server = Server(source, sink)
     threading.Thread(target=_leave, args=(server.ended,), daemon=True).start()
@@ -56,6 +68,11 @@ def _serve(source: BinaryIO, sink: BinaryIO) -> None:
 def _tidy(folder: Path) -> None:
     """Remove the client's private folder, which a killed client leaves behind: the folder that this
     process was started in, and no other."""
+    import shutil
+    from pathlib import Path
+
+    from ..system.leftovers import FOLDER_PREFIX
+
     if folder.name.startswith(FOLDER_PREFIX) and folder.is_dir() and folder.samefile(Path.cwd()):
         os.chdir(folder.parent)
         shutil.rmtree(folder, ignore_errors=True)
@@ -63,6 +80,8 @@ def _tidy(folder: Path) -> None:
 
 def _leave(ended: threading.Event) -> None:
     """A frame that takes for ever must not outlive the client."""
+    import time
+
     ended.wait()
     time.sleep(GRACE)
     os._exit(1)

@@ -31,6 +31,7 @@ def raised_from(error: Exception, cause: Exception) -> Exception:
         (MemoryError("Unable to allocate 9 GiB\nfor x"), "ran out (Unable to allocate 9 GiB); "),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "Cannot allocate memory); close"),
         (RuntimeError(TORCH), "you tried to allocate 9 bytes.); close"),
+        (SystemError("error return without exception set"), "exception set); close"),
         (RuntimeError("can't start new thread"), "(can't start new thread); close"),
         (raised_from(ImportError("numpy is broken"), ImportError(LOADER)), f"({LOADER}); close"),
         (raised_from(MissingPackageError("pip install x"), ImportError(LOADER)), f"({LOADER}); "),
@@ -96,6 +97,15 @@ if sys.platform == "linux":  # limits of address space are not kept elsewhere
             said = ("error: memory ran out", "OpenBLAS error: Memory allocation")
             assert done.returncode == 0 or done.stderr.startswith(said), done.stderr
         assert "error: memory ran out " in ended
+
+    @pytest.mark.parametrize("megabytes", range(16, 40, 4))
+    def test_a_worker_ends_with_a_line_at_any_limit(megabytes: int) -> None:
+        """Python itself needs some 15 MB."""
+        done = subprocess.run(
+            [*limited(megabytes), "-m", "core.worker"], cwd=ROOT, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        assert done.stderr.startswith("error: memory ran out") and done.returncode == 1
 
     def test_a_worker_says_so(tmp_path: Path) -> None:
         python = tmp_path / "python"
