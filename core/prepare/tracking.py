@@ -16,7 +16,7 @@ from .patches import Appearance, Patches, find, median_appearance, patches_on, t
 from .refine import Fit, Refined
 from .rotations import mean_rotation, rotation, rotation_vectors
 from .shape import head_frame, mean_head, similarity
-from .smooth import ALIKE, refine_poses, smoothed
+from .smooth import refine_poses, smoothed
 
 KEYS = 80  # frames that shape and focal length are fitted on
 # Rounds of matching the patches. More of them would only fit the head's depth to noise.
@@ -25,6 +25,8 @@ ROUNDS = WIDE_ROUNDS + FINE_ROUNDS
 WIDE, FINE = 0.094, 0.07  # decimetres, half sides of the patches
 MESH_SHAPE_SIGMA = 0.006  # small, because the mesh's depth is better than one fitted to its jitter
 PATCH_SHAPE_SIGMA = 0.02
+# Errors of neighbouring patches and points are correlated: so many of them count as one.
+ALIKE = 100.0
 
 Pictures = Callable[[NDArray[np.intp]], Float32]  # rows -> (K, H, W) grey, softened
 Begun = tuple[int, Solution]  # rounds done, and the head and key poses after them

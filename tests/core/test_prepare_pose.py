@@ -97,10 +97,11 @@ def test_smoothing_takes_noise_away_and_bridges_a_gap() -> None:
     points, (turns, shifts) = head()[:100], motion(120)
     random = np.random.default_rng(5)
     noisy = rotation(0.01 * random.normal(size=(120, 3))) @ turns
-    normal = np.tile(np.eye(6) * smooth.ALIKE / 0.01**2, (120, 1, 1))
+    normal = np.tile(np.eye(6) * smooth.USUAL.alike / 0.01**2, (120, 1, 1))
     normal[50:55] = 0  # frames in which no face was found
     noisy[50:55] = noisy[49]
-    calm, moved = smooth.smoothed(noisy, shifts, normal, np.zeros((120, 6)), ONE_SHOT)
+    places = shifts + 0.01 * random.normal(size=shifts.shape)
+    calm, moved = smooth.smoothed(noisy, places, normal, np.zeros((120, 6)), ONE_SHOT)
     before = np.linalg.norm(rotation_vectors(noisy @ np.swapaxes(turns, 1, 2)), axis=1)
     after = np.linalg.norm(rotation_vectors(calm @ np.swapaxes(turns, 1, 2)), axis=1)
     assert after.mean() < 0.6 * before.mean()
@@ -113,13 +114,78 @@ def test_nothing_is_smoothed_across_a_cut() -> None:
     turns, shifts = motion(120)
     turns[60:] = rotation(np.radians([0.0, 30.0, 0.0])) @ turns[60:]
     shifts[60:, 0] += 0.4
-    normal = np.tile(np.eye(6) * smooth.ALIKE / 0.01**2, (120, 1, 1))
+    normal = np.tile(np.eye(6) * smooth.USUAL.alike / 0.01**2, (120, 1, 1))
     errors = []
     for shots in (ONE_SHOT, np.repeat([0, 1], 60).astype(np.int32)):
         found, _ = smooth.smoothed(turns, shifts, normal, np.zeros((120, 6)), shots)
         wrong = rotation_vectors(found @ np.swapaxes(turns, 1, 2))
         errors.append(np.degrees(np.linalg.norm(wrong, axis=1)).max())
     assert errors[0] > 2 and errors[1] < 0.3
+
+
+def observed(
+    true: smooth.Motion, count: int = 400, sigma: float = 0.004
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Poses (K, 6) of a head that moves like `true`, the same with errors, and normal matrices."""
+    random = np.random.default_rng(11)
+    spread = np.repeat([true.turn, true.shift], 3)
+    poses = 0.2 * np.cumsum(np.cumsum(spread * random.normal(size=(count, 6)), 0), 0)
+    poses = 5 * (poses - np.linspace(0, 1, count)[:, None] * poses[-1])
+    noisy = poses + sigma * random.normal(size=poses.shape)
+    return poses, noisy, np.tile(np.eye(6) * true.alike / sigma**2, (count, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "true", [smooth.Motion(60, 0.0012, 0.003), smooth.Motion(25, 0.0028, 0.007)]
+)
+def test_each_clip_tells_how_restless_its_head_is(true: smooth.Motion) -> None:
+    _, noisy, normal = observed(true)
+    shots = np.zeros(len(noisy), np.int32)
+    found = smooth.likeliest_motion(noisy, normal, np.zeros_like(noisy), shots)
+    for name in ("alike", "turn", "shift"):
+        assert getattr(found, name) == pytest.approx(getattr(true, name), rel=0.25), name
+
+
+def test_quick_nods_are_kept_and_a_still_head_is_calmed() -> None:
+    random, frames = np.random.default_rng(5), np.arange(240)
+    (slow, shifts), shots = motion(240), np.zeros(240, np.int32)
+    normal = np.tile(np.eye(6) * 30 / 0.004**2, (240, 1, 1))
+    quick = rotation(np.radians([2.0, 0, 0]) * np.sin(frames[:, None] / 2.4))
+    left = []
+    for turns in (quick @ slow, slow):
+        noisy = rotation(0.004 * random.normal(size=(240, 3))) @ turns
+        places = shifts + 0.004 * random.normal(size=shifts.shape)
+        calm, _ = smooth.smoothed(noisy, places, normal, np.zeros((240, 6)), shots)
+        before, after = (rotation_vectors(m @ np.swapaxes(turns, 1, 2)) for m in (noisy, calm))
+        left.append(after.std() / before.std())
+    assert left[0] < 1.02
+    assert left[1] < 0.45
+
+
+def test_the_likelihood_is_that_of_the_second_differences() -> None:
+    """The slow, readable twin: a dense Gaussian of the observed second differences."""
+    _, noisy, normal = observed(smooth.Motion(30, 0.003, 0.006), count=9)
+    normal = normal + 1e4 * np.ones((6, 6))
+    shots = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1], np.int32)
+    whole = np.zeros((5, 9))
+    for row, first in enumerate((0, 1, 2, 5, 6)):
+        whole[row, first : first + 3] = 1, -2, 1
+    bend = np.kron(whole, np.eye(6))
+
+    def dense(motion: smooth.Motion) -> float:
+        errors = np.zeros((54, 54))
+        for k in range(9):
+            errors[6 * k : 6 * k + 6, 6 * k : 6 * k + 6] = motion.alike * np.linalg.inv(normal[k])
+        own = np.tile(np.repeat([motion.turn, motion.shift], 3) ** 2, 5)
+        spread = np.diag(own) + bend @ errors @ bend.T
+        seen = bend @ noisy.ravel()
+        return float(-0.5 * (np.linalg.slogdet(spread)[1] + seen @ np.linalg.solve(spread, seen)))
+
+    def fast(motion: smooth.Motion) -> float:
+        return smooth.log_likelihood(noisy, normal, np.zeros((9, 6)), shots, motion)
+
+    one, other = smooth.Motion(30, 0.003, 0.006), smooth.Motion(90, 0.001, 0.02)
+    assert dense(one) - dense(other) == pytest.approx(fast(one) - fast(other), rel=1e-5)
 
 
 def test_official_angles_give_the_camera_back() -> None:
