@@ -1,17 +1,21 @@
 """Initial points of a training, all over the head: the face from its mesh; hair, ears and the back
-of the head as far out as the masks of some frames allow."""
+of the head as far out as the masks of some frames allow, joined to the face without a step.
+
+They are also where a training keeps its Gaussians (training/surface.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..records.arrays import Float64
 from ..system.threads import in_order
 from .bundle import project
 from .mask_regions import Mask
-from .mesh import SKIN_POINTS
+from .mesh import OVAL, SKIN_POINTS
 
 FACE_POINTS, SHELL_POINTS = 14_000, 16_000
 # An ellipsoid as large as a head with hair: half axes sideways, up, to the viewer, and middle, in
@@ -20,6 +24,9 @@ ROUND, MIDDLE = np.array([0.8, 1.05, 0.85]), np.array([0.0, 0.3, -0.35])
 WIDER = 0.4  # how far hair may reach beyond the ellipsoid, sideways and up
 RADII = 24  # steps from the innermost place to the outermost
 INSIDE = 0.9  # of the frames in which a point must lie on the head
+ALONG = 8  # places on the face's outline from one of its points to the next
+AROUND = 90  # directions in which the shell's rim is looked for
+EVEN = 24  # neighbours that a place of the shell takes its distance from
 
 
 def head_points(
@@ -46,8 +53,9 @@ def head_points(
     fits = np.zeros(len(directions))
     for radius, ok in zip(radii, in_order(inside, radii.tolist(), threads), strict=True):
         fits = np.where(ok, radius, fits)  # the largest that fits is used
-    shell = ((directions * (fits * farthest)[:, None] * ROUND + MIDDLE) * scale)[fits > 0]
-    shell = shell[~_before_the_face(shell, mesh)]
+    found, reach = fits > 0, _evened(directions, fits * farthest)
+    shell = ((directions * reach[:, None] * ROUND + MIDDLE) * scale)[found]
+    shell = _joined(shell, mesh, scale, float(shifts[:, 2].mean()))
     if len(shell) > SHELL_POINTS:
         shell = shell[np.linspace(0, len(shell) - 1, SHELL_POINTS).astype(int)]
     return np.concatenate([_on_triangles(mesh[:SKIN_POINTS]), shell])
@@ -77,11 +85,77 @@ def _share_inside(
     return inside / max(len(heads), 1)
 
 
-def _before_the_face(points: Float64, mesh: Float64) -> Mask:
-    """True for points in front, where the face mesh is the surface."""
-    low, high = mesh[:, :2].min(0), mesh[:, :2].max(0)
-    off = (points[:, :2] - (low + high) / 2) / ((high - low) / 2)
-    return np.asarray(((off**2).sum(1) < 1) & (points[:, 2] > MIDDLE[2]))
+def _evened(directions: Float64, reach: Float64) -> Float64:
+    """(D,) the mean of each direction's neighbours, where the head was found, but not beyond what
+    was found: the steps of the search would else be steps of the surface."""
+    from scipy.spatial import cKDTree
+
+    near = cKDTree(directions).query(directions, k=EVEN)[1]
+    weights = (reach > 0).astype(np.float64)[near]
+    mean = (reach[near] * weights).sum(1) / np.maximum(weights.sum(1), 1)
+    return np.minimum(mean, reach)
+
+
+def _joined(shell: Float64, mesh: Float64, scale: float, away: float) -> Float64:
+    """The shell (S, 3) without what is before the face, and moved in depth, which no mask shows: it
+    begins at the face's outline and reaches its own depth at the rim that the masks show. away: of
+    the camera before the head, decimetres; the points move along its rays, so that what the masks
+    show stays."""
+    from scipy.spatial import cKDTree
+
+    corners = mesh[OVAL]
+    share = np.linspace(0, 1, ALONG, endpoint=False)[:, None, None]
+    outline = (corners + share * (np.roll(corners, -1, 0) - corners)).reshape(-1, 3)
+    middle = outline[:, :2].mean(0)
+    face = _Around.of(outline[:, :2] - middle)
+    angles, far = _polar(shell[:, :2] - middle)
+    front = shell[:, 2] > MIDDLE[2] * scale
+    if not front.any():
+        return shell
+    _, near = cKDTree(shell[front, :2]).query(outline[:, :2])
+    lower = _Around(face.angles, (outline[:, 2] - shell[front, 2][near])[face.order])
+    before = front & (far < face.reach(angles))
+    shell, angles, far = shell[~before], angles[~before], far[~before]
+    if not len(shell):
+        return shell
+    edge, rim = face.reach(angles), _Around.outermost(angles, far).reach(angles)
+    outwards = np.clip((far - edge) / np.maximum(rim - edge, 1e-9), 0, 1)
+    moved = np.where(far < edge, 0.0, (1 - outwards) * lower.reach(angles))
+    nearer = (away - shell[:, 2] - moved) / (away - shell[:, 2])
+    return np.stack([*(shell[:, :2].T * nearer), shell[:, 2] + moved], 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """Values by direction around a middle, ascending angles in radians. order: of the places that
+    they were taken from."""
+
+    angles: Float64
+    values: Float64
+    order: NDArray[np.intp] | None = None
+
+    @classmethod
+    def of(cls, places: Float64) -> _Around:
+        """The distances of an outline (O, 2), which its middle sees whole."""
+        angles, far = _polar(places)
+        order = np.argsort(angles)
+        return cls(angles[order], far[order], order)
+
+    @classmethod
+    def outermost(cls, angles: Float64, far: Float64) -> _Around:
+        """The largest distance in each of AROUND directions, 0 where there is none."""
+        sector = np.floor((angles / (2 * np.pi) + 0.5) * AROUND).astype(int) % AROUND
+        most = np.zeros(AROUND)
+        np.maximum.at(most, sector, far)
+        return cls((np.arange(AROUND) + 0.5) / AROUND * 2 * np.pi - np.pi, most)
+
+    def reach(self, angles: Float64) -> Float64:
+        return np.interp(angles, self.angles, self.values, period=2 * np.pi)
+
+
+def _polar(places: Float64) -> tuple[Float64, Float64]:
+    x, y = places.T
+    return np.arctan2(y, x), np.hypot(x, y)
 
 
 def _on_triangles(points: Float64) -> Float64:

@@ -20,7 +20,8 @@ class Losses:
     """Weights of the losses. l1, ssim (1 - SSIM), square and lips (L1 inside the lips' box) compare
     pictures. mask: L1 between the head's alpha and its mask. offset: mean displacement by speech,
     decimetres, so that Gaussians move only if they must. landmark: Huber distance of projected
-    landmark points, pixels. perceptual: LPIPS, whose network weights the user must provide
+    landmark points, pixels. surface: distance of the Gaussians from the head's first surface
+    (surface.py), decimetres. perceptual: LPIPS, whose network weights the user must provide
     (metrics/lpips_weights.py); it takes a second a frame on a CPU."""
 
     l1: float = 0.8
@@ -30,6 +31,7 @@ class Losses:
     mask: float = 0.05
     offset: float = 0.02
     landmark: float = 0.002
+    surface: float = 0.1
     perceptual: float = 0.0
 
 
@@ -137,7 +139,7 @@ def config_for(preset: str, arrangement: str = "paper") -> TrainConfig:
     config = PRESETS[preset]
     if arrangement == "official":
         # The authors' own sizes; their losses have no landmarks, so there is no lips stage.
-        losses = Losses(square=0.0, mask=0.0, offset=0.0, landmark=0.0)
+        losses = Losses(square=0.0, mask=0.0, offset=0.0, landmark=0.0, surface=0.0)
         return replace(
             config,
             arrangement=arrangement,

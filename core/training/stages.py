@@ -20,6 +20,7 @@ from .losses import Perceptual, picture_loss, psnr
 from .optimiser import Optimiser
 from .rasterisers.record import Splatter
 from .schedule import LIPS, MOTION, STATIC
+from .surface import EVERY, Surface
 
 # Initial learning rates of the first stage; decimetres for the means.
 GAUSSIANS = {
@@ -88,6 +89,7 @@ class StaticStage:
         rates |= {f"static.{name}": NETWORK for name in head.static}
         self.optimiser = Optimiser(head, rates, {})
         self.density = Density(len(head), batches.device)
+        self.surface = Surface(batches.clip.points, batches.device)
         self._probe: Tensor | None = None
         self._radii: Tensor | None = None
 
@@ -105,6 +107,8 @@ class StaticStage:
         loss = picture_loss(
             picture, crop.target, drawn.alpha, crop.head, crop.lips, batches.config.losses
         )
+        if step % EVERY == 0:
+            loss = loss + EVERY * batches.config.losses.surface * self.surface.loss(raw.means)
         return loss, psnr(picture.detach(), crop.target)
 
     def after(self, step: int, progress: float) -> None:
@@ -205,6 +209,7 @@ class MotionStage(_AudioStage):
     ) -> None:
         super().__init__(batches, head)
         self.splat, self.perceptual = splat, perceptual
+        self.surface = Surface(batches.clip.points, batches.device)
         self.steps = batches.config.motion_steps
         self.landmark = batches.config.losses.landmark if self.points is not None else 0.0
         rates = {name: rate * 0.3 for name, rate in GAUSSIANS.items()}
@@ -229,6 +234,8 @@ class MotionStage(_AudioStage):
                 canonical, x[:count], own, codes, batches.eyes[index], batches.poses[index]
             )
         loss = weights.offset * (moved.means - canonical.means).abs().mean()
+        if step % EVERY == 0:
+            loss = loss + EVERY * weights.surface * self.surface.loss(canonical.means)
         quality = 0.0
         for b, row in enumerate(rows):
             part, db = self._picture(

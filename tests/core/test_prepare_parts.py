@@ -11,7 +11,7 @@ from core.images.sampling import bilinear
 from core.prepare.bundle import Solution, project
 from core.prepare.crop import Crop, check_faces, choose_crop, given_crop, usual_framing
 from core.prepare.eyes import closure, table
-from core.prepare.mesh import LEFT_EYE, RIGHT_EYE
+from core.prepare.mesh import LEFT_EYE, OVAL, RIGHT_EYE
 from core.prepare.patches import find, median_appearance, patches_on, take
 from core.prepare.rotations import rotation
 from core.prepare.surface import head_points
@@ -148,3 +148,26 @@ def test_points_fill_the_head_as_its_masks_show_it() -> None:
     assert shell[:, 1].max() > 0.95 and shell[:, 2].min() < -0.8
     again = head_points(mesh, turns, np.tile(place, (3, 1)), focal, [head] * 3, threads=2)
     assert_array_equal(points, again)
+
+
+def test_the_shell_begins_at_the_edge_of_the_face() -> None:
+    """Hair half a decimetre before the forehead is seen as soon as the head turns."""
+    random = np.random.default_rng(4)
+    mesh = random.uniform(-0.7, 0.7, (478, 3)) * [0.8, 1, 0]
+    around = np.linspace(0, 2 * np.pi, len(OVAL), endpoint=False)
+    mesh[OVAL] = np.stack([0.7 * np.sin(around), 0.85 * np.cos(around), 0 * around], 1)
+    mesh[:, 2] = 0.2 - 0.5 * (mesh[:, :2] ** 2).sum(1)
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    head = np.hypot((x - 64) / 38, (y - 52) / 46) < 1
+    turns, place = np.tile(np.diag([1.0, -1.0, -1.0]), (3, 1, 1)), np.array([0, 0, 7.5])
+    points = head_points(mesh, turns, np.tile(place, (3, 1)), 300.0, [head] * 3)
+    shell = points[14_000:]
+    steps = []
+    for corner in mesh[OVAL]:
+        outside = shell[(shell[:, :2] @ corner[:2]) > corner[:2] @ corner[:2]]
+        far = np.linalg.norm(outside[:, :2] - corner[:2], axis=1)
+        near = far.argsort()[:6]
+        if len(near) and far[near].max() < 0.2:
+            front = near[outside[near, 2].argmax()]  # the others may be of the back of the head
+            steps.append(abs(outside[front, 2] - corner[2]) - 4 * far[front])  # it falls steeply
+    assert len(steps) > 20 and max(steps) < 0.15

@@ -30,7 +30,7 @@ OFFICIAL = replace(
     arrangement="official",
     window=16,
     lips_steps=0,
-    losses=Losses(square=0, mask=0, offset=0, landmark=0),
+    losses=Losses(square=0, mask=0, offset=0, landmark=0, surface=0),
 )
 
 
