@@ -68,8 +68,8 @@ def main(argv: Sequence[str]) -> int:
             print(f"error: {args.avatar} has no numbers of the mouth", file=sys.stderr)
             return 2
         print("| language | m, b, p | shut | opening, deviations |\n|---|---|---|---|")
-        passages = [_passage(n, voice, text) for n, (voice, text) in enumerate(TEXTS.items())]
-        for passage, (samples, events) in zip(passages, speak_all(passages), strict=True):
+        passages = [passage(n, voice, text) for n, (voice, text) in enumerate(TEXTS.items())]
+        for said, (samples, events) in zip(passages, speak_all(passages), strict=True):
             gap = gap_of(samples, spec)
             starts = [event.start for event in events]
             ends = [*starts[1:], len(samples) / 16000]
@@ -79,14 +79,14 @@ def main(argv: Sequence[str]) -> int:
             ]
             shut = closures(spoken, 0, tuple(range(len(gap))), gap)
             wider = opening(spoken, gap)
-            print(f"| {passage.voice} | {shut.count} | {shut.share:.0%} | {wider:.2f} |")
+            print(f"| {said.voice} | {shut.count} | {shut.share:.0%} | {wider:.2f} |")
     except (EgsError, FitError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _passage(number: int, voice: str, words: str) -> Passage:
+def passage(number: int, voice: str, words: str) -> Passage:
     return replace(HELLO, seed=number, voice=voice, words=words)
 
 

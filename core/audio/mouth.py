@@ -8,9 +8,10 @@ import numpy as np
 
 from ..records.arrays import Float32, Float64
 from ..records.audio_track import AudioTrack
-from ..records.feature_spec import FeatureSpec, MouthMap
+from ..records.feature_spec import FeatureSpec, MouthMap, Shut
 
 ROWS_AT_ONCE = 4096
+FAR = 30.0  # logit beyond which the chance is 0 or 1
 
 
 def mouth_track(track: AudioTrack, spec: FeatureSpec) -> AudioTrack:
@@ -38,12 +39,37 @@ def binned(windows: Float32, bins: int) -> Float64:
 
 def _numbers(windows: Float32, mouth: MouthMap) -> Float32:
     """(F, W, D) -> (F, numbers)."""
-    bias = np.array(mouth.bias)
-    weights = np.array(mouth.weights).reshape(len(bias), -1)
-    out = np.empty((len(windows), len(bias)), np.float32)
+    out = np.empty((len(windows), len(mouth.bias)), np.float32)
     for first in range(0, len(windows), ROWS_AT_ONCE):
         part = binned(windows[first : first + ROWS_AT_ONCE], mouth.bins)
-        for number, row in enumerate(weights):
-            # Not a product of matrices: its bits may depend on the number of rows.
-            out[first : first + len(part), number] = (part * row).sum(axis=1) + bias[number]
-    return np.clip(out, *(np.array(limit, np.float32) for limit in (mouth.low, mouth.high)))
+        numbers = np.clip(_weighted(part, mouth.weights, mouth.bias), mouth.low, mouth.high)
+        if mouth.shut is not None:
+            logits = _weighted(part, mouth.shut.weights, mouth.shut.bias)
+            numbers = shut_numbers(numbers, logits, mouth.shut)
+        out[first : first + len(part)] = numbers
+    return out
+
+
+def shut_numbers(numbers: Float64, logits: Float64, shut: Shut) -> Float64:
+    """(F, numbers) of the map, drawn to the closed mouth where lips close and where nobody speaks.
+    logits (F, 2): that somebody speaks, that lips close."""
+    closed = np.array(shut.closed)
+    silent, closing = 1 - chance(logits[:, 0]), chance(logits[:, 1])
+    out = numbers.copy()
+    out[:, 0] += closing * (closed[0] - out[:, 0])
+    out += silent[:, None] * (closed - out)
+    return out
+
+
+def chance(logits: Float64) -> Float64:
+    """The logistic function."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -FAR, FAR))))
+
+
+def _weighted(part: Float64, weights: tuple[float, ...], bias: tuple[float, ...]) -> Float64:
+    """(F, K) of (F, bins * D)."""
+    out = np.empty((len(part), len(bias)))
+    for number, row in enumerate(np.array(weights).reshape(len(bias), -1)):
+        # Not a product of matrices: its bits may depend on the number of rows.
+        out[:, number] = (part * row).sum(axis=1) + bias[number]
+    return out

@@ -60,6 +60,10 @@ def _wrong_mouth(spec: FeatureSpec, mouth: MouthMap) -> str | None:
     limits = (len(mouth.low), len(mouth.high))
     if len(mouth.weights) != numbers * mouth.bins * spec.dim or limits != (numbers, numbers):
         return f"{numbers} numbers of the mouth from a map of {len(mouth.weights)} weights"
+    if mouth.shut is not None:
+        sizes = (len(mouth.shut.weights), len(mouth.shut.bias), len(mouth.shut.closed))
+        if sizes != (2 * mouth.bins * spec.dim, 2, numbers):
+            return f"a mouth that two maps of {sizes[0]} weights shut to {sizes[2]} numbers"
     return None
 
 

@@ -1,7 +1,8 @@
 """The avatar file, .egs: one file in the safetensors layout, written atomically, read in one go.
 
-Version 3; an avatar whose features have no MouthMap is written as version 2, which has no
-"mouth" in them. Metadata: "format" = "egs", "version", "avatar" (the JSON document of `header.py`).
+Version 4; an avatar whose mouth nothing shuts (records Shut) is written as version 3, and one whose
+features have no MouthMap as version 2. Metadata: "format" = "egs", "version", "avatar" (the JSON
+document of `header.py`).
 Tensors, float32 unless said otherwise (float16 where saved with `half`, marked *):
 
     gaussians.means (N, 3)   gaussians.log_scales (N, 3)   gaussians.quats (N, 4)
@@ -46,7 +47,7 @@ from .frozen import frozen_of, frozen_tensors
 from .header import MAX_GAUSSIANS, NetworkConfig, document_of, header_of, is_rigid
 
 FORMAT = "egs"
-VERSION = 3
+VERSION = 4
 SUFFIX = ".egs"
 HALF_MAX = 65504.0  # the largest float16
 
@@ -62,8 +63,12 @@ def _to_3(document: dict[str, Any], tensors: dict[str, Array]) -> None:
     """Version 3 added the map from sound features to the mouth's shape, which may be left out."""
 
 
+def _to_4(document: dict[str, Any], tensors: dict[str, Array]) -> None:
+    """Version 4 added what shuts a mouth against its map, which may be left out."""
+
+
 # Version k -> function that upgrades a document and its tensors to version k + 1, in place.
-UPGRADES: dict[int, Upgrade] = {1: _to_2, 2: _to_3}
+UPGRADES: dict[int, Upgrade] = {1: _to_2, 2: _to_3, 3: _to_4}
 
 
 def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
@@ -95,10 +100,16 @@ def save_avatar(avatar: Avatar, path: str | Path, half: bool = False) -> str:
         tensors |= frozen_tensors(avatar.frozen_gaussians)
     tensors = {name: _halved(name, array, half) for name, array in tensors.items()}
     document = json.dumps(document_of(avatar), ensure_ascii=False, allow_nan=False)
-    plain = avatar.features is None or avatar.features.mouth is None
-    version = 2 if plain else VERSION  # so that older programs read all that they can use
-    metadata = {"format": FORMAT, "version": str(version), "avatar": document}
+    metadata = {"format": FORMAT, "version": str(_version(avatar)), "avatar": document}
     return write_tensors(Path(path), tensors, metadata)
+
+
+def _version(avatar: Avatar) -> int:
+    """The oldest version that holds the avatar, so that older programs read all that they can."""
+    mouth = None if avatar.features is None else avatar.features.mouth
+    if mouth is None:
+        return 2
+    return 3 if mouth.shut is None else VERSION
 
 
 def load_avatar(path: str | Path) -> Avatar:

@@ -2,7 +2,8 @@
 
     {"name", "licence", "provenance",
      "network":  {"kind", "frozen", "agents", "heads"} or null for a still,
-     "features": FeatureSpec field by field, or null; without "mouth" if it has none,
+     "features": FeatureSpec field by field, or null; without "mouth" if it has none, which is
+                 without "shut" if it has none,
      "camera":   {"convention", "viewmat", "fx", "fy", "cx", "cy", "width", "height"},
      "held":     {"worst", "mean", "frames", "sound"} or null, see records.avatar.Measured,
      "body":     {"gaussians"} or null for a head alone}
@@ -23,7 +24,7 @@ from ..errors import AvatarFileError, CameraError
 from ..network.architecture import KINDS
 from ..records.avatar import Avatar, Measured
 from ..records.camera import Camera
-from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec, MouthMap
+from ..records.feature_spec import NORMALISATIONS, OUTSIDE, FeatureSpec, MouthMap, Shut
 from ..records.gaussians import WIDTHS
 
 CONVENTION = (
@@ -96,6 +97,8 @@ def _features_document(features: FeatureSpec) -> dict[str, Any]:
     document = asdict(features)
     if features.mouth is None:
         del document["mouth"]
+    elif features.mouth.shut is None:
+        del document["mouth"]["shut"]
     return document
 
 
@@ -218,13 +221,21 @@ def _features(entries: _Entries) -> FeatureSpec:
 
 def _mouth(entries: _Entries, features: _Entries) -> MouthMap:
     bins, bias = entries.whole("bins", 1, 4096), entries.numbers("bias")
-    numbers = len(bias)
+    numbers, values = len(bias), bins * features.whole("dim", 1, 4096)
+    shut = entries.optional("shut")
     return MouthMap(
         bins=bins,
-        weights=entries.numbers("weights", numbers * bins * features.whole("dim", 1, 4096)),
+        weights=entries.numbers("weights", numbers * values),
         bias=bias,
         low=entries.numbers("low", numbers),
         high=entries.numbers("high", numbers),
+        shut=None
+        if shut is None
+        else Shut(
+            weights=shut.numbers("weights", 2 * values),
+            bias=shut.numbers("bias", 2),
+            closed=shut.numbers("closed", numbers),
+        ),
     )
 
 

@@ -11,17 +11,31 @@ OUTSIDE = ("zeros", "silence")
 
 
 @dataclass(frozen=True)
+class Shut:
+    """What shuts the mouth against its map: that nobody speaks, and that m, b or p close the lips.
+    weights (2 * bins * dim) and bias (2) of the window give the logit of each: that somebody
+    speaks, and that lips close. closed (numbers): the mouth where nobody speaks; closing lips have
+    its first number alone."""
+
+    weights: tuple[float, ...]
+    bias: tuple[float, ...]
+    closed: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class MouthMap:
     """A linear map from a window of features to a few numbers that say how the mouth is shaped;
     they then are the network's only sound input. bins: equal parts of the window, whose steps are
     averaged. weights (numbers * bins * dim), number by number; bias (numbers). low, high (numbers):
-    the limits of the result. Units: standard deviations of the training's frames."""
+    the limits of the result. Units: standard deviations of the training's frames. shut: None if
+    the sound alone moves the mouth."""
 
     bins: int
     weights: tuple[float, ...]
     bias: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    shut: Shut | None = None
 
 
 @dataclass(frozen=True)

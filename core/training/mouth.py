@@ -22,6 +22,7 @@ from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec
 from .mouth_fit import fit_mouth
 from .mouth_layers import layers_of
+from .mouth_shut import detect
 
 SHAPES = 3  # numbers beside the gap between the lips
 MIN_ROWS = 100  # 4 s with landmarks
@@ -57,8 +58,8 @@ def heard_mouth(
     numbers = mouth_numbers(moved)
     if numbers is None:
         return "the mouth hardly moves"
-    layers = layers_of(clip, spec)
-    spec, correlation = fit_mouth(track, spec, layers, numbers, chosen)
+    layers, detected = layers_of(clip, spec), detect(clip, spec, chosen)
+    spec, correlation = fit_mouth(track, spec, layers, detected, numbers, chosen)
     out = mouth_track(track, spec) if spec.dim == track.windows.shape[2] else track_of(clip, spec)
     windows = out.windows.copy()
     windows[chosen + out.margin, 0] = numbers

@@ -16,14 +16,13 @@ from ..records.audio_track import AudioTrack
 from ..records.feature_spec import FeatureSpec, MouthMap
 from ..records.voice import RATE, Waveform
 from .mouth_layers import PARTS, Layers, reading
+from .mouth_shut import BINS, Detected, closed_shape, shut_for
 from .ridge import PENALTIES, Penalised, ridge, unseen
 
-BINS = 8  # parts of a window
 LIMITS = (1, 99)  # percentiles of the measured numbers; what is heard stays between them
 # Regression shrinks what it does not know; the numbers get back the spread that they have in the
 # film, as far as this factor: a number that the sound hardly explains would be noise.
 MAX_FACTOR = 2.5
-CLOSED = 0.1  # share of the frames, those with the smallest gap, that show the mouth at rest
 # Weight of the sounds at rest, as a share of that of the frames.
 REST_WEIGHT = 0.05
 NOISES = ((0, -30), (0, -50), (1, -30), (1, -50), (2, -30), (2, -50))  # 1/f^k power, dB
@@ -52,24 +51,25 @@ class _Inputs:
 @dataclass(frozen=True, eq=False)
 class _Found:
     """Of one number: weights of the features (BINS * D,) and of the blocks (PARTS, LAYERS), None
-    if they do not help. correlation: on unseen frames."""
+    if they do not help. guess (R,): of the frames, from a map that did not see them."""
 
     weights: Float64
     blocks: Float64 | None
     bias: float
-    correlation: float
+    guess: Float64
 
 
 def fit_mouth(
     track: AudioTrack,
     spec: FeatureSpec,
     layers: Layers | None,
+    detected: Detected | None,
     numbers: Float64,
     rows: NDArray[np.int64],
 ) -> tuple[FeatureSpec, float]:
     """The features with the map to the numbers (R, M) of the frames `rows`, and the correlation of
     the first number with the measured one on frames that the map did not see. The features have
-    values of their own if `layers` help to predict unseen frames."""
+    values of their own if `layers` help to predict unseen frames, and for what is `detected`."""
     features = _Inputs(
         binned(track.windows[rows + track.margin], BINS),
         binned(_at_rest(track, lambda sound: track_from_waveform(sound, spec)), BINS),
@@ -88,10 +88,15 @@ def fit_mouth(
     ]
     low, high = (tuple(map(float, limit)) for limit in np.percentile(numbers, LIMITS, axis=0))
     own = [one.blocks for one in found if one.blocks is not None]
+    place = track.windows.shape[2]
+    read = place + sum(map(len, own))
+    guess, shut = np.clip(np.column_stack([one.guess for one in found]), low, high), None
+    if detected is not None:
+        shut, guess = shut_for(detected, guess, numbers, read + 2, read)
+        own += [] if shut is None else [detected.detectors.weights.astype(np.float64)]
     if own:
         spec = reading(spec, np.concatenate(own).astype(np.float32))
     weights = np.zeros((len(found), BINS, spec.dim))
-    place = track.windows.shape[2]
     for into, one in zip(weights, found, strict=True):
         into[:, : track.windows.shape[2]] = one.weights.reshape(BINS, -1)
         if one.blocks is not None:
@@ -100,7 +105,8 @@ def fit_mouth(
                 place += 1
     flat = tuple(float(value) for value in weights.astype(np.float32).ravel())
     bias = tuple(one.bias for one in found)
-    return replace(spec, mouth=MouthMap(BINS, flat, bias, low, high)), found[0].correlation
+    correlation = float(np.corrcoef(guess[:, 0], numbers[:, 0])[0, 1])
+    return replace(spec, mouth=MouthMap(BINS, flat, bias, low, high, shut)), correlation
 
 
 def _regressions(
@@ -118,9 +124,8 @@ def _regressions(
         inputs = features.joined(blocks, scale)
         samples.append(Penalised(inputs.frames, wanted, inputs.resting, at_rest, each))
     predicted = np.stack([unseen(each_, rows) for each_ in samples])
-    closed = numbers[np.argsort(numbers[:, 0])[: max(1, int(CLOSED * len(rows)))]].mean(axis=0)
     out = []
-    for number, (values, rest) in enumerate(zip(numbers.T, closed, strict=True)):
+    for number, (values, rest) in enumerate(zip(numbers.T, closed_shape(numbers), strict=True)):
         factor = 1.0
         for _ in range(2):  # the second time with a rest that the factor brings to its place
             guesses = predicted[..., number] + rest / factor * predicted[..., -1]
@@ -133,7 +138,7 @@ def _regressions(
         bias = factor * float(biases[number] + rest / factor * biases[-1])
         width = features.frames.shape[1]
         read = scales[best] * weights[width:].reshape(len(PARTS), -1) if best else None
-        out.append(_Found(weights[:width], read, bias, float(np.corrcoef(guess, values)[0, 1])))
+        out.append(_Found(weights[:width], read, bias, factor * guess))
     return out
 
 

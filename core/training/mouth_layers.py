@@ -41,11 +41,15 @@ class Layers:
 
 def layers_of(clip: TrainingClip, spec: FeatureSpec) -> Layers | None:
     """None if `spec` are not phonetic features in windows of which PARTS are parts."""
-    if spec.kind != phonetic.KIND or spec.window != STEPS * 8:
+    if not has_layers(spec):
         return None
     every = reading(spec, np.eye(phonetic.LAYERS, dtype=np.float32))
     narrow = replace(every, window=STEPS * len(PARTS), pad=spec.pad - STEPS * PARTS[0])
     return Layers(track_of(clip, narrow), narrow)
+
+
+def has_layers(spec: FeatureSpec) -> bool:
+    return spec.kind == phonetic.KIND and spec.window == STEPS * 8
 
 
 def reading(spec: FeatureSpec, own: Float32) -> FeatureSpec:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..audio import phonetic
 from ..audio.extractor import COMPUTED
 from ..dataset.clip import TrainingClip
 from ..dataset.load import load_clip
@@ -105,6 +106,9 @@ def open_batches(job: TrainJob, clip: TrainingClip) -> tuple[Batches, Sound, lis
         found = _mouth(clip, track, spec, rows)
         if isinstance(found, HeardMouth):
             notes.append(f"lips from the sound, on unseen frames: {found.correlation:.2f}")
+            assert found.spec.mouth is not None
+            if found.spec.kind == phonetic.KIND and found.spec.mouth.shut is None:
+                notes.append("the voice is unlike speech: breath and music will move the mouth")
             batches = Batches(clip, found.shown, config, rows, job.device, mouth=True)
             return batches, Sound(found.heard, found.spec), notes
         notes.append(f"the network hears all sound features: {found}")

@@ -19,7 +19,7 @@ from core.live.stream import SoundStream, full_lookahead
 from core.network.numpy.audio_net import encode
 from core.records.audio_track import AudioTrack
 from core.records.avatar import Avatar
-from core.records.feature_spec import FeatureSpec, MouthMap
+from core.records.feature_spec import FeatureSpec, MouthMap, Shut
 from core.records.voice import RATE, Waveform
 from core.system.steps import finished
 from tests.support.egs_files import assert_same, put, rewrite
@@ -38,7 +38,14 @@ def mouth(seed: int = 0) -> MouthMap:
     return MouthMap(BINS, weights, (0.1, -0.2, 0.3), (-1.5,) * NUMBERS, (1.5,) * NUMBERS)
 
 
+def shut(seed: int = 1) -> Shut:
+    rng = np.random.default_rng(seed)
+    weights = tuple(float(v) for v in 0.1 * rng.normal(size=2 * BINS * 29))
+    return Shut(weights, (0.5, -0.4), (-1.2, 0.3, 0.1))
+
+
 SPEC = replace(PLAIN, mouth=mouth())
+SHUT = replace(PLAIN, mouth=replace(mouth(), shut=shut()))
 
 
 def noise(seconds: float, seed: int = 0) -> Waveform:
@@ -74,21 +81,38 @@ def test_each_number_is_a_weighted_sum_of_the_windows_parts() -> None:
     assert np.abs(track.windows).max() == 1.5  # the limits hold
 
 
+def test_silence_shuts_all_numbers_and_closing_lips_the_first() -> None:
+    plain, moved, track = (track_from_waveform(noise(1), spec) for spec in (PLAIN, SPEC, SHUT))
+    weights = np.reshape(shut().weights, (2, BINS, 29))
+    for row in (0, 9, 30):
+        parts = plain.windows[row].reshape(BINS, 4, 29).mean(axis=1)
+        voice, lips = (
+            1 / (1 + np.exp(-(parts * weights[k]).sum() - shut().bias[k])) for k in (0, 1)
+        )
+        wanted = moved.windows[row, 0].astype(float)
+        wanted[0] = (1 - lips) * wanted[0] + lips * -1.2
+        wanted = voice * wanted + (1 - voice) * np.array([-1.2, 0.3, 0.1])
+        np.testing.assert_allclose(track.windows[row, 0], wanted, atol=1e-5)
+        assert 0.01 < voice < 0.999 and 0.001 < lips < 0.99  # both do something here
+
+
 def test_without_a_map_the_track_stays_itself() -> None:
     track = track_from_waveform(noise(1), PLAIN)
     assert mouth_track(track, PLAIN) is track
 
 
-def test_around_the_sound_are_the_numbers_of_silence() -> None:
+@pytest.mark.parametrize("spec", [SPEC, SHUT])
+def test_around_the_sound_are_the_numbers_of_silence(spec: FeatureSpec) -> None:
     sound = noise(0.8).samples
     padded = Waveform(np.concatenate([np.zeros(RATE, np.float32), sound, np.zeros(RATE)]))
-    alone, within = (track_from_waveform(w, SPEC) for w in (Waveform(sound), padded))
+    alone, within = (track_from_waveform(w, spec) for w in (Waveform(sound), padded))
     for row in range(-12, 32):
         np.testing.assert_allclose(alone.around(row), within.around(row + 25), atol=1e-5)
 
 
-def test_a_part_has_the_bits_of_the_whole(tmp_path: Path) -> None:
-    avatar, sound = talker(tmp_path / "a.egs"), noise(8)
+@pytest.mark.parametrize("spec", [SPEC, SHUT])
+def test_a_part_has_the_bits_of_the_whole(tmp_path: Path, spec: FeatureSpec) -> None:
+    avatar, sound = replace(talker(tmp_path / "a.egs"), features=spec), noise(8)
     whole = track_for(avatar, sound)
     for wanted in (range(0, 1), range(60, 63), range(190, 205)):
         part = finished(track_pieces(avatar, sound, wanted))
@@ -96,18 +120,20 @@ def test_a_part_has_the_bits_of_the_whole(tmp_path: Path) -> None:
             assert np.array_equal(part.around(row), whole.around(row))
 
 
-def test_rows_do_not_depend_on_how_many_are_computed_together() -> None:
+@pytest.mark.parametrize("spec", [SPEC, SHUT])
+def test_rows_do_not_depend_on_how_many_are_computed_together(spec: FeatureSpec) -> None:
     rng = np.random.default_rng(3)
     windows = rng.normal(size=(ROWS_AT_ONCE + 5, 16, 29)).astype(np.float32)
-    whole = mouth_track(AudioTrack(windows), SPEC).windows
+    whole = mouth_track(AudioTrack(windows), spec).windows
     for rows in (slice(0, 1), slice(7, 9), slice(ROWS_AT_ONCE - 1, ROWS_AT_ONCE + 2)):
-        assert np.array_equal(mouth_track(AudioTrack(windows[rows]), SPEC).windows, whole[rows])
+        assert np.array_equal(mouth_track(AudioTrack(windows[rows]), spec).windows, whole[rows])
 
 
-def test_a_live_sound_has_the_same_numbers() -> None:
+@pytest.mark.parametrize("spec", [SPEC, SHUT])
+def test_a_live_sound_has_the_same_numbers(spec: FeatureSpec) -> None:
     sound = noise(2)
-    track = track_from_waveform(sound, SPEC)
-    stream = SoundStream(SPEC, RATE, full_lookahead(SPEC))
+    track = track_from_waveform(sound, spec)
+    stream = SoundStream(spec, RATE, full_lookahead(spec))
     stream.push(sound.samples[: 320 * 53 + 200])
     assert stream.seconds == 0.8
     assert np.array_equal(stream.newest().around(4), track.around(20))
@@ -130,6 +156,36 @@ def test_the_file_keeps_the_map_and_its_version(tmp_path: Path) -> None:
     assert_same(avatar, load_avatar(tmp_path / "b.egs"))
     _, metadata, _ = read_tensors(tmp_path / "a.egs")  # written before, without a map
     assert metadata["version"] == "2" and '"mouth"' not in metadata["avatar"]
+    _, metadata, _ = read_tensors(tmp_path / "b.egs")
+    assert '"shut"' not in metadata["avatar"]
+
+
+def test_what_shuts_the_mouth_is_kept_in_a_newer_version(tmp_path: Path) -> None:
+    avatar = replace(talker(tmp_path / "a.egs"), features=SHUT)
+    save_avatar(avatar, tmp_path / "b.egs")
+    assert read_tensors(tmp_path / "b.egs")[1]["version"] == "4"
+    assert_same(avatar, load_avatar(tmp_path / "b.egs"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("weights", [0.0] * 5, "list of 232 numbers"),
+        ("bias", [0.0], "list of 2 numbers"),
+        ("closed", [0.0] * 4, "list of 3 numbers"),
+        ("closed", None, "list"),
+    ],
+)
+def test_what_shuts_the_mouth_is_checked(
+    tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    path = tmp_path / "b.egs"
+    save_avatar(replace(talker(tmp_path / "a.egs"), features=SHUT), path)
+    rewrite(path, put("d", "features", "mouth", "shut", key, value))
+    with pytest.raises(AvatarFileError, match=message):
+        load_avatar(path)
+    with pytest.raises(FeatureMismatchError, match="two maps of 4 weights shut to 3 numbers"):
+        check_spec(replace(SPEC, mouth=replace(mouth(), shut=replace(shut(), weights=(0.0,) * 4))))
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ NAN = np.full((40, 3), np.nan, np.float32)
 CONV = "network.audio_net.encoder_conv.0.weight"
 EYE = np.eye(4, dtype=np.float32)[None]
 WRONG = {
-    "newer": (put("m", "version", "4"), "version 4 is newer than 3"),
+    "newer": (put("m", "version", "5"), "version 5 is newer than 4"),
     "ancient": (put("m", "version", "0"), "version 0 is not known"),
     "version text": (put("m", "version", "²"), "is not a number"),
     "other format": (put("m", "format", "pt"), "not an avatar"),

@@ -146,6 +146,9 @@ def test_training_hears_numbers_and_resumes_to_the_bit(
     assert any(note.startswith("lips from the sound, on unseen frames: 0.") for note in notes)
     avatar = load_avatar(one.out)
     assert avatar.features is not None and avatar.features.mouth is not None
+    assert avatar.features.mouth.shut is None  # the clip's sound is no speech
+    unlike = any("unlike speech" in note for note in notes)
+    assert unlike == (avatar.features.kind == "phonetic")
     assert avatar.network is not None and avatar.frozen_gaussians is not None
     assert avatar.network.arrays["audio_net.encoder_conv.0.weight"].shape[1] == 4
     assert track_for(avatar, folder / "aud.wav").windows.shape[1:] == (1, 4)
