@@ -76,12 +76,13 @@ def load_detectors() -> Detectors:
         raise FeatureMismatchError(
             f"the mouth's detectors cannot be read ({error}); install the program again"
         ) from None
-    weights, bias = tensors.get("weights"), tensors.get("biases")
-    fits = weights is not None and bias is not None and metadata.get("network") == NETWORK
-    if not fits or weights.shape != (2, phonetic.LAYERS) or bias.shape != (2,):
+    shapes = {name: array.shape for name, array in tensors.items()}
+    wanted = {"weights": (2, phonetic.LAYERS), "biases": (2,)}
+    if shapes != wanted or metadata.get("network") != NETWORK:
         raise FeatureMismatchError(
             f"{PATH} does not fit this program's phonetic network; install the program again"
         )
+    weights, bias = tensors["weights"], tensors["biases"]
     return Detectors(weights.astype(np.float32), bias.astype(np.float64))
 
 
