@@ -16,7 +16,7 @@ from egstalker.core.system.leftovers import owner, part_of
 from egstalker.egstalker_blender import preferences
 from egstalker.egstalker_blender.jobs.command import Step
 from egstalker.egstalker_blender.jobs.job import DONE, FAILED, STOPPED, State
-from egstalker.egstalker_blender.setup_worker import environment, operators, pythons, session
+from egstalker.egstalker_blender.setup_worker import environment, operators, plan, pythons, session
 from egstalker.egstalker_blender.setup_worker.job import SetUp, detail_of
 
 from tests.support.waiting import Clock, Gate, alive, until
@@ -65,6 +65,22 @@ def test_success_leaves_a_marked_environment(tmp_path: Path) -> None:
     }
     assert "Installing collected packages" in job.log.read_text()
     assert job.poll() == state
+
+
+def test_a_set_up_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    root = tmp_path / "Jürgen 頭 [1] 100% AppData"
+    root.mkdir()
+
+    def steps(folder: Path) -> tuple[Step, ...]:
+        venv = (sys.executable, "-I", "-m", "venv", "--without-pip", "--symlinks", str(folder))
+        there = f"import sys; assert sys.prefix == {str(folder)!r}, sys.prefix"
+        trying = (str(plan.python_of(folder)), "-I", "-c", there)
+        return Step("Making", venv, 60.0, 0.5), Step("Trying", trying, 60.0, 0.5)
+
+    job = SetUp(root, root / "setup.log", steps)
+    state = finish(job)
+    assert state.kind == DONE, (state, (root / "setup.log").read_text(errors="replace"))
+    assert environment.is_complete(job.environment)
 
 
 def test_progress_grows_and_says_what_happens(tmp_path: Path) -> None:
