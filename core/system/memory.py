@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,21 +24,36 @@ WORDS = (
     "without setting an exception",
 )
 ADVICE = "close other programs, or choose smaller pictures or fewer heads"
+BEGINS = 30.0  # seconds; on a busy machine a thread takes a fraction of one
 NO_THREAD = f"error: memory ran out before a thread began; {ADVICE}\n".encode()
 
 
 def end_without_threads() -> None:
-    """For a process of our own: Python waits for ever for a thread that had no memory to begin,
-    after one line about it; from now on the process ends with an error instead."""
-    others = sys.unraisablehook
+    """For a process of our own: Python's `Thread.start` waits for ever for a thread that found no
+    memory to begin. From now on the process ends with an error where the thread can still tell, and
+    otherwise `start` raises MemoryError after BEGINS seconds."""
+    others, start = sys.unraisablehook, threading.Thread.start
 
     def hook(raised: Any) -> None:
-        if raised.exc_type is MemoryError and "thread started" in (raised.err_msg or ""):
+        name, said = getattr(raised.object, "__name__", ""), raised.err_msg or ""
+        if name == "_bootstrap" or "thread started" in said:
             os.write(2, NO_THREAD)  # there may be no memory for more
             os._exit(EngineError.exit_code)
         others(raised)
 
+    def limited(thread: threading.Thread) -> None:
+        thread._started = _Begun()  # type: ignore[attr-defined]
+        start(thread)
+
     sys.unraisablehook = hook
+    threading.Thread.start = limited  # type: ignore[method-assign]
+
+
+class _Begun(threading.Event):
+    def wait(self, timeout: float | None = None) -> bool:
+        if super().wait(BEGINS if timeout is None else timeout) or timeout is not None:
+            return self.is_set()
+        raise MemoryError("a thread did not begin")
 
 
 def ran_out(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ from core.errors import AudioError, EngineError, MissingPackageError, WorkerErro
 from core.system import memory
 from tests.support.sources import ROOT
 from tests.support.talking import small_avatar
+from tests.support.waiting import LIMIT
 
 LOADER = "libx.so: failed to map segment from shared object"
 TORCH = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
@@ -72,6 +73,31 @@ def test_a_thread_without_memory_to_begin_ends_the_process() -> None:
     )
     assert done.returncode == EngineError.exit_code
     assert done.stderr.startswith("error: memory ran out") and done.stderr.count("\n") == 1
+
+
+NEVER = """
+import threading
+from core.system import memory
+memory.BEGINS = 0.1
+memory.end_without_threads()
+thread = threading.Thread(target=int)
+thread.start()
+thread.join()
+for name in ("_start_new_thread", "_start_joinable_thread"):  # up to Python 3.12, and later
+    setattr(threading, name, lambda *_, **__: 1)
+try:
+    threading.Thread(target=int).start()
+except MemoryError as error:
+    raise SystemExit("stopped: " + str(error))
+"""
+
+
+def test_a_thread_that_cannot_even_tell_is_not_waited_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NEVER], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "stopped: a thread did not begin\n")
 
 
 @pytest.mark.parametrize("program", ["core/__main__.py", "core/worker/__main__.py"])
