@@ -41,9 +41,10 @@ def end_without_threads() -> None:
             os._exit(EngineError.exit_code)
         others(raised)
 
-    def limited(thread: threading.Thread) -> None:
-        thread._started = _Begun()  # type: ignore[attr-defined]
-        start(thread)
+    def limited(self: threading.Thread) -> None:
+        if not self._started.is_set():  # type: ignore[attr-defined]
+            self._started = _Begun()  # type: ignore[attr-defined]
+        start(self)
 
     sys.unraisablehook = hook
     threading.Thread.start = limited  # type: ignore[method-assign]

@@ -83,6 +83,11 @@ memory.end_without_threads()
 thread = threading.Thread(target=int)
 thread.start()
 thread.join()
+try:
+    thread.start()
+    raise AssertionError("it started twice")
+except RuntimeError:
+    pass
 for name in ("_start_new_thread", "_start_joinable_thread"):  # up to Python 3.12, and later
     setattr(threading, name, lambda *_, **__: 1)
 try:
