@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ...core.errors import OutputError
@@ -39,11 +39,11 @@ def clear_unfinished(root: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_others(root: Path, kept: Path) -> None:
-    """Remove all environments but this one and those that another Blender is setting up."""
-    for folder in environments(root):
-        if folder != kept and not _in_progress(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+def remove_earlier(earlier: Iterable[Path]) -> None:
+    """Remove environments that were complete before another one was begun. One that another Blender
+    finished meanwhile stays until the next set-up: two that ended at once removed each other's."""
+    for folder in earlier:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _in_progress(environment: Path) -> bool:

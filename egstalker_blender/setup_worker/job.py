@@ -11,7 +11,14 @@ from pathlib import Path
 from ...core.errors import OutputError
 from ..jobs.command import Clock, OnLine, Place, Step
 from ..jobs.job import DONE, Job
-from .environment import clear_unfinished, fresh_folder, mark_complete, pip_environment
+from .environment import (
+    clear_unfinished,
+    environments,
+    fresh_folder,
+    is_complete,
+    mark_complete,
+    pip_environment,
+)
 from .plan import python_of
 
 _PACKAGE = re.compile(r"(Collecting|Downloading|Using cached) ([^\s<>=!~;\[(]+)(.*)")
@@ -19,7 +26,7 @@ _SIZE = re.compile(r"\(([\d.]+ [kMG]?B)\)")
 
 
 class SetUp(Job):
-    """Makes a new environment in `root`."""
+    """Makes a new environment in `root`. earlier: those that were complete before."""
 
     def __init__(
         self,
@@ -40,6 +47,7 @@ class SetUp(Job):
                 f"{root} has {free / 1e9:.1f} GB free, but {space / 1e9:.1f} GB are needed; "
                 "make room and try again"
             )
+        self.earlier = [folder for folder in environments(root) if is_complete(folder)]
         self.environment = fresh_folder(root)
         self._details = dict(details or {})
         place = Place(log, pip_environment(), merged=True)

@@ -14,7 +14,7 @@ from ..jobs.command import Step
 from ..jobs.job import DONE, State
 from ..jobs.session import Session
 from .check import Check
-from .environment import remove_others
+from .environment import remove_earlier
 from .job import SetUp
 from .plan import space_for, steps_for
 from .pythons import find_base, find_base_for_videos
@@ -63,7 +63,7 @@ class WorkerSession(Session):
         if settings:
             settings.worker_python = str(job.python)
             bpy.context.preferences.is_dirty = True
-        remove_others(job.environment.parent, job.environment)
+        remove_earlier(job.earlier)
         self.begin_check(job.python)
 
     def wait(self, seconds: float) -> None:

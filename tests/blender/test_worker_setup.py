@@ -157,10 +157,10 @@ def test_the_old_environment_outlives_a_failure(tmp_path: Path) -> None:
     assert environment.environments(tmp_path) == [good.environment, other]
     better = make(tmp_path)
     finish(better)
-    environment.remove_others(tmp_path, better.environment)
+    environment.remove_earlier(better.earlier)
     assert environment.environments(tmp_path) == [other, better.environment]
     part_of(other / environment.MARKER).unlink()
-    environment.remove_others(tmp_path, better.environment)
+    environment.clear_unfinished(tmp_path)
     assert environment.environments(tmp_path) == [better.environment]
 
 
@@ -168,6 +168,19 @@ def test_two_blenders_never_set_up_in_one_folder(tmp_path: Path) -> None:
     assert len({environment.fresh_folder(tmp_path) for _ in range(2)}) == 2
     with pytest.raises(OutputError, match="environment_1 cannot be created: "):
         environment.fresh_folder(tmp_path / "none")
+
+
+def test_set_ups_that_end_at_once_do_not_remove_each_other(tmp_path: Path) -> None:
+    both = [make(tmp_path), make(tmp_path)]
+    for job in both:
+        finish(job)
+    for job in both:
+        environment.remove_earlier(job.earlier)
+    assert all(environment.is_complete(job.environment) for job in both)
+    last = make(tmp_path)
+    finish(last)
+    environment.remove_earlier(last.earlier)
+    assert environment.environments(tmp_path) == [last.environment]
 
 
 def test_room_is_looked_at_first(tmp_path: Path) -> None:

@@ -23,8 +23,11 @@ ENDS = 60.0  # seconds that its other processes have to end after it; a worker h
 TICK = 0.01  # seconds, the unit of a process's processor time
 SHARED_MEMORY = Path("/dev/shm")
 OTHERS = "sem.mp-*"  # Python's semaphores, which act.py refuses: they are other programs'
-# How the last line begins; that of numpy's library, which ends a process without memory itself.
-REASONS = ("error: ", '{"event": "failed"', "OpenBLAS error: Memory allocation")
+# How the last line begins; those of numpy's library and of C's, which end a process without memory.
+REASONS = (
+    *("error: ", '{"event": "failed"'),
+    *("OpenBLAS error: Memory allocation", "cannot allocate memory for thread-local data"),
+)
 
 
 class Running:
