@@ -107,8 +107,9 @@ class StaticStage:
         loss = picture_loss(
             picture, crop.target, drawn.alpha, crop.head, crop.lips, batches.config.losses
         )
-        if step % EVERY == 0:
-            loss = loss + EVERY * batches.config.losses.surface * self.surface.loss(raw.means)
+        weight = batches.config.losses.surface
+        if weight and step % EVERY == 0:
+            loss = loss + EVERY * weight * self.surface.loss(raw.means)
         return loss, psnr(picture.detach(), crop.target)
 
     def after(self, step: int, progress: float) -> None:
@@ -234,7 +235,7 @@ class MotionStage(_AudioStage):
                 canonical, x[:count], own, codes, batches.eyes[index], batches.poses[index]
             )
         loss = weights.offset * (moved.means - canonical.means).abs().mean()
-        if step % EVERY == 0:
+        if weights.surface and step % EVERY == 0:
             loss = loss + EVERY * weights.surface * self.surface.loss(canonical.means)
         quality = 0.0
         for b, row in enumerate(rows):
