@@ -17,7 +17,7 @@ import numpy as np
 
 from core.audio.features import track_from_waveform
 from core.avatar.file import load_avatar
-from core.errors import EgsError
+from core.errors import EgsError, InputError
 from core.evaluation.phonemes import CLOSED, Phoneme, closures
 from core.records.arrays import Float32, Float64
 from core.records.feature_spec import FeatureSpec
@@ -63,10 +63,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("avatar", type=Path, help="an avatar with numbers of the mouth")
     args = parser.parse_args(argv)
     try:
-        spec = load_avatar(args.avatar).features
-        if spec is None or spec.mouth is None:
-            print(f"error: {args.avatar} has no numbers of the mouth", file=sys.stderr)
-            return 2
+        spec = mouth_features(args.avatar)
         print("| language | m, b, p | shut | opening, deviations |\n|---|---|---|---|")
         passages = [passage(n, voice, text) for n, (voice, text) in enumerate(TEXTS.items())]
         for said, (samples, events) in zip(passages, speak_all(passages), strict=True):
@@ -84,6 +81,14 @@ def main(argv: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def mouth_features(avatar: Path) -> FeatureSpec:
+    """What an avatar hears. InputError if it has no numbers of the mouth."""
+    spec = load_avatar(avatar).features
+    if spec is None or spec.mouth is None:
+        raise InputError(f"{avatar} has no numbers of the mouth")
+    return spec
 
 
 def passage(number: int, voice: str, words: str) -> Passage:

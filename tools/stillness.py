@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.audio.files import load_waveform
-from core.avatar.file import load_avatar
 from core.errors import EgsError
 
-from .closings import TEXTS, gap_of, passage
+from .closings import TEXTS, gap_of, mouth_features, passage
 from .fit_mouth.sounds import RATE, coloured
 from .fit_phonetic.errors import FitError
 from .fit_phonetic.speech import speak_all
@@ -74,10 +73,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("sounds", type=Path, nargs="*", help="other sounds")
     args = parser.parse_args(argv)
     try:
-        spec = load_avatar(args.avatar).features
-        if spec is None or spec.mouth is None:
-            print(f"error: {args.avatar} has no numbers of the mouth", file=sys.stderr)
-            return 2
+        spec = mouth_features(args.avatar)
         (speech, _), *_ = speak_all([passage(0, "en-us", TEXTS["en-us"])])
         moved = float(gap_of(speech, spec).std())
         print("| sound | movement, share of that in speech |\n|---|---|")

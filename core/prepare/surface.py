@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..records.arrays import Float64
 from ..system.threads import in_order
@@ -107,39 +106,37 @@ def _joined(shell: Float64, mesh: Float64, scale: float, away: float) -> Float64
     share = np.linspace(0, 1, ALONG, endpoint=False)[:, None, None]
     outline = (corners + share * (np.roll(corners, -1, 0) - corners)).reshape(-1, 3)
     middle = outline[:, :2].mean(0)
-    face = _Around.of(outline[:, :2] - middle)
+    around, reach = _polar(outline[:, :2] - middle)
+    face = _Around.of(around, reach)
     angles, far = _polar(shell[:, :2] - middle)
     front = shell[:, 2] > MIDDLE[2] * scale
     if not front.any():
         return shell
     _, near = cKDTree(shell[front, :2]).query(outline[:, :2])
-    lower = _Around(face.angles, (outline[:, 2] - shell[front, 2][near])[face.order])
-    before = front & (far < face.reach(angles))
+    lower = _Around.of(around, outline[:, 2] - shell[front, 2][near])
+    before = front & (far < face.at(angles))
     shell, angles, far = shell[~before], angles[~before], far[~before]
     if not len(shell):
         return shell
-    edge, rim = face.reach(angles), _Around.outermost(angles, far).reach(angles)
+    edge, rim = face.at(angles), _Around.outermost(angles, far).at(angles)
     outwards = np.clip((far - edge) / np.maximum(rim - edge, 1e-9), 0, 1)
-    moved = np.where(far < edge, 0.0, (1 - outwards) * lower.reach(angles))
+    moved = np.where(far < edge, 0.0, (1 - outwards) * lower.at(angles))
     nearer = (away - shell[:, 2] - moved) / (away - shell[:, 2])
     return np.stack([*(shell[:, :2].T * nearer), shell[:, 2] + moved], 1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Around:
-    """Values by direction around a middle, ascending angles in radians. order: of the places that
-    they were taken from."""
+    """Values by direction around a middle, which sees their places whole; ascending angles in
+    radians."""
 
     angles: Float64
     values: Float64
-    order: NDArray[np.intp] | None = None
 
     @classmethod
-    def of(cls, places: Float64) -> _Around:
-        """The distances of an outline (O, 2), which its middle sees whole."""
-        angles, far = _polar(places)
+    def of(cls, angles: Float64, values: Float64) -> _Around:
         order = np.argsort(angles)
-        return cls(angles[order], far[order], order)
+        return cls(angles[order], values[order])
 
     @classmethod
     def outermost(cls, angles: Float64, far: Float64) -> _Around:
@@ -149,7 +146,7 @@ class _Around:
         np.maximum.at(most, sector, far)
         return cls((np.arange(AROUND) + 0.5) / AROUND * 2 * np.pi - np.pi, most)
 
-    def reach(self, angles: Float64) -> Float64:
+    def at(self, angles: Float64) -> Float64:
         return np.interp(angles, self.angles, self.values, period=2 * np.pi)
 
 
