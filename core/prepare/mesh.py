@@ -24,6 +24,8 @@ OVAL = np.array([
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 ])  # fmt: skip
+# Its upper part, from the person's right ear over the forehead to the left one.
+UPPER_OVAL = np.concatenate([OVAL[28:], OVAL[:9]])
 # Its lower part, from the person's right ear over the chin to the left one.
 JAW_LINE = np.array([
     127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..records.arrays import Float32, Float64
 from .bundle import Solution, project
 from .patches import Appearance, Patches, find, take
+from .scalp import counts
 from .smooth import normal_equations, refine_poses
 
 FRAME_ROUNDS = 5
@@ -20,8 +21,8 @@ FRAME_ROUNDS = 5
 @dataclass(frozen=True, eq=False)
 class Fit:
     """What every frame's pose is refined with. mesh (478, 3): first guess of the face. points
-    (P, 3): the fitted ones of it. focal: pixels. rotations (F, 3, 3), shifts (F, 3): first poses of
-    all frames. patches, appearance: of the points."""
+    (P, 3): the fitted ones of it, then those beyond it. focal: pixels. rotations (F, 3, 3), shifts
+    (F, 3): first poses of all frames. patches, appearance: of the points."""
 
     mesh: Float64
     points: Float64
@@ -65,11 +66,12 @@ def refine_frames(fit: Fit, grey: Iterable[Float32], rows: NDArray[np.intp]) -> 
     far a point usually strays is taken over all of them."""
     points, focal, pictures = fit.points, fit.focal, list(grey)
     rotations, shifts = fit.rotations[rows], fit.shifts[rows]
+    share = counts(len(points))
     for _ in range(FRAME_ROUNDS):
         now = Solution(points, rotations, shifts, focal, np.ones(len(points)))
         taken = take(pictures, now, fit.patches)
         places, whiten = find(taken, fit.appearance, now, fit.patches)
-        rotations, shifts = refine_poses(points, rotations, shifts, focal, places, whiten)
-    normal, right = normal_equations(points, rotations, shifts, focal, places, whiten)
+        rotations, shifts = refine_poses(points, rotations, shifts, focal, places, whiten, share)
+    normal, right = normal_equations(points, rotations, shifts, focal, places, whiten, share)
     strayed = np.linalg.norm(places - project(points, rotations, shifts, focal), axis=2)
     return Refined(rotations, shifts, normal, right, np.median(strayed, 1))

@@ -39,15 +39,17 @@ def normal_equations(
     focal: float,
     places: Float64,
     whiten: Float64 | None = None,
+    share: Float64 | float = 1.0,
 ) -> tuple[Float64, Float64]:
     """Normal matrices (K, 6, 6) and right sides (K, 6) of each frame's pose, from the observed
-    `places` (K, P, 2) of its points, pixels from the picture's centre."""
+    `places` (K, P, 2) of its points, pixels from the picture's centre. share (P,): how much each
+    point counts beside its own straying."""
     seen, by_pose, _ = pose_jacobian(points, rotations, shifts, focal)
     residuals = places - seen
     if whiten is not None:
         residuals = np.einsum("kpab,kpb->kpa", whiten, residuals)
         by_pose = whiten @ by_pose
-    weights = robust_weights(residuals, robust_sigmas(residuals))[..., None, None]
+    weights = (share * robust_weights(residuals, robust_sigmas(residuals)))[..., None, None]
     weighted = weights * by_pose
     return over_points(weighted, by_pose), over_points(weighted, residuals[..., None])[..., 0]
 
@@ -59,11 +61,12 @@ def refine_poses(
     focal: float,
     places: Float64,
     whiten: Float64 | None = None,
+    share: Float64 | float = 1.0,
     rounds: int = 3,
 ) -> tuple[Float64, Float64]:
     """Refine each frame's pose separately (Gauss-Newton)."""
     for _ in range(rounds):
-        normal, right = normal_equations(points, rotations, shifts, focal, places, whiten)
+        normal, right = normal_equations(points, rotations, shifts, focal, places, whiten, share)
         solved = np.linalg.solve(normal + 1e-6 * np.eye(6), right[..., None])
         step = np.asarray(solved[..., 0], np.float64)
         rotations = rotation(step[:, :3]) @ rotations

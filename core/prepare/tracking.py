@@ -15,6 +15,7 @@ from .mesh import STABLE
 from .patches import Appearance, Patches, find, median_appearance, patches_on, take
 from .refine import Fit, Refined
 from .rotations import mean_rotation, rotation, rotation_vectors
+from .scalp import add_scalp
 from .shape import head_frame, mean_head, similarity
 from .smooth import refine_poses, smoothed
 
@@ -138,8 +139,8 @@ def _match_keys(
     on_round: Callable[[int, Solution], None],
     threads: int,
 ) -> tuple[Solution, Patches, Appearance]:
-    """Match the patches, fit the head to their positions, and repeat. At least the last round is
-    left to do."""
+    """Match the patches, fit the head to their positions, and repeat; then add points beyond the
+    mesh. At least the last round is left to do."""
     done, solution = begun
     for turn in range(done, ROUNDS):
         pixel = float(solution.translations[:, 2].mean()) / solution.focal
@@ -159,7 +160,7 @@ def _match_keys(
             focal_weight=ALIKE,
         )
         on_round(turn + 1, solution)
-    return solution, patches, median_appearance(take(grey, solution, patches, threads), patches)
+    return add_scalp(mesh, solution, patches, grey, pixel, threads)
 
 
 def _first_poses(
@@ -172,7 +173,7 @@ def _first_poses(
     """Poses of all frames in `rows`: from their landmarks, with the corrections of the key frames
     next to them in time. Errors of landmarks depend on the pose, which changes slowly within a
     shot; a shot without key frames takes the usual corrections."""
-    points, focal = solution.points, solution.focal
+    points, focal = solution.points[: len(STABLE)], solution.focal
     rotations, shifts = first_guess(points, landmarks[rows], focal)
     rotations, shifts = refine_poses(points, rotations, shifts, focal, landmarks[rows], rounds=5)
     at = np.searchsorted(rows, keys)
@@ -205,7 +206,7 @@ def _whole_mesh(
 ) -> Float64:
     """(478, 3) all points of the mean face, moving ones too, at the mean position of their
     landmarks; their depth is the first guess's, aligned to the fitted points."""
-    scale, turn, move = similarity(fit.mesh[STABLE], fit.points)
+    scale, turn, move = similarity(fit.mesh[STABLE], fit.points[: len(STABLE)])
     start = scale * fit.mesh @ turn.T + move
     some = rows[:: max(1, len(rows) // 200)]
     fitted = adjust_points(
