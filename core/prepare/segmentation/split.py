@@ -14,12 +14,12 @@ from ..mask_regions import BACKGROUND, HEAD, NECK, TORSO, Mask, Regions
 from ..pictures import Pixels
 from .filters import Guide, dilated, doubled, enlarged, eroded, small_pieces, solid, span, touching
 from .hair import Hair, by_side
+from .jaw import LOBES, beside_jaw
 from .person import WIDER, WIDEST, Person, without_halo
 from .view import SIDE, View, grey, view_of
 
 # Half widths of the face: cheeks and ears below the nose reach no farther.
 EARS = 1.35
-LOBES = 0.12  # below the base of the nose, as a share of eyes to chin: ears end there
 NEVER = -30.0  # the logarithm of a probability that is none
 # Where skin is neck: three quarters as wide as the face, around an axis that lies behind it, so
 # that the neck's middle moves against a turning nose; half a height down. PULL: log-likelihood for
@@ -37,6 +37,7 @@ DARK, DARK_PULL = 70.0, 6.0  # lightness below which the gap between hair and ne
 BLUR, EDGE = 0.06, 40.0  # radius, as a share of eyes to chin, and noise of the guided filter
 THIN = 0.03  # of eyes to chin: a piece joined to the neck by less is no neck, but a collar
 SMALL, CHEST = 0.25, 0.3  # of eyes to chin; heights of the face below the jaw
+SURELY = 0.75  # of a pixel of the frame that is clothes
 FINE = 2  # pixels at SIDE: how far the frame's own edges move those of the regions
 
 
@@ -46,10 +47,12 @@ def split(
     """(H, H) BACKGROUND, HEAD, NECK or TORSO of a frame (H, H, 3). The other arguments are those of
     `view_of`."""
     view = without_halo(view_of(pixels, outline, face, sure), person.first)
-    return enlarge_regions(_regions(view, person), view, pixels, outline)
+    view, clothes = beside_jaw(view, person)
+    out = enlarge_regions(_regions(view, person, clothes), view, pixels, outline)
+    return without_clothes(out, clothes)
 
 
-def _regions(view: View, person: Person) -> Regions:
+def _regions(view: View, person: Person, clothes: Mask) -> Regions:
     """(SIDE, SIDE)"""
     place, body = view.place, view.person
     across = np.abs(place.across)
@@ -64,6 +67,7 @@ def _regions(view: View, person: Person) -> Regions:
     torso = body & ~head & ~neck
     # A small piece beside the jaw is an ear ring, or the wall between two locks.
     head |= small_pieces(torso, (SMALL * place.height) ** 2) & (place.under < CHEST)
+    head &= ~clothes
     out = np.where(body, TORSO, BACKGROUND).astype(np.uint8)
     out[neck] = NECK
     out[head] = HEAD
@@ -157,6 +161,21 @@ def enlarge_regions(regions: Regions, view: View, pixels: Pixels, outline: Mask)
     out[prefers(head, neck | torso)] = HEAD
     out[~outline | prefers(view.outline & ~view.person, view.person)] = BACKGROUND
     return out
+
+
+def without_clothes(regions: Regions, clothes: Mask) -> Regions:
+    """The regions (H, H) without head at the clothes (SIDE, SIDE) beside the jaw: where a light
+    collar and a dark jacket meet skin, the picture's brightness does not tell them from it."""
+    if clothes.any():
+        size = len(regions)
+        rows, columns = (span(np.any(clothes, axis), 1) for axis in (1, 0))
+        if size == 2 * SIDE:
+            near = doubled(clothes[rows, columns].astype(np.float32))
+            part = regions[2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop]
+        else:
+            near, part = enlarged(clothes.astype(np.float32), size), regions
+        part[(near > SURELY) & (part == HEAD)] = TORSO
+    return regions
 
 
 def preferred(one: Mask, other: Mask, guide: Guide, fine: Float32) -> Mask:
