@@ -15,7 +15,7 @@ from ..dataset.clip import TrainingClip
 from ..formats.ply import read_ply
 from ..network.architecture import DECODED, KINDS, architecture_of
 from ..network.build import DIM, NetworkPlan, new_weights
-from ..network.torch import layers
+from ..network.torch import compiled_layers, layers
 from ..network.torch.network import FirstAttention, RawTensors, TorchNetwork
 from ..records.arrays import Float64
 from ..records.camera import Camera
@@ -47,7 +47,7 @@ class Head(nn.Module):
         super().__init__()
         self.canonical = nn.ParameterDict({name: canonical[name] for name in FIELDS})
         self.static = nn.ParameterDict(static or {})
-        self.network = TorchNetwork(weights)
+        self.network = TorchNetwork(weights, compiled=True)
         self.body: TrainableBody | None = None
         self.degree = 0
         self.is_paper = architecture_of(weights).decoder
@@ -187,7 +187,7 @@ def head_at(head: Head, field: Field, windows: Tensor, eyes: Tensor, poses: Tens
     poses (1, 12)."""
     with torch.no_grad():
         codes = head.network.encode_audio(windows)
-        moved, _ = head.network.deform(head.raw(), *field, codes, eyes, poses)
+        moved = head.network.moved(head.raw(), *field, codes, eyes, poses)
     return RawTensors(*(value[0] for value in moved))
 
 
@@ -201,7 +201,8 @@ def static_raw(head: Head, x: Tensor) -> RawTensors:
         sh = values["shs"].reshape(len(c.means), SH_COEFFICIENTS, 3)
         return RawTensors(c.means, c.log_scales, c.quats, values["opacity"][:, 0], sh)
     p = {f"static.{name}": value for name, value in head.static.items()}
-    means, scales, quats, opacity, colour = layers.dense(p, "static", x).split(
+    dense = compiled_layers.kan_rows if compiled_layers.usable(p, "static", x) else layers.dense
+    means, scales, quats, opacity, colour = dense(p, "static", x).split(
         [a.base for a in ATTRIBUTES], 1
     )
     return RawTensors(

@@ -15,7 +15,7 @@ from ..network.names import is_grid
 from ..network.torch.network import FirstAttention, RawTensors
 from .batches import Batches, HeadCrop, generator
 from .density import Density
-from .head import Head, draw, static_raw
+from .head import Field, Head, draw, static_raw
 from .losses import Perceptual, picture_loss, psnr
 from .optimiser import Optimiser
 from .rasterisers.record import Splatter
@@ -150,7 +150,7 @@ class _AudioStage:
         index = torch.from_numpy(rows).to(batches.device)
         codes = self.head.network.encode_audio(batches.augmented_windows(rows, LIPS, step))
         raw = _points_alone(points)
-        moved, _ = self.head.network.deform(
+        moved = self.head.network.moved(
             raw, x, first, codes, batches.eyes[index], batches.landmark_poses(rows, step)
         )
         view = batches.viewmats[index]
@@ -160,6 +160,16 @@ class _AudioStage:
         pixels = camera[..., :2] / camera[..., 2:] * clip.focal + middle
         error = F.huber_loss(pixels, batches.landmarks[index], reduction="none", delta=HUBER)
         return (error.sum(-1) * self.weights).mean()
+
+
+def parted(x: Tensor, first: FirstAttention | None, count: int) -> tuple[Field, Field]:
+    """The first `count` rows of a field, and the others."""
+    sides = [count, len(x) - count]
+    one, other = x.split(sides)
+    if first is None:
+        return (one, None), (other, None)
+    left, right = first.shares.split(sides)
+    return (one, FirstAttention(first.agents, left)), (other, FirstAttention(first.agents, right))
 
 
 def _points_alone(points: Tensor) -> RawTensors:
@@ -190,11 +200,8 @@ class LipsStage(_AudioStage):
         assert points is not None
         agents = head.canonical["means"][: self.batches.config.agents].detach()
         x = head.network.features(torch.cat([agents, points]))
-        first = head.network.first_attention(x)
-        own = x[len(agents) :]
-        if first is not None:
-            first = FirstAttention(first.agents, first.shares[len(agents) :])
-        return self.landmark_loss(step, LIPS_FRAMES, own, first), None
+        _, of_points = parted(x, head.network.first_attention(x), len(agents))
+        return self.landmark_loss(step, LIPS_FRAMES, *of_points), None
 
     def after(self, step: int, progress: float) -> None:
         pass
@@ -224,30 +231,25 @@ class MotionStage(_AudioStage):
         rows = batches.sample_rows(self.name, step, batches.config.batch)
         index = torch.from_numpy(rows).to(batches.device)
         landmarks = self.landmark > 0
-        x, first = head.field(self.points if landmarks else None)
-        count = len(head)
-        own = first and FirstAttention(first.agents, first.shares[:count])
+        own, of_points = parted(*head.field(self.points if landmarks else None), len(head))
         canonical = head.raw()
         codes = head.network.encode_audio(batches.augmented_windows(rows, self.name, step))
         half = batches.config.precision == "bfloat16"
         with torch.autocast(torch.device(batches.device).type, torch.bfloat16, enabled=half):
-            moved, _ = head.network.deform(
-                canonical, x[:count], own, codes, batches.eyes[index], batches.poses[index]
+            moved = head.network.moved(
+                canonical, *own, codes, batches.eyes[index], batches.poses[index]
             )
         loss = weights.offset * (moved.means - canonical.means).abs().mean()
         if weights.surface and step % EVERY == 0:
             loss = loss + EVERY * weights.surface * self.surface.loss(canonical.means)
         quality = 0.0
-        for b, row in enumerate(rows):
-            part, db = self._picture(
-                step, batches.crop(int(row)), RawTensors(*(value[b] for value in moved))
-            )
+        frames = zip(*(value.unbind() for value in moved), strict=True)
+        for row, values in zip(rows, frames, strict=True):
+            part, db = self._picture(step, batches.crop(int(row)), RawTensors(*values))
             loss = loss + part / len(rows)
             quality += db / len(rows)
         if landmarks:
-            others = first and FirstAttention(first.agents, first.shares[count:])
-            landmark_loss = self.landmark_loss(step, MOTION_FRAMES, x[count:], others)
-            loss = loss + self.landmark * landmark_loss
+            loss = loss + self.landmark * self.landmark_loss(step, MOTION_FRAMES, *of_points)
         return loss, quality
 
     def _picture(self, step: int, crop: HeadCrop, raw: RawTensors) -> tuple[Tensor, float]:

@@ -21,7 +21,7 @@ from .tiles import LANES
 _BITS = float(np.log2(np.e))
 
 
-def _decay(b: Any, x: Any, times: float) -> Any:
+def decay(b: Any, x: Any, times: float) -> Any:
     """exp(-times |x|)"""
     size = b.call(function(b, "fabs", 1), [x])
     return power_of_two(b, at_least(b, b.fmul(size, constant(-times * _BITS)), LEAST))
@@ -29,14 +29,14 @@ def _decay(b: Any, x: Any, times: float) -> Any:
 
 def silu(b: Any, x: Any) -> Any:
     """x sigmoid(x), with an error below 3e-7 times the larger of 1 and its magnitude."""
-    one, e = constant(1), _decay(b, x, 1)
+    one, e = constant(1), decay(b, x, 1)
     positive = b.fcmp_ordered(">=", x, constant(0))
     return b.fdiv(b.fmul(x, b.select(positive, one, e)), b.fadd(one, e))
 
 
 def tanh(b: Any, x: Any) -> Any:
     """With an error below 3e-7."""
-    one, e = constant(1), _decay(b, x, 2)
+    one, e = constant(1), decay(b, x, 2)
     size = b.fdiv(b.fsub(one, e), b.fadd(one, e))
     return b.call(function(b, "copysign", 2), [size, x])
 

@@ -168,11 +168,15 @@ def indexed(token: Tensor) -> Tensor:
     return token + torch.from_numpy(positions(*token.shape[1:])).to(token)
 
 
+def agent_mix(agent: Tensor, keys: Tensor, heads: int) -> Tensor:
+    """agent (..., A, 64), keys (B, 4, 64) -> the agents' attention to the tokens (B, A, 4)."""
+    scale = math.sqrt(heads / keys.shape[2])
+    return (agent @ keys.transpose(1, 2) * scale).softmax(dim=-1)
+
+
 def esaa(agent: Tensor, shares: Tensor, keys: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     """agent (..., A, 64), shares (..., N, A), keys (B, 4, 64) -> (B, N, 64), (B, N, 4)."""
-    dim = keys.shape[2]
-    agent_mix = (agent @ keys.transpose(1, 2) * math.sqrt(heads / dim)).softmax(dim=-1)
-    out = (shares @ agent_mix) @ keys
+    out = (shares @ agent_mix(agent, keys, heads)) @ keys
     return out, out.reshape(*out.shape[:2], heads, -1).mean(dim=2)
 
 

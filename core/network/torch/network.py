@@ -12,9 +12,9 @@ from ...records.gaussians import ATTRIBUTES, Gaussians
 from ...records.weights import NetworkWeights
 from ..architecture import COLUMNS, architecture_of
 from ..checks import check_weights, expected_shapes
-from ..names import CONSTANTS, HASH_LEVELS, HEADS
+from ..names import CONSTANTS, ENCODER, HASH_LEVELS, HEADS
 from ..numpy.audio_net import feature_dim
-from . import layers
+from . import compiled_layers, layers
 
 
 class RawTensors(NamedTuple):
@@ -43,9 +43,11 @@ class TorchNetwork(nn.Module):
     """Parameters under their official names, as in `state_dict`; those in FIXED are not trained.
     Tensors that neither inference nor the coarse stage reads are left out."""
 
-    def __init__(self, weights: NetworkWeights) -> None:
-        """Raises CheckpointError."""
+    def __init__(self, weights: NetworkWeights, compiled: bool = False) -> None:
+        """compiled: `features`, `first_attention` and `moved` use numba's kernels where they can
+        (compiled_layers.py), for training. Raises CheckpointError."""
         super().__init__()
+        self._compiled = compiled
         check_weights(weights)
         self._weights, self._architecture = weights, architecture_of(weights)
         self.audio_dim = feature_dim(weights.arrays)
@@ -66,15 +68,21 @@ class TorchNetwork(nn.Module):
     def features(self, means: Tensor) -> Tensor:
         """means (N, 3) -> (N, 64): the network's only input that depends on the Gaussians."""
         p = self.parameters_by_name()
-        return (layers.encoded if self._architecture.encoder else layers.features)(p, means)
+        if not self._architecture.encoder:
+            return layers.features(p, means)
+        if self._compiled and compiled_layers.usable(p, ENCODER, means):
+            return compiled_layers.encoded(p, means)
+        return layers.encoded(p, means)
 
     def first_attention(self, x: Tensor) -> FirstAttention | None:
         """x (N, 64). None for multi-head attention, all of which depends on the frame."""
         architecture = self._architecture
         if not architecture.esaa:
             return None
-        p = self.parameters_by_name()
-        return FirstAttention(*layers.esaa_shares(p, 0, x, architecture.agents, architecture.heads))
+        p, sizes = self.parameters_by_name(), (architecture.agents, architecture.heads)
+        if self._compiled and compiled_layers.usable(p, None, x):
+            return FirstAttention(*compiled_layers.esaa_shares(p, 0, x, *sizes))
+        return FirstAttention(*layers.esaa_shares(p, 0, x, *sizes))
 
     def encode_audio(self, windows: Tensor) -> Tensor:
         """windows (B, 8, D, W) -> codes (B, 32)."""
@@ -115,6 +123,25 @@ class TorchNetwork(nn.Module):
         offsets = {name: offset * strength for name, offset in self._offsets(p, x).items()}
         return moved_by(canonical, offsets, len(codes)), shown
 
+    def moved(
+        self,
+        canonical: RawTensors,
+        x: Tensor,
+        first: FirstAttention | None,
+        codes: Tensor,
+        eyes: Tensor,
+        poses: Tensor,
+    ) -> RawTensors:
+        """`deform` without the attention, as training needs it."""
+        p, architecture = self.parameters_by_name(), self._architecture
+        if not (self._compiled and first and compiled_layers.can_move(p, architecture, x)):
+            return self.deform(canonical, x, first, codes, eyes, poses)[0]
+        token = layers.tokens(p, codes, eyes, poses)
+        keys = layers.indexed(token) if architecture.positions else token
+        mix = layers.agent_mix(first.agents, keys, architecture.heads)
+        decoded = compiled_layers.offsets(p, 0, x, first.shares, mix, keys)
+        return moved_by(canonical, self._by_attribute(decoded), len(codes))
+
     def _attend(
         self,
         p: dict[str, Tensor],
@@ -136,14 +163,20 @@ class TorchNetwork(nn.Module):
     def _offsets(self, p: dict[str, Tensor], hidden: Tensor) -> dict[str, Tensor]:
         """hidden (B, N, 64) -> attribute -> (B, N, `architecture.widths`)."""
         if self._architecture.decoder:
-            decoded = layers.decoded(p, hidden)
-            return {name: decoded[..., COLUMNS[name]] for name in self._architecture.widths}
+            return self._by_attribute(layers.decoded(p, hidden))
         hidden = hidden.relu()
         return {
             attribute: layers.head(p, name, hidden)
             for name, (attribute, _) in HEADS.items()
             if attribute in self._architecture.widths
         }
+
+    def _by_attribute(self, decoded: Tensor) -> dict[str, Tensor]:
+        """decoded (B, N, 14)"""
+        # One split: the gradient of each slice would fill an array of its own.
+        parts = decoded.split([own.stop - own.start for own in COLUMNS.values()], dim=-1)
+        every = dict(zip(COLUMNS, parts, strict=True))
+        return {name: every[name] for name in self._architecture.widths}
 
 
 def moved_by(canonical: RawTensors, offsets: dict[str, Tensor], batch: int) -> RawTensors:
@@ -158,10 +191,11 @@ def moved_by(canonical: RawTensors, offsets: dict[str, Tensor], batch: int) -> R
             continue
         width = offset.shape[2]
         flat = every.flatten(2) if every.dim() > 2 else every[..., None]
-        first = flat[..., :width] + offset
         if width < attribute.width:
-            first = torch.cat([first, flat[..., width:]], dim=2)
-        moved.append(first.reshape(every.shape))
+            first, rest = flat.split([width, flat.shape[2] - width], dim=2)
+            moved.append(torch.cat([first + offset, rest], dim=2).reshape(every.shape))
+        else:
+            moved.append((flat + offset).reshape(every.shape))
     return RawTensors(*moved)
 
 
