@@ -39,7 +39,7 @@ def compiled_sources() -> list[Path]:
     core = Path(__file__).parents[1]
     patterns = (
         "**/numba/*.py", "**/*numba*.py", "render/*.py", "network/*.py", "network/numpy/*.py",
-        "records/*.py",
+        "records/*.py", "metrics/pictures.py",
     )  # fmt: skip
     return sorted({path for pattern in patterns for path in core.glob(pattern)})
 

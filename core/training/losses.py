@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,24 +12,13 @@ from torch import Tensor
 from ..dataset.clip import Box
 from ..metrics.lpips_torch import Lpips
 from ..metrics.lpips_weights import find_weights
-from ..metrics.pictures import C1, C2
+from ..metrics.pictures import TAPS
 from .config import Losses
 from .job import TrainJob
-from .numba.blur import SIDE, means
+from .ssim import ssim
 
 # Perceptual distance of two pictures (H, W, 3): a scalar with a gradient to the first.
 Perceptual = Callable[[Tensor, Tensor], Tensor]
-
-
-def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Mean structural similarity (Wang 2004): Gaussian window of 11 pixels, sigma 1.5, over the
-    windows inside the picture. b receives no gradient."""
-    x, y = a.permute(2, 0, 1), b.detach().permute(2, 0, 1)
-    mx, xx, xy = means(torch.cat([x, x * x, x * y])).chunk(3)
-    my, yy = means(torch.cat([y, y * y])).chunk(2)
-    above = (2 * mx * my + C1) * (2 * (xy - mx * my) + C2)
-    below = (mx * mx + my * my + C1) * (xx - mx * mx + yy - my * my + C2)
-    return (above / below).mean()
 
 
 def picture_loss(
@@ -42,20 +33,70 @@ def picture_loss(
     """The weighted sum of all losses of one picture. picture: rendered over the frame's background.
     target: the true frame. alpha (H, W): of the head's Gaussians. head (H, W): float mask. lips:
     box in pixels of these pictures."""
+    if fused(picture):
+        own = (weights.l1, weights.ssim, weights.square, weights.lips, weights.mask)
+        loss: Tensor = _PictureLoss.apply(picture, alpha, target, head, lips, own)
+    else:
+        loss = plain(picture, target, alpha, head, lips, weights)
+    if perceptual is not None:
+        loss = loss + weights.perceptual * perceptual(picture, target)
+    return loss
+
+
+def fused(picture: Tensor) -> bool:
+    """True if numba's kernels compute the losses: on a CPU, in float32."""
+    fits = picture.device.type == "cpu" and picture.dtype == torch.float32
+    return fits and find_spec("numba") is not None
+
+
+def plain(
+    picture: Tensor,
+    target: Tensor,
+    alpha: Tensor,
+    head: Tensor,
+    lips: Box | None,
+    weights: Losses,
+) -> Tensor:
+    """`picture_loss` in torch's own operations, without the perceptual loss."""
     error = picture - target
     loss = weights.l1 * error.abs().mean()
     if weights.square:
         loss = loss + weights.square * (error * error).mean()
-    if weights.ssim and min(picture.shape[:2]) >= SIDE:
+    if weights.ssim and min(picture.shape[:2]) >= TAPS:
         loss = loss + weights.ssim * (1 - ssim(picture, target))
     if weights.lips and lips is not None:
         y0, y1, x0, x1 = lips
         loss = loss + weights.lips * error[y0:y1, x0:x1].abs().mean()
     if weights.mask:
         loss = loss + weights.mask * (alpha - head).abs().mean()
-    if perceptual is not None:
-        loss = loss + weights.perceptual * perceptual(picture, target)
     return loss
+
+
+class _PictureLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        picture: Tensor,
+        alpha: Tensor,
+        target: Tensor,
+        head: Tensor,
+        lips: Box | None,
+        weights: tuple[float, float, float, float, float],
+    ) -> Tensor:
+        from .numba.pictures import loss_and_slopes
+
+        one, true, covered, wanted = (
+            value.detach().contiguous().numpy() for value in (picture, target, alpha, head)
+        )
+        loss, *slopes = loss_and_slopes(one, true, covered, wanted, lips, weights)
+        ctx.slopes = [torch.from_numpy(slope) for slope in slopes]
+        return picture.new_tensor(loss)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        of_picture, of_alpha = (own * slope for own in ctx.slopes)
+        return of_picture, of_alpha, None, None, None, None
 
 
 def psnr(picture: Tensor, target: Tensor) -> float:
