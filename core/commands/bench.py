@@ -93,6 +93,9 @@ def _rows(
     if "training" in args.parts:
         try:
             yield from training.rasterising(avatar, job)
+            for compiled in (False, True):
+                yield training.layers(compiled)
+                yield training.losses(compiled)
         except MissingPackageError as error:
             skipped.append(f"training: {error}")
     if "video" in args.parts and args.video is not None:
