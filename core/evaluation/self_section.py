@@ -79,6 +79,8 @@ def _mouth(driven: SelfDriven, loud: Float64) -> tuple[Metric, ...]:
         "lmd": f"landmarks 48 to 67, mean subtracted; on the true frames {lmd_floor:.2f}",
         "loud": f"true lips {correlation(true, loud):.3f}, at most {true_best:.3f} at a shift of "
         f"{true_shift} frames",
+        "movement": "ratio of standard deviations; 1 is ideal; on the true frames "
+        f"{movement_ratio(floor, true):.3f}",
     }
     no_loud = NO_REGRESSION if np.isfinite(loud).any() else NO_SOUND
     late = float(shift) if math.isfinite(at_best) else None
@@ -87,7 +89,7 @@ def _mouth(driven: SelfDriven, loud: Float64) -> tuple[Metric, ...]:
         measured("lip_correlation", correlation(gap, true), notes["sync"], NO_REGRESSION),
         measured("lip_correlation_surface", correlation(surface, true), "", NO_LANDMARKS),
         measured("lip_shift", late, notes["shift"], NO_REGRESSION),
-        measured("lip_range", movement, "ratio of standard deviations; 1 is ideal", NO_REGRESSION),
+        measured("lip_range", movement, notes["movement"], NO_REGRESSION),
         measured("lmd", lmd, notes["lmd"], NO_REGRESSION),
         measured("lmd_surface", lmd_surface, "", NO_LANDMARKS),
         measured("loudness_correlation", correlation(gap, loud), notes["loud"], no_loud),

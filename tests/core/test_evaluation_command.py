@@ -55,6 +55,8 @@ def test_an_avatar_equals_the_clip_it_made(itself):
     assert val.value("lip_shift") == 0
     assert val.value("lmd") < 0.2 and val.value("eye_error") < 0.2
     assert 0.9 < val.value("lip_range") < 1.1
+    note = next(metric.note for metric in val.metrics if metric.key == "lip_range")
+    assert 0.9 < float(note.rpartition(" ")[2]) < 1.1  # what the reader finds in the true frames
     assert 0.98 < val.value("flicker") < 1.02 and val.value("error_flicker") < 1
     assert val.value("loudness_correlation") > 0.7
     assert val.value("silence") < 0.2
