@@ -20,6 +20,7 @@ from ..system.files import read_bounded
 LANDMARKS = 68
 MOUTH = slice(48, 68)
 LIPS = slice(48, 60)  # the outer lip
+INNER_LIP = slice(60, 68)
 EYES = slice(36, 48)
 UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)  # pairs of the inner lips
 # Bridge of the nose and corners of the eyes, which speech and blinks do not move.

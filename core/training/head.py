@@ -26,7 +26,7 @@ from .config import TrainConfig
 from .rasterisers.record import Rendered, SplatTensors, Splatter
 
 FIELDS = (*(a.raw for a in ATTRIBUTES if a.name != "sh"), "sh_dc", "sh_rest")
-OPACITY = 0.1  # of a new Gaussian
+OPACITY = 0.5  # of a new Gaussian: the first points are a surface already
 NEIGHBOURS = 3
 Field = tuple[Tensor, FirstAttention | None]  # of Head.field
 COLOUR_FRAMES = 16  # that the initial colours are averaged over
@@ -222,6 +222,13 @@ def merge_static_decoder(head: Head) -> None:
         for name, value in zip(FIELDS, values, strict=True):
             head.canonical[name].copy_(value)
     head.static = nn.ParameterDict()
+
+
+def order_agents(head: Head, count: int) -> None:
+    """Move `count` Gaussians that are far apart to the front, where ESAA takes its agents."""
+    if head.is_paper:
+        means = head.canonical["means"].detach().cpu().numpy()
+        reorder(head, farthest_first(means, count))
 
 
 def reorder(head: Head, order: NDArray[np.int64]) -> None:

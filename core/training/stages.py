@@ -89,7 +89,7 @@ class StaticStage:
         rates |= {f"static.{name}": NETWORK for name in head.static}
         self.optimiser = Optimiser(head, rates, {})
         self.density = Density(len(head), batches.device)
-        self.surface = Surface(batches.clip.points, batches.device)
+        self.surface = Surface(batches.clip.points, batches.device, batches.landmark_points)
         self._probe: Tensor | None = None
         self._radii: Tensor | None = None
 
@@ -217,7 +217,7 @@ class MotionStage(_AudioStage):
     ) -> None:
         super().__init__(batches, head)
         self.splat, self.perceptual = splat, perceptual
-        self.surface = Surface(batches.clip.points, batches.device)
+        self.surface = Surface(batches.clip.points, batches.device, batches.landmark_points)
         self.steps = batches.config.motion_steps
         self.landmark = batches.config.losses.landmark if self.points is not None else 0.0
         rates = {name: rate * 0.3 for name, rate in GAUSSIANS.items()}

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..dataset.landmarks import MOUTH
 from ..records.arrays import Float64
 
 NEIGHBOURS = 16  # points that give the surface's slant
@@ -19,9 +20,10 @@ EVERY = 4  # steps, between two that look for the surface
 
 
 class Surface:
-    """The planes through the first points (P, 3), decimetres, on one device."""
+    """The planes through the first points (P, 3), decimetres, on one device. landmarks (68, 3):
+    their mean places, if they are known. Behind the mouth there is no surface."""
 
-    def __init__(self, points: Float64, device: str) -> None:
+    def __init__(self, points: Float64, device: str, landmarks: Float64 | None = None) -> None:
         from scipy.spatial import cKDTree
 
         self._tree = cKDTree(points)
@@ -31,13 +33,22 @@ class Surface:
         normals = np.linalg.eigh(np.einsum("pki,pkj->pij", apart, apart))[1][..., 0]
         self._middles = torch.tensor(middles, dtype=torch.float32, device=device)
         self._normals = torch.tensor(normals, dtype=torch.float32, device=device)
+        self._mouth = None
+        if landmarks is not None:
+            mouth = landmarks[MOUTH, :2]
+            box = np.stack([mouth.min(axis=0), mouth.max(axis=0)])
+            self._mouth = torch.tensor(box, dtype=torch.float32, device=device)
 
     def loss(self, means: Tensor) -> Tensor:
         """Mean distance of `means` (N, 3) from the plane through the nearest first points, beyond
-        LOOSE, decimetres: a scalar. Beside the surface's end it is zero."""
+        LOOSE, decimetres: a scalar. Beside the surface's end and behind the mouth it is zero."""
         places = means.detach().cpu().numpy()
         nearest = torch.from_numpy(self._tree.query(places)[1]).to(means.device)
         apart = means - self._middles[nearest]
         off = (apart * self._normals[nearest]).sum(1)
-        beside = apart.square().sum(1) - off.square() > BEYOND**2
-        return (off.abs() - LOOSE).clamp(min=0).masked_fill(beside, 0).mean()
+        free = apart.square().sum(1) - off.square() > BEYOND**2
+        if self._mouth is not None:
+            low, high = self._mouth
+            place = means.detach()[:, :2]
+            free |= ((place > low) & (place < high)).all(1) & (apart[:, 2] < 0)
+        return (off.abs() - LOOSE).clamp(min=0).masked_fill(free, 0).mean()

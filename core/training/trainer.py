@@ -17,10 +17,11 @@ from ..system.machine import machine
 from .body_stage import BodyStage
 from .events import Events, Listener
 from .folder import STATE
-from .head import FIELDS, Head, farthest_first, merge_static_decoder, reorder
+from .head import FIELDS, Head, merge_static_decoder, order_agents
 from .head_hidden import remove_hidden
 from .job import STOP, TrainJob
 from .losses import perceptual_loss
+from .mouth_inside import add_inside
 from .optimiser import Average
 from .preview import Preview, evenly_spaced, render_preview, write_strip
 from .result import avatar_of, with_frozen_gaussians
@@ -68,7 +69,7 @@ class _Training:
         if self.job.resume:
             self._restore()
         elif not self.config.static_init:
-            self._order_agents()
+            order_agents(self.head, self.config.agents)
         self.events = Events(self.job.work, listener)
         self._saved = time.monotonic()
 
@@ -100,7 +101,8 @@ class _Training:
             self._run_stage(name)
             if name == STATIC:
                 merge_static_decoder(self.head)
-                self._order_agents()
+                add_inside(self.head, self.batches)
+                order_agents(self.head, self.config.agents)
             if name == MOTION:
                 self._settle()
             if name != stages[-1]:
@@ -115,12 +117,6 @@ class _Training:
         self.head.load(self.average.values)
         self.average = None
         remove_hidden(self.head, self.batches, self.setup.splat)
-
-    def _order_agents(self) -> None:
-        """Move Gaussians that are far apart to the front, where ESAA takes its agents."""
-        if self.head.is_paper:
-            means = self.head.canonical["means"].detach().cpu().numpy()
-            reorder(self.head, farthest_first(means, self.config.agents))
 
     def _run_stage(self, name: str) -> None:
         stage = self._stage(name)
