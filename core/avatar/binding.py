@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from ..records.arrays import Float64
 
 NEAREST = 8  # Gaussians that represent a point
-# Of them; fainter ones are hardly visible. A skin of many thin layers has few above 0.3: with that
-# limit a lower lip was represented by the upper one.
-MIN_OPACITY = 0.1
+MIN_OPACITY = 0.3  # of them; fainter ones are hardly visible
 
 
 @dataclass(frozen=True, eq=False)

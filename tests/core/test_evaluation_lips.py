@@ -61,9 +61,6 @@ def test_landmarks_move_as_their_gaussians_do():
     faint = np.ones(680)
     faint[570:580] = 0.01  # nearly transparent: others represent the landmark
     assert not set(bind(points, means, faint).indices[57]) & set(range(570, 580))
-    thin = np.ones(680)
-    thin[570:580] = 0.2  # thin, as the layers of a trained skin are: they represent it themselves
-    assert len(set(bind(points, means, thin).indices[57]) & set(range(570, 580))) > 5
 
 
 def test_the_lip_gap_is_taken_along_the_head():
