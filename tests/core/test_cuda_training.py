@@ -13,8 +13,8 @@ import torch
 
 from core.errors import TrainingError
 from core.render.cuda import gsplat
-from core.training import setup, trainer
-from core.training.numba import blur
+from core.training import setup, ssim, trainer
+from core.training.numba.ssim import ssim_and_slopes
 from core.training.rasterisers import gsplat as gsplat_torch
 from tests.support.pretend_cuda import pretend
 from tests.support.pretend_gsplat import stand_in
@@ -34,28 +34,26 @@ def mode(monkeypatch):
 @pytest.fixture
 def trains_on_a_gpu(monkeypatch):
     # What is kept for a device is kept for longer than this one lives.
-    monkeypatch.setattr(blur, "_band", blur._band.__wrapped__)
+    monkeypatch.setattr(ssim, "_band", ssim._band.__wrapped__)
     monkeypatch.setitem(sys.modules, "gsplat", stand_in())
     monkeypatch.setattr(setup, "splatter_for", lambda device: gsplat_torch.splat)
     yield
     gsplat.available.cache_clear()  # the end of a training asks what draws here
 
 
-def test_means_of_maps_without_a_convolution(mode, monkeypatch) -> None:
+def test_similarity_without_a_convolution(mode, monkeypatch) -> None:
     """cuDNN's would be of ten bits by default."""
     monkeypatch.setattr(torch.nn.functional, "conv2d", None)
-    monkeypatch.setattr(blur, "_band", blur._band.__wrapped__)
-    maps = torch.rand(3, 20, 31, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(ssim, "_band", ssim._band.__wrapped__)
+    one, other = torch.rand(2, 20, 31, 3, generator=torch.Generator().manual_seed(1))
     with mode:
-        there = maps.to("cuda").requires_grad_()
-        found = blur.means(there)
-        (found * found).sum().backward()
-        found, slope = found.detach().cpu().numpy(), there.grad.cpu().numpy()
-    here = maps.clone().requires_grad_()
-    expected = blur.means(here)
-    (expected * expected).sum().backward()
-    np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-6)
-    np.testing.assert_allclose(slope, here.grad.numpy(), atol=1e-5)
+        there = one.to("cuda").requires_grad_()
+        found = ssim.ssim(there, other.to("cuda"))
+        found.backward()
+        value, slope = float(found.detach().cpu()), there.grad.cpu().numpy()
+    expected, slopes = ssim_and_slopes(one.numpy(), other.numpy())
+    assert value == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_allclose(slope, slopes, atol=1e-6)
 
 
 @pytest.mark.parametrize("config", [SMALL, OFFICIAL], ids=["paper", "official"])

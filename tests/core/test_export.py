@@ -185,8 +185,8 @@ def test_the_paper_kind_is_refused_in_one_line_and_its_ply_is_written(
     capsys.readouterr()
     ply = tmp_path / "head.ply"
     assert main(["export", egs, str(ply), "--ply"]) == 0
-    assert "300 Gaussians" in capsys.readouterr().out
     gaussians = load_avatar(egs).gaussians
+    assert f"{len(gaussians.means)} Gaussians" in capsys.readouterr().out
     for name, value in vars(read_ply(ply)).items():
         assert np.array_equal(value, getattr(gaussians, name)), name
     assert list(tmp_path.iterdir()) == [ply]
