@@ -26,7 +26,7 @@ from .config import TrainConfig
 from .rasterisers.record import Rendered, SplatTensors, Splatter
 
 FIELDS = (*(a.raw for a in ATTRIBUTES if a.name != "sh"), "sh_dc", "sh_rest")
-OPACITY = 0.5  # of a new Gaussian: the first points are a surface already
+OPACITY = 0.1  # of a new Gaussian
 NEIGHBOURS = 3
 Field = tuple[Tensor, FirstAttention | None]  # of Head.field
 COLOUR_FRAMES = 16  # that the initial colours are averaged over

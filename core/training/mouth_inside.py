@@ -20,7 +20,7 @@ from ..images.sampling import bilinear
 from ..records.arrays import Float64
 from ..records.gaussians import C0
 from .batches import Batches
-from .head import FIELDS, OPACITY, Head
+from .head import FIELDS, Head
 
 DEPTH = 0.1  # decimetres from the lips' surface to the teeth
 NEAREST = 8  # points of the surface that give the lips' depth
@@ -29,6 +29,7 @@ MOST_FRAMES = 60
 LEAST_FRAMES = 3  # that must show a place
 SPACING = 1.25  # pixels between places
 LEAST = 12  # places: a mouth that shows less is not open
+OPACITY = 0.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -21,7 +19,6 @@ from core.network.skinning import SkinnedBody
 from core.records.arrays import Float64
 from core.records.avatar import Avatar
 from core.records.camera import pose_vector
-from core.training import body
 from core.training.body_field import between, inflated
 from core.training.body_shape import scene_of
 from core.training.body_sway import body_motions
@@ -31,14 +28,6 @@ from tests.support.training_runs import SMALL, job_of, state_of, stop_at, train
 
 BUST = replace(SMALL, body_steps=80, body_points=500)
 DEPTH = 7.5
-
-
-@pytest.fixture(scope="module", autouse=True)
-def neck_behind_the_face() -> Iterator[None]:
-    """This clip's ears lie on the front of the face. A neck that far in front would be left out,
-    as it would show before the head."""
-    with mock.patch.object(body, "BEHIND", 1.5):
-        yield
 
 
 @pytest.fixture(scope="module")
