@@ -29,7 +29,7 @@ MOST_FRAMES = 60
 LEAST_FRAMES = 3  # that must show a place
 SPACING = 1.25  # pixels between places
 LEAST = 12  # places: a mouth that shows less is not open
-OPACITY = 0.5
+OPACITY = 0.5  # of the new Gaussians, which are a surface already
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def _areas(polygons: Float64) -> Float64:
 
 
 def _grid(clip: TrainingClip, rows: NDArray[np.int64], places: Float64) -> tuple[Float64, float]:
-    """(K, 3) places behind the lips, a pixel apart, and that distance in decimetres."""
+    """(K, 3) places behind the lips, SPACING apart, and that distance in decimetres."""
     from scipy.spatial import cKDTree
 
     mouth = places[MOUTH]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ import torch
 
 from core.training.rasterisers import numba as splat_numba_torch
 from tests.support import plain_rasteriser
+from tests.support.narrow_vectors import run_with_vectors_of_eight
 from tests.support.splatting_scenes import (
     INPUTS,
     first,
@@ -28,7 +26,6 @@ from tests.support.splatting_scenes import (
     tensors,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = scenes()
 # Of the norm of all gradients of an input. Plain torch in float32 is up to 2e-5 from float64.
 TOLERANCE = 2e-5
@@ -128,16 +125,8 @@ np.savez(sys.argv[1], **gradients(splat, scenes()["saturated"], small_camera(), 
 
 def test_vectors_of_eight_give_the_same_gradients(tmp_path: Path) -> None:
     """The path of processors without AVX-512, whatever this one has."""
-    environ = {
-        **os.environ,
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_OPT": "1",  # quicker to compile
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
-    }
     out = tmp_path / "narrow.npz"
-    subprocess.run([sys.executable, "-c", NARROW, str(out)], env=environ, check=True)
+    run_with_vectors_of_eight(NARROW, tmp_path, str(out))
     truth = gradients(plain_rasteriser.splat, SMALL["saturated"], small_camera(), 3, torch.float64)
     with np.load(out) as found:
         for key in INPUTS:

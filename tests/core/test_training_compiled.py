@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +22,7 @@ from core.training.numba import pictures
 from core.training.numba import ssim as ssim_kernels
 from core.training.stages import parted
 from tests.core.test_training_network import make_head
-from tests.support.sources import ROOT
+from tests.support.narrow_vectors import run_with_vectors_of_eight
 from tests.support.synthetic import random_pose
 
 # Of the largest value. Both round to float32, whose last digit is 6e-8, in another order over up to
@@ -149,15 +146,7 @@ here.test_shares_and_their_gradients_are_torchs(193, 13)
 
 def test_vectors_of_eight_give_the_same_gradients(tmp_path: Path) -> None:
     """The path of processors without AVX-512, whatever this one has."""
-    environ = {
-        **os.environ,
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_OPT": "1",  # quicker to compile
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
-    }
-    subprocess.run([sys.executable, "-c", NARROW], env=environ, check=True)
+    run_with_vectors_of_eight(NARROW, tmp_path)
 
 
 def assert_same(one: Run, other: Run) -> None:

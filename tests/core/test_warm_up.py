@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from core.bake.plan import training_tasks
 from core.network.deformer import splats_at
 from core.records.weights import EGSTALKER, GAUSSIANTALKER
 from core.render.background import background_of
+from tests.support.narrow_vectors import run_with_vectors_of_eight
 from tests.support.synthetic import random_avatar, random_paper_avatar, random_pose, random_windows
 from tests.support.talking import small_avatar, sound
 
@@ -23,7 +21,6 @@ pytest.importorskip("numba", reason="needs numba")
 from core.network.numba import layers, network
 from core.render.numba import bin, blend, project, rasterise
 
-ROOT = Path(__file__).resolve().parents[2]
 COMPILED = (
     layers.deform_rows,
     project.project_range,
@@ -85,16 +82,8 @@ def test_vectors_of_eight_give_the_same_picture(tmp_path: Path) -> None:
     from core.render import reference
     from tests.support.render_scenes import camera, decibels, head, noise
 
-    environ = {
-        **os.environ,
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_OPT": "1",  # quicker to compile
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
-    }
     out = tmp_path / "narrow.npz"
-    subprocess.run([sys.executable, "-c", NARROW, str(out)], env=environ, check=True)
+    run_with_vectors_of_eight(NARROW, tmp_path, str(out))
     with np.load(out) as found:
         for name, avatar in (("official", random_avatar(100)), ("paper", random_paper_avatar(100))):
             deformer = prepare(*avatar)
