@@ -23,7 +23,8 @@ POINTS, SIDE, RUNS = 16_000, 416, 12
 
 def rasterising(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
     """The canonical head from every camera of the job, degree 3: drawn without gradient, drawn for
-    a gradient, and with it. Raises MissingPackageError without torch or numba."""
+    a gradient, and with it; the last at half the size, too, with which a training begins. Raises
+    MissingPackageError without torch or numba."""
     splat = splatter_for("cpu")
     import torch
 
@@ -44,6 +45,8 @@ def rasterising(avatar: Avatar, job: BakeJob) -> Iterator[Row]:
     yield measured("draw, no gradient", "numba", lambda view: rasterise(splats, view), cameras)
     yield measured("draw to train", "numba", there, cameras)
     yield measured("and gradients", "numba", there_and_back, cameras)
+    small = [camera.resized(camera.width // 2, camera.height // 2) for camera in cameras]
+    yield measured("gradients, small", "numba", there_and_back, small)
 
 
 def layers(compiled: bool) -> Row:

@@ -70,8 +70,8 @@ class TrainConfig:
     motion_steps: int = 12000
     body_steps: int = 600
     minutes: float | None = None
-    points: int = 14000
-    max_points: int = 20000
+    points: int = 9000
+    max_points: int = 13000
     body_points: int = 8000
     batch: int = 2
     agents: int = 64

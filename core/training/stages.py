@@ -14,6 +14,7 @@ from ..errors import TrainingError
 from ..network.names import is_grid
 from ..network.torch.network import FirstAttention, RawTensors
 from .batches import Batches, HeadCrop, generator
+from .coarse import crop_at
 from .density import Density
 from .head import Field, Head, draw, static_raw
 from .losses import Perceptual, picture_loss, psnr
@@ -96,7 +97,7 @@ class StaticStage:
     def loss(self, step: int, progress: float) -> tuple[Tensor, float | None]:
         batches, head = self.batches, self.head
         head.degree = min(3, int(progress * 5))
-        crop = batches.crop(int(batches.sample_rows(self.name, step, 1)[0]))
+        crop = crop_at(progress, batches.crop(int(batches.sample_rows(self.name, step, 1)[0])))
         crop = batches.on_wrong_background(crop, self.name, step)
         x = head.network.features(head.canonical["means"])
         self._probe = torch.zeros(len(head), 2, device=batches.device, requires_grad=True)
@@ -245,7 +246,9 @@ class MotionStage(_AudioStage):
         quality = 0.0
         frames = zip(*(value.unbind() for value in moved), strict=True)
         for row, values in zip(rows, frames, strict=True):
-            part, db = self._picture(step, batches.crop(int(row)), RawTensors(*values))
+            part, db = self._picture(
+                step, crop_at(progress, batches.crop(int(row))), RawTensors(*values)
+            )
             loss = loss + part / len(rows)
             quality += db / len(rows)
         if landmarks:

@@ -102,7 +102,8 @@ def test_a_step_of_training_has_its_figures(path, capsys):
     result = json.loads(capsys.readouterr().out)
     found = [row["stage"] for row in result["stages"] if row["min_ms"] > 0]
     both = ["move to train", "losses to train"]  # torch's, then numba's
-    assert found == ["draw, no gradient", "draw to train", "and gradients", *both, *both]
+    drawn = ["draw, no gradient", "draw to train", "and gradients", "gradients, small"]
+    assert found == [*drawn, *both, *both]
     assert result["skipped"] == []
 
 
