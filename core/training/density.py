@@ -57,7 +57,7 @@ class Density:
             origin = torch.cat([stay, children])
             values = {f"canonical.{name}": c[name][origin].clone() for name in FIELDS}
             means, log_scales = values["canonical.means"], values["canonical.log_scales"]
-            offset = _rotated(c["quats"][children], noise[children] * scales[children])
+            offset = rotated(c["quats"][children], noise[children] * scales[children])
             means[len(stay) :] += torch.where(split[children, None], offset, 0)
             of_split = split[origin]
             log_scales[of_split] -= float(torch.log(torch.tensor(SPLIT_SHRINK)))
@@ -66,7 +66,7 @@ class Density:
             self.seen = torch.zeros(len(origin), device=means.device)
 
 
-def _rotated(quats: Tensor, vectors: Tensor) -> Tensor:
+def rotated(quats: Tensor, vectors: Tensor) -> Tensor:
     """Vectors (M, 3) rotated by quaternions (M, 4), w first."""
     q = F.normalize(quats, dim=-1)
     w, axis = q[:, :1], q[:, 1:]

@@ -110,7 +110,7 @@ class StaticStage:
         )
         weight = batches.config.losses.surface
         if weight and step % EVERY == 0:
-            loss = loss + EVERY * weight * self.surface.loss(raw.means)
+            loss = loss + EVERY * weight * self.surface.loss(raw)
         return loss, psnr(picture.detach(), crop.target)
 
     def after(self, step: int, progress: float) -> None:
@@ -242,7 +242,7 @@ class MotionStage(_AudioStage):
             )
         loss = weights.offset * (moved.means - canonical.means).abs().mean()
         if weights.surface and step % EVERY == 0:
-            loss = loss + EVERY * weights.surface * self.surface.loss(canonical.means)
+            loss = loss + EVERY * weights.surface * self.surface.loss(canonical)
         quality = 0.0
         frames = zip(*(value.unbind() for value in moved), strict=True)
         for row, values in zip(rows, frames, strict=True):

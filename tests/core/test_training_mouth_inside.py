@@ -17,7 +17,14 @@ from core.training.head import new_head
 from core.training.mouth_inside import DEPTH, LEAST, add_inside, inside_of
 from core.training.setup import open_batches
 from core.training.surface import Surface
-from tests.support.training_runs import OFFICIAL, SMALL, job_of, make_talking_clip, train
+from tests.support.training_runs import (
+    OFFICIAL,
+    SMALL,
+    gaussians_at,
+    job_of,
+    make_talking_clip,
+    train,
+)
 
 TEETH = (250, 240, 20)
 
@@ -90,7 +97,7 @@ def test_nothing_pulls_the_inside_to_the_lips() -> None:
     landmarks[MOUTH, 0], landmarks[MOUTH, 1] = np.linspace(-0.3, 0.3, 20), [-0.2, 0.0] * 10
     places = {"inside": (0, -0.1, -0.2), "before": (0, -0.1, 0.2), "beside": (0.5, -0.1, -0.2)}
     pulled = {
-        name: float(Surface(wall, "cpu", landmarks).loss(torch.tensor([place])))
+        name: float(Surface(wall, "cpu", landmarks).loss(gaussians_at(torch.tensor([place]))))
         for name, place in places.items()
     }
     assert pulled["inside"] == 0 and pulled["before"] > 0.1 and pulled["beside"] > 0.1

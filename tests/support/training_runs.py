@@ -14,6 +14,7 @@ import torch
 
 from core.errors import CancelledError
 from core.formats.safetensors import read_tensors
+from core.network.torch.network import RawTensors
 from core.training import setup, trainer
 from core.training.config import Losses, TrainConfig
 from core.training.folder import STATE
@@ -43,6 +44,14 @@ def make_talking_clip(folder: Path) -> Path:
     avatar = replace(avatar, gaussians=replace(avatar.gaussians, log_scales=broad))
     with mock.patch.object(talking_clip, "DROP", 0.3):
         return acted_clip(folder / "clip", avatar, acting())
+
+
+def gaussians_at(means: torch.Tensor, size: float = 1e-9) -> RawTensors:
+    """Round ones of that standard deviation at (N, 3), without colour."""
+    count = len(means)
+    quats = torch.tensor([1.0, 0, 0, 0]).repeat(count, 1)
+    logs = torch.full((count, 3), float(np.log(size)))
+    return RawTensors(means, logs, quats, torch.zeros(count), torch.zeros(count, 1, 3))
 
 
 def job_of(clip: Path, folder: Path, config: TrainConfig = SMALL, **values: Any) -> TrainJob:
