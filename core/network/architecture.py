@@ -6,7 +6,8 @@ is the method as the paper describes it (§1.3); the official code differs from 
     X       = KAN(tri-plane features - 1)        once for each avatar: the encoder; the planes
                                                  are hash tables (numpy/hash_grid.py)
     code    = attention over the eight window codes + PPE, a periodic encoding of time
-    tokens  = KANs of code, eye, pose, nothing   pose standardised, eye code of slow waves
+    tokens  = KANs of code, eye, pose, nothing   pose standardised and clipped, eye code of slow
+                                                 waves
     h       = ESAA and feed-forward as in EGSTalker, without an encoding of the token's index
     offsets = KAN(tanh(KAN(h)))                  one decoder for all attributes
 

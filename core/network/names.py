@@ -27,6 +27,9 @@ ENCODER = "encoder.0"
 DECODER = ("decoder.0", "decoder.1")
 PPE = "ppe.table"
 POSE_MEAN, POSE_SCALE = "pose.mean", "pose.scale"
+# In standard deviations of the film's poses, the farthest pose that the network is shown: what it
+# makes of a pose that it never saw is arbitrary, and heads turn much further than in their films.
+POSE_LIMIT = 3.0
 EYE_FREQUENCIES = "eye.frequencies"
 CONSTANTS = (PPE, POSE_MEAN, POSE_SCALE, EYE_FREQUENCIES)
 

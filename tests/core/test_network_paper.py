@@ -53,6 +53,32 @@ def test_every_path_equals_the_plain_network(parts: dict[str, bool], way: str) -
     assert np.abs(plain.means - gaussians.means).max() > 1e-3
 
 
+@pytest.mark.parametrize("way", ["plain", "blas", "numba", "torch"])
+def test_a_head_that_turns_further_than_in_its_film_moves_as_at_its_end(way: str) -> None:
+    weights, gaussians = paper_avatar()
+    windows, arrays = random_windows(1), weights.arrays
+    scale = arrays[names.POSE_SCALE]
+    deviation = np.divide(1, scale, out=np.zeros(12, np.float32), where=scale > 0)
+    sides = np.resize(np.float32([1, -1, -1]), 12)
+
+    def moved(deviations: float) -> Gaussians:
+        pose = arrays[names.POSE_MEAN] + sides * deviations * deviation
+        if way == "plain":
+            return reference.forward(weights, gaussians, windows, 0.3, pose).gaussians
+        prepared = {
+            "blas": folded_network.prepare,
+            "numba": network.prepare,
+            "torch": prepare_plain,
+        }
+        deformer = prepared[way](weights, gaussians)
+        return deformer.deform_raw(deformer.encode_audio(windows), 0.3, pose, 1.0)
+
+    end, before, far = moved(names.POSE_LIMIT), moved(names.POSE_LIMIT / 2), moved(30.0)
+    assert np.abs(end.means - before.means).max() > 1e-4
+    for name, value in raw(end).items():
+        assert np.abs(raw(far)[name] - value).max() < 1e-5, name
+
+
 @pytest.mark.parametrize("parts", PARTS)
 def test_names_and_shapes_tell_what_is_there(parts: dict[str, bool]) -> None:
     weights, _ = paper_avatar(**parts)

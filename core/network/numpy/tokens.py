@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...records.arrays import Float32
-from ..names import EYE_FREQUENCIES, POSE_MEAN, POSE_SCALE, is_kan
+from ..names import EYE_FREQUENCIES, POSE_LIMIT, POSE_MEAN, POSE_SCALE, is_kan
 from .basics import Arrays, relu
 from .kan import kan_layer
 
@@ -28,11 +28,12 @@ def eye_frequencies(arrays: Arrays) -> Float32:
 
 
 def standard_pose(arrays: Arrays, pose: Float32) -> Float32:
-    """pose (12,) from camera.pose_vector -> (12,): standardised if the network has the training's
-    mean and scale, unchanged otherwise."""
+    """pose (12,) from camera.pose_vector -> (12,): standardised, and kept within POSE_LIMIT, if the
+    network has the training's mean and scale; unchanged otherwise."""
     if POSE_MEAN not in arrays:
         return pose
-    return (pose - arrays[POSE_MEAN]) * arrays[POSE_SCALE]
+    standard = (pose - arrays[POSE_MEAN]) * arrays[POSE_SCALE]
+    return np.clip(standard, -POSE_LIMIT, POSE_LIMIT)
 
 
 def positions(count: int, dim: int) -> Float32:

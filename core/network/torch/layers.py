@@ -16,6 +16,7 @@ from ..names import (
     EYE_FREQUENCIES,
     HASH_LEVELS,
     HASH_TABLE,
+    POSE_LIMIT,
     POSE_MEAN,
     POSE_SCALE,
     PPE,
@@ -143,7 +144,8 @@ def tokens(
     """codes (B, 32), eyes (B,) float64, poses (B, 12) -> (B, 4, 64). frequencies: `eye_frequencies`
     that are on the device already."""
     if POSE_MEAN in p:
-        poses = (poses - p[POSE_MEAN]) * p[POSE_SCALE]
+        standard = (poses - p[POSE_MEAN]) * p[POSE_SCALE]
+        poses = standard.clamp(-POSE_LIMIT, POSE_LIMIT)
     audio = token_mlp(p, "audio_mlp", codes)
     wave = eye_code(eyes, eye_frequencies(p) if frequencies is None else frequencies)
     eye = token_mlp(p, "eye_mlp", wave.to(codes.dtype))
