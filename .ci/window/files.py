@@ -46,12 +46,16 @@ def append_into_a_new_file(session: Session) -> Wait:
 
 def _rests_and_says_why(session: Session, obj: Any) -> Wait:
     """Without its strip the head is shown at rest, and the panel says what is missing."""
-    problems = session.module("egstalker_blender.timeline.status").problems
+    status = session.module("egstalker_blender.timeline.status")
     shown = talking.stage(session).shown
     key = obj.session_uid
+
+    def problems() -> list[str]:
+        return list(status.problems(bpy.context.scene, obj))
+
     yield from session.wait(lambda: key in shown(), 20, "a head at rest")
-    yield from session.wait(lambda: problems(obj), 20, "a reason")
-    check("strip" in problems(obj)[0], f"the strip, not {problems(obj)}")
+    yield from session.wait(problems, 20, "a reason")
+    check("strip" in problems()[0], f"the strip, not {problems()}")
 
 
 def open_the_saved_file_again(session: Session) -> Wait:
