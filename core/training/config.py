@@ -118,7 +118,7 @@ class TrainConfig:
             raise ArgumentError(f"picture scale {self.scale:g} is out of range; give 0.05 to 1")
 
 
-# draft: to check a dataset. good: an hour on a CPU. best: for a GPU, or a night.
+# draft: to check a dataset. good: half an hour on two cores. best: for a GPU, or a night.
 PRESETS = {
     "draft": TrainConfig(
         static_steps=400, lips_steps=600, motion_steps=1500, points=8000, max_points=10000,
