@@ -28,9 +28,8 @@ def halved(crop: HeadCrop) -> HeadCrop:
     camera = replace(crop.camera, width=2 * width, height=2 * height).resized(width, height)
     lips = None
     if crop.lips is not None:
-        top, bottom, left, right = crop.lips
-        box = (top // 2, min(bottom // 2, height), left // 2, min(right // 2, width))
-        lips = box if box[1] > box[0] and box[3] > box[2] else None
+        top, bottom, left, right = (side // 2 for side in crop.lips)
+        lips = (top, bottom, left, right) if bottom > top and right > left else None
     target, background, head = (_halved(x) for x in (crop.target, crop.background, crop.head))
     return HeadCrop(crop.row, camera, target, background, head, lips)
 
