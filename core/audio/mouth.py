@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..records.arrays import Float32, Float64
 from ..records.audio_track import AudioTrack
-from ..records.feature_spec import FeatureSpec, MouthMap, Shut
+from ..records.feature_spec import FeatureSpec, MouthMap
 
 ROWS_AT_ONCE = 4096
 FAR = 30.0  # logit beyond which the chance is 0 or 1
@@ -45,20 +46,26 @@ def _numbers(windows: Float32, mouth: MouthMap) -> Float32:
         numbers = np.clip(_weighted(part, mouth.weights, mouth.bias), mouth.low, mouth.high)
         if mouth.shut is not None:
             logits = _weighted(part, mouth.shut.weights, mouth.shut.bias)
-            numbers = shut_numbers(numbers, logits, mouth.shut)
+            numbers = shut_numbers(numbers, logits, mouth.shut.closed)
         out[first : first + len(part)] = numbers
     return out
 
 
-def shut_numbers(numbers: Float64, logits: Float64, shut: Shut) -> Float64:
+def shut_numbers(numbers: Float64, logits: Float64, closed: Sequence[float] | Float64) -> Float64:
     """(F, numbers) of the map, drawn to the closed mouth where lips close and where nobody speaks.
-    logits (F, 2): that somebody speaks, that lips close."""
-    closed = np.array(shut.closed)
+    logits (F, 2): that somebody speaks, that lips close. closed (numbers)."""
+    closed = np.asarray(closed)
     silent, closing = 1 - chance(logits[:, 0]), chance(logits[:, 1])
     out = numbers.copy()
     out[:, 0] += closing * (closed[0] - out[:, 0])
     out += silent[:, None] * (closed - out)
     return out
+
+
+def shut_share(logits: Float64) -> Float64:
+    """(F,) how far `shut_numbers` draws the gap to that of the closed mouth."""
+    speaks, closing = chance(logits[:, 0]), chance(logits[:, 1])
+    return np.asarray(1 - speaks * (1 - closing))
 
 
 def chance(logits: Float64) -> Float64:

@@ -21,6 +21,7 @@ from ..records.voice import Waveform
 # farther away by themselves.
 PARTS = (3, 4, 5)
 STEPS = 2
+WINDOW_PARTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ def layers_of(clip: TrainingClip, spec: FeatureSpec) -> Layers | None:
 
 
 def has_layers(spec: FeatureSpec) -> bool:
-    return spec.kind == phonetic.KIND and spec.window == STEPS * 8
+    return spec.kind == phonetic.KIND and spec.window == STEPS * WINDOW_PARTS
 
 
 def reading(spec: FeatureSpec, own: Float32) -> FeatureSpec:

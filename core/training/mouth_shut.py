@@ -26,13 +26,16 @@ from ..records.feature_spec import FeatureSpec, Shut
 from .mouth_layers import has_layers, reading
 
 PATH = Path(__file__).with_name("assets") / "mouth_shuts.safetensors"
-BINS = 8  # parts of a window, of two steps
-# Part of a window at which closing lips are looked for, 30 ms before the frame to 130 ms after it:
-# lips close before their sound, and films are in sync to some 40 ms.
-AHEAD = (3, 4, 5, 6, 7)
+BINS = 16  # parts of a window, each one step of 20 ms
+# The first of two steps at which closing lips are looked for, 40 ms before the frame to 160 ms
+# after it: lips close before their sound, and films are in sync to some 40 ms.
+AHEAD = tuple(range(6, 15))
 # Subtracted from the logit of closing lips, which was fitted to sounds with 30 ms around them: with
 # 0 lips close a frame too early, with 2 they stay open in one m, b or p of eight in two languages.
 LESS = 1.0
+# What remains is multiplied by this: lips are open or shut, and a chance of a half, which the
+# detector often gives beside a closing, would leave every mouth there half shut.
+STEEP = 3.0
 # A film whose unseen frames are worse by more than this factor where nobody seems to speak has a
 # voice that the detector does not know: its mouth is left to the regression.
 WORSE = 1.2
@@ -42,7 +45,7 @@ CLOSED = 0.1  # share of the frames, those with the smallest gap, that show the 
 @dataclass(frozen=True, eq=False)
 class Detectors:
     """weights (2, LAYERS) of the network's blocks and bias (2,): the logits of a voice and of
-    closing lips, from the mean of the blocks over a window, or over one part of it."""
+    closing lips, from the mean of the blocks over a window, or over some steps of it."""
 
     weights: Float32
     bias: Float64
@@ -50,20 +53,22 @@ class Detectors:
 
 @dataclass(frozen=True, eq=False)
 class Detected:
-    """What the detectors say of the frames. values (R, BINS, 2): in each part of their windows,
+    """What the detectors say of the frames. values (R, BINS, 2): in each step of their windows,
     without the bias."""
 
     detectors: Detectors
     values: Float64
 
     def logits(self, ahead: int) -> Float64:
-        """(R, 2): that somebody speaks, and that lips close at part `ahead`."""
-        means = [self.values[:, :, 0].mean(axis=1), self.values[:, ahead, 1]]
+        """(R, 2): that somebody speaks, and that lips close at the steps from `ahead`."""
+        closing = self.values[:, ahead : ahead + 2, 1].mean(axis=1)
+        means = [self.values[:, :, 0].mean(axis=1), STEEP * closing]
         return np.column_stack(means) + self.bias
 
     @property
     def bias(self) -> Float64:
-        return self.detectors.bias - (0.0, LESS)
+        voice, closing = self.detectors.bias
+        return np.array([voice, STEEP * (closing - LESS)])
 
 
 @cache
@@ -102,28 +107,32 @@ def closed_shape(numbers: Float64) -> Float64:
     return np.asarray(numbers[smallest].mean(axis=0), np.float64)
 
 
-def shut_for(
-    detected: Detected, guess: Float64, numbers: Float64, dim: int, first: int
-) -> tuple[Shut | None, Float64]:
-    """What shuts the mouth of an avatar whose values `first` and the next of a step (dim) are what
-    the detectors read; and the guess with it. guess, numbers (R, M): of the frames, from a map that
-    did not see them, and measured. None if the detectors do not know the film's voice."""
-    closed, bias = closed_shape(numbers), tuple(map(float, detected.bias))
+def ahead_of(detected: Detected, guess: Float64, numbers: Float64) -> int | None:
+    """The step of AHEAD at which this film's lips close, by the error on unseen frames. guess,
+    numbers (R, M): of the frames, from a map that did not see them, and measured. None if the
+    detectors do not know the film's voice."""
+    closed = closed_shape(numbers)
 
-    def error(shown: Float64) -> float:
+    def error(logits: Float64) -> float:
+        shown = shut_numbers(guess, logits, closed)
         return float(((shown - numbers)[:, 0] ** 2).mean())
 
-    tried = []
-    for ahead in AHEAD:
-        weights = np.zeros((2, BINS, dim))
-        weights[0, :, first] = 1 / BINS
-        weights[1, ahead, first + 1] = 1
-        shut = Shut(tuple(map(float, weights.ravel())), bias, tuple(map(float, closed)))
-        shown = shut_numbers(guess, detected.logits(ahead), shut)
-        tried.append((error(shown), shut, shown))
     voice = detected.logits(AHEAD[0])
     voice[:, 1] = -np.inf
-    if error(shut_numbers(guess, voice, tried[0][1])) > WORSE * error(guess):
-        return None, guess
-    _, shut, shown = min(tried, key=lambda one: one[0])
-    return shut, shown
+    if error(voice) > WORSE * float(((guess - numbers)[:, 0] ** 2).mean()):
+        return None
+    return min(AHEAD, key=lambda ahead: error(detected.logits(ahead)))
+
+
+def shut_at(detected: Detected, ahead: int, closed: Float64, dim: int, first: int) -> Shut:
+    """What shuts the mouth to `closed` (M,), of an avatar whose values `first` and the next of a
+    step (dim) are what the detectors read."""
+    weights = np.zeros((2, BINS, dim))
+    weights[0, :, first] = 1 / BINS
+    weights[1, ahead : ahead + 2, first + 1] = STEEP / 2
+    return Shut(plain(weights.ravel()), plain(detected.bias), plain(closed))
+
+
+def plain(values: NDArray[np.floating]) -> tuple[float, ...]:
+    """(N,) as Python's own numbers."""
+    return tuple(map(float, values))

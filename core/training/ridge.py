@@ -19,13 +19,14 @@ BETWEEN = 12
 class Penalised:
     """inputs (R, N) and wanted (R,) or, for M regressions of the same inputs, (R, M): one row a
     frame. more_inputs (S, N), more_wanted (S,) or (S, M): rows that belong to no frame and are in
-    every fit, each with `weight` of a frame."""
+    every fit, each with `weight` of a frame. of_frames (R,): what each frame counts; None: 1."""
 
     inputs: Float64
     wanted: Float64
     more_inputs: Float64
     more_wanted: Float64
     weight: float
+    of_frames: Float64 | None = None
 
 
 def ridge(
@@ -36,19 +37,11 @@ def ridge(
     return _Normal(samples, used).solution(penalty)
 
 
-def best_penalty(samples: Penalised, rows: NDArray[np.int64]) -> tuple[float, Float64]:
-    """The one of PENALTIES with the smallest squared error on frames that it did not see, and its
-    predictions (R,) for them. rows (R,): the frames' numbers, ascending."""
-    found = unseen(samples, rows)
-    best = int(((found - samples.wanted) ** 2).mean(axis=1).argmin())
-    return PENALTIES[best], found[best]
-
-
 def unseen(samples: Penalised, rows: NDArray[np.int64]) -> Float64:
     """(PENALTIES, R) or (PENALTIES, R, M): with each penalty, the predictions for each of BLOCKS
     parts of the film from the others. rows (R,): the frames' numbers, ascending."""
     found = np.empty((len(PENALTIES), *samples.wanted.shape))
-    for block in np.array_split(np.arange(len(rows)), BLOCKS):
+    for block in blocks_of(len(rows)):
         first, last = rows[block[0]] - BETWEEN, rows[block[-1]] + BETWEEN
         normal = _Normal(samples, (rows < first) | (rows > last))
         for number, penalty in enumerate(PENALTIES):
@@ -57,17 +50,21 @@ def unseen(samples: Penalised, rows: NDArray[np.int64]) -> Float64:
     return found
 
 
+def blocks_of(count: int) -> list[NDArray[np.int64]]:
+    """The frames of each of the BLOCKS parts of a film."""
+    return np.array_split(np.arange(count), BLOCKS)
+
+
 class _Normal:
     """The normal equations of some frames and all other rows; each penalty is one solution. With
     fewer rows than inputs, the smaller equations of the rows have the same solution."""
 
     def __init__(self, samples: Penalised, used: NDArray[np.bool_] | None) -> None:
-        inputs, wanted = samples.inputs, samples.wanted
+        inputs, wanted, counts = samples.inputs, samples.wanted, samples.of_frames
+        counts = np.ones(len(wanted)) if counts is None else counts
         if used is not None:
-            inputs, wanted = inputs[used], wanted[used]
-        weights = np.concatenate(
-            [np.ones(len(wanted)), np.full(len(samples.more_wanted), samples.weight)]
-        )
+            inputs, wanted, counts = inputs[used], wanted[used], counts[used]
+        weights = np.concatenate([counts, np.full(len(samples.more_wanted), samples.weight)])
         inputs = np.concatenate([inputs, samples.more_inputs])
         wanted = np.concatenate([wanted, samples.more_wanted])
         self._mean = weights @ inputs / weights.sum()

@@ -11,14 +11,24 @@ from core.audio import phonetic
 from core.audio.extractor import computed_spec
 from core.audio.features import track_for, track_from_waveform
 from core.audio.files import load_waveform
-from core.audio.mouth import chance
+from core.audio.mouth import chance, shut_numbers
 from core.avatar.file import load_avatar
 from core.errors import FeatureMismatchError
 from core.formats.safetensors import write_tensors
 from core.records.voice import RATE, Waveform
 from core.training import mouth_shut
 from core.training.mouth_layers import reading
-from core.training.mouth_shut import AHEAD, BINS, Detected, Detectors, load_detectors, shut_for
+from core.training.mouth_shut import (
+    AHEAD,
+    BINS,
+    STEEP,
+    Detected,
+    Detectors,
+    ahead_of,
+    closed_shape,
+    load_detectors,
+    shut_at,
+)
 
 ASSETS = Path(__file__).resolve().parents[2] / "egstalker_blender" / "assets"
 SECONDS = 6
@@ -83,7 +93,7 @@ def test_the_bundled_avatar_rests_without_speech(sound: object) -> None:
 
 def film(ahead: int) -> tuple[np.ndarray, np.ndarray, Detected]:
     """A guess that blurs every closing of the lips, the gap with them, and detectors that show them
-    at one part of the window."""
+    at two steps of the window."""
     rng = np.random.default_rng(2)
     lips = rng.random(400) < 0.15
     guess = rng.normal(size=(400, 2))
@@ -91,22 +101,28 @@ def film(ahead: int) -> tuple[np.ndarray, np.ndarray, Detected]:
     numbers[lips, 0] = -2.5
     values = np.zeros((400, BINS, 2))
     values[..., 0] = 9.0
-    for part in range(BINS):
-        shown = np.roll(lips, 3 * (part - ahead))  # other parts show those of other frames
-        values[:, part, 1] = np.where(shown, 9.0, -9.0)
+    for step in range(BINS):
+        away = step - ahead if step < ahead else max(step - ahead - 1, 0)
+        shown = np.roll(lips, 3 * away)  # other steps show other frames
+        values[:, step, 1] = np.where(shown, 9.0, -9.0)
     return guess, numbers, Detected(Detectors(np.zeros((2, 1), np.float32), np.zeros(2)), values)
 
 
 @pytest.mark.parametrize("ahead", AHEAD)
 def test_the_film_says_how_long_before_their_sound_its_lips_close(ahead: int) -> None:
     guess, numbers, detected = film(ahead)
-    shut, shown = shut_for(detected, guess, numbers, dim=24, first=22)
-    assert shut is not None
+    assert ahead_of(detected, guess, numbers) == ahead
+    closed = closed_shape(numbers)
+    assert closed[0] == pytest.approx(-2.5, abs=0.1)
+    shut = shut_at(detected, ahead, closed, dim=24, first=22)
     weights = np.reshape(shut.weights, (2, BINS, 24))
-    assert weights[1].any(axis=1).nonzero()[0].tolist() == [ahead]
-    assert weights[0, :, 22].sum() == pytest.approx(1) and weights[1, :, 23].sum() == 1
+    assert weights[1].any(axis=1).nonzero()[0].tolist() == [ahead, ahead + 1]
+    assert weights[0, :, 22].sum() == pytest.approx(1) and weights[1, :, 23].sum() == STEEP
     assert not weights[:, :, :22].any()
-    assert shut.closed[0] == pytest.approx(-2.5, abs=0.1)
+    read = np.concatenate([np.zeros((400, BINS, 22)), detected.values], axis=2)
+    logits = np.einsum("rbd,kbd->rk", read, weights) + shut.bias
+    np.testing.assert_allclose(logits, detected.logits(ahead), atol=1e-9)
+    shown = shut_numbers(guess, logits, shut.closed)
     assert np.abs(shown[:, 0] - numbers[:, 0]).max() < 0.1
     np.testing.assert_allclose(shown[:, 1], guess[:, 1], atol=0.01)  # lips alone close
 
@@ -114,8 +130,7 @@ def test_the_film_says_how_long_before_their_sound_its_lips_close(ahead: int) ->
 def test_a_voice_that_the_detectors_do_not_know_is_left_to_the_regression() -> None:
     guess, numbers, detected = film(AHEAD[0])
     detected.values[::2, :, 0] = -9.0  # nobody seems to speak in half of the frames
-    shut, shown = shut_for(detected, guess, numbers, dim=24, first=22)
-    assert shut is None and shown is guess
+    assert ahead_of(detected, guess, numbers) is None
 
 
 def test_a_damaged_file_and_one_of_another_network_are_named(
