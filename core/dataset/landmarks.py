@@ -23,7 +23,7 @@ LIPS = slice(48, 60)  # the outer lip
 INNER_LIP = slice(60, 68)
 EYES = slice(36, 48)
 UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)  # pairs of the inner lips
-# Bridge of the nose and corners of the eyes, which speech and blinks do not move.
+# Bridge of the nose and corners of the eyes, which speech and blinks hardly move.
 STATIC = (27, 28, 29, 30, 36, 39, 42, 45)
 RIGHT_EYE, LEFT_EYE = range(36, 42), range(42, 48)  # corner, upper lid, corner, lower lid
 MAX_LMS = 2**16  # bytes of one landmark file

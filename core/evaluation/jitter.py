@@ -10,14 +10,20 @@ from numpy.typing import NDArray
 
 from ..records.arrays import Float64
 
+LIDS_MOVE = 0.05  # change of the eyes' closure from row to row, above which the lids move
 
-def acceleration(rows: Sequence[int], places: Float64) -> float:
+
+def acceleration(rows: Sequence[int], places: Float64, closure: Float64 | None = None) -> float:
     """Mean length of the second difference of places (R, P, 2) over consecutive rows, in their unit
-    per row squared. NaN if there are no three consecutive rows."""
+    per row squared. closure (R,): of the eyes, 0 to 1; rows whose lids move are left out. NaN if
+    there are no three consecutive rows."""
     numbers = np.asarray(rows)
     if len(numbers) < 3:
         return math.nan
     inner = (numbers[2:] - numbers[1:-1] == 1) & (numbers[1:-1] - numbers[:-2] == 1)
+    if closure is not None:
+        still = np.abs(np.diff(closure)) <= LIDS_MOVE
+        inner &= still[1:] & still[:-1]
     second = places[2:] - 2 * places[1:-1] + places[:-2]
     lengths = np.linalg.norm(second, axis=2)[inner]
     lengths = lengths[np.isfinite(lengths)]

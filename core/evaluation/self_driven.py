@@ -33,7 +33,8 @@ class SelfDriven:
     """Measurements, row by row. Landmarks (R, 68, 2) in pixels, NaN if unknown. true: of the
     dataset. surface: of the avatar's Gaussians. predicted: mouth and eyes from the rendered
     picture, by the regression; predicted_true: from the true picture, which gives its error. still:
-    of the mean head. up (R, 2): the head's upward direction. scores: name -> one value a row."""
+    of the mean head. up (R, 2): the head's upward direction. closure (R,): of the eyes. scores:
+    name -> one value a row."""
 
     rows: tuple[int, ...]
     true: Float64
@@ -42,6 +43,7 @@ class SelfDriven:
     predicted_true: Float64
     still: Float64
     up: Float64
+    closure: Float64
     flicker: Flicker = field(default_factory=Flicker)
     scores: dict[str, list[float]] = field(default_factory=dict)
 
@@ -77,6 +79,7 @@ def render_rows(
         predicted_true=np.full(shape, np.nan),
         still=np.full(shape, np.nan),
         up=np.array([upwards(clip.viewmats[row]) for row in rows]),
+        closure=clip.eyes[list(rows)].astype(np.float64),
     )
     for index, row in enumerate(rows):
         frame = clip.frame(row)

@@ -22,6 +22,7 @@ NO_LANDMARKS = "the dataset has no landmarks (.lms)"
 NO_REGRESSION = "too few training frames have landmarks to fit the landmark regression to"
 NO_SOUND = "the sound is not available, only its features"
 NO_RUN = "no three frames are consecutive"
+NO_REST = "the lids rest in no three consecutive frames"
 
 ABOUT = (
     "Held-out frames, driven by their own sound, poses and eyes, rendered over the true "
@@ -127,16 +128,21 @@ def _openings(
 
 
 def _jitter(driven: SelfDriven) -> tuple[Metric, ...]:
-    # Relative to the head's own motion, places at rest do not move.
+    # Relative to the head's own motion, places at rest do not move, but in a blink the corners of
+    # the eyes move with the lids.
     still = list(STATIC)
-    shown = acceleration(driven.rows, (driven.surface - driven.still)[:, still])
-    true = acceleration(driven.rows, (driven.true - driven.still)[:, still])
+    shown, true = (
+        acceleration(driven.rows, (places - driven.still)[:, still], driven.closure)
+        for places in (driven.surface, driven.true)
+    )
     change, true_change, error_change = driven.flicker.means()
     ratio = change / true_change if true_change else None
-    at_rest = f"acceleration relative to the head's motion; true landmarks {true:.3g}"
+    at_rest = (
+        f"acceleration relative to the head's motion while the lids rest; true landmarks {true:.3g}"
+    )
     above = "inside the head; above 1 it flickers more than the true frames"
     error = "change of the error from frame to frame"
-    no_surface = NO_LANDMARKS if np.isnan(driven.surface).all() else NO_RUN
+    no_surface = NO_LANDMARKS if np.isnan(driven.surface).all() else NO_REST
     return (
         measured("jitter", shown, at_rest, no_surface),
         measured("flicker", ratio, above, NO_RUN),

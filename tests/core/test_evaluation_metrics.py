@@ -89,6 +89,16 @@ def test_acceleration_sees_unrest_and_no_steady_motion():
     assert math.isnan(acceleration([0, 1, 5], steady[:3]))
 
 
+def test_acceleration_leaves_out_frames_whose_lids_move():
+    closure = np.zeros(12)
+    closure[5] = 1.0  # one frame of a blink
+    places = closure[:, None, None] * np.ones((12, 3, 2))
+    assert acceleration(range(12), places) > 0.1
+    assert acceleration(range(12), places, closure) == 0
+    assert acceleration(range(12), places, 0.04 * closure) > 0.1
+    assert math.isnan(acceleration(range(12), places, np.arange(12.0)))
+
+
 def test_flicker_compares_changes_inside_the_head_of_neighbours():
     head = np.zeros((6, 6), bool)
     head[2:4] = True

@@ -109,7 +109,7 @@ def acted_clip(folder: Path, avatar: Avatar, backend: Backend) -> Path:
         folder / "track_params.pt",
     )
     write_splits(folder)
-    eyes = rng.random(FRAMES)
+    eyes = rng.random(FRAMES)[np.arange(FRAMES) // 4 * 4]  # the lids rest in between
     rows = "".join(f"{i}, {2 * value:.6f}\n" for i, value in enumerate(eyes))
     (folder / "au.csv").write_text("frame, AU45_r\n" + rows)
     inputs.write_wav(folder / "aud.wav", babble(FRAMES))
