@@ -18,7 +18,7 @@ def start() -> int:
     memory.end_without_threads()
     try:
         from .cli import main
-    except (MemoryError, ImportError, OSError) as error:
+    except (MemoryError, ImportError, OSError, SyntaxError) as error:
         failure = memory.known(error)
         if failure is None:
             raise

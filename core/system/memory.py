@@ -23,6 +23,7 @@ WORDS = (
     "error return without exception set",
     "without setting an exception",
 )
+PROGRAM = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # our own files' folder
 ADVICE = "close other programs, or choose smaller pictures or fewer heads"
 BEGINS = 30.0  # seconds; on a busy machine a thread takes a fraction of one
 NO_THREAD = f"error: memory ran out before a thread began; {ADVICE}\n".encode()
@@ -92,6 +93,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _says_so(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
+    # Python's parser, when it finds no memory, sometimes names an error in a file without one.
+    if isinstance(error, SyntaxError):
+        return str(error.filename).startswith(PROGRAM)
     # An error of ours may quote a file.
     return not isinstance(error, EgsError) and _named(str(error))
 

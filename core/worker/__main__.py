@@ -45,7 +45,7 @@ def _report(failure: EgsError, sink: BinaryIO) -> None:
 
         sink.write(encode(error_message(0, failure)))
         sink.flush()
-    except (MemoryError, ImportError, OSError):
+    except (MemoryError, ImportError, OSError, SyntaxError):
         pass  # the client sees that this process has ended
 
 

@@ -17,6 +17,8 @@ from tests.support.talking import small_avatar
 from tests.support.waiting import LIMIT
 
 LOADER = "libx.so: failed to map segment from shared object"
+OURS = SyntaxError("expected ':'", (str(ROOT / "core" / "dataset" / "load.py"), 217, 1, None))
+OTHER = SyntaxError("expected ':'", ("/tmp/startup.py", 217, 1, None))
 TORCH = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
 
 
@@ -34,6 +36,7 @@ def raised_from(error: Exception, cause: Exception) -> Exception:
         (RuntimeError(TORCH), "you tried to allocate 9 bytes.); close"),
         (SystemError("error return without exception set"), "exception set); close"),
         (RuntimeError("can't start new thread"), "(can't start new thread); close"),
+        (OURS, "(expected ':' (load.py, line 217)); close"),
         (raised_from(ImportError("numpy is broken"), ImportError(LOADER)), f"({LOADER}); close"),
         (raised_from(MissingPackageError("pip install x"), ImportError(LOADER)), f"({LOADER}); "),
     ],
@@ -42,6 +45,10 @@ def test_a_lack_of_memory_is_one_line(error: Exception, said: str) -> None:
     assert memory.ran_out(error)
     found = memory.known(error)
     assert type(found) is EngineError and said in str(found) and "\n" not in str(found)
+
+
+def test_an_error_in_another_file_is_no_lack_of_memory() -> None:
+    assert not memory.ran_out(OTHER) and memory.known(OTHER) is None
 
 
 @pytest.mark.parametrize(
