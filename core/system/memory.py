@@ -23,7 +23,7 @@ WORDS = (
     "error return without exception set",
     "without setting an exception",
 )
-PROGRAM = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # our own files' folder
+PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")  # our files
 ADVICE = "close other programs, or choose smaller pictures or fewer heads"
 BEGINS = 30.0  # seconds; on a busy machine a thread takes a fraction of one
 NO_THREAD = f"error: memory ran out before a thread began; {ADVICE}\n".encode()

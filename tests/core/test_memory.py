@@ -18,7 +18,7 @@ from tests.support.waiting import LIMIT
 
 LOADER = "libx.so: failed to map segment from shared object"
 OURS = SyntaxError("expected ':'", (str(ROOT / "core" / "dataset" / "load.py"), 217, 1, None))
-OTHER = SyntaxError("expected ':'", ("/tmp/startup.py", 217, 1, None))
+OTHER = SyntaxError("expected ':'", (str(ROOT / "core_startup.py"), 217, 1, None))
 TORCH = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
 
 
